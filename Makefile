@@ -1,0 +1,40 @@
+# make setup       .venv with pinned requirements, the project (editable) and all its extras
+# make test        setup, then tests/ and parity_tests/
+# make check       format, lint, types, import contracts, fast tests
+# make quickstart  setup, then export b0-tiny, verify it and track a real clip with it
+# make format      let ruff rewrite what it can
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: setup test check quickstart format clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,dev]"
+	touch $@
+
+test: setup
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+quickstart: setup
+	$(BIN)/python -m locoexport.quickstart
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info quickstart

@@ -1,0 +1,1 @@
+"""Export profiles, one TOML a variant; installed as ``locoexport.profiles``."""

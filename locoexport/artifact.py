@@ -1,0 +1,213 @@
+"""What an exported file says of itself: names of the graph's inputs and outputs, and metadata.
+
+Standard library only: the exporter writes it, the runtime reads it, neither needs the other.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from locoexport.errors import ModelFileError
+
+__all__ = [
+    "METADATA_PREFIX",
+    "METADATA_SCHEMA",
+    "OUTPUT_NAMES",
+    "QUERY_INPUT",
+    "VIDEO_INPUT",
+    "ArtifactMetadata",
+    "ExportArtifact",
+    "ParityStamp",
+    "WeightsOrigin",
+]
+
+VIDEO_INPUT = "video_input"
+"""float32 (batch, frames, height, width, 3) in [-1, 1]."""
+QUERY_INPUT = "query_input"
+"""float32 (batch, points, 3) as (t, y, x), t a frame index, y and x in pixels."""
+OUTPUT_NAMES = ("tracks", "occlusion", "expected_dist")
+"""float32 (batch, points, frames, 2) as (x, y); (batch, points, frames) logits; the same."""
+
+METADATA_PREFIX = "locoexport."
+METADATA_SCHEMA = "locoexport.artifact/1"
+
+
+@dataclass(frozen=True)
+class WeightsOrigin:
+    """Where the weights in a file came from: a checkpoint file, or the deterministic seed."""
+
+    file_name: str | None
+    sha256: str | None
+
+    @property
+    def seeded(self) -> bool:
+        """True where the weights are the deterministic untrained ones."""
+        return self.file_name is None
+
+    def __str__(self) -> str:
+        return "seeded" if self.seeded else f"{self.file_name} sha256:{self.sha256}"
+
+    @classmethod
+    def parse(cls, text: str) -> WeightsOrigin:
+        """Read what ``str()`` wrote; raises ModelFileError for anything else."""
+        if text == "seeded":
+            return cls(None, None)
+        match = re.fullmatch(r"(.+) sha256:([0-9a-f]{64})", text, flags=re.DOTALL)
+        if match is None:
+            raise ModelFileError(
+                f"Metadata locoexport.weights is {text!r}; expected 'seeded' or "
+                "'FILE sha256:HEX'. The file was not written by this version of locoexport."
+            )
+        return cls(match[1], match[2])
+
+
+@dataclass(frozen=True)
+class ParityStamp:
+    """The proof an exported file carries: worst errors against torch, and where it was tried.
+
+    ``shapes`` holds (batch, frames, points).
+    """
+
+    tracks_px: float
+    logits: float
+    shapes: tuple[tuple[int, int, int], ...]
+
+    def to_json(self) -> str:
+        """One line of JSON; two significant digits, rounded up, so that the bytes are stable."""
+        return json.dumps(
+            {
+                "tracks_px": _round_up(self.tracks_px),
+                "logits": _round_up(self.logits),
+                "shapes_batch_frames_points": [list(shape) for shape in self.shapes],
+            }
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> ParityStamp:
+        """Read what ``to_json`` wrote; raises ModelFileError for anything else."""
+        try:
+            document = json.loads(text)
+            shapes = tuple(
+                (int(b), int(t), int(n)) for b, t, n in document["shapes_batch_frames_points"]
+            )
+            return cls(float(document["tracks_px"]), float(document["logits"]), shapes)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ModelFileError(
+                f"Metadata locoexport.parity cannot be read ({error}); export the model again."
+            ) from error
+
+
+@dataclass(frozen=True)
+class ArtifactMetadata:
+    """The ``locoexport.*`` metadata properties of an exported .onnx file.
+
+    ``resolution_hw`` is (height, width) in pixels. ``rewrites`` names every rewrite that was
+    applied, in order. ``parity`` is None where the file was exported with ``--no-verify``.
+    """
+
+    version: str
+    profile: str
+    variant: str
+    resolution_hw: tuple[int, int]
+    opset: int
+    precision: str
+    sampling: str
+    rewrites: tuple[str, ...]
+    weights: WeightsOrigin
+    simplifier: str
+    torch_version: str
+    parity: ParityStamp | None = None
+
+    def to_properties(self) -> dict[str, str]:
+        """The properties as ONNX wants them: strings by prefixed name."""
+        height, width = self.resolution_hw
+        values = {
+            "schema": METADATA_SCHEMA,
+            "version": self.version,
+            "profile": self.profile,
+            "variant": self.variant,
+            "resolution": f"{height}x{width}",
+            "opset": str(self.opset),
+            "precision": self.precision,
+            "sampling": self.sampling,
+            "rewrites": ",".join(self.rewrites),
+            "weights": str(self.weights),
+            "simplifier": self.simplifier,
+            "torch": self.torch_version,
+            "parity": "unverified" if self.parity is None else self.parity.to_json(),
+        }
+        return {METADATA_PREFIX + name: value for name, value in values.items()}
+
+    @classmethod
+    def from_properties(cls, properties: Mapping[str, str]) -> ArtifactMetadata:
+        """Read the metadata of an .onnx file.
+
+        Raises:
+            ModelFileError: the file is not ours, is of another schema, or a value is malformed.
+        """
+        values = {
+            name.removeprefix(METADATA_PREFIX): value
+            for name, value in properties.items()
+            if name.startswith(METADATA_PREFIX)
+        }
+        schema = values.get("schema")
+        if schema is None:
+            raise ModelFileError(
+                "The file carries no locoexport metadata: it was not written by "
+                "`locoexport export`. Export it again with locoexport."
+            )
+        if schema != METADATA_SCHEMA:
+            raise ModelFileError(
+                f"The file's metadata schema is {schema!r}; this version of locoexport reads "
+                f"{METADATA_SCHEMA!r}. Export the model again, or install the matching version."
+            )
+        try:
+            return cls(
+                version=values["version"],
+                profile=values["profile"],
+                variant=values["variant"],
+                resolution_hw=_parse_resolution(values["resolution"]),
+                opset=int(values["opset"]),
+                precision=values["precision"],
+                sampling=values["sampling"],
+                rewrites=tuple(filter(None, values["rewrites"].split(","))),
+                weights=WeightsOrigin.parse(values["weights"]),
+                simplifier=values["simplifier"],
+                torch_version=values["torch"],
+                parity=None
+                if values["parity"] == "unverified"
+                else ParityStamp.parse(values["parity"]),
+            )
+        except (KeyError, ValueError) as error:
+            raise ModelFileError(
+                f"The file's locoexport metadata is damaged ({error!r}); export the model again."
+            ) from error
+
+
+@dataclass(frozen=True)
+class ExportArtifact:
+    """A finished export: the file, and what it says of itself."""
+
+    path: Path
+    size_bytes: int
+    metadata: ArtifactMetadata
+
+
+def _parse_resolution(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
+    if match is None:
+        raise ValueError(f"resolution {text!r} is not HxW")
+    return int(match[1]), int(match[2])
+
+
+def _round_up(value: float) -> float:
+    """Two significant digits, never below ``value`` (but for the last bit of a float)."""
+    if value == 0 or not math.isfinite(value):
+        return value
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(value / step) * step:.1e}")

@@ -1,0 +1,104 @@
+"""``locoexport export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from locoexport.cli.console import (
+    check_json_target,
+    listening,
+    print_result,
+    require_export_packages,
+    write_json,
+)
+from locoexport.errors import UsageError
+from locoexport.profile import AxisSizes, parse_axis, parse_resolution
+
+__all__ = ["export"]
+
+
+def export(
+    context: typer.Context,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Export profile by the backbone's name: b0, b2, b5, ... (default b0)."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Export profile: a name, or a .toml file of your own.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Weights: .ckpt, .pt or .safetensors. The variant is told from them."),
+    ] = None,
+    opset: Annotated[
+        int | None, typer.Option(help="ONNX opset, 16 to 20 (default: the profile's, 17).")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")] = Path(
+        "model.onnx"
+    ),
+    frames: Annotated[str, typer.Option(help="Number of frames, or dynamic.")] = "dynamic",
+    points: Annotated[str, typer.Option(help="Number of query points, or dynamic.")] = "dynamic",
+    batch: Annotated[str, typer.Option(help="Batch size, or dynamic.")] = "dynamic",
+    resolution: Annotated[
+        str | None,
+        typer.Option(help="Working resolution HxW, multiples of 8 (default: the profile's)."),
+    ] = None,
+    sampling: Annotated[
+        str | None,
+        typer.Option(
+            help="planar: 4D GridSample and a lerp in time; gather: no GridSample at all."
+        ),
+    ] = None,
+    simplify: Annotated[bool, typer.Option(help="Simplify with onnxsim.")] = True,
+    verify: Annotated[
+        bool, typer.Option(help="Compare with the PyTorch model before the file appears.")
+    ] = True,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
+    ] = None,
+) -> None:
+    """Export a LocoTrack model to ONNX, proven equal to PyTorch.
+
+    The file appears only after every check. Without --checkpoint the profile's demo weights are
+    used where there are some (b0-tiny), else seeded ones, whose tracks mean nothing.
+    """
+    if backbone is not None and profile is not None:
+        raise UsageError("--backbone and --profile both name the profile; pass one of them.")
+    check_json_target(json)
+    axes = AxisSizes(
+        parse_axis("batch", batch), parse_axis("frames", frames), parse_axis("points", points)
+    )
+    resolution_hw = None if resolution is None else parse_resolution(resolution)
+    require_export_packages()
+    from locoexport import render
+    from locoexport.network import choose_profile
+    from locoexport.pipeline.export import ExportParityError, export_model
+
+    chosen = choose_profile(backbone or profile, checkpoint).with_options(
+        opset=opset, sampling=sampling, resolution_hw=resolution_hw, axes=axes
+    )
+    try:
+        with listening(context) as notify:
+            report = export_model(
+                chosen,
+                output,
+                checkpoint=checkpoint,
+                simplify=simplify,
+                verify=verify,
+                force=force,
+                notify=notify,
+            )
+    except ExportParityError as failure:
+        if json is not None:
+            write_json(json, render.failed_export_document(failure.report))
+        if json != "-":
+            print_result(render.parity_table(failure.report))
+        raise
+    if json is not None:
+        write_json(json, render.export_document(report))
+    if json != "-":
+        print_result(render.export_text(report))

@@ -1,0 +1,81 @@
+"""The application: its commands, and how every error ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from locoexport import __version__
+from locoexport.cli import export, profiles, track, verify
+from locoexport.cli.console import Verbosity, print_error, set_verbosity
+from locoexport.errors import LocoExportError
+
+__all__ = ["app", "main"]
+
+_INTERRUPTED = 130
+_TERMINATED = 143
+
+app = typer.Typer(
+    name="locoexport",
+    help="Export LocoTrack point trackers to ONNX, prove the graph, run it on real video.",
+    epilog="Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input, "
+    "3 this machine lacks something.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("export")(export.export)
+app.command("verify")(verify.verify)
+app.command("track")(track.track)
+app.command("profiles")(profiles.profiles)
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress on stderr; errors only.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show a traceback with an error.")
+    ] = False,
+) -> None:
+    if version:
+        sys.stdout.write(f"locoexport {__version__}\n")
+        raise typer.Exit
+    set_verbosity(context, Verbosity(quiet=quiet, verbose=verbose))
+
+
+def main() -> NoReturn:
+    """Run the command line; never returns.
+
+    A ``LocoExportError`` becomes one message on stderr and its exit code, without a traceback.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except LocoExportError as error:
+        if "--verbose" in sys.argv or "-v" in sys.argv:
+            raise
+        print_error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print_error("Interrupted; nothing was written.")
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of stdout went away (| head): nothing is left to say to it.
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    """Unwind, so that temporary files are removed on the way out."""
+    sys.exit(_TERMINATED)

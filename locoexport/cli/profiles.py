@@ -1,0 +1,28 @@
+"""``locoexport profiles``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from locoexport.cli.console import check_json_target, print_result, write_json
+from locoexport.profile import load_profile, profile_names
+
+__all__ = ["profiles"]
+
+
+def profiles(
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write the profiles as JSON.")
+    ] = None,
+) -> None:
+    """List the export profiles that ship with locoexport."""
+    from locoexport import render
+
+    check_json_target(json)
+    loaded = [load_profile(name) for name in profile_names()]
+    if json is not None:
+        write_json(json, render.profiles_document(loaded))
+    if json != "-":
+        print_result(render.profiles_table(loaded))

@@ -1,0 +1,108 @@
+"""Every error a user can meet, in one tree.
+
+::
+
+    LocoExportError
+    ├── CheckFailedError        exit 1   a check ran, and its answer is no
+    │   ├── ParityFailedError            the graph is not the same function
+    │   └── GraphCheckFailedError        the graph breaks a promise (rank-5 GridSample, opset, ...)
+    ├── UsageError              exit 2   the command or call was wrong
+    │   ├── ProfileError                 no such profile, or a profile that contradicts itself
+    │   └── OutputError                  an output that cannot or must not be written
+    ├── InputError              exit 2   a file or an array that was handed in is bad
+    │   ├── CheckpointError              weights
+    │   ├── ModelFileError               an .onnx file
+    │   ├── VideoError                   a clip
+    │   └── QueryError                   query points
+    └── MachineError            exit 3   this machine lacks something
+        ├── ProviderUnavailableError     an execution provider
+        └── PackageMissingError          a Python package
+
+A message says what was found, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CheckFailedError",
+    "CheckpointError",
+    "GraphCheckFailedError",
+    "InputError",
+    "LocoExportError",
+    "MachineError",
+    "ModelFileError",
+    "OutputError",
+    "PackageMissingError",
+    "ParityFailedError",
+    "ProfileError",
+    "ProviderUnavailableError",
+    "QueryError",
+    "UsageError",
+    "VideoError",
+]
+
+
+class LocoExportError(Exception):
+    """Base of all errors that are the caller's to mend; ``exit_code`` is what the CLI ends with."""
+
+    exit_code: int = 2
+
+
+class CheckFailedError(LocoExportError):
+    """A check ran and failed."""
+
+    exit_code = 1
+
+
+class ParityFailedError(CheckFailedError):
+    """The exported graph does not compute what the PyTorch model computes."""
+
+
+class GraphCheckFailedError(CheckFailedError):
+    """The graph breaks a promise that every exported file keeps."""
+
+
+class UsageError(LocoExportError):
+    """The command or the call was wrong."""
+
+
+class ProfileError(UsageError):
+    """An export profile is unknown, malformed or contradicted by another option."""
+
+
+class OutputError(UsageError):
+    """An output cannot be written, or must not be overwritten."""
+
+
+class InputError(LocoExportError):
+    """Something that was handed in is bad."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint cannot be read or does not fit."""
+
+
+class ModelFileError(InputError):
+    """An .onnx file cannot be read, or is not one of ours where it has to be."""
+
+
+class VideoError(InputError):
+    """A video cannot be read."""
+
+
+class QueryError(InputError):
+    """Query points are malformed or outside the video."""
+
+
+class MachineError(LocoExportError):
+    """This machine lacks something."""
+
+    exit_code = 3
+
+
+class ProviderUnavailableError(MachineError):
+    """An execution provider cannot be used on this machine."""
+
+
+class PackageMissingError(MachineError):
+    """A Python package that this command needs is not installed."""

@@ -1,0 +1,65 @@
+"""Output files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from locoexport.errors import OutputError
+
+__all__ = ["check_output", "sha256_of", "whole_file"]
+
+
+def check_output(path: str | Path, *, force: bool) -> Path:
+    """Check, before any work is done, that ``path`` may be written; returns it as a Path.
+
+    Raises:
+        OutputError: its folder does not exist (folders are never created), it is a folder,
+            the folder cannot be written to, or the file exists and ``force`` is not given.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise OutputError(
+            f"The folder {path.parent} does not exist; make it first (mkdir -p {path.parent})."
+        )
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists already; pass --force to replace it, or name another.")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"The folder {path.parent} is not writable for this user.")
+    return path
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that is renamed onto it when the block ends well.
+
+    The temporary name keeps the suffix, since some writers choose their format by it. When the
+    block raises (KeyboardInterrupt included) the temporary file is removed and ``path`` is left
+    as it was.
+
+    Raises:
+        OutputError: the operating system refuses the write (disk full, no permission).
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError | PermissionError) or error.errno is not None:
+            raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file's bytes, in lower-case hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

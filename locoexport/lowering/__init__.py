@@ -1,0 +1,1 @@
+"""Graph passes over ONNX files, and the promises every exported file keeps. No torch."""

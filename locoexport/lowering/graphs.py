@@ -1,0 +1,37 @@
+"""Walking every graph of a model: the main one, bodies of control flow, local functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import onnx
+
+__all__ = ["count_nodes", "iterate_bodies", "iterate_nodes"]
+
+
+def iterate_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Every node of the model, subgraphs and local functions included."""
+    for nodes in iterate_bodies(model):
+        yield from nodes
+
+
+def iterate_bodies(model: onnx.ModelProto) -> Iterator[Iterable[onnx.NodeProto]]:
+    """The node lists of every graph and function of the model."""
+    yield from _nested(model.graph.node)
+    for function in model.functions:
+        yield from _nested(function.node)
+
+
+def count_nodes(model: onnx.ModelProto) -> int:
+    """How many nodes there are, subgraphs and local functions included."""
+    return sum(1 for _ in iterate_nodes(model))
+
+
+def _nested(nodes: Iterable[onnx.NodeProto]) -> Iterator[Iterable[onnx.NodeProto]]:
+    yield nodes
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _nested(attribute.g.node)
+            for graph in attribute.graphs:
+                yield from _nested(graph.node)

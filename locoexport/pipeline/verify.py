@@ -1,0 +1,198 @@
+"""An exported file against the PyTorch model that it was made from."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import locotrack
+from locoexport.artifact import ArtifactMetadata
+from locoexport.errors import CheckpointError, ModelFileError, UsageError
+from locoexport.files import sha256_of
+from locoexport.network import Network, load_network
+from locoexport.parity import ParityReport
+from locoexport.pipeline.notices import Listener, Notice, ignore
+from locoexport.pipeline.proof import VERIFY_SHAPES, make_probes, prove
+from locoexport.probes import Probe, probe_queries
+from locoexport.profile import (
+    AxisSizes,
+    ExportProfile,
+    Tolerance,
+    demo_weights_path,
+    load_profile,
+    profile_names,
+)
+from locoexport.runtime.frames import to_model_input
+from locoexport.runtime.queries import grid_queries
+from locoexport.runtime.session import ModelSession, open_session, require_provider
+from locoexport.runtime.video import read_clip
+
+__all__ = ["VerifyReport", "verify_model"]
+
+_CLIP_FRAMES = 24
+_CLIP_GRID = 5
+_CUSTOM_TOLERANCE = Tolerance(4e-3, 4e-3, "the default of every shipped profile")
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was compared with what, and how it went."""
+
+    model_path: Path
+    metadata: ArtifactMetadata
+    parity: ParityReport
+
+
+def verify_model(
+    model_path: str | Path,
+    *,
+    checkpoint: str | Path | None = None,
+    provider: str = "cpu",
+    tolerance_px: float | None = None,
+    video: str | Path | None = None,
+    notify: Listener = ignore,
+) -> VerifyReport:
+    """Compare a file in ONNX Runtime with the unrewritten PyTorch model at several shapes.
+
+    Args:
+        model_path: a file written by ``locoexport export``.
+        checkpoint: the weights it was made from; by default found by name and SHA-256 beside the
+            model, in the working directory, or in the package.
+        provider: the execution provider to run the file on; there is no fallback.
+        tolerance_px: overrides the profile's tolerance on tracks.
+        video: a real clip to try as well (its first 24 frames).
+        notify: is told of every step.
+
+    Raises:
+        ModelFileError: the file cannot be read or is not ours.
+        CheckpointError: the weights cannot be found, or are not those in the file.
+        ProviderUnavailableError: the provider cannot be used here.
+        UsageError: the tolerance is not a positive number.
+    """
+    path = Path(model_path)
+    if tolerance_px is not None and not (0 < tolerance_px < np.inf):
+        raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
+    require_provider(provider)
+    with tempfile.TemporaryDirectory() as folder:
+        session = open_session(path, provider, profile_prefix=Path(folder) / "profile")
+        profile = _profile_of(session, tolerance_px)
+        network = load_weights(path, session.metadata, profile, checkpoint)
+        probes = _probes(session, profile, video)
+        parity = prove(session, network.model, probes, profile.tolerance, notify)
+    if any(case.tied_points for case in parity.cases):
+        notify(
+            Notice(
+                "Some points differ only because their heatmap nearly ties: another order of "
+                "summation picks another peak. They are counted apart.",
+                warning=True,
+            )
+        )
+    return VerifyReport(path, session.metadata, parity)
+
+
+def load_weights(
+    path: Path,
+    metadata: ArtifactMetadata,
+    profile: ExportProfile,
+    checkpoint: str | Path | None,
+) -> Network:
+    """The network with the very weights that the file's metadata names.
+
+    Raises:
+        CheckpointError: they are nowhere to be found, or the ones given are others.
+    """
+    origin = metadata.weights
+    if origin.seeded:
+        if checkpoint is not None:
+            raise CheckpointError(
+                f"{path} was exported with seeded weights; --checkpoint {checkpoint} is not what "
+                "it holds. Leave --checkpoint out, or export with it."
+            )
+        return load_network(replace(profile, demo_weights=None), None)
+    assert origin.file_name is not None
+    found = Path(checkpoint) if checkpoint is not None else _find(path, origin.file_name, metadata)
+    if found is None:
+        raise CheckpointError(
+            f"The weights of {path} ({origin.file_name}, sha256 {origin.sha256}) are neither "
+            f"beside it nor in {Path.cwd()}; pass --checkpoint FILE."
+        )
+    if not found.is_file():
+        raise CheckpointError(f"There is no checkpoint file {found}.")
+    digest = sha256_of(found)
+    if digest != origin.sha256:
+        raise CheckpointError(
+            f"{found} is not what {path} was made from: sha256 {digest}, expected {origin.sha256}."
+        )
+    return load_network(profile, found)
+
+
+def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None:
+    shipped = demo_weights_path(file_name)
+    candidates = [path.parent / file_name, Path.cwd() / file_name]
+    if isinstance(shipped, Path):
+        candidates.append(shipped)
+    for candidate in candidates:
+        if candidate.is_file() and sha256_of(candidate) == metadata.weights.sha256:
+            return candidate
+    return None
+
+
+def _profile_of(session: ModelSession, tolerance_px: float | None) -> ExportProfile:
+    """The profile that the file names, at the file's own resolution and axes."""
+    metadata = session.metadata
+    axes = AxisSizes(session.fixed_batch, session.fixed_frames, session.fixed_points)
+    if metadata.variant not in locotrack.VARIANTS:
+        raise ModelFileError(
+            f"{session.path} was made from variant {metadata.variant!r}, which this version does "
+            f"not know ({', '.join(locotrack.VARIANTS)})."
+        )
+    if metadata.profile in profile_names():
+        profile = load_profile(metadata.profile)
+        tolerance = profile.tolerance
+    else:
+        # A profile of the user's own: its file need not be at hand to verify what it made.
+        profile, tolerance = load_profile(metadata.variant), _CUSTOM_TOLERANCE
+    if tolerance_px is not None:
+        tolerance = replace(tolerance, tracks_px=tolerance_px, origin="--tolerance-px")
+    return replace(
+        profile,
+        variant=metadata.variant,
+        resolution_hw=session.resolution_hw,
+        axes=axes,
+        tolerance=tolerance,
+    )
+
+
+def _probes(
+    session: ModelSession, profile: ExportProfile, video: str | Path | None
+) -> Iterator[Probe]:
+    yield from make_probes(VERIFY_SHAPES, profile.axes, profile.resolution_hw)
+    if video is not None:
+        yield _clip_probe(Path(video), session)
+
+
+def _clip_probe(path: Path, session: ModelSession) -> Probe:
+    """The clip's first frames at the working resolution, a grid of queries and awkward ones."""
+    frames_wanted = session.fixed_frames or _CLIP_FRAMES
+    clip = read_clip(path, max_frames=frames_wanted)
+    video = to_model_input(clip.frames_rgb, session.resolution_hw)
+    frames = video.shape[1]
+    if session.fixed_frames is not None and frames != session.fixed_frames:
+        raise UsageError(
+            f"{path} has {frames} frames; this model is fixed to {session.fixed_frames}."
+        )
+    grid = grid_queries(_CLIP_GRID, *session.resolution_hw)
+    awkward = probe_queries(16, frames, session.resolution_hw, seed=0)
+    queries = np.concatenate((grid, awkward))
+    if session.fixed_points is not None:
+        queries = np.resize(queries, (session.fixed_points, 3))
+    batch = session.fixed_batch or 1
+    return Probe(
+        f"clip {path.name}",
+        np.repeat(video, batch, axis=0),
+        np.repeat(queries[None], batch, axis=0),
+    )

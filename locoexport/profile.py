@@ -1,0 +1,227 @@
+"""Export profiles: what to export and how, read from TOML, overridden by options, checked once.
+
+A profile names a variant of the network, its working resolution, the default opset, which axes
+stay dynamic, the tolerances that parity is judged by (with the measured origin of each) and where
+weights may be found. The TOML files live in ``export_profiles/`` (``locoexport.profiles``).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from locoexport.errors import ProfileError
+
+__all__ = [
+    "DEFAULT_PROFILE",
+    "OPSETS",
+    "AxisSizes",
+    "ExportProfile",
+    "Sampling",
+    "Tolerance",
+    "demo_weights_path",
+    "load_profile",
+    "parse_axis",
+    "parse_resolution",
+    "profile_names",
+]
+
+DEFAULT_PROFILE = "b0"
+OPSETS = (16, 17, 18, 19, 20)
+Sampling = Literal["planar", "gather"]
+
+_PACKAGE = "locoexport.profiles"
+_RESOLUTION_STEP = 8
+_LARGEST_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class AxisSizes:
+    """Sizes of the graph's free axes; None is dynamic."""
+
+    batch: int | None = None
+    frames: int | None = None
+    points: int | None = None
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What parity may differ by, and where the figures come from.
+
+    ``tracks_px`` in pixels of the working resolution, ``logits`` absolute.
+    """
+
+    tracks_px: float
+    logits: float
+    origin: str
+
+
+@dataclass(frozen=True)
+class ExportProfile:
+    """One export, fully decided.
+
+    ``resolution_hw`` is (height, width) in pixels, multiples of 8. ``demo_weights`` names a file
+    that the package ships; ``published_weights`` says where the authors' own live.
+    """
+
+    name: str
+    variant: str
+    resolution_hw: tuple[int, int]
+    opset: int
+    sampling: Sampling
+    axes: AxisSizes
+    tolerance: Tolerance
+    demo_weights: str | None
+    published_weights: str | None
+
+    def __post_init__(self) -> None:
+        """Check every field; raises ProfileError naming the first that is wrong."""
+        if self.opset not in OPSETS:
+            raise ProfileError(
+                f"opset {self.opset} is not supported; expected one of {_listing(OPSETS)}."
+            )
+        if self.sampling not in get_args(Sampling):
+            raise ProfileError(
+                f"sampling {self.sampling!r} is unknown; expected {_listing(get_args(Sampling))}."
+            )
+        for side in self.resolution_hw:
+            if side % _RESOLUTION_STEP or not _RESOLUTION_STEP * 4 <= side <= _LARGEST_SIDE:
+                height, width = self.resolution_hw
+                raise ProfileError(
+                    f"resolution {height}x{width}: both sides must be multiples of "
+                    f"{_RESOLUTION_STEP} from {_RESOLUTION_STEP * 4} to {_LARGEST_SIDE}."
+                )
+        for axis in fields(self.axes):
+            size = getattr(self.axes, axis.name)
+            if size is not None and size < 1:
+                raise ProfileError(f"{axis.name} is {size}; expected a positive size or 'dynamic'.")
+        if not (self.tolerance.tracks_px > 0 and self.tolerance.logits > 0):
+            raise ProfileError("Tolerances must be positive numbers.")
+
+    def with_options(
+        self,
+        *,
+        opset: int | None = None,
+        sampling: str | None = None,
+        resolution_hw: tuple[int, int] | None = None,
+        axes: AxisSizes | None = None,
+    ) -> ExportProfile:
+        """This profile with the options that were given; None leaves a field as it is."""
+        given: dict[str, Any] = {
+            "opset": opset,
+            "sampling": sampling,
+            "resolution_hw": resolution_hw,
+            "axes": axes,
+        }
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+
+def profile_names() -> tuple[str, ...]:
+    """Names of the profiles that ship with the package, sorted."""
+    return tuple(
+        sorted(
+            entry.name.removesuffix(".toml")
+            for entry in files(_PACKAGE).iterdir()
+            if entry.name.endswith(".toml")
+        )
+    )
+
+
+def load_profile(name_or_file: str) -> ExportProfile:
+    """The profile of that name, or the one in that .toml file.
+
+    Raises:
+        ProfileError: there is none, or the file is not a valid profile.
+    """
+    if name_or_file.endswith(".toml"):
+        path = Path(name_or_file)
+        if not path.is_file():
+            raise ProfileError(f"There is no profile file {path}.")
+        return _parse_profile(path.read_bytes(), default_name=path.stem, source=str(path))
+    if name_or_file not in profile_names():
+        raise ProfileError(
+            f"There is no profile {name_or_file!r}; expected one of "
+            f"{_listing(profile_names())}, or the path of a .toml file."
+        )
+    entry = files(_PACKAGE) / f"{name_or_file}.toml"
+    return _parse_profile(entry.read_bytes(), default_name=name_or_file, source=name_or_file)
+
+
+def demo_weights_path(file_name: str) -> Traversable:
+    """The weights file of that name that the package ships; it may not exist."""
+    return files(_PACKAGE) / file_name
+
+
+def parse_resolution(text: str) -> tuple[int, int]:
+    """``HxW`` as (height, width); raises ProfileError for anything else."""
+    height, _, width = text.lower().partition("x")
+    if not (height.isascii() and height.isdigit() and width.isascii() and width.isdigit()):
+        raise ProfileError(f"resolution {text!r} is not HEIGHTxWIDTH, for example 256x256.")
+    return int(height), int(width)
+
+
+def parse_axis(axis: str, text: str) -> int | None:
+    """A positive size, or None for ``dynamic``; raises ProfileError for anything else."""
+    if text == "dynamic":
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ProfileError(f"--{axis} {text!r}: expected a positive number or 'dynamic'.")
+    return int(text)
+
+
+def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProfile:
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"Profile {source} is not valid TOML: {error}.") from error
+    _refuse_unknown(document, {"name", "variant", "resolution", "opset", "sampling"}, source)
+    try:
+        axes = document.get("axes", {})
+        tolerance = document["tolerance"]
+        weights = document.get("weights", {})
+        height, width = document["resolution"]
+        return ExportProfile(
+            name=str(document.get("name", default_name)),
+            variant=str(document["variant"]),
+            resolution_hw=(_integer(height), _integer(width)),
+            opset=_integer(document["opset"]),
+            sampling=document["sampling"],
+            axes=AxisSizes(
+                *(
+                    parse_axis(axis, str(axes.get(axis, "dynamic")))
+                    for axis in ("batch", "frames", "points")
+                )
+            ),
+            tolerance=Tolerance(
+                float(tolerance["tracks_px"]), float(tolerance["logits"]), str(tolerance["origin"])
+            ),
+            demo_weights=weights.get("demo"),
+            published_weights=weights.get("published"),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProfileError(f"Profile {source} is incomplete or malformed: {error!r}.") from error
+
+
+def _refuse_unknown(document: Mapping[str, Any], scalars: set[str], source: str) -> None:
+    known = scalars | {"axes", "tolerance", "weights"}
+    unknown = sorted(set(document) - known)
+    if unknown:
+        raise ProfileError(
+            f"Profile {source} has unknown keys {_listing(unknown)}; known are "
+            f"{_listing(sorted(known))}."
+        )
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is not an integer")
+    return value
+
+
+def _listing(values: object) -> str:
+    return ", ".join(str(value) for value in values)  # type: ignore[attr-defined]

@@ -1,0 +1,245 @@
+"""Reports → text tables and JSON documents. Imports data types only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from locoexport.artifact import ArtifactMetadata
+    from locoexport.parity import CaseParity, ParityReport
+    from locoexport.pipeline.export import ExportReport
+    from locoexport.pipeline.track import TrackReport
+    from locoexport.pipeline.verify import VerifyReport
+    from locoexport.profile import AxisSizes, ExportProfile
+
+__all__ = [
+    "export_document",
+    "export_text",
+    "failed_export_document",
+    "parity_document",
+    "parity_table",
+    "profiles_document",
+    "profiles_table",
+    "track_text",
+    "verify_document",
+    "verify_text",
+]
+
+
+def export_text(report: ExportReport) -> RenderableType:
+    """What an export wrote, and how it was proven."""
+    artifact, metadata = report.artifact, report.artifact.metadata
+    rows = [
+        ("file", f"{artifact.path} ({_megabytes(artifact.size_bytes)})"),
+        ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}, fp32"),
+        ("opset", str(metadata.opset)),
+        ("weights", _short_weights(metadata)),
+        ("sampling", metadata.sampling),
+        ("rewrites", ", ".join(metadata.rewrites)),
+        ("simplifier", report.simplifier_refusal or metadata.simplifier),
+        ("nodes", f"{report.nodes_traced} traced, {report.nodes_written} written"),
+    ]
+    if report.parity is None:
+        rows.append(("parity", "not checked (--no-verify)"))
+    else:
+        rows.append(("parity", _parity_line(report.parity)))
+    rows.append(("seconds", f"{report.seconds:.1f}"))
+    return _facts(rows)
+
+
+def export_document(report: ExportReport) -> dict[str, Any]:
+    """``locoexport.export/1``."""
+    artifact, metadata = report.artifact, report.artifact.metadata
+    return {
+        "schema": "locoexport.export/1",
+        "passed": True,
+        "file": str(artifact.path),
+        "size_bytes": artifact.size_bytes,
+        "metadata": _metadata_document(metadata),
+        "nodes_traced": report.nodes_traced,
+        "nodes_written": report.nodes_written,
+        "simplifier_refusal": report.simplifier_refusal,
+        "parity": None if report.parity is None else parity_document(report.parity),
+        "seconds": report.seconds,
+    }
+
+
+def failed_export_document(report: ParityReport) -> dict[str, Any]:
+    """``locoexport.export/1`` for an export that failed its parity check and wrote no file."""
+    return {
+        "schema": "locoexport.export/1",
+        "passed": False,
+        "file": None,
+        "parity": parity_document(report),
+    }
+
+
+def verify_text(report: VerifyReport) -> RenderableType:
+    """Every case and output of a verification, and the verdict."""
+    metadata, parity = report.metadata, report.parity
+    placement = ", ".join(f"{count} on {provider}" for provider, count in parity.placement)
+    facts = _facts(
+        [
+            ("file", str(report.model_path)),
+            ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}"),
+            ("weights", _short_weights(metadata)),
+            ("provider", f"{parity.provider} (nodes: {placement})"),
+            ("against", "the unrewritten PyTorch model, 5D grid_sample"),
+        ]
+    )
+    verdict = Text("PASS ", style="bold green") if parity.passed else Text("FAIL ", "bold red")
+    return Group(facts, parity_table(parity), verdict + Text(_parity_line(parity)))
+
+
+def verify_document(report: VerifyReport) -> dict[str, Any]:
+    """``locoexport.verify/1``."""
+    return {
+        "schema": "locoexport.verify/1",
+        "passed": report.parity.passed,
+        "file": str(report.model_path),
+        "metadata": _metadata_document(report.metadata),
+        "parity": parity_document(report.parity),
+    }
+
+
+def parity_table(report: ParityReport) -> Table:
+    """A row for each case and output."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("inputs (BxTxN)", "output", "worst", "p99", "allowed", "at (b, point, frame)"):
+        table.add_column(name, no_wrap=True)
+    for name in ("torch", "onnx", "flips", "apart", ""):
+        table.add_column(name, no_wrap=True)
+    for case in report.cases:
+        for index, output in enumerate(case.outputs):
+            first = index == 0
+            table.add_row(
+                case.name if first else "",
+                f"{output.output} [{output.unit}]",
+                f"{output.worst:.2e}",
+                f"{output.p99:.2e}",
+                f"{output.tolerance:.0e}",
+                str(output.worst_index),
+                f"{output.expected:.4f}",
+                f"{output.found:.4f}",
+                str(case.visibility_flips) if first else "",
+                _apart(case) if first else "",
+                Text("pass", "green") if output.passed else Text("FAIL", "bold red"),
+            )
+    return table
+
+
+def parity_document(report: ParityReport) -> dict[str, Any]:
+    """The parity part of a document; errors that are not finite are null."""
+    return {
+        "passed": report.passed,
+        "worst_px": report.worst_px,
+        "worst_logit": report.worst_logit,
+        "tolerance": asdict(report.tolerance),
+        "provider": report.provider,
+        "node_placement": dict(report.placement),
+        "cases": [asdict(case) | {"passed": case.passed} for case in report.cases],
+    }
+
+
+def track_text(report: TrackReport) -> RenderableType:
+    """What was tracked and what was written."""
+    tracks, seconds = report.tracks, report.tracking_seconds
+    points, frames = tracks.visible.shape
+    rows = [
+        ("video", f"{report.video}: {frames} frames of {_size(report.frame_hw)}"),
+        ("points", f"{points}, visible {tracks.visible.mean():.0%} of the time"),
+        ("tracking", f"{seconds:.1f} s, {frames / seconds:.1f} frames/s"),
+    ]
+    if report.overlay is not None:
+        rows.append(("overlay", str(report.overlay)))
+    if report.tracks_file is not None:
+        rows.append(("tracks", str(report.tracks_file)))
+    if report.overlay is None and report.tracks_file is None:
+        rows.append(("written", "nothing; pass -o OUT.mp4 or --tracks FILE"))
+    return _facts(rows)
+
+
+def profiles_table(profiles: Sequence[ExportProfile]) -> Table:
+    """A row for each profile."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("profile", "resolution", "opset", "sampling", "axes", "tolerance", "weights"):
+        table.add_column(name)
+    for profile in profiles:
+        table.add_row(
+            profile.name,
+            _size(profile.resolution_hw),
+            str(profile.opset),
+            profile.sampling,
+            _axes(profile.axes),
+            f"{profile.tolerance.tracks_px:g} px",
+            f"shipped: {profile.demo_weights}" if profile.demo_weights else "seeded",
+        )
+    return table
+
+
+def profiles_document(profiles: Sequence[ExportProfile]) -> dict[str, Any]:
+    """``locoexport.profiles/1``."""
+    return {
+        "schema": "locoexport.profiles/1",
+        "profiles": [asdict(profile) for profile in profiles],
+    }
+
+
+def _facts(rows: Sequence[tuple[str, str]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    return table
+
+
+def _metadata_document(metadata: ArtifactMetadata) -> dict[str, Any]:
+    return metadata.to_properties()
+
+
+def _parity_line(parity: ParityReport) -> str:
+    tried = ", ".join("x".join(map(str, shape)) for shape in parity.shapes)
+    line = (
+        f"worst {parity.worst_px:.2e} px and {parity.worst_logit:.2e} logits from torch "
+        f"(allowed {parity.tolerance.tracks_px:g} and {parity.tolerance.logits:g}) at BxTxN {tried}"
+    )
+    tied = sum(case.tied_points for case in parity.cases)
+    unstable = sum(case.unstable_points for case in parity.cases)
+    if tied or unstable:
+        worst = max(case.worst_apart_px for case in parity.cases)
+        line += f"; counted apart: {tied} tied and {unstable} unstable points, up to {worst:.2e} px"
+    return line
+
+
+def _apart(case: CaseParity) -> str:
+    if not case.tied_points and not case.unstable_points:
+        return "-"
+    return f"{case.tied_points} tied, {case.unstable_points} unstable, {case.worst_apart_px:.1e} px"
+
+
+def _short_weights(metadata: ArtifactMetadata) -> str:
+    weights = metadata.weights
+    if weights.seeded or weights.sha256 is None:
+        return "seeded (tracks mean nothing)"
+    return f"{weights.file_name} (sha256 {weights.sha256[:12]}...)"
+
+
+def _axes(axes: AxisSizes) -> str:
+    fixed = {"batch": axes.batch, "frames": axes.frames, "points": axes.points}
+    named = [f"{name}={size}" for name, size in fixed.items() if size is not None]
+    return ", ".join(named) or "dynamic"
+
+
+def _size(size_hw: tuple[int, int]) -> str:
+    return f"{size_hw[0]}x{size_hw[1]}"
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB"

@@ -1,0 +1,51 @@
+"""5D ``grid_sample`` of query features as gathered rows and weights; no GridSample at all.
+
+Replaces: ``locotrack.sampling.sample_supports`` (trilinear, border padding, align_corners False).
+
+Identity: the 49 points of a support share one fractional offset, so that their corners are the
+8×8 integer cells around the query in two neighbouring frames. Clamping the INDEX of a corner equals
+clamping the coordinate: beyond the border both corners are the border cell.
+
+Why: see ``volumetric_planar``; and the cost does not grow with the number of frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from locoexport.rewrites.volumetric_planar import neighbouring_frames
+from locotrack import LocoTrack
+from locotrack.config import SUPPORT_SIDE
+
+__all__ = ["rewrite", "sample_supports"]
+
+_PATCH_SIDE = SUPPORT_SIDE + 1
+
+
+def rewrite(model: LocoTrack) -> LocoTrack:
+    """A new model over the same weights that gathers query features."""
+    return model.with_operations(replace(model.operations, sample_supports=sample_supports))
+
+
+def sample_supports(grid: Tensor, centres_tyx: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """(B, T, h, w, C), (B, N, 3) → (B, N, 49, C); equal to the reference everywhere."""
+    height, width = size_hw
+    first, second, fraction = neighbouring_frames(grid, centres_tyx[..., 0])
+    corner = centres_tyx[..., 1:] - 0.5  # (B, N, 2) as (y, x), in index units
+    floor = corner.floor()
+    steps = torch.arange(_PATCH_SIDE, device=grid.device) - SUPPORT_SIDE // 2
+    y = (floor[..., :1].long() + steps).clamp(0, height - 1)  # (B, N, 8)
+    x = (floor[..., 1:].long() + steps).clamp(0, width - 1)
+    cells = (y[..., :, None] * width + x[..., None, :]).flatten(-2)  # (B, N, 64)
+    rows = grid.flatten(0, 3)  # (B·T·h·w, C)
+    before = rows[first[..., None] * (height * width) + cells]  # (B, N, 64, C)
+    after = rows[second[..., None] * (height * width) + cells]
+    patch = torch.lerp(before, after, fraction[..., None, None])
+    patch = patch.reshape(*patch.shape[:2], _PATCH_SIDE, _PATCH_SIDE, -1)  # (B, N, 8, 8, C)
+    y_fraction, x_fraction = (corner - floor)[..., None, None, None].unbind(2)
+    patch = torch.lerp(patch[:, :, :-1], patch[:, :, 1:], y_fraction)
+    patch = torch.lerp(patch[:, :, :, :-1], patch[:, :, :, 1:], x_fraction)
+    return patch.flatten(2, 3)

@@ -1,0 +1,222 @@
+"""Query points: a grid, single points from the command line, and files of points.
+
+A query is (t, y, x): the frame index (fractions allowed) and a position in the original video's
+pixels, pixel centres at .5. Arrays of queries are float32 (points, 3).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locoexport.errors import QueryError
+
+__all__ = [
+    "PointGrid",
+    "check_queries",
+    "grid_queries",
+    "parse_points",
+    "parse_query",
+    "read_queries",
+]
+
+_COLUMNS = ("t", "y", "x")
+_MAX_GRID = 1000
+# What parsing malformed bytes raises, over the json, csv and numpy readers.
+_READ_FAILURES = (
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+    SyntaxError,
+    csv.Error,
+)
+
+
+@dataclass(frozen=True)
+class PointGrid:
+    """A square grid of query points on frame 0, still without a video size."""
+
+    per_side: int
+
+    def queries(self, height: int, width: int) -> NDArray[np.float32]:
+        """The grid's points, float32 (per_side², 3), for a video of that size in pixels."""
+        return grid_queries(self.per_side, height, width)
+
+
+def grid_queries(per_side: int, height: int, width: int) -> NDArray[np.float32]:
+    """The centres of per_side × per_side equal cells of frame 0, row by row.
+
+    Raises:
+        QueryError: ``per_side`` is below 1 or above 1000.
+    """
+    if not 1 <= per_side <= _MAX_GRID:
+        raise QueryError(f"A grid has 1 to {_MAX_GRID} points a side, not {per_side}.")
+    centres = (np.arange(per_side) + 0.5) / per_side
+    y, x = np.meshgrid(centres * height, centres * width, indexing="ij")
+    points = np.stack([0 * y, y, x], axis=-1).reshape(-1, 3)
+    return points.astype(np.float32)
+
+
+def parse_points(text: str) -> PointGrid:
+    """Read ``grid:N``.
+
+    Raises:
+        QueryError: the text is anything else, or N is out of range.
+    """
+    match = re.fullmatch(r"grid:([0-9]{1,9})", text)
+    if match is None or not 1 <= int(match[1]) <= _MAX_GRID:
+        raise QueryError(f"Points are given as grid:N with N from 1 to {_MAX_GRID}, not {text!r}.")
+    return PointGrid(int(match[1]))
+
+
+def parse_query(text: str) -> NDArray[np.float32]:
+    """Read ``t,y,x`` into float32 (3,).
+
+    Raises:
+        QueryError: it is not three numbers.
+    """
+    try:
+        t, y, x = (float(part) for part in text.split(","))
+    except ValueError:
+        raise QueryError(
+            f"A query is t,y,x: a frame index and a position in pixels, like 0,120.5,64; "
+            f"not {text!r}."
+        ) from None
+    return np.array([t, y, x], np.float32)
+
+
+def read_queries(path: str | Path) -> NDArray[np.float32]:
+    """Read query points from a file; float32 (points, 3).
+
+    - .csv: three columns t, y, x; with a header line they may stand in any order, others are
+      ignored
+    - .json: a list of [t, y, x], or an object that holds one as ``query_points_tyx``
+    - .npy: an array of shape (points, 3)
+
+    Raises:
+        QueryError: the file is missing, of another kind, or malformed; or it holds no points.
+    """
+    path = Path(path)
+    readers = {".csv": _read_csv, ".json": _read_json, ".npy": _read_npy}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise QueryError(f"{path}: query points are read from {', '.join(readers)} files.")
+    try:
+        points = _as_float32(reader(path))
+    except OSError as error:
+        raise QueryError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except QueryError as error:
+        raise QueryError(f"{path}: {error}") from error
+    except _READ_FAILURES as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise QueryError(f"{path} does not hold query points (t, y, x): {reason}.") from error
+    if len(points) == 0:
+        raise QueryError(f"{path} holds no query points.")
+    return points
+
+
+def check_queries(
+    query_points_tyx: NDArray[Any], frames: int, height: int, width: int
+) -> NDArray[np.float32]:
+    """Check query points against the video they are for; returns them as float32 (points, 3).
+
+    Args:
+        query_points_tyx: numbers of shape (points, 3).
+        frames: of the video.
+        height: of the video, in pixels.
+        width: of the video, in pixels.
+
+    Raises:
+        QueryError: there are no points, or one is not finite or outside the video: t outside
+            [0, frames - 1], y outside [0, height], x outside [0, width].
+    """
+    points = _as_float32(query_points_tyx)
+    if len(points) == 0:
+        raise QueryError("There are no query points; give at least one.")
+    limits = np.array([frames - 1, height, width], np.float32)
+    # `not inside` rather than `outside`, so that NaN counts as wrong.
+    wrong = np.argwhere(~((points >= 0) & (points <= limits)))
+    if len(wrong):
+        index, axis = (int(i) for i in wrong[0])
+        others = len(np.unique(wrong[:, 0])) - 1
+        raise QueryError(
+            f"Query point {index} has {_COLUMNS[axis]} = {points[index, axis]:g}; the video has "
+            f"{frames} frames of {height}x{width}, so {_COLUMNS[axis]} must be from 0 to "
+            f"{limits[axis]:g}" + (f" ({others} more points are wrong)." if others else ".")
+        )
+    return points
+
+
+def _read_csv(path: Path) -> list[list[float]]:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
+    columns = [0, 1, 2]
+    if rows and not _is_number(rows[0][1][0]):
+        header = [name.strip().lower() for name in rows.pop(0)[1]]
+        if not set(_COLUMNS) <= set(header):
+            raise QueryError(f"its header is {','.join(header)}; it must name t, y and x.")
+        columns = [header.index(name) for name in _COLUMNS]
+    elif rows and len(rows[0][1]) != 3:
+        raise QueryError(f"line {rows[0][0]} has {len(rows[0][1])} columns where t, y, x are due.")
+    points = []
+    for number, row in rows:
+        try:
+            points.append([float(row[column]) for column in columns])
+        except (ValueError, IndexError):
+            raise QueryError(f"line {number} is not t,y,x: {','.join(row)!r}.") from None
+    return points
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_json(path: Path) -> Any:
+    document = json.loads(path.read_bytes())
+    if isinstance(document, dict):
+        document = document["query_points_tyx"]
+    # json knows true and "1"; numpy would quietly make numbers of both.
+    if not isinstance(document, list) or not all(
+        isinstance(point, list) and all(type(value) in (int, float) for value in point)
+        for point in document
+    ):
+        raise QueryError("it must hold a list of [t, y, x] numbers.")
+    return document
+
+
+def _read_npy(path: Path) -> Any:
+    # np.load given a path leaks its file where that holds a damaged archive.
+    with open(path, "rb") as file:
+        array = np.load(file, allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise QueryError("it is a .npz archive, not one .npy array.")
+    return array
+
+
+def _as_float32(points: Any) -> NDArray[np.float32]:
+    """Numbers of shape (points, 3) as float32; an empty list has shape (0, 3)."""
+    array = np.asarray(points)
+    if array.size == 0 and array.ndim <= 2:
+        return np.zeros((0, 3), np.float32)
+    if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] != 3:
+        raise QueryError(
+            f"query points are numbers of shape (points, 3), each t, y, x; not {array.dtype} of "
+            f"shape {array.shape}."
+        )
+    with np.errstate(over="ignore"):  # 1e300 becomes inf, which check_queries refuses
+        return array.astype(np.float32)

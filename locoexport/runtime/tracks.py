@@ -1,0 +1,239 @@
+"""Tracks of points in a video's own pixels, and the files they are kept in."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locoexport.errors import InputError, UsageError
+from locoexport.files import whole_file
+
+__all__ = [
+    "TRACKS_SCHEMA",
+    "Tracks",
+    "check_tracks_path",
+    "read_tracks",
+    "visible_from_logits",
+    "write_tracks",
+]
+
+TRACKS_SCHEMA = "locoexport.tracks/1"
+_CSV_COLUMNS = ("point", "frame", "x", "y", "visible", "confidence")
+_READ_FAILURES = (
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+    SyntaxError,
+    zipfile.BadZipFile,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """Where every point is in every frame.
+
+    Attributes:
+        tracks_xy: float32 (points, frames, 2) as (x, y) in the original video's pixels, pixel
+            centres at .5.
+        visible: bool (points, frames).
+        confidence: float32 (points, frames) in 0..1: that the point is visible and where the
+            track says. ``visible`` is where it is at least 0.5.
+        query_points_tyx: float32 (points, 3): what was asked for.
+        fps: frames a second of the video.
+    """
+
+    tracks_xy: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+    confidence: NDArray[np.float32]
+    query_points_tyx: NDArray[np.float32]
+    fps: float
+
+    def __post_init__(self) -> None:
+        """Raises InputError where types or shapes do not fit together."""
+        points, frames = self.visible.shape if self.visible.ndim == 2 else (-1, -1)
+        expected: tuple[tuple[str, NDArray[Any], type[np.generic], tuple[int, ...]], ...] = (
+            ("tracks_xy", self.tracks_xy, np.float32, (points, frames, 2)),
+            ("visible", self.visible, np.bool_, (points, frames)),
+            ("confidence", self.confidence, np.float32, (points, frames)),
+            ("query_points_tyx", self.query_points_tyx, np.float32, (points, 3)),
+        )
+        for name, array, dtype, shape in expected:
+            if array.dtype != dtype or array.shape != shape:
+                raise InputError(
+                    f"Tracks: {name} is {array.dtype} of shape {array.shape}, where "
+                    f"{np.dtype(dtype)} of shape {shape} is due."
+                )
+        if not (math.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"Tracks: fps is {self.fps}; it must be a positive number.")
+
+    @property
+    def points(self) -> int:
+        """How many points there are."""
+        return int(self.visible.shape[0])
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return int(self.visible.shape[1])
+
+
+def visible_from_logits(
+    occlusion: NDArray[np.float32], expected_dist: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Visibility and confidence from the model's two logits, all of one shape.
+
+    Confidence is (1 - σ(occlusion))·(1 - σ(expected_dist)); a point is visible where one minus
+    that is at most 0.5. No logit overflows; NaN gives NaN and invisible.
+    """
+    product = _one_minus_sigmoid(occlusion) * _one_minus_sigmoid(expected_dist)
+    confidence = product.astype(np.float32)
+    return 1 - confidence <= 0.5, confidence
+
+
+def _one_minus_sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """1 / (1 + exp(logit)) with no exponential of a positive number."""
+    small = np.exp(-np.abs(logits.astype(np.float64)))
+    answer: NDArray[np.float64] = np.where(logits > 0, small, 1.0) / (1 + small)
+    return answer
+
+
+def check_tracks_path(path: str | Path) -> Path:
+    """Check, before any work is done, that the name ends in a kind of file there is.
+
+    Raises:
+        UsageError: it does not.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _WRITERS:
+        raise UsageError(f"Tracks are written as {', '.join(_WRITERS)}; {path} is none of these.")
+    return path
+
+
+def write_tracks(path: str | Path, tracks: Tracks) -> None:
+    """Write tracks as .npz, .csv or .json, by the name's suffix; an existing file is replaced.
+
+    - .npz: the arrays of ``Tracks`` by name, and ``fps``
+    - .csv: a row a point and frame: point,frame,x,y,visible (0 or 1),confidence
+    - .json: the data of the .npz, and a ``schema``
+
+    Numbers in text are the shortest that read back as the same float32.
+
+    Raises:
+        UsageError: another suffix.
+        OutputError: the file cannot be written.
+    """
+    path = check_tracks_path(path)
+    with whole_file(path) as temporary:
+        _WRITERS[path.suffix.lower()](temporary, tracks)
+
+
+def read_tracks(path: str | Path) -> Tracks:
+    """Read what ``write_tracks`` wrote as .npz or .json.
+
+    Raises:
+        InputError: the file is missing, of another kind, or malformed.
+    """
+    path = Path(path)
+    readers = {".npz": _read_npz, ".json": _read_json}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{path}: tracks are read from {' and '.join(readers)} files.")
+    try:
+        return reader(path)
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except _READ_FAILURES as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path} does not hold tracks: {reason}.") from error
+
+
+def _write_npz(path: Path, tracks: Tracks) -> None:
+    np.savez_compressed(
+        path,
+        tracks_xy=tracks.tracks_xy,
+        visible=tracks.visible,
+        confidence=tracks.confidence,
+        query_points_tyx=tracks.query_points_tyx,
+        fps=np.float64(tracks.fps),
+    )
+
+
+def _write_csv(path: Path, tracks: Tracks) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_CSV_COLUMNS)
+        for point in range(tracks.points):
+            writer.writerows(_csv_rows(point, tracks))
+
+
+def _csv_rows(point: int, tracks: Tracks) -> Iterator[tuple[Any, ...]]:
+    x, y = tracks.tracks_xy[point].astype(str).T
+    visible = tracks.visible[point].astype(int)
+    confidence = tracks.confidence[point].astype(str)
+    for frame, row in enumerate(zip(x, y, visible, confidence, strict=True)):
+        yield point, frame, *row
+
+
+def _write_json(path: Path, tracks: Tracks) -> None:
+    document = {
+        "schema": TRACKS_SCHEMA,
+        "fps": float(tracks.fps),
+        "query_points_tyx": _shortest(tracks.query_points_tyx),
+        "tracks_xy": _shortest(tracks.tracks_xy),
+        "visible": tracks.visible.tolist(),
+        "confidence": _shortest(tracks.confidence),
+    }
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+        file.write("\n")
+
+
+def _shortest(array: NDArray[np.float32]) -> Any:
+    """Nested lists of the shortest float64s that read back as the same float32s."""
+    return array.astype(str).astype(np.float64).tolist()
+
+
+_WRITERS = {".npz": _write_npz, ".csv": _write_csv, ".json": _write_json}
+
+
+def _read_npz(path: Path) -> Tracks:
+    # np.load given a path leaks its file where the archive is damaged.
+    with open(path, "rb") as file:
+        arrays = np.load(file, allow_pickle=False)
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise InputError("it is one array, not a .npz archive.")
+        return Tracks(
+            tracks_xy=arrays["tracks_xy"],
+            visible=arrays["visible"],
+            confidence=arrays["confidence"],
+            query_points_tyx=arrays["query_points_tyx"],
+            fps=float(arrays["fps"]),
+        )
+
+
+def _read_json(path: Path) -> Tracks:
+    document = json.loads(path.read_bytes())
+    if not isinstance(document, dict) or document.get("schema") != TRACKS_SCHEMA:
+        raise InputError(f"it is not a document of the schema {TRACKS_SCHEMA}.")
+    return Tracks(
+        tracks_xy=np.array(document["tracks_xy"], np.float32),
+        visible=np.array(document["visible"]),
+        confidence=np.array(document["confidence"], np.float32),
+        query_points_tyx=np.array(document["query_points_tyx"], np.float32),
+        fps=float(document["fps"]),
+    )

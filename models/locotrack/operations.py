@@ -1,0 +1,44 @@
+"""The seam for rewrites: the functions that a LocoTrack calls, as a frozen set.
+
+A rewrite is another function with the same meaning. ``dataclasses.replace(REFERENCE, ...)`` gives
+another set, and ``LocoTrack.with_operations`` a new model over the same weights. The reference set
+is plain PyTorch and is the oracle that every export is judged by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from locotrack.correlation import correlate_locally, resize_planes, same_conv2d, soft_argmax
+from locotrack.refinement import attend
+from locotrack.sampling import keep_grid, sample_neighbourhoods, sample_supports
+
+__all__ = ["REFERENCE", "Operations", "Size"]
+
+Size = tuple[int, int]
+"""(height, width) of a grid, in cells, as Python integers."""
+
+
+@dataclass(frozen=True)
+class Operations:
+    """What may be re-expressed; shapes are those of the functions named as defaults.
+
+    ``prepare_grid`` runs once a grid; what it returns is what ``sample_neighbourhoods`` gets in
+    each of the four refinements.
+    """
+
+    sample_supports: Callable[[Tensor, Tensor, Size], Tensor] = sample_supports
+    prepare_grid: Callable[[Tensor], Tensor] = keep_grid
+    sample_neighbourhoods: Callable[[Tensor, Tensor, Size], Tensor] = sample_neighbourhoods
+    correlate_locally: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = correlate_locally
+    convolve: Callable[[Tensor, nn.Conv2d, Size], Tensor] = same_conv2d
+    resize_planes: Callable[[Tensor, Size], Tensor] = resize_planes
+    soft_argmax: Callable[[Tensor, Size], Tensor] = soft_argmax
+    attend: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = attend
+
+
+REFERENCE = Operations()
+"""Plain PyTorch, 5D ``grid_sample`` included."""

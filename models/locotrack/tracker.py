@@ -1,0 +1,403 @@
+"""LocoTrack, assembled: grids → query features → initial tracks → four refinements.
+
+Paper: arXiv 2407.15420; the computation is written out in the project's spec/model.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from locotrack.config import REFINEMENT_ITERATIONS, SUPPORT_SIDE, TrackerConfig
+from locotrack.correlation import CorrelationNetwork, correlate_globally
+from locotrack.efficientnet import EfficientNetFeatures
+from locotrack.operations import REFERENCE, Operations
+from locotrack.refinement import (
+    MotionTransformer,
+    attention_bias,
+    encode_positions,
+    relative_motion,
+)
+from locotrack.resnet import ResNetFeatures
+from locotrack.resolutions import check_resolutions, default_resolutions
+
+__all__ = ["ByLevel", "FeatureGrids", "LocoTrack", "TrackingResult"]
+
+_SMALLEST_SQUARED_NORM = 1e-12
+_LEVELS = ("hires", "lowres", "highest")
+"""The order of ``cmdtop`` and of everything that is concatenated by level."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class ByLevel(Generic[Value]):
+    """One value for each feature grid, in the order of ``cmdtop``."""
+
+    hires: Value
+    lowres: Value
+    highest: Value
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter((self.hires, self.lowres, self.highest))
+
+
+@dataclass(frozen=True)
+class FeatureGrids:
+    """Normalised features of a clip at one resolution (height, width).
+
+    ``grids`` are (B, T, h, w, C); ``sizes_hw`` their (h, w) as Python integers.
+    """
+
+    grids: ByLevel[Tensor]
+    sizes_hw: ByLevel[tuple[int, int]]
+    resolution_hw: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class TrackingResult:
+    """What the model says of every query in every frame.
+
+    ``tracks`` (B, N, T, 2) as (x, y) in pixels of the video; ``occlusion`` and ``expected_dist``
+    (B, N, T) logits. The ``unrefined_*`` hold the state before each of the four refinements, the
+    initial one first.
+    """
+
+    tracks: Tensor
+    occlusion: Tensor
+    expected_dist: Tensor
+    unrefined_tracks: tuple[Tensor, ...]
+    unrefined_occlusion: tuple[Tensor, ...]
+    unrefined_expected_dist: tuple[Tensor, ...]
+
+    @property
+    def visible(self) -> Tensor:
+        """(B, N, T) bool: 1 - (1 - σ(occlusion))·(1 - σ(expected_dist)) ≤ 0.5."""
+        seen = torch.sigmoid(-self.occlusion) * torch.sigmoid(-self.expected_dist)
+        return 1 - seen <= 0.5
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """A state of the tracks: positions in pixels of the initial resolution."""
+
+    positions_xy: Tensor  # (B, N, T, 2)
+    occlusion: Tensor  # (B, N, T)
+    expected_dist: Tensor  # (B, N, T)
+
+
+class LocoTrack(nn.Module):
+    """A point tracker: video and query points in, tracks, occlusion and uncertainty out.
+
+    Attribute names of the children are those of the published checkpoints.
+    """
+
+    def __init__(self, config: TrackerConfig, operations: Operations = REFERENCE) -> None:
+        """Freshly initialised; see ``create_model`` and ``load_checkpoint`` for weights."""
+        super().__init__()
+        self.config = config
+        self.operations = operations
+        if config.backbone.family == "resnet":
+            self.resnet_torch = ResNetFeatures(config.backbone)
+        else:
+            self.efficientnet_feature_extractor = EfficientNetFeatures(config.backbone)
+        self.torch_pips_mixer = MotionTransformer(
+            config.transformer_inputs, config.transformer_outputs, config.transformer
+        )
+        self.cmdtop = nn.ModuleList(CorrelationNetwork(config.correlation) for _ in _LEVELS)
+        self.cost_conv = nn.Conv2d(2, 1, 3, padding=1)
+        self.occ_linear = nn.Linear(6, 2)
+        self.parts = _name_parts()
+
+    @property
+    def backbone(self) -> EfficientNetFeatures | ResNetFeatures:
+        """The feature extractor, whatever its family."""
+        if self.config.backbone.family == "resnet":
+            return self.resnet_torch
+        return self.efficientnet_feature_extractor
+
+    def with_operations(self, operations: Operations) -> LocoTrack:
+        """A new model over the SAME weights that computes with other operations."""
+        with torch.device("meta"):
+            twin = LocoTrack(self.config, operations)
+        for name, child in self.named_children():
+            if name != "parts":
+                setattr(twin, name, child)
+        return twin.train(self.training)
+
+    def forward(
+        self,
+        video: Tensor,
+        query_points: Tensor,
+        refinement_resolutions: Sequence[tuple[int, int]] | None = None,
+    ) -> TrackingResult:
+        """Track ``query_points`` through ``video``.
+
+        Args:
+            video: (B, T, H, W, 3) float in [-1, 1].
+            query_points: (B, N, 3) as (t, y, x), t a frame index, y x in pixels of the video.
+            refinement_resolutions: (height, width) of each level; by default from the initial
+                resolution up to the video's. Only the first and the last are computed: nothing
+                reads those between.
+        """
+        video_hw = (video.shape[2], video.shape[3])
+        if refinement_resolutions is None:
+            levels = default_resolutions(video_hw, self.config.resolution_hw)
+        else:
+            levels = check_resolutions(refinement_resolutions)
+        first = self.extract_features(video, levels[0])
+        last = first if levels[-1] == levels[0] else self.extract_features(video, levels[-1])
+        return self.track(first, last, query_points, video_hw)
+
+    def track_resized(self, video: Tensor, query_points: Tensor) -> TrackingResult:
+        """The resize-first path: a video that already has the working resolution, one level.
+
+        This is what an exported graph computes; sizes are taken from the configuration alone.
+        """
+        grids = self.extract_features(video, self.config.resolution_hw, resize=False)
+        return self.track(grids, grids, query_points, self.config.resolution_hw)
+
+    def extract_features(
+        self, video: Tensor, resolution_hw: tuple[int, int], *, resize: bool = True
+    ) -> FeatureGrids:
+        """The grids of every frame: (B, T, H, W, 3) → normalised (B, T, h, w, C) grids."""
+        features: FeatureGrids = self._part("encoder")(
+            self._extract_features, video, resolution_hw, resize
+        )
+        return features
+
+    def track(
+        self,
+        first: FeatureGrids,
+        last: FeatureGrids,
+        query_points: Tensor,
+        video_hw: tuple[int, int],
+    ) -> TrackingResult:
+        """Tracks from the grids of the first and of the last level."""
+        initial_supports = self._part("query_sampling")(
+            self._sample_supports, first, query_points, video_hw
+        )
+        supports = (
+            initial_supports
+            if last is first
+            else self._part("query_sampling")(self._sample_supports, last, query_points, video_hw)
+        )
+        estimate = self._part("cost_volume")(
+            self._initialise, first, initial_supports, query_points, video_hw
+        )
+        frame_indices = _count_frames(last.grids.hires)
+        bias = attention_bias(frame_indices, self.config.transformer.heads)
+        feature = self._initial_feature(supports, estimate.occlusion)
+        prepared = ByLevel(*(self.operations.prepare_grid(grid) for grid in last.grids))
+        history = []
+        for iteration in range(REFINEMENT_ITERATIONS):
+            history.append(estimate)
+            estimate, feature = self._part(f"refinement_{iteration}")(
+                self._refine, last, prepared, supports, estimate, feature, bias
+            )
+        return self._result(estimate, history, video_hw)
+
+    def _part(self, name: str) -> _Part:
+        part = self.parts[name]
+        assert isinstance(part, _Part)
+        return part
+
+    def _extract_features(
+        self, video: Tensor, resolution_hw: tuple[int, int], resize: bool
+    ) -> FeatureGrids:
+        frames = video.flatten(0, 1).permute(0, 3, 1, 2)  # (B·T, 3, H, W)
+        if resize and (frames.shape[2], frames.shape[3]) != resolution_hw:
+            frames = F.interpolate(frames, resolution_hw, mode="bilinear", align_corners=False)
+        grids = [_normalise(grid, video) for grid in self.backbone(frames, resolution_hw)]
+        sizes_hw = self.backbone.grid_sizes(*resolution_hw)
+        return FeatureGrids(_by_level(*grids), _by_level(*sizes_hw), resolution_hw)
+
+    def _sample_supports(
+        self, features: FeatureGrids, query_points: Tensor, video_hw: tuple[int, int]
+    ) -> ByLevel[Tensor]:
+        """The 7×7 support of every query in each grid: (B, N, 49, C)."""
+        supports = []
+        for grid, size_hw in zip(features.grids, features.sizes_hw, strict=True):
+            scale = query_points.new_tensor(
+                [1.0, size_hw[0] / video_hw[0], size_hw[1] / video_hw[1]]
+            )
+            supports.append(self.operations.sample_supports(grid, query_points * scale, size_hw))
+        return ByLevel(*supports)
+
+    def _initialise(
+        self,
+        features: FeatureGrids,
+        supports: ByLevel[Tensor],
+        query_points: Tensor,
+        video_hw: tuple[int, int],
+    ) -> _Estimate:
+        """Cost volume, soft-argmax and first logits (spec/model.md, section 3)."""
+        centre = SUPPORT_SIDE**2 // 2
+        grids, size_hw = features.grids, features.sizes_hw.hires
+        low = correlate_globally(
+            supports.lowres[:, :, centre], grids.lowres, features.sizes_hw.lowres
+        )
+        high = correlate_globally(supports.hires[:, :, centre], grids.hires, size_hw)
+        low = self.operations.resize_planes(low.flatten(0, 2), size_hw)
+        costs = torch.stack((low, high.flatten(0, 2)), 1)  # (B·N·T, 2, h, w)
+        heatmaps = self.cost_conv(costs)[:, 0]
+        peaks = self.operations.soft_argmax(heatmaps, size_hw)  # (B·N·T, 2) in cells
+        initial_hw = self.config.resolution_hw
+        to_initial = peaks.new_tensor([initial_hw[1] / size_hw[1], initial_hw[0] / size_hw[0]])
+        sizes = (*high.shape[:3], 2)  # (B, N, T, 2)
+        positions = (peaks * to_initial).reshape(sizes)
+        positions = self._pin_queries(positions, query_points, video_hw, _count_frames(grids.hires))
+        flat = costs.flatten(2)
+        summary = torch.cat((flat.mean(-1), flat.amax(-1), flat.amin(-1)), -1)  # (B·N·T, 6)
+        logits = self.occ_linear(summary).reshape(sizes)
+        return _Estimate(positions, logits[..., 0], logits[..., 1])
+
+    def _pin_queries(
+        self,
+        positions_xy: Tensor,
+        query_points: Tensor,
+        video_hw: tuple[int, int],
+        frame_indices: Tensor,
+    ) -> Tensor:
+        """On its own frame a point is where the query says."""
+        initial_hw = self.config.resolution_hw
+        scale = query_points.new_tensor([initial_hw[1] / video_hw[1], initial_hw[0] / video_hw[0]])
+        asked = query_points[..., [2, 1]] * scale  # (B, N, 2) as (x, y)
+        # torch.round is half to even: 0.5 → 0, 1.5 → 2.
+        own_frame = torch.round(query_points[..., :1]) == frame_indices  # (B, N, T)
+        return torch.where(own_frame[..., None], asked[:, :, None], positions_xy)
+
+    def _initial_feature(self, supports: ByLevel[Tensor], like: Tensor) -> Tensor | None:
+        """The running feature (B, N, T, C), or None where the transformer does not read it."""
+        if not self.config.feeds_features:
+            return None
+        centre = SUPPORT_SIDE**2 // 2
+        feature = torch.cat([support[:, :, centre] for support in supports], -1)
+        return feature[:, :, None].expand(-1, -1, like.shape[2], -1)
+
+    def _refine(
+        self,
+        features: FeatureGrids,
+        prepared: ByLevel[Tensor],
+        supports: ByLevel[Tensor],
+        estimate: _Estimate,
+        feature: Tensor | None,
+        bias: Tensor,
+    ) -> tuple[_Estimate, Tensor | None]:
+        """One refinement (spec/model.md, section 4)."""
+        embeddings = [
+            self._part(f"correlation_{level}")(
+                self._correlate, network, grid, size_hw, support, estimate.positions_xy
+            )
+            for level, network, grid, size_hw, support in zip(
+                _LEVELS, self.cmdtop, prepared, features.sizes_hw, supports, strict=True
+            )
+        ]
+        inputs = self._transformer_inputs(features, embeddings, estimate, feature)
+        changes = self.torch_pips_mixer(
+            inputs.flatten(0, 1), bias, self.operations.attend
+        )  # (B·N, T, 4 + C)
+        changes = changes.reshape(*estimate.positions_xy.shape[:3], changes.shape[-1])
+        initial_hw, resized_hw = self.config.resolution_hw, features.resolution_hw
+        to_initial = changes.new_tensor(
+            [initial_hw[1] / resized_hw[1], initial_hw[0] / resized_hw[0]]
+        )
+        refined = _Estimate(
+            estimate.positions_xy + changes[..., :2] * to_initial,
+            estimate.occlusion + changes[..., 2],
+            estimate.expected_dist + changes[..., 3],
+        )
+        return refined, None if feature is None else feature + changes[..., 4:]
+
+    def _correlate(
+        self,
+        network: nn.Module,
+        grid: Tensor,
+        size_hw: tuple[int, int],
+        support: Tensor,
+        positions_xy: Tensor,
+    ) -> Tensor:
+        """Embedding of the local correlation at one level: (B, N, T, C)."""
+        (height, width), initial_hw = size_hw, self.config.resolution_hw
+        scale = positions_xy.new_tensor([width / initial_hw[1], height / initial_hw[0]])
+        neighbourhoods = self.operations.sample_neighbourhoods(grid, positions_xy * scale, size_hw)
+        images = self.operations.correlate_locally(neighbourhoods, support)
+        embedding: Tensor = network(images, self.operations.convolve)
+        return embedding.reshape(*positions_xy.shape[:3], embedding.shape[-1])
+
+    def _transformer_inputs(
+        self,
+        features: FeatureGrids,
+        embeddings: list[Tensor],
+        estimate: _Estimate,
+        feature: Tensor | None,
+    ) -> Tensor:
+        """(B, N, T, inputs) in the variant's own order."""
+        initial_hw, resized_hw = self.config.resolution_hw, features.resolution_hw
+        x_scale = resized_hw[1] / initial_hw[1] / initial_hw[1]
+        y_scale = resized_hw[0] / initial_hw[0] / initial_hw[0]
+        motion = relative_motion(estimate.positions_xy)
+        motion = encode_positions(motion * motion.new_tensor([x_scale, y_scale] * 2))
+        logits = [estimate.occlusion[..., None], estimate.expected_dist[..., None]]
+        if self.config.motion_first:
+            inputs = [motion, *logits, *embeddings]
+        else:
+            inputs = [*logits, *embeddings, motion]
+        if feature is not None:
+            inputs.append(feature)
+        return torch.cat(inputs, -1)
+
+    def _result(
+        self, final: _Estimate, history: list[_Estimate], video_hw: tuple[int, int]
+    ) -> TrackingResult:
+        initial_hw = self.config.resolution_hw
+        scale = final.positions_xy.new_tensor(
+            [video_hw[1] / initial_hw[1], video_hw[0] / initial_hw[0]]
+        )
+        return TrackingResult(
+            final.positions_xy * scale,
+            final.occlusion,
+            final.expected_dist,
+            tuple(state.positions_xy * scale for state in history),
+            tuple(state.occlusion for state in history),
+            tuple(state.expected_dist for state in history),
+        )
+
+
+class _Part(nn.Module):
+    """A named place in the model: calls a function inside a module of its own, so that profilers
+    and exporters record which part of the tracker an operation belongs to. It has no state."""
+
+    def forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
+
+
+def _name_parts() -> nn.ModuleDict:
+    names = ["encoder", "query_sampling", "cost_volume"]
+    names += [f"refinement_{iteration}" for iteration in range(REFINEMENT_ITERATIONS)]
+    names += [f"correlation_{level}" for level in _LEVELS]
+    return nn.ModuleDict({name: _Part() for name in names})
+
+
+def _by_level(highest: Value, hires: Value, lowres: Value) -> ByLevel[Value]:
+    """From the backbone's order, finest first."""
+    return ByLevel(hires=hires, lowres=lowres, highest=highest)
+
+
+def _normalise(grid: Tensor, video: Tensor) -> Tensor:
+    """(B·T, C, h, w) → (B, T, h, w, C) divided by the L2 norm over C."""
+    squared = grid.square().sum(1, keepdim=True)
+    normalised = grid / squared.clamp(min=_SMALLEST_SQUARED_NORM).sqrt()
+    normalised = normalised.permute(0, 2, 3, 1)
+    # reshape, not unflatten: a traced unflatten holds the batch size as a constant.
+    return normalised.reshape(*video.shape[:2], *normalised.shape[1:])
+
+
+def _count_frames(grid: Tensor) -> Tensor:
+    """(T,) float frame indices 0..T-1 of a (B, T, ...) grid; its length follows the grid's."""
+    return torch.arange(grid.shape[1], dtype=grid.dtype, device=grid.device)

@@ -1,0 +1,85 @@
+"""A tiny ONNX graph with the inputs, outputs and metadata of an exported tracker."""
+
+import onnx
+import onnx.parser
+
+from locoexport.artifact import ArtifactMetadata, WeightsOrigin
+
+# Points move by VELOCITY a frame from where they were asked for. Occlusion is 8 × the frame's mean
+# brightness, so bright frames hide every point; expected_dist is the query's y / 100 - 4.
+VELOCITY_XY = (0.5, -0.25)
+MODEL_HW = (24, 32)
+
+_GRAPH = """
+<ir_version: 8, opset_import: ["" : 17]>
+tracker (float[{batch},{frames},{height},{width},3] video_input,
+         float[{batch},{points},3] query_input)
+  => (float[{batch},{points},{frames},2] tracks, float[{batch},{points},{frames}] occlusion,
+      float[{batch},{points},{frames}] expected_dist)
+<int64[1] one = {{1}}, int64[1] two = {{2}}, int64[1] three = {{3}}, int64[1] nil = {{0}},
+ int64[1] last = {{-1}}, int64 zero_i = {{0}}, int64 one_i = {{1}}, int64[1] axis1 = {{1}},
+ float zero = {{0}}, float eight = {{8}}, float hundred = {{100}}, float four = {{4}},
+ float[2] velocity = {{0.5, -0.25}}>
+{{
+  shape = Shape(video_input)
+  count = Gather(shape, one_i)
+  range = Range(zero_i, count, one_i)
+  index = Cast<to = 1>(range)
+  t = Slice(query_input, nil, one, two)
+  y = Slice(query_input, one, two, two)
+  x = Slice(query_input, two, three, two)
+  elapsed = Sub(index, t)
+  xy = Concat<axis = 2>(x, y)
+  start = Unsqueeze(xy, two)
+  steps = Unsqueeze(elapsed, last)
+  motion = Mul(steps, velocity)
+  moved = Add(start, motion)
+  tracks = {finish}(moved)
+  mean = ReduceMean<axes = [2, 3, 4], keepdims = 0>(video_input)
+  bright = Unsqueeze(mean, axis1)
+  still = Mul(elapsed, zero)
+  scaled = Mul(bright, eight)
+  occlusion = Add(scaled, still)
+  part = Div(y, hundred)
+  low = Sub(part, four)
+  expected_dist = Add(still, low)
+}}
+"""
+
+
+def synthetic_metadata(resolution_hw: tuple[int, int] = MODEL_HW) -> ArtifactMetadata:
+    return ArtifactMetadata(
+        version="0.1.0",
+        profile="b0-tiny",
+        variant="b0-tiny",
+        resolution_hw=resolution_hw,
+        opset=17,
+        precision="fp32",
+        sampling="planar",
+        rewrites=(),
+        weights=WeightsOrigin(None, None),
+        simplifier="none",
+        torch_version="2.13.0",
+    )
+
+
+def tracker_bytes(
+    *,
+    batch: int | str = "batch",
+    frames: int | str = "frames",
+    points: int | str = "points",
+    metadata_hw: tuple[int, int] | None = MODEL_HW,
+    rename: dict[str, str] | None = None,
+    finish: str = "Identity",
+) -> bytes:
+    """The file's bytes; an axis is fixed by an int. ``rename`` replaces text in the graph."""
+    height, width = MODEL_HW
+    text = _GRAPH.format(
+        batch=batch, frames=frames, points=points, height=height, width=width, finish=finish
+    )
+    for old, new in (rename or {}).items():
+        text = text.replace(old, new)
+    model = onnx.parser.parse_model(text)
+    if metadata_hw is not None:
+        onnx.helper.set_model_props(model, synthetic_metadata(metadata_hw).to_properties())
+    return bytes(model.SerializeToString())
