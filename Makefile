@@ -34,7 +34,13 @@ format: setup
 	$(BIN)/ruff format .
 
 quickstart: setup
-	$(BIN)/python -m locoexport.quickstart
+	$(BIN)/python parity_tests/clips.py .data/clips
+	mkdir -p quickstart
+	$(BIN)/locoexport export --backbone b0-tiny --force -o quickstart/b0-tiny.onnx
+	$(BIN)/locoexport verify quickstart/b0-tiny.onnx --video .data/clips/carphone_pristine.mp4
+	$(BIN)/locoexport track .data/clips/carphone_pristine.mp4 --model quickstart/b0-tiny.onnx \
+		--points grid:10 --force -o quickstart/carphone.mp4 --tracks quickstart/carphone.npz
+	@echo "The tracked video is quickstart/carphone.mp4"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info quickstart

@@ -160,8 +160,6 @@ def track_text(report: TrackReport) -> RenderableType:
         rows.append(("overlay", str(report.overlay)))
     if report.tracks_file is not None:
         rows.append(("tracks", str(report.tracks_file)))
-    if report.overlay is None and report.tracks_file is None:
-        rows.append(("written", "nothing; pass -o OUT.mp4 or --tracks FILE"))
     return _facts(rows)
 
 

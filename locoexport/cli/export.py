@@ -56,7 +56,7 @@ def export(
     verify: Annotated[
         bool, typer.Option(help="Compare with the PyTorch model before the file appears.")
     ] = True,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     json: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -68,7 +68,7 @@ def export(
     """
     if backbone is not None and profile is not None:
         raise UsageError("--backbone and --profile both name the profile; pass one of them.")
-    check_json_target(json)
+    check_json_target(json, force=force)
     axes = AxisSizes(
         parse_axis("batch", batch), parse_axis("frames", frames), parse_axis("points", points)
     )

@@ -31,7 +31,13 @@ def track(
         Path | None, typer.Option(help="Query points from a .csv, .json or .npy file.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Overlay video to write (.mp4).")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Overlay video to write, .mp4 (VIDEO.tracked.mp4 in this folder where neither "
+            "-o nor --tracks is given).",
+        ),
     ] = None,
     tracks: Annotated[
         Path | None, typer.Option(help="Tracks file to write (.npz, .csv or .json).")
@@ -41,11 +47,13 @@ def track(
 ) -> None:
     """Track points through a video with an exported file; needs no PyTorch.
 
-    Without -o and --tracks it prints what it found and writes nothing.
+    The overlay draws trails, and occluded points as rings.
     """
     from locoexport import render
     from locoexport.pipeline.track import track_video
 
+    if output is None and tracks is None:
+        output = Path(f"{video.stem}.tracked.mp4")
     with listening(context) as notify:
         report = track_video(
             video,

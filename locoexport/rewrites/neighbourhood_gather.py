@@ -46,10 +46,7 @@ def sample_neighbourhoods(framed: Tensor, centres_xy: Tensor, size_hw: tuple[int
     floor = corner.floor()
     cells = _patch_rows(framed, floor, height=height, width=width)  # (B, N, T, 64)
     patches = framed.flatten(0, 3)[cells]  # (B, N, T, 64, C)
-    x_weights, y_weights = _lerp_weights(corner - floor)
-    weights = y_weights[..., :, None, :, None] * x_weights[..., None, :, None, :]
-    weights = weights.flatten(-4, -3).flatten(-2)  # (B, N, T, 49, 64)
-    return weights @ patches
+    return _lerp_matrices(corner - floor) @ patches
 
 
 def _patch_rows(framed: Tensor, floor_xy: Tensor, *, height: int, width: int) -> Tensor:
@@ -65,9 +62,16 @@ def _patch_rows(framed: Tensor, floor_xy: Tensor, *, height: int, width: int) ->
     return (y[..., :, None] * width + x[..., None, :]).flatten(-2)
 
 
-def _lerp_weights(fraction_xy: Tensor) -> tuple[Tensor, Tensor]:
-    """The 7×8 band matrix (1 - f on the diagonal, f beside it) of each axis: twice (..., 7, 8)."""
+def _lerp_matrices(fraction_xy: Tensor) -> Tensor:
+    """(B, N, T, 2) → (B, N, T, 49, 64): bilinear interpolation of an 8×8 patch, as a matrix.
+
+    Its entries are linear in 1, fx, fy and fx·fy, so that all matrices come out of one product.
+    """
     here = torch.eye(SUPPORT_SIDE, _PATCH_SIDE, dtype=fraction_xy.dtype, device=fraction_xy.device)
-    beside = here.roll(1, -1)
-    x_fraction, y_fraction = fraction_xy[..., None, None].unbind(-3)
-    return here + x_fraction * (beside - here), here + y_fraction * (beside - here)
+    step = here.roll(1, -1) - here  # d/df of (1 - f on the diagonal, f beside it)
+    terms = ((here, here), (here, step), (step, here), (step, step))  # (along y, along x)
+    basis = torch.stack([torch.kron(along_y, along_x) for along_y, along_x in terms])
+    x, y = fraction_xy[..., :1], fraction_xy[..., 1:]
+    coefficients = torch.cat((torch.ones_like(x), x, y, x * y), -1)  # (B, N, T, 4)
+    matrices = coefficients @ basis.flatten(1)  # (B, N, T, 49·64)
+    return matrices.reshape(*fraction_xy.shape[:3], SUPPORT_SIDE**2, _PATCH_SIDE**2)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from locoexport.profile import Sampling
 from locoexport.rewrites import (
     batchnorm_folding,
+    correlation_products,
     live_outputs,
     neighbourhood_gather,
     volumetric_gather,
@@ -56,6 +57,12 @@ REWRITES: tuple[Rewrite, ...] = (
         reason="49 points share one fraction: 64 rows and one product instead of 196 rows",
         apply=neighbourhood_gather.rewrite,
         sampling="gather",
+    ),
+    Rewrite(
+        "correlation-products",
+        replaces="local correlation and the convolutions over it",
+        reason="runtimes compute a strided convolution of a 7×7 map as one tiny product an image",
+        apply=correlation_products.rewrite,
     ),
     Rewrite(
         "live-outputs",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import collections
+import os
 import pickle
+import re
+import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +26,33 @@ _LIGHTNING_PREFIX = "model."
 _BACKBONE = "efficientnet_feature_extractor."
 _BACKBONE_ALIAS = _BACKBONE + "model."
 _NAMES_SHOWN = 4
+
+# Where numpy 1 and 2, Python 3.13 and others, and each Lightning keep the same things.
+_NUMPY_CORE = ("numpy.core", "numpy._core")
+_PATHLIB = ("pathlib", "pathlib._local")
+_PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
+_LIGHTNING = (
+    "lightning.fabric.utilities.data",
+    "lightning.pytorch.utilities.parsing",
+    "lightning_fabric.utilities.data",
+    "pytorch_lightning.utilities.parsing",
+)
+
+# What parsing malformed bytes raises, over torch's zip and legacy readers.
+_READ_FAILURES = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zipfile.BadZipFile,
+)
 
 
 class CheckpointError(ValueError):
@@ -68,7 +98,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         CheckpointError: the file is missing, truncated, not a checkpoint, or would run code.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises for a name that is too long
         raise CheckpointError(f"There is no checkpoint file {path}.")
     document = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     if not isinstance(document, Mapping):
@@ -118,29 +148,23 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
 def _read_pickle(path: Path) -> object:
     """``torch.load`` with ``weights_only=True``, always."""
     try:
-        with torch.serialization.safe_globals(_plain_types()):
+        with torch.serialization.safe_globals(_stand_ins()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols and TorchScript archives
             document: object = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).split("\n")[0].removesuffix(".")
-        if "Unsupported" in str(error) or "GLOBAL" in str(error) or "Weights only" in reason:
-            raise CheckpointError(
-                f"{path} was refused: its pickle asks for more than tensors and plain values "
-                f"({_first_global(str(error))}), and loading it could run code. Re-save its "
-                "state dict as .safetensors where you trust it."
-            ) from error
+        # torch's own message is advice to load without weights_only; its context is the reason.
+        reason = str(error.__context__ or error).split("\n")[0]
+        wanted = re.search(r"GLOBAL (\S+)", reason)
+        if wanted is None:
+            raise CheckpointError(_unreadable(path, reason)) from error
+        raise CheckpointError(
+            f"{path} was refused: its pickle asks for {wanted[1]}, which is more than tensors and "
+            "plain values, and loading it could run code. Re-save its state dict as .safetensors "
+            "where you trust it."
+        ) from error
+    except _READ_FAILURES as error:
+        reason = str(error).split("\n")[0] or type(error).__name__
         raise CheckpointError(_unreadable(path, reason)) from error
-    except (
-        RuntimeError,
-        EOFError,
-        OSError,
-        KeyError,
-        IndexError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise CheckpointError(_unreadable(path, str(error).split("\n")[0])) from error
     return document
 
 
@@ -151,42 +175,52 @@ def _unreadable(path: Path, reason: str) -> str:
     )
 
 
-def _first_global(message: str) -> str:
-    for word in message.replace("`", " ").split():
-        if "." in word and "torch" not in word and "http" not in word and word[0].isalpha():
-            return word.strip(".,:")
-    return "see the cause"
+class _Ignored:
+    """Stands for a value that nobody reads: a numpy scalar or array, a path, a namespace.
+
+    numpy's own constructors are not let in: with a forged dtype they read any memory.
+    """
+
+    def __new__(cls, *_arguments: object) -> _Ignored:
+        return super().__new__(cls)
+
+    def __setstate__(self, _state: object) -> None:
+        """Forget it."""
 
 
-def _plain_types() -> list[Any]:
-    """What real Lightning files hold beside tensors; data only, nothing that can act."""
-    scalar = np.float64(0).__reduce__()[0]
-    array_types = [type(np.dtype(kind)) for kind in "?bBhHiIlLqQefdSUO"]
+class _PlainDict:
+    """Stands for a subclass of dict; torch's unpickler fills nothing but a plain one."""
+
+    def __new__(cls, *_arguments: object) -> Any:
+        return {}
+
+
+class _PlainList:
+    """Stands for ``collections.deque``."""
+
+    def __new__(cls, *_arguments: object) -> Any:
+        return []
+
+
+def _stand_ins() -> list[Any]:
+    """What real Lightning files hold beside tensors, by name; none of it can act."""
+    ignored = [f"{module}.multiarray.scalar" for module in _NUMPY_CORE]
+    ignored += [f"{module}.multiarray._reconstruct" for module in _NUMPY_CORE]
+    ignored += ["numpy.ndarray", "numpy.dtype", "_codecs.encode", "argparse.Namespace"]
+    ignored += [f"{module}.{name}" for module in _PATHLIB for name in _PATHS]
+    dicts = ["collections.defaultdict", *(f"{module}.AttributeDict" for module in _LIGHTNING)]
     return [
-        (scalar, "numpy.core.multiarray.scalar"),
-        (scalar, "numpy._core.multiarray.scalar"),
-        np.dtype,
-        *dict.fromkeys(array_types),
-        (_encode, "_codecs.encode"),
-        collections.defaultdict,
+        *((_Ignored, name) for name in ignored),
+        *((_PlainDict, name) for name in dicts),
+        (_PlainList, "collections.deque"),
         collections.Counter,
-        collections.deque,
-        PurePosixPath,
-        (PurePosixPath, "pathlib.PosixPath"),
-        (PureWindowsPath, "pathlib.WindowsPath"),
         dict,
         list,
         set,
+        frozenset,
         int,
         float,
     ]
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """The one use that numpy's scalars make of ``_codecs.encode``: latin-1 text to bytes."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"encoding {encoding!r} is not one that numpy writes")
-    return text.encode(encoding)
 
 
 def _canonicalise(path: Path, state: Mapping[Any, Tensor]) -> dict[str, Tensor]:

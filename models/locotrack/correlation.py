@@ -5,8 +5,6 @@ Paper: arXiv 2407.15420, sections 3.1 (initialisation) and 3.2 (local all-pair c
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,6 +17,7 @@ __all__ = [
     "centre_near_peak",
     "correlate_globally",
     "correlate_locally",
+    "embed_correlation",
     "resize_planes",
     "same_conv2d",
     "soft_argmax",
@@ -80,6 +79,17 @@ def correlate_locally(neighbourhoods: Tensor, supports: Tensor) -> tuple[Tensor,
     return images.reshape(shape), images.transpose(1, 2).reshape(shape)
 
 
+def embed_correlation(
+    network: CorrelationNetwork, neighbourhoods: Tensor, supports: Tensor
+) -> Tensor:
+    """The embedding of two patches' correlation, both ways round, by ``network``.
+
+    (B, N, T, 49, C), (B, N, 49, C) → (B·N·T, 2·C').
+    """
+    embedded: Tensor = network(correlate_locally(neighbourhoods, supports))
+    return embedded
+
+
 def same_conv2d(x: Tensor, conv: nn.Conv2d, size_hw: tuple[int, int]) -> Tensor:
     """A "SAME"-padded convolution of (M, C, h, w), where (h, w) is ``size_hw``."""
     kernel, stride = conv.kernel_size[0], conv.stride[0]
@@ -106,17 +116,13 @@ class CorrelationNetwork(nn.Module):
             )
         )
 
-    def forward(
-        self,
-        images: tuple[Tensor, Tensor],
-        convolve: Callable[[Tensor, nn.Conv2d, tuple[int, int]], Tensor] = same_conv2d,
-    ) -> Tensor:
+    def forward(self, images: tuple[Tensor, Tensor]) -> Tensor:
         """Two stacks (M, 49, 7, 7) through the same network → (M, 2·C)."""
         x = torch.cat(images)  # (2·M, 49, 7, 7)
         size_hw = (SUPPORT_SIDE, SUPPORT_SIDE)
         for layer in self.conv:
             conv, norm = layer[0], layer[1]  # type: ignore[index]
-            x = F.relu(norm(convolve(x, conv, size_hw)))
+            x = F.relu(norm(same_conv2d(x, conv, size_hw)))
             size_hw = same_output_hw(size_hw, conv.stride[0])
         embeddings = x.mean((-2, -1)).reshape(2, -1, x.shape[1])  # (2, M, C)
         return torch.cat((embeddings[0], embeddings[1]), -1)

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from locotrack.correlation import correlate_locally, resize_planes, same_conv2d, soft_argmax
+from locotrack.correlation import (
+    embed_correlation,
+    resize_planes,
+    soft_argmax,
+)
 from locotrack.refinement import attend
 from locotrack.sampling import keep_grid, sample_neighbourhoods, sample_supports
 
@@ -33,8 +38,7 @@ class Operations:
     sample_supports: Callable[[Tensor, Tensor, Size], Tensor] = sample_supports
     prepare_grid: Callable[[Tensor], Tensor] = keep_grid
     sample_neighbourhoods: Callable[[Tensor, Tensor, Size], Tensor] = sample_neighbourhoods
-    correlate_locally: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = correlate_locally
-    convolve: Callable[[Tensor, nn.Conv2d, Size], Tensor] = same_conv2d
+    embed_correlation: Callable[[Any, Tensor, Tensor], Tensor] = embed_correlation
     resize_planes: Callable[[Tensor, Size], Tensor] = resize_planes
     soft_argmax: Callable[[Tensor, Size], Tensor] = soft_argmax
     attend: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = attend

@@ -325,9 +325,12 @@ class LocoTrack(nn.Module):
         """Embedding of the local correlation at one level: (B, N, T, C)."""
         (height, width), initial_hw = size_hw, self.config.resolution_hw
         scale = positions_xy.new_tensor([width / initial_hw[1], height / initial_hw[0]])
-        neighbourhoods = self.operations.sample_neighbourhoods(grid, positions_xy * scale, size_hw)
-        images = self.operations.correlate_locally(neighbourhoods, support)
-        embedding: Tensor = network(images, self.operations.convolve)
+        neighbourhoods = self._part("sampling")(
+            self.operations.sample_neighbourhoods, grid, positions_xy * scale, size_hw
+        )
+        embedding: Tensor = self._part("cmdtop")(
+            self.operations.embed_correlation, network, neighbourhoods, support
+        )
         return embedding.reshape(*positions_xy.shape[:3], embedding.shape[-1])
 
     def _transformer_inputs(
@@ -380,7 +383,7 @@ class _Part(nn.Module):
 def _name_parts() -> nn.ModuleDict:
     names = ["encoder", "query_sampling", "cost_volume"]
     names += [f"refinement_{iteration}" for iteration in range(REFINEMENT_ITERATIONS)]
-    names += [f"correlation_{level}" for level in _LEVELS]
+    names += [f"correlation_{level}" for level in _LEVELS] + ["sampling", "cmdtop"]
     return nn.ModuleDict({name: _Part() for name in names})
 
 

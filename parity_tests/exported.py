@@ -1,0 +1,31 @@
+"""Exported files for tests: built once each, without the export's own parity check."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from locoexport.pipeline.export import export_model
+from locoexport.profile import ExportProfile, load_profile
+
+__all__ = ["export_once", "seeded_profile"]
+
+# Lives as long as the process; removed at its end.
+_FOLDER = TemporaryDirectory(prefix="locoexport-parity-")
+
+
+def seeded_profile(variant: str, opset: int = 17, sampling: str = "gather") -> ExportProfile:
+    """A profile without its demo weights: the goldens are made with the seeded ones."""
+    profile = load_profile(variant).with_options(opset=opset, sampling=sampling)
+    return replace(profile, demo_weights=None)
+
+
+@cache
+def export_once(profile: ExportProfile) -> Path:
+    """The .onnx file of that profile."""
+    name = f"{profile.name}-{profile.opset}-{profile.sampling}-{profile.demo_weights}.onnx"
+    path = Path(_FOLDER.name) / name
+    export_model(profile, path, verify=False)
+    return path

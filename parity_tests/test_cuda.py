@@ -1,0 +1,28 @@
+"""The same parity on CUDA. Skipped, never passed, where CUDA cannot really be used."""
+
+from __future__ import annotations
+
+import pytest
+from locoexport.errors import ProviderUnavailableError
+from locoexport.network import load_network
+from locoexport.pipeline.notices import ignore
+from locoexport.pipeline.proof import VERIFY_SHAPES, make_probes, prove
+from locoexport.runtime.session import open_session, require_provider
+
+from exported import export_once, seeded_profile
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("sampling", ["planar", "gather"])
+@pytest.mark.parametrize("variant", ["b0-tiny", "b0", "b2", "b5", "resnet-small"])
+def test_parity_on_cuda(variant: str, sampling: str, tmp_path) -> None:
+    try:
+        require_provider("cuda")
+    except ProviderUnavailableError as error:
+        pytest.skip(str(error))
+    profile = seeded_profile(variant, sampling=sampling)
+    session = open_session(export_once(profile), "cuda", profile_prefix=tmp_path / "ort")
+    probes = make_probes(VERIFY_SHAPES, profile.axes, profile.resolution_hw)
+    report = prove(session, load_network(profile, None).model, probes, profile.tolerance, ignore)
+    assert report.passed, report
+    assert dict(report.placement).get("cuda", 0) > 0

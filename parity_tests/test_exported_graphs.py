@@ -1,0 +1,95 @@
+"""Exported files against the unrewritten model, at shapes they were not traced at.
+
+What CI runs is a part of the matrix: every variant at opset 17, every opset for three of them.
+``LOCOEXPORT_FULL_MATRIX=1`` runs every variant at every opset (docs/parity.md has the result).
+"""
+
+from __future__ import annotations
+
+import os
+
+import locotrack
+import onnx
+import pytest
+from locoexport.lowering.graphs import iterate_nodes
+from locoexport.network import load_network
+from locoexport.pipeline.export import export_model
+from locoexport.pipeline.notices import ignore
+from locoexport.pipeline.proof import prove
+from locoexport.probes import make_probe
+from locoexport.profile import OPSETS, AxisSizes, load_profile
+from locoexport.runtime.session import open_session
+
+from exported import export_once, seeded_profile
+
+FULL = os.environ.get("LOCOEXPORT_FULL_MATRIX") == "1"
+EVERY_OPSET = tuple(locotrack.VARIANTS) if FULL else ("b0-tiny", "resnet-small", "b0-proj-base")
+SHAPES = ((1, 1, 1), (1, 2, 1), (1, 8, 20), (2, 3, 4))
+LARGE_SHAPES = ((1, 24, 64), (1, 50, 200))
+
+
+def _assert_parity(profile, shapes, tmp_path) -> None:
+    session = open_session(export_once(profile), profile_prefix=tmp_path / "ort")
+    probes = [
+        make_probe(
+            "textured",
+            batch=batch,
+            frames=frames,
+            points=points,
+            size_hw=profile.resolution_hw,
+            seed=seed,
+        )
+        for seed, (batch, frames, points) in enumerate(shapes)
+    ]
+    network = load_network(profile, None)
+    report = prove(session, network.model, probes, profile.tolerance, ignore)
+    assert report.passed, report
+    # Seeded weights are well conditioned: nothing may need to be counted apart.
+    assert sum(case.tied_points + case.unstable_points for case in report.cases) == 0
+
+
+@pytest.mark.parametrize("sampling", ["planar", "gather"])
+@pytest.mark.parametrize("variant", locotrack.VARIANTS)
+def test_every_variant_in_both_samplings(variant: str, sampling: str, tmp_path) -> None:
+    _assert_parity(seeded_profile(variant, sampling=sampling), SHAPES, tmp_path)
+
+
+@pytest.mark.parametrize("opset", [opset for opset in OPSETS if opset != 17])
+@pytest.mark.parametrize("variant", EVERY_OPSET)
+def test_every_opset(variant: str, opset: int, tmp_path) -> None:
+    sampling = "planar" if variant == "b0-tiny" else "gather"
+    profile = seeded_profile(variant, opset, sampling)
+    _assert_parity(profile, ((1, 2, 1), (1, 8, 20)), tmp_path)
+    assert onnx.load(export_once(profile)).opset_import[0].version == opset
+
+
+@pytest.mark.parametrize("variant", tuple(locotrack.VARIANTS) if FULL else ("b0-tiny",))
+@pytest.mark.parametrize("sampling", ["planar", "gather"])
+def test_large_shapes(variant: str, sampling: str, tmp_path) -> None:
+    _assert_parity(seeded_profile(variant, sampling=sampling), LARGE_SHAPES, tmp_path)
+
+
+def test_fixed_axes_and_another_resolution(tmp_path) -> None:
+    profile = seeded_profile("b0-tiny").with_options(
+        axes=AxisSizes(batch=1, frames=4, points=6), resolution_hw=(192, 320)
+    )
+    export_model(profile, tmp_path / "fixed.onnx")  # parity is checked at the fixed shape
+    session = open_session(tmp_path / "fixed.onnx")
+    assert (session.fixed_batch, session.fixed_frames, session.fixed_points) == (1, 4, 6)
+    assert session.resolution_hw == (192, 320)
+
+
+def test_gather_has_no_grid_sample_and_planar_only_4d() -> None:
+    gather = onnx.load(export_once(seeded_profile("b0-tiny", sampling="gather")))
+    assert not [node for node in iterate_nodes(gather) if node.op_type == "GridSample"]
+    planar = onnx.load(export_once(seeded_profile("b0-tiny", sampling="planar")))
+    # Three grids of query features, and three in each of four refinements.
+    assert len([node for node in iterate_nodes(planar) if node.op_type == "GridSample"]) == 15
+
+
+def test_no_loop_over_queries_or_frames_is_unrolled() -> None:
+    """The number of nodes depends on the network alone, whatever sizes it is traced at."""
+    profile = load_profile("b0-tiny")
+    small = onnx.load(export_once(seeded_profile("b0-tiny")))
+    fixed = profile.with_options(axes=AxisSizes(batch=1, frames=7, points=33))
+    assert len(onnx.load(export_once(fixed)).graph.node) <= len(small.graph.node)
