@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from pathlib import Path
 
 from locoexport.errors import ModelFileError
@@ -70,12 +71,15 @@ class WeightsOrigin:
 class ParityStamp:
     """The proof an exported file carries: worst errors against torch, and where it was tried.
 
-    ``shapes`` holds (batch, frames, points).
+    ``shapes`` holds (batch, frames, points). ``apart_points`` were not held to the tolerance (ties
+    and unstable points); ``apart_px`` is the largest error among them.
     """
 
     tracks_px: float
     logits: float
     shapes: tuple[tuple[int, int, int], ...]
+    apart_points: int = 0
+    apart_px: float = 0.0
 
     def to_json(self) -> str:
         """One line of JSON; two significant digits, rounded up, so that the bytes are stable."""
@@ -84,6 +88,8 @@ class ParityStamp:
                 "tracks_px": _round_up(self.tracks_px),
                 "logits": _round_up(self.logits),
                 "shapes_batch_frames_points": [list(shape) for shape in self.shapes],
+                "apart_points": self.apart_points,
+                "apart_px": _round_up(self.apart_px),
             }
         )
 
@@ -95,8 +101,14 @@ class ParityStamp:
             shapes = tuple(
                 (int(b), int(t), int(n)) for b, t, n in document["shapes_batch_frames_points"]
             )
-            return cls(float(document["tracks_px"]), float(document["logits"]), shapes)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            return cls(
+                float(document["tracks_px"]),
+                float(document["logits"]),
+                shapes,
+                int(document["apart_points"]),
+                float(document["apart_px"]),
+            )
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ModelFileError(
                 f"Metadata locoexport.parity cannot be read ({error}); export the model again."
             ) from error
@@ -206,8 +218,10 @@ def _parse_resolution(text: str) -> tuple[int, int]:
 
 
 def _round_up(value: float) -> float:
-    """Two significant digits, never below ``value`` (but for the last bit of a float)."""
-    if value == 0 or not math.isfinite(value):
+    """Two significant digits, never below ``value``; what is rounded already stays."""
+    if not math.isfinite(value):
         return value
-    step = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return float(f"{math.ceil(value / step) * step:.1e}")
+    nearest = Decimal(f"{value:.1e}")
+    if float(nearest) < value:
+        nearest = nearest.next_plus(Context(prec=2))
+    return float(nearest)

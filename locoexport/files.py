@@ -6,29 +6,39 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from locoexport.errors import OutputError
 
-__all__ = ["check_output", "sha256_of", "whole_file"]
+__all__ = ["check_output", "is_file", "sha256_of", "whole_file"]
+
+_STEM_KEPT = 40
 
 
 def check_output(path: str | Path, *, force: bool) -> Path:
     """Check, before any work is done, that ``path`` may be written; returns it as a Path.
 
     Raises:
-        OutputError: its folder does not exist (folders are never created), it is a folder,
-            the folder cannot be written to, or the file exists and ``force`` is not given.
+        OutputError: its folder does not exist (folders are never created), it is a folder, a
+            device or a pipe, its name is too long, the folder cannot be written to, or the file
+            exists and ``force`` is not given.
     """
     path = Path(path)
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name a file in it.")
+    if exists and not path.is_file():
+        # A rename would put a plain file in the place of /dev/null.
+        raise OutputError(f"{path} is a device or a pipe; name a file.")
     if not path.parent.is_dir():
         raise OutputError(
             f"The folder {path.parent} does not exist; make it first (mkdir -p {path.parent})."
         )
-    if path.exists() and not force:
+    if exists and not force:
         raise OutputError(f"{path} exists already; pass --force to replace it, or name another.")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"The folder {path.parent} is not writable for this user.")
@@ -39,7 +49,8 @@ def check_output(path: str | Path, *, force: bool) -> Path:
 def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that is renamed onto it when the block ends well.
 
-    The temporary name keeps the suffix, since some writers choose their format by it. When the
+    The temporary name keeps the suffix, since some writers choose their format by it; of a
+    symbolic link the file it points to is replaced, as a plain write would. When the
     block raises (KeyboardInterrupt included) the temporary file is removed and ``path`` is left
     as it was.
 
@@ -47,16 +58,29 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         OutputError: the operating system refuses the write (disk full, no permission).
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
+    target = Path(os.path.realpath(path))
+    # A stem cut short leaves room for the token: names end at 255 bytes.
+    stem = target.stem[:_STEM_KEPT]
+    temporary = target.with_name(f".{stem}.{secrets.token_hex(6)}{target.suffix}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except OSError as error:
         if isinstance(error, FileNotFoundError | PermissionError) or error.errno is not None:
             raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        # What could not be written cannot be removed either; the reason is raised above.
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def is_file(path: Path) -> bool:
+    """True for a file that is there; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def sha256_of(path: str | Path) -> str:

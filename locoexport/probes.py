@@ -75,8 +75,8 @@ def probe_queries(points: int, frames: int, size_hw: tuple[int, int], seed: int)
         (last, height + 4.25, width / 3),
         (1, height / 2, -2.5),
         (last - 0.125, height / 3, width + 6),
-        (0.5, -40, -40),
-        (last, height + 40, width + 40),
+        (0.5, -height / 6, -width / 6),
+        (last, height * 7 / 6, width * 7 / 6),
         (0, 0.5, width - 0.5),
         (last, height - 0.5, 0.5),
     ]

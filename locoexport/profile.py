@@ -7,6 +7,9 @@ weights may be found. The TOML files live in ``export_profiles/`` (``locoexport.
 
 from __future__ import annotations
 
+import math
+import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -38,6 +41,12 @@ Sampling = Literal["planar", "gather"]
 _PACKAGE = "locoexport.profiles"
 _RESOLUTION_STEP = 8
 _LARGEST_SIDE = 4096
+_TABLE_KEYS = {
+    "axes": ("batch", "frames", "points"),
+    "tolerance": ("tracks_px", "logits", "origin"),
+    "weights": ("demo", "published"),
+}
+_KEYS = ("name", "variant", "resolution", "opset", "sampling", *_TABLE_KEYS)
 
 
 @dataclass(frozen=True)
@@ -100,8 +109,8 @@ class ExportProfile:
             size = getattr(self.axes, axis.name)
             if size is not None and size < 1:
                 raise ProfileError(f"{axis.name} is {size}; expected a positive size or 'dynamic'.")
-        if not (self.tolerance.tracks_px > 0 and self.tolerance.logits > 0):
-            raise ProfileError("Tolerances must be positive numbers.")
+        if not (0 < self.tolerance.tracks_px < math.inf and 0 < self.tolerance.logits < math.inf):
+            raise ProfileError("Tolerances must be positive, finite numbers.")
 
     def with_options(
         self,
@@ -140,9 +149,13 @@ def load_profile(name_or_file: str) -> ExportProfile:
     """
     if name_or_file.endswith(".toml"):
         path = Path(name_or_file)
-        if not path.is_file():
+        if not os.path.isfile(path):  # Path.is_file raises for a name that is too long
             raise ProfileError(f"There is no profile file {path}.")
-        return _parse_profile(path.read_bytes(), default_name=path.stem, source=str(path))
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ProfileError(f"Cannot read {path}: {error.strerror or error}.") from error
+        return _parse_profile(data, default_name=path.stem, source=str(path))
     if name_or_file not in profile_names():
         raise ProfileError(
             f"There is no profile {name_or_file!r}; expected one of "
@@ -159,17 +172,17 @@ def demo_weights_path(file_name: str) -> Traversable:
 
 def parse_resolution(text: str) -> tuple[int, int]:
     """``HxW`` as (height, width); raises ProfileError for anything else."""
-    height, _, width = text.lower().partition("x")
-    if not (height.isascii() and height.isdigit() and width.isascii() and width.isdigit()):
+    match = re.fullmatch(r"([0-9]{1,9})[xX]([0-9]{1,9})", text)
+    if match is None:
         raise ProfileError(f"resolution {text!r} is not HEIGHTxWIDTH, for example 256x256.")
-    return int(height), int(width)
+    return int(match[1]), int(match[2])
 
 
 def parse_axis(axis: str, text: str) -> int | None:
     """A positive size, or None for ``dynamic``; raises ProfileError for anything else."""
     if text == "dynamic":
         return None
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    if re.fullmatch(r"[0-9]{1,9}", text) is None or int(text) == 0:
         raise ProfileError(f"--{axis} {text!r}: expected a positive number or 'dynamic'.")
     return int(text)
 
@@ -179,11 +192,11 @@ def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProf
         document = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"Profile {source} is not valid TOML: {error}.") from error
-    _refuse_unknown(document, {"name", "variant", "resolution", "opset", "sampling"}, source)
+    _refuse_unknown(document, _KEYS, source)
     try:
-        axes = document.get("axes", {})
-        tolerance = document["tolerance"]
-        weights = document.get("weights", {})
+        axes, tolerance, weights = (
+            _table(document, name, source) for name in ("axes", "tolerance", "weights")
+        )
         height, width = document["resolution"]
         return ExportProfile(
             name=str(document.get("name", default_name)),
@@ -198,23 +211,43 @@ def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProf
                 )
             ),
             tolerance=Tolerance(
-                float(tolerance["tracks_px"]), float(tolerance["logits"]), str(tolerance["origin"])
+                _number(tolerance["tracks_px"]),
+                _number(tolerance["logits"]),
+                str(tolerance["origin"]),
             ),
-            demo_weights=weights.get("demo"),
-            published_weights=weights.get("published"),
+            demo_weights=_optional_text(weights.get("demo")),
+            published_weights=_optional_text(weights.get("published")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProfileError(f"Profile {source} is incomplete or malformed: {error!r}.") from error
 
 
-def _refuse_unknown(document: Mapping[str, Any], scalars: set[str], source: str) -> None:
-    known = scalars | {"axes", "tolerance", "weights"}
-    unknown = sorted(set(document) - known)
+def _table(document: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any]:
+    table = document.get(name, {})
+    if not isinstance(table, dict):
+        raise TypeError(f"{name} is {table!r}, not a table")
+    _refuse_unknown(table, _TABLE_KEYS[name], f"{source}, [{name}],")
+    return table
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: tuple[str, ...], source: str) -> None:
+    unknown = sorted(set(table) - set(known))
     if unknown:
         raise ProfileError(
-            f"Profile {source} has unknown keys {_listing(unknown)}; known are "
-            f"{_listing(sorted(known))}."
+            f"Profile {source} has unknown keys {_listing(unknown)}; known are {_listing(known)}."
         )
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _optional_text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
 
 
 def _integer(value: object) -> int:

@@ -140,6 +140,8 @@ def parity_document(report: ParityReport) -> dict[str, Any]:
         "passed": report.passed,
         "worst_px": report.worst_px,
         "worst_logit": report.worst_logit,
+        "apart_points": report.apart_points,
+        "worst_apart_px": report.worst_apart_px,
         "tolerance": asdict(report.tolerance),
         "provider": report.provider,
         "node_placement": dict(report.placement),
@@ -208,11 +210,14 @@ def _parity_line(parity: ParityReport) -> str:
         f"worst {parity.worst_px:.2e} px and {parity.worst_logit:.2e} logits from torch "
         f"(allowed {parity.tolerance.tracks_px:g} and {parity.tolerance.logits:g}) at BxTxN {tried}"
     )
-    tied = sum(case.tied_points for case in parity.cases)
-    unstable = sum(case.unstable_points for case in parity.cases)
-    if tied or unstable:
-        worst = max(case.worst_apart_px for case in parity.cases)
-        line += f"; counted apart: {tied} tied and {unstable} unstable points, up to {worst:.2e} px"
+    if parity.apart_points:
+        tied = sum(case.tied_points for case in parity.cases)
+        line += (
+            f"; counted apart: {tied} tied and {parity.apart_points - tied} unstable points, "
+            f"up to {parity.worst_apart_px:.2e} px"
+        )
+    if not parity.conclusive:
+        line += ": too many for the rest to prove anything"
     return line
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from exported import export_once, seeded_profile
+
 from locoexport.errors import ProviderUnavailableError
 from locoexport.network import load_network
 from locoexport.pipeline.notices import ignore
 from locoexport.pipeline.proof import VERIFY_SHAPES, make_probes, prove
 from locoexport.runtime.session import open_session, require_provider
-
-from exported import export_once, seeded_profile
 
 
 @pytest.mark.cuda

@@ -11,13 +11,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from exported import seeded_profile
+from torch import Tensor, nn
+
 from locoexport.artifact import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.network import load_network
 from locoexport.probes import make_probe
 from locoexport.rewrites import apply_rewrites, select_rewrites
-from torch import Tensor, nn
-
-from exported import seeded_profile
 
 
 class Graph(nn.Module):

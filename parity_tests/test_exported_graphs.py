@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 
-import locotrack
 import onnx
 import pytest
+from exported import export_once, seeded_profile
+
+import locotrack
 from locoexport.lowering.graphs import iterate_nodes
 from locoexport.network import load_network
 from locoexport.pipeline.export import export_model
@@ -19,8 +21,6 @@ from locoexport.pipeline.proof import prove
 from locoexport.probes import make_probe
 from locoexport.profile import OPSETS, AxisSizes, load_profile
 from locoexport.runtime.session import open_session
-
-from exported import export_once, seeded_profile
 
 FULL = os.environ.get("LOCOEXPORT_FULL_MATRIX") == "1"
 EVERY_OPSET = tuple(locotrack.VARIANTS) if FULL else ("b0-tiny", "resnet-small", "b0-proj-base")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
-__all__ = ["count_nodes", "iterate_bodies", "iterate_nodes"]
+__all__ = ["count_nodes", "iterate_bodies", "iterate_graphs", "iterate_nodes"]
 
 
 def iterate_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
@@ -25,6 +25,16 @@ def iterate_bodies(model: onnx.ModelProto) -> Iterator[Iterable[onnx.NodeProto]]
 def count_nodes(model: onnx.ModelProto) -> int:
     """How many nodes there are, subgraphs and local functions included."""
     return sum(1 for _ in iterate_nodes(model))
+
+
+def iterate_graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
+    """The main graph and every body of control flow, those in local functions included."""
+    yield model.graph
+    for node in iterate_nodes(model):
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield attribute.g
+            yield from attribute.graphs
 
 
 def _nested(nodes: Iterable[onnx.NodeProto]) -> Iterator[Iterable[onnx.NodeProto]]:

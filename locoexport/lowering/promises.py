@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import onnx
 from onnx import TensorProto
 
-from locoexport.artifact import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.graphs import iterate_bodies, iterate_nodes
+from locoexport.lowering.finishing import interface_shapes
+from locoexport.lowering.graphs import iterate_bodies, iterate_graphs, iterate_nodes
 from locoexport.profile import AxisSizes
 
 __all__ = ["check_promises"]
@@ -67,19 +67,22 @@ def _node_faults(model: onnx.ModelProto) -> Iterator[str]:
 
 
 def _ranks(model: onnx.ModelProto) -> dict[str, int]:
-    graph = model.graph
-    return {
-        value.name: len(value.type.tensor_type.shape.dim)
-        for value in (*graph.value_info, *graph.input, *graph.output)
-        if value.type.tensor_type.HasField("shape")
-    }
+    ranks = {}
+    for graph in iterate_graphs(model):
+        for value in (*graph.value_info, *graph.input, *graph.output):
+            if value.type.tensor_type.HasField("shape"):
+                ranks[value.name] = len(value.type.tensor_type.shape.dim)
+        for tensor in graph.initializer:
+            ranks[tensor.name] = len(tensor.dims)
+    return ranks
 
 
 def _constant_sizes(model: onnx.ModelProto) -> dict[str, int]:
     """How many numbers each constant holds, by name."""
     sizes = {}
-    for tensor in model.graph.initializer:
-        sizes[tensor.name] = _count(tensor.dims)
+    for graph in iterate_graphs(model):
+        for tensor in graph.initializer:
+            sizes[tensor.name] = _count(tensor.dims)
     for nodes in iterate_bodies(model):
         for node in nodes:
             if node.op_type == "Constant":
@@ -99,13 +102,13 @@ def _count(dims: object) -> int:
 
 
 def _double_faults(model: onnx.ModelProto) -> Iterator[str]:
-    graph = model.graph
-    for value in (*graph.value_info, *graph.input, *graph.output):
-        if value.type.tensor_type.elem_type == TensorProto.DOUBLE:
-            yield f"{value.name} is float64"
-    for tensor in graph.initializer:
-        if tensor.data_type == TensorProto.DOUBLE:
-            yield f"initializer {tensor.name} is float64"
+    for graph in iterate_graphs(model):
+        for value in (*graph.value_info, *graph.input, *graph.output):
+            if value.type.tensor_type.elem_type == TensorProto.DOUBLE:
+                yield f"{value.name} is float64"
+        for tensor in graph.initializer:
+            if tensor.data_type == TensorProto.DOUBLE:
+                yield f"initializer {tensor.name} is float64"
     for node in iterate_nodes(model):
         for attribute in node.attribute:
             casts_to_double = (
@@ -120,16 +123,7 @@ def _double_faults(model: onnx.ModelProto) -> Iterator[str]:
 def _axis_faults(
     model: onnx.ModelProto, axes: AxisSizes, resolution_hw: tuple[int, int]
 ) -> Iterator[str]:
-    batch = axes.batch or "batch"
-    frames = axes.frames or "frames"
-    points = axes.points or "points"
-    expected = {
-        VIDEO_INPUT: [batch, frames, *resolution_hw, 3],
-        QUERY_INPUT: [batch, points, 3],
-        OUTPUT_NAMES[0]: [batch, points, frames, 2],
-        OUTPUT_NAMES[1]: [batch, points, frames],
-        OUTPUT_NAMES[2]: [batch, points, frames],
-    }
+    expected = interface_shapes(axes, resolution_hw)
     found = {
         value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
         for value in (*model.graph.input, *model.graph.output)

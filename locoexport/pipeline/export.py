@@ -22,7 +22,7 @@ from locoexport.artifact import (
 )
 from locoexport.errors import ParityFailedError
 from locoexport.files import check_output, whole_file
-from locoexport.lowering.finishing import finish_graph, to_bytes, with_properties
+from locoexport.lowering.finishing import finish_graph, name_axes, to_bytes, with_properties
 from locoexport.lowering.graphs import count_nodes
 from locoexport.lowering.promises import check_promises
 from locoexport.lowering.simplification import simplify as simplify_graph
@@ -115,7 +115,13 @@ def export_model(
         parity = None
         if verify:
             parity = _prove_file(temporary, profile, network, notify)
-            stamp = ParityStamp(parity.worst_px, parity.worst_logit, parity.shapes)
+            stamp = ParityStamp(
+                parity.worst_px,
+                parity.worst_logit,
+                parity.shapes,
+                parity.apart_points,
+                parity.worst_apart_px,
+            )
             metadata = replace(metadata, parity=stamp)
             temporary.write_bytes(to_bytes(with_properties(graph.model, metadata.to_properties())))
         notify(Notice("loading the finished file once more"))
@@ -148,6 +154,7 @@ def _build_graph(
         if refusal is not None:
             notify(Notice(refusal, warning=True))
     notify(Notice("checking the graph"))
+    model = name_axes(model, profile.axes, profile.resolution_hw)
     model = finish_graph(model, producer_version=__version__)
     check_promises(
         model, opset=profile.opset, axes=profile.axes, resolution_hw=profile.resolution_hw
@@ -176,6 +183,12 @@ def _prove_file(
         probes = make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw)
         report = prove(session, network.model, probes, profile.tolerance, notify)
     if not report.passed:
+        if not report.conclusive:
+            raise ExportParityError(
+                f"Parity proves nothing: {report.apart_points} points are ties or unstable, too "
+                "many for the rest to count. No file was written; --no-verify writes it unproven.",
+                report,
+            )
         raise ExportParityError(
             f"Parity failed: the graph is {report.worst_px:.3g} px and {report.worst_logit:.3g} "
             f"logits from the PyTorch model (allowed {profile.tolerance.tracks_px:g} and "

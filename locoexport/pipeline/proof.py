@@ -24,13 +24,16 @@ _NOISE_SHAPE = (1, 4, 9)
 def make_probes(
     shapes: Sequence[tuple[int, int, int]], axes: AxisSizes, resolution_hw: tuple[int, int]
 ) -> Iterable[Probe]:
-    """Textured clips of those shapes and one of noise; fixed axes replace the sizes asked for."""
+    """Textured clips of those shapes and one of noise; fixed axes replace the sizes asked for.
+
+    Every clip and its queries are different, so that a graph of one fixed shape is tried as often.
+    """
     kinds = [("textured", shape) for shape in shapes] + [("noise", _NOISE_SHAPE)]
     adapted = [
         (kind, (axes.batch or batch, axes.frames or frames, axes.points or points))
         for kind, (batch, frames, points) in kinds
     ]
-    for seed, (kind, (batch, frames, points)) in enumerate(dict.fromkeys(adapted)):
+    for seed, (kind, (batch, frames, points)) in enumerate(adapted):
         yield make_probe(
             kind, batch=batch, frames=frames, points=points, size_hw=resolution_hw, seed=seed
         )

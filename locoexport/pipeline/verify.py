@@ -12,7 +12,7 @@ import numpy as np
 import locotrack
 from locoexport.artifact import ArtifactMetadata
 from locoexport.errors import CheckpointError, ModelFileError, UsageError
-from locoexport.files import sha256_of
+from locoexport.files import is_file, sha256_of
 from locoexport.network import Network, load_network
 from locoexport.parity import ParityReport
 from locoexport.pipeline.notices import Listener, Notice, ignore
@@ -120,7 +120,7 @@ def load_weights(
             f"The weights of {path} ({origin.file_name}, sha256 {origin.sha256}) are neither "
             f"beside it nor in {Path.cwd()}; pass --checkpoint FILE."
         )
-    if not found.is_file():
+    if not is_file(found):
         raise CheckpointError(f"There is no checkpoint file {found}.")
     digest = sha256_of(found)
     if digest != origin.sha256:
@@ -136,7 +136,7 @@ def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None
     if isinstance(shipped, Path):
         candidates.append(shipped)
     for candidate in candidates:
-        if candidate.is_file() and sha256_of(candidate) == metadata.weights.sha256:
+        if is_file(candidate) and sha256_of(candidate) == metadata.weights.sha256:
             return candidate
     return None
 

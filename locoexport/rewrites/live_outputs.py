@@ -39,4 +39,4 @@ def rewrite(model: LocoTrack) -> LocoTrack:
     mixer.output_proj.weight = nn.Parameter(weight[:_LIVE_ROWS].detach(), requires_grad=False)
     mixer.output_proj.bias = nn.Parameter(bias[:_LIVE_ROWS].detach(), requires_grad=False)
     trimmed.torch_pips_mixer = mixer
-    return trimmed
+    return trimmed.train(model.training)

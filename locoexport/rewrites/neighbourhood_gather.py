@@ -44,7 +44,9 @@ def sample_neighbourhoods(framed: Tensor, centres_xy: Tensor, size_hw: tuple[int
     height, width = size_hw[0] + 2, size_hw[1] + 2
     corner = centres_xy - 0.5  # (B, N, T, 2) in index units of the unframed grid
     floor = corner.floor()
-    cells = _patch_rows(framed, floor, height=height, width=width)  # (B, N, T, 64)
+    # A NaN has no cell; its fraction stays NaN, and so does what it samples.
+    somewhere = torch.where(floor == floor, floor, 0.0)
+    cells = _patch_rows(framed, somewhere, height=height, width=width)  # (B, N, T, 64)
     patches = framed.flatten(0, 3)[cells]  # (B, N, T, 64, C)
     return _lerp_matrices(corner - floor) @ patches
 

@@ -21,6 +21,7 @@ from locoexport.errors import (
     UsageError,
     VideoError,
 )
+from locoexport.files import is_file
 from locoexport.runtime.providers import (
     ORT_ERRORS,
     PROVIDERS,
@@ -82,7 +83,7 @@ def open_session(
     resolve_provider(provider)
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1.")
-    if not path.is_file():
+    if not is_file(path):
         raise ModelFileError(f"There is no model file {path}.")
     require_provider(provider)
     options = _session_options(profile_prefix, threads)

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from locoexport.errors import OutputError, UsageError, VideoError
-from locoexport.files import whole_file
+from locoexport.files import is_file, whole_file
 
 __all__ = ["DEFAULT_FPS", "Clip", "read_clip", "write_mp4"]
 
@@ -56,7 +56,7 @@ def read_clip(path: str | Path, *, max_frames: int | None = None) -> Clip:
     path = Path(path)
     if max_frames is not None and max_frames < 1:
         raise UsageError(f"max_frames is {max_frames}; it must be at least 1.")
-    if not path.is_file():
+    if not is_file(path):
         raise VideoError(f"There is no video file {path}.")
     try:
         with av.open(str(path)) as container:

@@ -1,0 +1,65 @@
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from locoexport.cli import main
+from locoexport.runtime.video import write_mp4
+
+FRAMES, POINTS = 3, 4
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(capsys, monkeypatch) -> Callable[..., Finished]:
+    """Run ``locoexport`` in this process; a traceback is never an answer."""
+
+    def run_command(*arguments: object) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["locoexport", *map(str, arguments)])
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        streams = capsys.readouterr()
+        assert "Traceback" not in streams.out + streams.err
+        return Finished(int(ended.value.code or 0), streams.out, streams.err)
+
+    return run_command
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory) -> Path:
+    """b0-tiny with the shipped weights at 64x64, for 3 frames and 4 points: quick to verify."""
+    from locoexport.pipeline.export import export_model
+    from locoexport.profile import AxisSizes, load_profile
+
+    profile = load_profile("b0-tiny").with_options(
+        resolution_hw=(64, 64), axes=AxisSizes(1, FRAMES, POINTS)
+    )
+    path = tmp_path_factory.mktemp("exported") / "tiny.onnx"
+    export_model(profile, path, verify=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory) -> Path:
+    """3 frames of 48x80: a coarse texture that moves 2 px to the right a frame."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    texture = np.random.default_rng(0).integers(0, 256, (12, 24, 3), dtype=np.uint8)
+    wide = texture.repeat(4, 0).repeat(4, 1)
+    write_mp4(path, [wide[:, 8 - 2 * t : 88 - 2 * t] for t in range(FRAMES)], 10)
+    return path

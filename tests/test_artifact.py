@@ -1,0 +1,186 @@
+"""What a file says of itself is read back as it was written, or refused."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locoexport.artifact import ArtifactMetadata, ParityStamp, WeightsOrigin
+from locoexport.errors import ModelFileError
+
+SHA256 = "0123456789abcdef" * 4
+METADATA = ArtifactMetadata(
+    version="0.1.0",
+    profile="b5",
+    variant="b5",
+    resolution_hw=(384, 512),
+    opset=17,
+    precision="fp32",
+    sampling="gather",
+    rewrites=("batchnorm-folding", "live-outputs"),
+    weights=WeightsOrigin("last.ckpt", SHA256),
+    simplifier="onnxsim 0.8.1",
+    torch_version="2.13.0+cpu",
+    parity=ParityStamp(1.2e-4, 3.4e-5, ((1, 8, 20), (2, 3, 4))),
+)
+
+names = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_. ", min_size=1)
+errors = st.floats(0, 1e300)
+sizes = st.integers(1, 10**6)
+stamps = st.builds(
+    ParityStamp, errors, errors, st.lists(st.tuples(sizes, sizes, sizes)).map(tuple)
+).map(lambda stamp: ParityStamp.parse(stamp.to_json()))
+origins = st.one_of(
+    st.just(WeightsOrigin(None, None)),
+    st.builds(WeightsOrigin, st.text(min_size=1), st.just(SHA256)),
+)
+metadata = st.builds(
+    ArtifactMetadata,
+    version=names,
+    profile=names,
+    variant=names,
+    resolution_hw=st.tuples(st.integers(0, 99999), st.integers(0, 99999)),
+    opset=st.integers(16, 20),
+    precision=names,
+    sampling=names,
+    rewrites=st.lists(names).map(tuple),
+    weights=origins,
+    simplifier=st.text(),
+    torch_version=st.text(),
+    parity=st.none() | stamps,
+)
+
+
+@given(metadata)
+def test_metadata_round_trip(written: ArtifactMetadata) -> None:
+    assert ArtifactMetadata.from_properties(written.to_properties()) == written
+
+
+def test_properties_have_the_names_that_others_read() -> None:
+    assert METADATA.to_properties() == {
+        "locoexport.schema": "locoexport.artifact/1",
+        "locoexport.version": "0.1.0",
+        "locoexport.profile": "b5",
+        "locoexport.variant": "b5",
+        "locoexport.resolution": "384x512",
+        "locoexport.opset": "17",
+        "locoexport.precision": "fp32",
+        "locoexport.sampling": "gather",
+        "locoexport.rewrites": "batchnorm-folding,live-outputs",
+        "locoexport.weights": f"last.ckpt sha256:{SHA256}",
+        "locoexport.simplifier": "onnxsim 0.8.1",
+        "locoexport.torch": "2.13.0+cpu",
+        "locoexport.parity": '{"tracks_px": 0.00012, "logits": 3.4e-05, '
+        '"shapes_batch_frames_points": [[1, 8, 20], [2, 3, 4]], '
+        '"apart_points": 0, "apart_px": 0.0}',
+    }
+
+
+def test_seeded_and_unverified_are_said_in_words() -> None:
+    bare = replace(METADATA, weights=WeightsOrigin(None, None), parity=None)
+    properties = bare.to_properties()
+    assert properties["locoexport.weights"] == "seeded"
+    assert properties["locoexport.parity"] == "unverified"
+    assert bare.weights.seeded
+    assert not METADATA.weights.seeded
+
+
+def test_properties_of_others_are_ignored() -> None:
+    properties = {"author": "x", "locoexport.later": "y"} | METADATA.to_properties()
+    assert ArtifactMetadata.from_properties(properties) == METADATA
+
+
+@pytest.mark.parametrize("name", [name for name in METADATA.to_properties()])
+def test_a_missing_property_is_refused(name: str) -> None:
+    properties = METADATA.to_properties()
+    del properties[name]
+    with pytest.raises(ModelFileError, match="export"):
+        ArtifactMetadata.from_properties(properties)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("schema", "locoexport.artifact/2", "schema is 'locoexport.artifact/2'"),
+        ("opset", "seventeen", "damaged"),
+        ("opset", "", "damaged"),
+        ("resolution", "256", "resolution '256' is not HxW"),
+        ("resolution", "256x", "is not HxW"),
+        ("resolution", "-8x256", "is not HxW"),
+        ("resolution", "256x256x3", "is not HxW"),
+        ("resolution", "1000000x8", "is not HxW"),
+        ("weights", "", "locoexport.weights is ''"),
+        ("weights", "last.ckpt", "expected 'seeded' or"),
+        ("weights", f"last.ckpt sha256:{SHA256[:-1]}", "expected 'seeded' or"),
+        ("weights", f"last.ckpt sha256:{SHA256.upper()}", "expected 'seeded' or"),
+        ("weights", f" sha256:{SHA256}", "expected 'seeded' or"),
+        ("parity", "", "locoexport.parity cannot be read"),
+        ("parity", "null", "locoexport.parity cannot be read"),
+        ("parity", "[1, 2]", "locoexport.parity cannot be read"),
+        ("parity", "{}", "locoexport.parity cannot be read"),
+        ("parity", "[" * 100000, "locoexport.parity cannot be read"),
+    ],
+)
+def test_a_malformed_property_is_refused(name: str, value: str, says: str) -> None:
+    properties = METADATA.to_properties() | {f"locoexport.{name}": value}
+    with pytest.raises(ModelFileError) as caught:
+        ArtifactMetadata.from_properties(properties)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"tracks_px": "far"},
+        {"logits": None},
+        {"shapes_batch_frames_points": [[1, 2]]},
+        {"shapes_batch_frames_points": 3},
+        {"shapes_batch_frames_points": [[math.inf, 1, 1]]},
+        {"shapes_batch_frames_points": [[math.nan, 1, 1]]},
+    ],
+)
+def test_a_malformed_stamp_is_refused(part: dict[str, object]) -> None:
+    document = json.loads(ParityStamp(0.0, 0.0, ()).to_json()) | part
+    with pytest.raises(ModelFileError, match="parity cannot be read"):
+        ParityStamp.parse(json.dumps(document))
+
+
+@given(st.dictionaries(st.sampled_from(list(METADATA.to_properties())), st.text()))
+def test_whatever_the_properties_say_only_one_error_escapes(changes: dict[str, str]) -> None:
+    try:
+        read = ArtifactMetadata.from_properties(METADATA.to_properties() | changes)
+    except ModelFileError:
+        return
+    assert ArtifactMetadata.from_properties(read.to_properties()) == read
+
+
+@pytest.mark.parametrize(
+    ("error", "stamped"),
+    [
+        (0.0, 0.0),
+        (1.2e-4, 1.2e-4),
+        (1.21e-4, 1.3e-4),
+        (1.2000001e-4, 1.3e-4),
+        (9.91e-5, 1e-4),
+        (9.9e-5, 9.9e-5),
+        (3.0, 3.0),
+        (3.01, 3.1),
+        (5e-324, 5e-324),
+        (math.inf, math.inf),
+    ],
+)
+def test_stamps_are_rounded_up_to_two_digits(error: float, stamped: float) -> None:
+    read = ParityStamp.parse(ParityStamp(error, error, ()).to_json())
+    assert (read.tracks_px, read.logits) == (stamped, stamped)
+
+
+@given(errors)
+def test_stamps_are_never_below_the_error_and_at_most_a_tenth_above(error: float) -> None:
+    stamp = ParityStamp.parse(ParityStamp(error, 0.0, ()).to_json())
+    assert error <= stamp.tracks_px
+    assert stamp.tracks_px <= error * 1.1 + 5e-323  # subnormals are coarse
+    # Read and written again, the bytes stay.
+    assert ParityStamp.parse(stamp.to_json()) == stamp

@@ -1,0 +1,144 @@
+"""What may not be imported: by help, and by tracking."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic_tracker import tracker_bytes
+
+import locotrack
+from locoexport.runtime.video import write_mp4
+
+HEAVY = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript", "onnx_ir", "locotrack", "cv2")
+
+_HELP = """
+import sys
+from locoexport.cli import main
+
+sys.argv = ["locoexport", *sys.argv[1:]]
+try:
+    main()
+finally:
+    sys.stderr.write(",".join(name for name in {heavy} if name in sys.modules))
+"""
+
+_REFUSE = """
+import sys
+
+REFUSED = {"torch", "onnx", "onnxsim", "onnxscript", "onnx_ir", "locotrack"}
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in REFUSED:
+            raise ImportError(f"{name} was imported")
+
+sys.meta_path.insert(0, Refuse())
+"""
+
+_NOT_INSTALLED = """
+import importlib.util
+import sys
+
+ABSENT = {"torch", "onnx", "onnxsim", "onnxscript"}
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name in ABSENT else find_spec(name)
+"""
+
+_TRACK = """
+from locoexport.pipeline.track import track_video
+
+video, model, overlay, tracks = sys.argv[1:]
+report = track_video(video, model, points="grid:2", overlay=overlay, tracks_file=tracks)
+print(*report.tracks.tracks_xy.shape)
+"""
+
+_COMMAND = """
+from locoexport.cli import main
+
+sys.argv = ["locoexport", *sys.argv[1:]]
+main()
+"""
+
+
+def python(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["export", "--help"],
+        ["verify", "--help"],
+        ["track", "--help"],
+        ["profiles", "--help"],
+        ["export", "-h"],
+    ],
+    ids=" ".join,
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    done = python(_HELP.format(heavy=HEAVY), *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: " in done.stdout
+
+
+def test_every_command_is_in_the_help() -> None:
+    text = python(_HELP.format(heavy=HEAVY), "--help").stdout
+    for command in ("export", "verify", "track", "profiles"):
+        assert f" {command} " in text
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    frames = np.random.default_rng(0).integers(0, 256, (5, 48, 40, 3), np.uint8)
+    write_mp4(tmp_path / "clip.mp4", frames, 10)
+    return tmp_path / "clip.mp4"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A tiny graph with the inputs, outputs and metadata of an exported file."""
+    (tmp_path / "model.onnx").write_bytes(tracker_bytes())
+    return tmp_path / "model.onnx"
+
+
+def test_tracking_needs_neither_torch_nor_onnx(clip: Path, model: Path, tmp_path: Path) -> None:
+    outputs = tmp_path / "out.mp4", tmp_path / "out.npz"
+    done = python(_REFUSE + _TRACK, clip, model, *outputs)
+    assert (done.stdout, done.stderr) == ("4 5 2\n", "")
+    assert all(path.stat().st_size > 0 for path in outputs)
+
+
+def test_the_track_command_needs_neither_torch_nor_onnx(
+    clip: Path, model: Path, tmp_path: Path
+) -> None:
+    arguments = ("--model", model, "--tracks", tmp_path / "a.csv")
+    done = python(_REFUSE + _COMMAND, "track", clip, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.csv").read_text().count("\n") > 64
+
+
+@pytest.mark.parametrize("command", [["export"], ["verify", "model.onnx"]], ids=lambda c: c[0])
+def test_export_and_verify_say_which_packages_are_missing(
+    command: list[str], tmp_path: Path
+) -> None:
+    done = python(_NOT_INSTALLED + _COMMAND, *command)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert (
+        "This command needs torch, onnx, onnxsim, onnxscript, which are not installed"
+        in done.stderr
+    )
+    assert "pip install 'locoexport[export]'" in done.stderr
+
+
+def test_the_networks_know_nothing_of_export() -> None:
+    done = python(
+        "import sys, locotrack\n"
+        "print(*sorted({n.partition('.')[0] for n in sys.modules} & "
+        "{'locoexport', 'onnx', 'onnxruntime', 'onnxscript', 'onnxsim', 'cv2', 'torch'}))"
+    )
+    assert done.stdout == "torch\n"
+    assert set(locotrack.__all__) <= set(dir(locotrack))
