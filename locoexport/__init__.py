@@ -1,3 +1,64 @@
-"""Export LocoTrack point trackers to ONNX, prove the graph, run it on real video."""
+"""Export LocoTrack point trackers to ONNX, prove the graph, run it on real video.
+
+The public names below are imported when they are first asked for: torch and onnx are slow to
+import, and a machine that only tracks has neither.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from locoexport.errors import LocoExportError
+    from locoexport.pipeline.export import ExportReport, export_model
+    from locoexport.pipeline.rewrite import RewriteReport, rewrite
+    from locoexport.pipeline.track import TrackReport, track_video
+    from locoexport.pipeline.verify import VerifyReport, verify_model
+    from locoexport.profile import ExportProfile, load_profile, profile_names
+    from locoexport.runtime.tracker import PointTracker
+    from locoexport.runtime.tracks import Tracks
+
+__all__ = [
+    "ExportProfile",
+    "ExportReport",
+    "LocoExportError",
+    "PointTracker",
+    "RewriteReport",
+    "TrackReport",
+    "Tracks",
+    "VerifyReport",
+    "__version__",
+    "export_model",
+    "load_profile",
+    "profile_names",
+    "rewrite",
+    "track_video",
+    "verify_model",
+]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "ExportProfile": "locoexport.profile",
+    "ExportReport": "locoexport.pipeline.export",
+    "LocoExportError": "locoexport.errors",
+    "PointTracker": "locoexport.runtime.tracker",
+    "RewriteReport": "locoexport.pipeline.rewrite",
+    "TrackReport": "locoexport.pipeline.track",
+    "Tracks": "locoexport.runtime.tracks",
+    "VerifyReport": "locoexport.pipeline.verify",
+    "export_model": "locoexport.pipeline.export",
+    "load_profile": "locoexport.profile",
+    "profile_names": "locoexport.profile",
+    "rewrite": "locoexport.pipeline.rewrite",
+    "track_video": "locoexport.pipeline.track",
+    "verify_model": "locoexport.pipeline.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from where it lives; AttributeError for any other."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from locoexport import __version__
-from locoexport.cli import export, profiles, track, verify
+from locoexport.cli import bench, doctor, export, inspect, profiles, rewrite, track, verify
 from locoexport.cli.console import Verbosity, print_error, set_verbosity
 from locoexport.errors import LocoExportError
 
@@ -32,13 +32,29 @@ app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("track")(track.track)
 app.command("profiles")(profiles.profiles)
+app.command("bench")(bench.bench)
+app.command("inspect")(inspect.inspect)
+app.command("doctor")(doctor.doctor)
+app.command("rewrite")(rewrite.rewrite)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"locoexport {__version__}\n")
+        raise typer.Exit
 
 
 @app.callback()
 def _options(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
     ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress on stderr; errors only.")
@@ -47,9 +63,6 @@ def _options(
         bool, typer.Option("--verbose", "-v", help="Show a traceback with an error.")
     ] = False,
 ) -> None:
-    if version:
-        sys.stdout.write(f"locoexport {__version__}\n")
-        raise typer.Exit
     set_verbosity(context, Verbosity(quiet=quiet, verbose=verbose))
 
 
@@ -60,7 +73,8 @@ def main() -> NoReturn:
     """
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app()
+        # By name: under python -m the program would be called "python -m locoexport".
+        app(prog_name=app.info.name)
     except LocoExportError as error:
         if "--verbose" in sys.argv or "-v" in sys.argv:
             raise

@@ -12,53 +12,68 @@ changes meaning with the shape at run time.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 
 from locoexport.errors import GraphCheckFailedError
+from locoexport.lowering.drafts import Draft, Names
 
-__all__ = ["SingleAxisSqueeze"]
+__all__ = ["SingleAxisSqueeze", "SplitSqueeze"]
+
+
+@dataclass(frozen=True)
+class SplitSqueeze:
+    """One rewritten node: the axes it squeezed, in the order in which they are squeezed now."""
+
+    name: str
+    axes: tuple[int, ...]
+    nodes_added: int
 
 
 class SingleAxisSqueeze(InPlacePass):
     """Precondition: axes are constants, or the input's shape is known. Opset 13 and later.
 
     Postcondition: every Squeeze, in subgraphs and functions too, has exactly one axis.
+    ``split`` holds what was rewritten by the last call, in order.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.split: tuple[SplitSqueeze, ...] = ()
 
     def call(self, model: ir.Model) -> PassResult:
         """Rewrite ``model`` in place; raises GraphCheckFailedError where the axes are unknown."""
-        modified = False
+        names = Names.of(model)
+        split: list[SplitSqueeze] = []
         graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
         for graph in graphs:
             for node in list(ir.traversal.RecursiveGraphIterator(graph)):
-                if node.op_type == "Squeeze" and node.domain == "":
-                    modified |= _split(node)
-        return PassResult(model, modified)
+                if node.op_type == "Squeeze" and node.domain in ("", "ai.onnx"):
+                    split += _split(node, names)
+        self.split = tuple(split)
+        return PassResult(model, bool(split))
 
 
-def _split(node: ir.Node) -> bool:
+def _split(node: ir.Node, names: Names) -> list[SplitSqueeze]:
     axes = _axes_of(node)
     if len(axes) == 1 and len(node.inputs) > 1:
-        return False
+        return []
     value = node.inputs[0]
     assert value is not None
     graph = node.graph
     assert graph is not None
     output = node.outputs[0]
-    replacements: list[ir.Node] = []
+    name = node.name or str(output.name)
+    draft = Draft(name, names)
     for axis in axes:
-        constant = ir.node("Constant", [], {"value_ints": [axis]})
-        single = ir.node("Squeeze", [value, constant.outputs[0]])
-        replacements += [constant, single]
-        value = single.outputs[0]
+        value = draft.op("Squeeze", value, draft.integers(axis))
     if not axes:
-        identity = ir.node("Identity", [value])
-        replacements.append(identity)
-        value = identity.outputs[0]
+        value = draft.op("Identity", value)
     value.shape, value.type = output.shape, output.type
-    ir.convenience.replace_nodes_and_values(graph, node, [node], replacements, [output], [value])
-    return True
+    ir.convenience.replace_nodes_and_values(graph, node, [node], draft.nodes, [output], [value])
+    return [SplitSqueeze(name, tuple(axes), len(draft.nodes) - 1)]
 
 
 def _axes_of(node: ir.Node) -> list[int]:

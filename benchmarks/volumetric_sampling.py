@@ -1,0 +1,190 @@
+"""Time and peak memory of volumetric sampling in ONNX Runtime's CPU provider, four ways.
+
+    python benchmarks/volumetric_sampling.py [--channels 4] [--threads 1] [--json FILE]
+
+- ``native``: GridSample of rank 5, opset 20
+- ``gather``, ``planar``: what ``locoexport rewrite`` makes of it
+- ``columns``: the recipe that circulates (every column of the last axis sampled, its lerp mended)
+
+Linear, border padding, align_corners=0, batch 1, float32, uniform points. Each measurement is a
+process of its own: ``ms`` is the median of runs after one to warm up, ``MB`` what the resident set
+rose by at its peak during the runs, over what it was with the session made and the inputs there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+import locoexport
+
+WAYS = ("native", "gather", "planar", "columns")
+SIDES = (8, 16, 32, 64, 128)
+POINTS = (10**2, 10**3, 10**4, 10**5, 10**6)
+MOST_BYTES = 8e9
+SECONDS_WANTED, MOST_RUNS = 1.0, 9
+
+
+def main() -> None:
+    """Measure everything, or with ``--measure`` one thing in this process."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--channels", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--measure", nargs=3, metavar=("MODEL", "SIDE", "POINTS"))
+    options = parser.parse_args()
+    if options.measure:
+        model, side, points = options.measure
+        result = measure(model, options.channels, int(side), int(points), options.threads)
+        print(json.dumps(result))
+        return
+    rows = measure_all(options.channels, options.threads)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def measure_all(channels: int, threads: int) -> list[dict[str, object]]:
+    """Every volume, number of points and way; prints the table as it grows."""
+    header = " | ".join(f"{way} ms | MB" for way in WAYS)
+    print(f"| volume | points | {header} |\n|---|---|" + "---|---|" * len(WAYS))
+    rows: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for side in SIDES:
+            for points in POINTS:
+                cells = []
+                for way in WAYS:
+                    found = measure_apart(Path(folder), way, channels, side, points, threads)
+                    rows.append({"way": way, "side": side, "points": points, **found})
+                    cells += [_short(found["ms"]), _short(found["mb"])]
+                print(f"| {side}³ | {points:,} | " + " | ".join(cells) + " |", flush=True)
+    return rows
+
+
+def measure_apart(
+    folder: Path, way: str, channels: int, side: int, points: int, threads: int
+) -> dict[str, float | None]:
+    """In a process of its own, unless it would take more memory than is sensible."""
+    slices = side if way in ("planar", "columns") else 8
+    if 4.0 * slices * points * (channels + 2) * 2 > MOST_BYTES:
+        return {"ms": None, "mb": None}
+    path = folder / f"{way}_{side}_{points}.onnx"
+    onnx.save(build(way, channels, side, points), path)
+    command = [sys.executable, __file__, "--channels", str(channels), "--threads", str(threads)]
+    command += ["--measure", str(path), str(side), str(points)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure(
+    path: str, channels: int, side: int, points: int, threads: int
+) -> dict[str, float | None]:
+    """Median milliseconds of a run and the peak of memory above the start, in MB."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    random = np.random.default_rng(0)
+    inputs = {
+        "volume": random.standard_normal((1, channels, side, side, side), dtype=np.float32),
+        "grid": random.uniform(-1.1, 1.1, (1, points, 1, 1, 3)).astype(np.float32),
+    }
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    session.run(None, inputs)
+    times: list[float] = []
+    while len(times) < MOST_RUNS and (len(times) < 3 or sum(times) < SECONDS_WANTED):
+        started = time.perf_counter()
+        session.run(None, inputs)
+        times.append(time.perf_counter() - started)
+    return {"ms": 1e3 * statistics.median(times), "mb": (_resident("VmHWM") - before) / 1e3}
+
+
+def build(way: str, channels: int, side: int, points: int) -> onnx.ModelProto:
+    """The graph of one way at static sizes."""
+    if way == "columns":
+        return _columns(channels, side, points)
+    native = _native(channels, side, points)
+    if way == "native":
+        return native
+    return locoexport.rewrite(native, to=way, check=False).model
+
+
+def _native(channels: int, side: int, points: int) -> onnx.ModelProto:
+    make, float32 = onnx.helper, onnx.TensorProto.FLOAT
+    node = make.make_node("GridSample", ["volume", "grid"], ["sampled"], padding_mode="border")
+    graph = make.make_graph(
+        [node],
+        "native",
+        [
+            make.make_tensor_value_info("volume", float32, [1, channels, side, side, side]),
+            make.make_tensor_value_info("grid", float32, [1, points, 1, 1, 3]),
+        ],
+        [make.make_tensor_value_info("sampled", float32, [1, channels, points, 1, 1])],
+    )
+    return make.make_model(graph, opset_imports=[make.make_opsetid("", 20)], ir_version=10)
+
+
+def _columns(channels: int, side: int, points: int) -> onnx.ModelProto:
+    """The recipe, exported by torch at static sizes."""
+    import torch
+    import torch.nn.functional as F
+
+    class Columns(torch.nn.Module):
+        def forward(self, volume: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+            images = volume.permute(0, 4, 1, 2, 3).reshape(side, channels, side, side)
+            plane = grid[:, :, 0, :, 1:].expand(-1, -1, side, -1)  # (1, P, W, 2) as (y, z)
+            plane = plane.permute(0, 2, 1, 3).reshape(side, points, 1, 2)
+            sampled = F.grid_sample(
+                images, plane, mode="bilinear", padding_mode="border", align_corners=False
+            )
+            columns = sampled.reshape(1, side, channels, points).permute(0, 2, 3, 1)
+            x = (((grid[:, :, 0, 0, 0] + 1) * side - 1) / 2).clamp(0, side - 1)
+            first = x.floor().long().clamp(0, side - 2)
+            index = first.view(1, 1, points, 1).expand(-1, channels, -1, -1)
+            before = columns.gather(3, index).squeeze(3)
+            after = columns.gather(3, index + 1).squeeze(3)
+            weight = (x - first).view(1, 1, points)
+            return (1 - weight) * before + weight * after
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "columns.onnx"
+        example = (torch.zeros(1, channels, side, side, side), torch.zeros(1, points, 1, 1, 3))
+        torch.onnx.export(
+            Columns(),
+            example,
+            str(path),
+            opset_version=20,
+            dynamo=False,
+            input_names=["volume", "grid"],
+            output_names=["sampled"],
+        )
+        return onnx.load(path)
+
+
+def _resident(field: str) -> float:
+    """KiB, from /proc: this runs on Linux."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return float(line.split()[1])
+    raise OSError(f"/proc/self/status has no {field}")
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+
+
+if __name__ == "__main__":
+    main()

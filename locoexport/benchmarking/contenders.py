@@ -1,0 +1,184 @@
+"""What is timed: a graph in ONNX Runtime, on the CPU or bound to a device.
+
+The PyTorch side is in ``eager.py``, so that a machine without torch can time a graph.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+import psutil
+from numpy.typing import NDArray
+
+from locoexport.artifact import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
+from locoexport.benchmarking.fresh import FreshTask
+from locoexport.benchmarking.report import Transfers, spread
+from locoexport.errors import MachineError, ProviderUnavailableError
+from locoexport.runtime.providers import ORT_ERRORS, PROVIDERS, create_session, require_provider
+from locoexport.runtime.session import ModelSession, RawTracks, open_session
+
+__all__ = ["Contender", "DeviceGraph", "HostGraph", "open_graph", "quiet_options"]
+
+Floats = NDArray[np.float32]
+
+_ON_DEVICE = ("cuda", "tensorrt")
+_TRANSFER_RUNS = 10
+_ERRORS_ONLY = 3
+
+
+class Contender(Protocol):
+    """Something that tracks points and can be timed."""
+
+    name: str
+    resolution_hw: tuple[int, int]
+    threads: int | None
+
+    def prepare(self, video: Floats, query_points_tyx: Floats) -> None:
+        """Take the inputs of the runs to come: (1, T, H, W, 3) in [-1, 1] and (1, N, 3)."""
+
+    def run(self) -> None:
+        """One call, ended only when its results are there."""
+
+    def outputs(self) -> RawTracks:
+        """Results of the last call, in this process's memory."""
+
+    def transfers(self) -> Transfers | None:
+        """Time of the copies that ``run`` leaves out; None where there are none."""
+
+    def fresh_task(self, frames: int, points: int) -> FreshTask | None:
+        """How to measure this contender's memory in a new process; None where that says nothing."""
+
+
+def open_graph(path: Path, provider: str, name: str) -> HostGraph | DeviceGraph:
+    """Open a file with our inputs and outputs; on CUDA its inputs and outputs stay on the device.
+
+    Raises:
+        ModelFileError, ProviderUnavailableError: see ``open_session``.
+    """
+    if provider not in _ON_DEVICE:
+        return HostGraph(open_session(path, provider, require_metadata=False), name)
+    require_provider(provider)
+    bound: Any = create_session(str(path), provider, quiet_options())
+    given = bound.get_providers()[0]
+    if given != PROVIDERS[provider]:
+        raise ProviderUnavailableError(
+            f"ONNX Runtime opened {path} on {given} though {provider} was asked for; nothing was "
+            "timed."
+        )
+    return DeviceGraph(ModelSession(path, bound, provider, require_metadata=False), bound, name)
+
+
+class HostGraph:
+    """A graph whose inputs and outputs lie in this process's memory."""
+
+    def __init__(self, session: ModelSession, name: str) -> None:
+        """``session`` stays open for as long as this does."""
+        self.name, self.session = name, session
+        self.resolution_hw = session.resolution_hw
+        # What ONNX Runtime takes where nothing is said.
+        self.threads: int | None = (
+            psutil.cpu_count(logical=False) if session.provider == "cpu" else None
+        )
+
+    def prepare(self, video: Floats, query_points_tyx: Floats) -> None:
+        """See ``Contender``."""
+        self._inputs = (video, query_points_tyx)
+
+    def run(self) -> None:
+        """See ``Contender``."""
+        self._outputs = self.session.run(*self._inputs)
+
+    def outputs(self) -> RawTracks:
+        """See ``Contender``."""
+        return self._outputs
+
+    def transfers(self) -> None:
+        """Nothing is copied."""
+
+    def fresh_task(self, frames: int, points: int) -> FreshTask:
+        """See ``Contender``."""
+        return _fresh_task(self.session, frames, points)
+
+
+class DeviceGraph:
+    """A graph whose inputs and outputs stay in a device's memory between calls (IO binding).
+
+    Written to ONNX Runtime's documented API (onnxruntime.ai/docs/performance/tune-performance/
+    iobinding.html) and tested with the CPU as the device; it has not been run on a GPU.
+    """
+
+    def __init__(
+        self, session: ModelSession, bound: Any, name: str, *, device: str = "cuda"
+    ) -> None:
+        """``bound`` is the ``onnxruntime.InferenceSession`` that ``session`` has checked;
+        ``device`` is ONNX Runtime's name of the kind of memory."""
+        self.name, self.session = name, session
+        self.resolution_hw = session.resolution_hw
+        self.threads: int | None = None
+        self._bound, self._device = bound, device
+
+    def prepare(self, video: Floats, query_points_tyx: Floats) -> None:
+        """Upload the inputs, and bind the outputs to memory that the device allocates."""
+        self._arrays = {VIDEO_INPUT: video, QUERY_INPUT: query_points_tyx}
+        self._values = {
+            name: onnxruntime.OrtValue.ortvalue_from_numpy(array, self._device, 0)
+            for name, array in self._arrays.items()
+        }
+        self._binding = self._bound.io_binding()
+        for name, value in self._values.items():
+            self._binding.bind_ortvalue_input(name, value)
+        for name in OUTPUT_NAMES:
+            self._binding.bind_output(name, self._device, 0)
+        self._binding.synchronize_inputs()
+
+    def run(self) -> None:
+        """See ``Contender``; waits for the device."""
+        try:
+            self._bound.run_with_iobinding(self._binding)
+            self._binding.synchronize_outputs()
+        except ORT_ERRORS as error:
+            raise MachineError(
+                f"ONNX Runtime failed on {self.session.provider} while running "
+                f"{self.session.path}: {' '.join(str(error).split())}. If the device's memory ran "
+                "out, time fewer frames or points."
+            ) from error
+
+    def outputs(self) -> RawTracks:
+        """See ``Contender``."""
+        return RawTracks(*self._binding.copy_outputs_to_cpu())
+
+    def transfers(self) -> Transfers:
+        """Copies of all inputs into the memory they are bound to, and of all outputs back."""
+        uploads, downloads = [], []
+        for _ in range(_TRANSFER_RUNS):
+            started = time.perf_counter()
+            for name, value in self._values.items():
+                value.update_inplace(self._arrays[name])
+            self._binding.synchronize_inputs()
+            uploaded = time.perf_counter()
+            self._binding.copy_outputs_to_cpu()
+            uploads.append(uploaded - started)
+            downloads.append(time.perf_counter() - uploaded)
+        return Transfers(spread(uploads), spread(downloads))
+
+    def fresh_task(self, frames: int, points: int) -> FreshTask:
+        """See ``Contender``; the memory is this machine's, not the device's."""
+        return _fresh_task(self.session, frames, points)
+
+
+def _fresh_task(session: ModelSession, frames: int, points: int) -> FreshTask:
+    return FreshTask(
+        frames, points, session.resolution_hw, session.provider, graph=str(session.path)
+    )
+
+
+def quiet_options() -> Any:
+    """Session options as ``open_session`` sets them."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = _ERRORS_ONLY
+    return options

@@ -1,0 +1,309 @@
+"""Shapes of every value of a graph once its dynamic axes are bound.
+
+``onnx.shape_inference`` alone loses the thread where a shape is computed (Range, Floor, Where, …):
+on our own graphs it leaves two thirds of the nodes open. Here each node is inferred by itself with
+the VALUES of its small inputs, and small values are computed along with ``onnx.reference``, so a
+Reshape whose target hangs on ten integer operations is resolved. What stays open is counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, TypeProto, helper, numpy_helper
+from onnx.inliner import inline_local_functions
+from onnx.reference import ReferenceEvaluator
+
+from locoexport.errors import UsageError
+
+__all__ = ["GraphShapes", "Shape", "dynamic_axes", "is_external", "resolve_shapes"]
+
+Shape = tuple[int, ...]
+Array = NDArray[np.generic]
+
+_SMALL = 4096
+"""Values of more elements are not followed: shapes and indices of shapes are smaller."""
+_DEFAULT_DOMAINS = ("", "ai.onnx")
+
+
+@dataclass
+class GraphShapes:
+    """Nodes that run, in order, with the types and small values of what they read and write.
+
+    ``nodes`` are those of the main graph, of local functions (inlined) and of the branches that are
+    known to be taken. ``hidden`` are those of bodies and branches that nothing is known about.
+    """
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    hidden: list[onnx.NodeProto] = field(default_factory=list)
+    types: dict[str, TypeProto] = field(default_factory=dict)
+    values: dict[str, Array] = field(default_factory=dict)
+    constants: set[str] = field(default_factory=set)
+
+    def shape(self, name: str) -> Shape | None:
+        """A value's shape, or None where any of its sizes is unknown."""
+        dims = self._dims(name)
+        if dims is None or not all(dim.HasField("dim_value") for dim in dims):
+            return None
+        return tuple(dim.dim_value for dim in dims)
+
+    def rank(self, name: str) -> int | None:
+        """How many axes a value has, or None where that is unknown."""
+        dims = self._dims(name)
+        return None if dims is None else len(dims)
+
+    def element_type(self, name: str) -> int:
+        """``TensorProto.FLOAT`` and the like; ``TensorProto.UNDEFINED`` where unknown."""
+        kind = self.types.get(name)
+        return TensorProto.UNDEFINED if kind is None else int(kind.tensor_type.elem_type)
+
+    def size_bytes(self, name: str) -> int | None:
+        """Bytes of a value, or None where its shape or type is unknown."""
+        shape, element = self.shape(name), self.element_type(name)
+        if shape is None or element in (TensorProto.UNDEFINED, TensorProto.STRING):
+            return None
+        return math.prod(shape) * helper.tensor_dtype_to_np_dtype(element).itemsize
+
+    def unresolved(self) -> Iterator[onnx.NodeProto]:
+        """Nodes with an output of unknown size, and all those inside bodies."""
+        for node in self.nodes:
+            if any(name and self.shape(name) is None for name in node.output):
+                yield node
+        yield from self.hidden
+
+    def _dims(self, name: str) -> Sequence[onnx.TensorShapeProto.Dimension] | None:
+        kind = self.types.get(name)
+        if kind is None or not kind.tensor_type.HasField("shape"):
+            return None
+        dims: Sequence[onnx.TensorShapeProto.Dimension] = kind.tensor_type.shape.dim
+        return dims
+
+
+def dynamic_axes(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Names of the open axes of the inputs; a nameless one is ``INPUT[INDEX]``."""
+    names = [
+        _axis_name(value.name, index, dim)
+        for value in _inputs(model.graph)
+        for index, dim in enumerate(value.type.tensor_type.shape.dim)
+        if not dim.HasField("dim_value")
+    ]
+    return tuple(dict.fromkeys(names))
+
+
+def resolve_shapes(model: onnx.ModelProto, axes: Mapping[str, int]) -> GraphShapes:
+    """Bind the open axes of the inputs to ``axes`` and follow every shape through the graph.
+
+    Raises:
+        UsageError: ``axes`` names an axis that the graph does not have.
+    """
+    open_axes = dynamic_axes(model)
+    for name in axes:
+        if name not in open_axes:
+            raise UsageError(
+                f"The graph has no open axis {name!r}; its open axes are "
+                f"{', '.join(open_axes) or 'none'}."
+            )
+    bound = _bind(model, axes)
+    resolver = _Resolver(bound)
+    resolver.follow_graph(bound.graph)
+    return resolver.found
+
+
+class _Resolver:
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.found = GraphShapes()
+        self._opsets = {entry.domain: entry.version for entry in model.opset_import}
+        self._imports = list(model.opset_import)
+        self._ir_version = model.ir_version
+        self._whole = _whole_graph_types(model)
+
+    def follow_graph(self, graph: onnx.GraphProto) -> None:
+        found = self.found
+        for tensor in graph.initializer:
+            found.constants.add(tensor.name)
+            found.types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
+            if math.prod(tensor.dims) <= _SMALL and not is_external(tensor):
+                found.values[tensor.name] = numpy_helper.to_array(tensor)
+        for value in graph.input:
+            found.types.setdefault(value.name, value.type)
+        for node in graph.node:
+            self._follow(node)
+
+    def _follow(self, node: onnx.NodeProto) -> None:
+        branch = self._taken_branch(node)
+        if branch is not None:
+            self.follow_graph(branch)
+            for inner, outer in zip(branch.output, node.output, strict=True):
+                self._alias(inner.name, outer)
+            return
+        self.found.nodes.append(node)
+        for body in _bodies(node):
+            self.found.hidden.extend(_all_nodes(body.node))
+        for name, kind in self._infer(node).items():
+            self.found.types[name] = kind
+        self._evaluate(node)
+
+    def _taken_branch(self, node: onnx.NodeProto) -> onnx.GraphProto | None:
+        if node.op_type != "If" or node.domain not in _DEFAULT_DOMAINS:
+            return None
+        condition = self.found.values.get(node.input[0])
+        if condition is None:
+            return None
+        wanted = "then_branch" if bool(np.all(condition)) else "else_branch"
+        return next(body for name, body in _named_bodies(node) if name == wanted)
+
+    def _alias(self, inner: str, outer: str) -> None:
+        if inner in self.found.types:
+            self.found.types[outer] = self.found.types[inner]
+        if inner in self.found.values:
+            self.found.values[outer] = self.found.values[inner]
+
+    def _infer(self, node: onnx.NodeProto) -> dict[str, TypeProto]:
+        """Types of the node's outputs: inferred alone, else as part of the whole graph."""
+        whole = {name: self._whole[name] for name in node.output if name in self._whole}
+        version = self._opsets.get(node.domain, self._opsets.get("ai.onnx", 0))
+        if not onnx.defs.has(node.op_type, version, node.domain):
+            return whole
+        try:
+            alone = onnx.shape_inference.infer_node_outputs(
+                onnx.defs.get_schema(node.op_type, version, node.domain),
+                node,
+                {name: self.found.types[name] for name in node.input if name in self.found.types},
+                {
+                    name: numpy_helper.from_array(self.found.values[name], name)
+                    for name in node.input
+                    if name in self.found.values
+                },
+                opset_imports=self._imports,
+                ir_version=self._ir_version,
+            )
+        except (onnx.shape_inference.InferenceError, RuntimeError, KeyError, ValueError):
+            return whole
+        return whole | {
+            name: kind
+            for name, kind in alone.items()
+            if _known_sizes(kind) >= _known_sizes(whole.get(name))
+        }
+
+    def _evaluate(self, node: onnx.NodeProto) -> None:
+        """Follow the values of small outputs whose inputs are all known."""
+        found = self.found
+        if node.op_type == "Shape" and node.domain in _DEFAULT_DOMAINS:
+            shape = found.shape(node.input[0])
+            if shape is not None:
+                found.values[node.output[0]] = np.array(
+                    shape[_shape_range(node, len(shape))], np.int64
+                )
+            return
+        if not self._can_evaluate(node):
+            return
+        inputs = {name: found.values[name] for name in node.input if name}
+        try:
+            results = self._reference(node).run(None, inputs)
+        except Exception:  # noqa: BLE001, RUF100 - a value that is not known is no error here
+            return
+        for name, result in zip(filter(None, node.output), results, strict=True):
+            if isinstance(result, np.ndarray | np.generic):
+                found.values[name] = np.asarray(result)
+                if node.op_type == "Constant":
+                    found.constants.add(name)
+
+    def _reference(self, node: onnx.NodeProto) -> ReferenceEvaluator:
+        """The node as a graph of its own: a bare node would be run at the newest opset."""
+        graph = helper.make_graph(
+            [node],
+            "one",
+            [
+                helper.make_empty_tensor_value_info(name)
+                for name in dict.fromkeys(node.input)
+                if name
+            ],
+            [helper.make_empty_tensor_value_info(name) for name in node.output if name],
+        )
+        return ReferenceEvaluator(graph, opsets=self._opsets)
+
+    def _can_evaluate(self, node: onnx.NodeProto) -> bool:
+        if node.domain not in _DEFAULT_DOMAINS or "Random" in node.op_type or any(_bodies(node)):
+            return False
+        if not all(name in self.found.values for name in node.input if name):
+            return False
+        shapes = [self.found.shape(name) for name in node.output if name]
+        return all(shape is not None and math.prod(shape) <= _SMALL for shape in shapes)
+
+
+def _bind(model: onnx.ModelProto, axes: Mapping[str, int]) -> onnx.ModelProto:
+    """A copy with bound inputs, without local functions and without shapes stated elsewhere."""
+    bound = onnx.ModelProto()
+    bound.CopyFrom(inline_local_functions(model) if model.functions else model)
+    for value in _inputs(bound.graph):
+        for index, dim in enumerate(value.type.tensor_type.shape.dim):
+            size = axes.get(_axis_name(value.name, index, dim))
+            if size is not None and not dim.HasField("dim_value"):
+                dim.dim_value = size
+    for output in bound.graph.output:
+        if output.type.HasField("tensor_type"):
+            output.type.tensor_type.ClearField("shape")
+    del bound.graph.value_info[:]
+    return bound
+
+
+def _whole_graph_types(model: onnx.ModelProto) -> dict[str, TypeProto]:
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+        return {}
+    return {
+        value.name: value.type for value in (*inferred.graph.value_info, *inferred.graph.output)
+    }
+
+
+def _inputs(graph: onnx.GraphProto) -> Iterator[onnx.ValueInfoProto]:
+    """Inputs that a caller feeds: old files list their weights among the inputs as well."""
+    weights = {tensor.name for tensor in graph.initializer}
+    return (value for value in graph.input if value.name not in weights)
+
+
+def _axis_name(value: str, index: int, dim: onnx.TensorShapeProto.Dimension) -> str:
+    return dim.dim_param or f"{value}[{index}]"
+
+
+def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    return (body for _, body in _named_bodies(node))
+
+
+def _named_bodies(node: onnx.NodeProto) -> Iterator[tuple[str, onnx.GraphProto]]:
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.name, attribute.g
+        yield from ((attribute.name, graph) for graph in attribute.graphs)
+
+
+def _all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    for node in nodes:
+        yield node
+        for body in _bodies(node):
+            yield from _all_nodes(body.node)
+
+
+def is_external(tensor: TensorProto) -> bool:
+    """Whether a tensor's data lies in another file."""
+    return bool(tensor.data_location == TensorProto.EXTERNAL)
+
+
+def _known_sizes(kind: TypeProto | None) -> int:
+    """How much a type says: -1 nothing, 0 no shape, else 1 and the number of known sizes."""
+    if kind is None:
+        return -1
+    if not kind.tensor_type.HasField("shape"):
+        return 0
+    return 1 + sum(1 for dim in kind.tensor_type.shape.dim if dim.HasField("dim_value"))
+
+
+def _shape_range(node: onnx.NodeProto, rank: int) -> slice:
+    given = {attribute.name: attribute.i for attribute in node.attribute}
+    return slice(*slice(given.get("start", 0), given.get("end")).indices(rank)[:2])

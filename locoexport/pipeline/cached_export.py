@@ -1,0 +1,84 @@
+"""Exports that ``bench`` makes for itself, kept in the cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import astuple
+from importlib.metadata import version
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from locoexport import __version__
+from locoexport.errors import ModelFileError, OutputError
+from locoexport.files import sha256_of
+from locoexport.installation import cache_folder
+from locoexport.pipeline.notices import Listener, Notice
+from locoexport.profile import ExportProfile, demo_weights_path
+from locoexport.runtime.session import open_session
+
+__all__ = ["cache_key", "cached_export"]
+
+_TOOLS = ("torch", "onnx", "onnxsim")
+_SOURCES = ("locoexport", "locotrack")
+
+
+def cached_export(profile: ExportProfile, notify: Listener) -> Path:
+    """The profile exported with its own weights: from the cache where it lies there already.
+
+    Raises:
+        OutputError: the cache folder cannot be written.
+        ParityFailedError, GraphCheckFailedError: the export failed its checks.
+    """
+    folder = cache_folder().path
+    name = re.sub(r"[^\w.-]", "_", profile.name)
+    path = folder / f"{name}-op{profile.opset}-{cache_key(profile)}.onnx"
+    if _usable(path):
+        notify(Notice(f"using {path}"))
+        return path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise OutputError(
+            f"The cache folder {folder} cannot be written; set XDG_CACHE_HOME to one that can, or "
+            "export the model yourself and pass MODEL.onnx."
+        )
+    notify(Notice(f"exporting {profile.name} into {folder}"))
+    from locoexport.pipeline.export import export_model
+
+    export_model(profile, path, force=True, notify=notify)
+    return path
+
+
+def cache_key(profile: ExportProfile) -> str:
+    """Hex of everything that the file's content hangs on.
+
+    Version numbers are not enough: between releases the code changes under one version, so the
+    sources themselves are part of the key.
+    """
+    digest = hashlib.sha256()
+    tools = [f"{name} {version(name)}" for name in _TOOLS]
+    weights = "seeded"
+    if profile.demo_weights is not None:
+        with as_file(demo_weights_path(profile.demo_weights)) as file:
+            weights = sha256_of(file)
+    digest.update(repr((__version__, astuple(profile), tools, weights)).encode())
+    for package in _SOURCES:
+        with as_file(files(package)) as folder:
+            for source in sorted(folder.rglob("*.py")):
+                digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _usable(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        open_session(path)
+    except ModelFileError:
+        return False
+    return True

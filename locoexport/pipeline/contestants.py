@@ -1,0 +1,210 @@
+"""Who takes part in a benchmark, and at which sizes."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from locoexport.artifact import ArtifactMetadata
+from locoexport.benchmarking.contenders import Contender, DeviceGraph, HostGraph, open_graph
+from locoexport.errors import (
+    CheckpointError,
+    ModelFileError,
+    ProviderUnavailableError,
+    UsageError,
+)
+from locoexport.installation import require_packages
+from locoexport.pipeline.distrust import Distrust
+from locoexport.pipeline.doctor import built_for
+from locoexport.pipeline.notices import Listener
+from locoexport.probes import Probe, make_probe
+from locoexport.profile import DEFAULT_PROFILE, ExportProfile, load_profile, profile_names
+from locoexport.runtime.providers import require_provider
+
+__all__ = ["Size", "choose_sizes", "find_model", "open_opponent", "require", "title_of"]
+
+_FRAMES, _POINTS = (8, 24), (64, 256)
+
+
+@dataclass(frozen=True)
+class Size:
+    """One cell of the grid, before it is timed."""
+
+    frames: int
+    points: int
+
+    def __str__(self) -> str:
+        return f"{self.frames} x {self.points}"
+
+    def probe(self, resolution_hw: tuple[int, int]) -> Probe:
+        """Inputs of this size: one clip of moving texture."""
+        return make_probe(
+            "textured",
+            batch=1,
+            frames=self.frames,
+            points=self.points,
+            size_hw=resolution_hw,
+            seed=0,
+        )
+
+
+def require(provider: str) -> None:
+    """Check that the provider works, before anything is exported or opened.
+
+    Raises:
+        UsageError: there is no such provider.
+        ProviderUnavailableError: it does not work; says which CUDA this ONNX Runtime wants.
+    """
+    try:
+        require_provider(provider)
+    except ProviderUnavailableError as error:
+        wanted = built_for() if provider in ("cuda", "tensorrt") else None
+        if wanted is None:
+            raise
+        raise ProviderUnavailableError(
+            f"{error} The installed ONNX Runtime is built for {wanted}. "
+            "`locoexport doctor` tells more."
+        ) from error
+
+
+def find_model(model: str | Path | None, backbone: str | None, notify: Listener) -> Path:
+    """The file to time: the one given, else the backbone's profile exported into the cache.
+
+    Raises:
+        UsageError: both are given.
+        PackageMissingError: exporting needs packages that are not installed.
+    """
+    if model is not None and backbone is not None:
+        raise UsageError("MODEL.onnx and --backbone both name what to time; pass one of them.")
+    if model is not None:
+        return Path(model)
+    profile = load_profile(backbone or DEFAULT_PROFILE)
+    require_packages("torch", "onnx", "onnxsim", "onnxscript", "safetensors", extra="export")
+    from locoexport.pipeline.cached_export import cached_export
+
+    return cached_export(profile, notify)
+
+
+def choose_sizes(
+    ours: HostGraph | DeviceGraph, frames: Sequence[int] | None, points: Sequence[int] | None
+) -> list[Size]:
+    """Every pair of frames and points; axes that the file fixes are as it says.
+
+    Raises:
+        UsageError: sizes were asked for that the file cannot take.
+    """
+    session = ours.session
+    if session.fixed_batch not in (None, 1):
+        raise UsageError(
+            f"{session.path} is fixed to a batch of {session.fixed_batch}; bench times single "
+            "clips. Export it with --batch dynamic or 1."
+        )
+    rows = _axis("frames", frames, session.fixed_frames, _FRAMES)
+    columns = _axis("points", points, session.fixed_points, _POINTS)
+    return [Size(t, n) for t, n in product(rows, columns)]
+
+
+def open_opponent(
+    ours: HostGraph | DeviceGraph, against: str | None, provider: str, distrust: Distrust
+) -> Contender | None:
+    """The other side; None where there is none.
+
+    Raises:
+        UsageError: ``against`` is nothing known, or the file does not say which network it is.
+        ModelFileError: the other .onnx file is not a tracker.
+    """
+    metadata = _metadata_of(ours)
+    if against is None:
+        has_torch = importlib.util.find_spec("torch") is not None
+        against = "torch" if has_torch and metadata is not None else "none"
+    if against == "none":
+        return None
+    if against.endswith(".onnx"):
+        return open_graph(Path(against), provider, Path(against).name)
+    if against not in ("torch", "compile"):
+        raise UsageError(
+            f"--against {against!r}: expected torch, compile, none or the path of an .onnx file."
+        )
+    if metadata is None:
+        raise UsageError(
+            f"{ours.session.path} carries no locoexport metadata, so which network to run in torch "
+            "is unknown; compare it with an .onnx file, or pass --against none."
+        )
+    require_packages("torch", "safetensors", "onnx", extra="export")
+    return _torch_model(
+        ours.session.path, metadata, provider, distrust, compiled=against == "compile"
+    )
+
+
+def title_of(ours: HostGraph | DeviceGraph) -> str:
+    """What is timed, in a few words."""
+    metadata = _metadata_of(ours)
+    height, width = ours.resolution_hw
+    if metadata is None:
+        return f"{ours.session.path.name}, {height}x{width}"
+    return (
+        f"{metadata.profile}, {height}x{width}, opset {metadata.opset}, {metadata.precision}, "
+        f"{metadata.sampling} sampling"
+    )
+
+
+def _metadata_of(graph: HostGraph | DeviceGraph) -> ArtifactMetadata | None:
+    try:
+        return graph.session.metadata
+    except ModelFileError:
+        return None
+
+
+def _axis(
+    name: str, asked: Sequence[int] | None, fixed: int | None, default: tuple[int, ...]
+) -> Sequence[int]:
+    sizes = asked or ((fixed,) if fixed is not None else default)
+    if fixed is not None and set(sizes) != {fixed}:
+        raise UsageError(
+            f"--{name} asks for {', '.join(map(str, sizes))}, but the file is fixed to {fixed} "
+            f"{name}. Leave --{name} out, or export with --{name} dynamic."
+        )
+    return sizes
+
+
+def _torch_model(
+    path: Path,
+    metadata: ArtifactMetadata,
+    provider: str,
+    distrust: Distrust,
+    *,
+    compiled: bool,
+) -> Contender:
+    import torch
+
+    from locoexport.benchmarking.eager import TorchModel
+    from locoexport.network import load_network
+    from locoexport.pipeline.verify import load_weights
+
+    profile = _profile_of(metadata)
+    try:
+        network = load_weights(path, metadata, profile, None)
+    except CheckpointError:
+        distrust.add(
+            f"The weights of {path} are not at hand: torch runs with others. That takes the same "
+            "time, but the two sides' tracks are not comparable."
+        )
+        network = load_network(replace(profile, demo_weights=None), None)
+    device = "cpu"
+    if provider in ("cuda", "tensorrt"):
+        if torch.cuda.is_available():
+            device = "cuda"
+        else:
+            distrust.add("The installed torch has no CUDA: its side runs on the CPU.")
+    return TorchModel(network.model, metadata.variant, compiled=compiled, device=device)
+
+
+def _profile_of(metadata: ArtifactMetadata) -> ExportProfile:
+    """The file's own network: a profile of the user's need not be at hand."""
+    known = metadata.profile if metadata.profile in profile_names() else metadata.variant
+    return replace(
+        load_profile(known), variant=metadata.variant, resolution_hw=metadata.resolution_hw
+    )

@@ -1,0 +1,376 @@
+"""Any .onnx → an equal one that runs in more places, each rewritten node proven."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+import onnx
+import onnx_ir as ir
+
+from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
+from locoexport.files import check_output, whole_file
+from locoexport.inspection.reading import read_model
+from locoexport.lowering.external_data import (
+    check_external_files,
+    has_external_data,
+    staging_folder,
+    with_small_tensors,
+)
+from locoexport.lowering.grafting import graft
+from locoexport.lowering.graphs import count_nodes
+from locoexport.lowering.grid_proof import SampleProof, prove_sample
+from locoexport.lowering.inference import infer_shapes
+from locoexport.lowering.loading import check_still_loads, check_still_valid
+from locoexport.lowering.local_functions import inline_volumetric_functions
+from locoexport.lowering.opset import LOWEST_OPSET, default_opset, lower_opset
+from locoexport.lowering.squeeze import SingleAxisSqueeze
+from locoexport.lowering.volumetric import (
+    LOWERINGS,
+    LoweredSample,
+    Lowering,
+    VolumetricGridSample,
+    volumetric_left,
+)
+from locoexport.pipeline.notices import Listener, Notice, ignore
+
+__all__ = [
+    "DEFAULT_LOWERING",
+    "PASS_NAMES",
+    "NodeRewrite",
+    "RewriteFailedError",
+    "RewriteReport",
+    "rewrite",
+    "rewrite_file",
+]
+
+DEFAULT_LOWERING: Lowering = "gather"
+VOLUMETRIC, SQUEEZE, OPSET = "volumetric-gridsample", "single-axis-squeeze", "opset"
+PASS_NAMES = (VOLUMETRIC, SQUEEZE, OPSET)
+_HIGHEST_TARGET = 20
+_SQUEEZE_OPSET = 13
+_VOLUMETRIC_OPSET = 20
+
+
+@dataclass(frozen=True)
+class NodeRewrite:
+    """One rewritten node. ``proof`` is None unproven: not asked for, or nothing is computed."""
+
+    node: str
+    pass_name: str
+    before: str
+    after: str
+    nodes_added: int
+    proof: SampleProof | None = None
+
+
+@dataclass(frozen=True)
+class RewriteReport:
+    """What a rewrite did. ``model`` is the very model that was handed in where nothing changed.
+
+    ``loads`` is None where the file was not tried in ONNX Runtime, "" where it loads, else the
+    reason why neither the original nor the rewritten file does.
+    """
+
+    model: onnx.ModelProto
+    passes: tuple[str, ...]
+    to: Lowering
+    rewritten: tuple[NodeRewrite, ...]
+    inlined_functions: tuple[str, ...]
+    opset_before: int
+    opset_after: int
+    nodes_before: int
+    nodes_after: int
+    seconds: float
+    path: Path | None = None
+    size_bytes: int | None = None
+    loads: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        """False where there was nothing to do."""
+        return bool(
+            self.rewritten or self.inlined_functions or self.opset_before != self.opset_after
+        )
+
+    @property
+    def passed(self) -> bool:
+        """True where no proof failed."""
+        return all(node.proof is None or node.proof.passed for node in self.rewritten)
+
+    @property
+    def worst_error(self) -> float | None:
+        """The largest difference of any proof; None where nothing was proven."""
+        errors = [node.proof.worst_error for node in self.rewritten if node.proof is not None]
+        return max(errors, default=None)
+
+
+class RewriteFailedError(GraphCheckFailedError):
+    """A proof failed, so no file was written; ``report`` says where."""
+
+    def __init__(self, message: str, report: RewriteReport) -> None:
+        """``report`` is the failed one."""
+        super().__init__(message)
+        self.report = report
+
+
+def rewrite(
+    model: onnx.ModelProto,
+    *,
+    to: Lowering = DEFAULT_LOWERING,
+    opset: int | None = None,
+    passes: Sequence[str] = (),
+    check: bool = True,
+    folder: str | Path | None = None,
+    notify: Listener = ignore,
+) -> RewriteReport:
+    """An equal model without volumetric GridSample, each rewritten node proven.
+
+    Args:
+        model: any model; it is not changed. Weights may be external.
+        to: ``gather`` (no GridSample at all; the default) or ``planar`` (4D GridSample).
+        opset: bring the model down to this opset, 16 to 20, where every operator allows it.
+        passes: names out of ``PASS_NAMES``; by default ``volumetric-gridsample``, and ``opset``
+            where one is given.
+        check: prove each rewritten node, and check the whole model.
+        folder: where the model's external data lies, if it has any.
+        notify: is told of every step.
+
+    Returns:
+        The report; ``report.model`` is the new model, or ``model`` where nothing was to be done.
+
+    Raises:
+        UsageError: an unknown pass or lowering, or an opset that is out of reach.
+        ModelFileError: the model cannot be understood, or samples a volume cubically.
+        GraphCheckFailedError: something cannot be rewritten (an unknown rank, an operator that the
+            opset does not know), or the result is not valid.
+        RewriteFailedError: a proof failed.
+    """
+    started = time.perf_counter()
+    folder = None if folder is None else Path(folder)
+    chosen = _choose_passes(passes, to, opset)
+    before = default_opset(model)
+    if before is None:
+        raise ModelFileError("The model imports no version of the default domain; it is damaged.")
+    if opset is not None and before < opset:
+        raise UsageError(
+            f"The model is at opset {before}; it can be brought down, not up to {opset}. "
+            "Leave --opset out."
+        )
+    inlined: tuple[str, ...] = ()
+    current = model
+    if VOLUMETRIC in chosen:
+        current, inlined = inline_volumetric_functions(current)
+    current, nodes, lowered = _run_passes(current, chosen, to, folder, notify)
+    if opset is not None:
+        _check_ranks(current, opset, folder)
+        notify(Notice(f"bringing opset {before} down to {opset}"))
+        current = lower_opset(current, opset)
+    report = RewriteReport(
+        model=current,
+        passes=chosen,
+        to=to,
+        rewritten=nodes,
+        inlined_functions=inlined,
+        opset_before=before,
+        opset_after=default_opset(current) or 0,
+        nodes_before=count_nodes(model),
+        nodes_after=count_nodes(current),
+        seconds=0.0,
+    )
+    if check:
+        report = replace(report, rewritten=_prove(nodes, lowered, report.opset_after, notify))
+        _check(model, report, folder)
+    return replace(report, seconds=time.perf_counter() - started)
+
+
+def rewrite_file(
+    source: str | Path,
+    output: str | Path,
+    *,
+    to: Lowering = DEFAULT_LOWERING,
+    opset: int | None = None,
+    passes: Sequence[str] = (),
+    check: bool = True,
+    force: bool = False,
+    notify: Listener = ignore,
+) -> RewriteReport:
+    """``rewrite`` from file to file; the output appears whole, after every check, or not at all.
+
+    External data stays where it is for an output beside the input, and is copied along for one in
+    another folder. A file with nothing to do is written out byte for byte.
+
+    Raises:
+        OutputError: the output cannot or must not be written.
+        ModelFileError: the input cannot be read, or its external data is missing.
+        others: see ``rewrite``.
+    """
+    started = time.perf_counter()
+    source, output = Path(source), check_output(output, force=force)
+    model = read_model(source)
+    locations = check_external_files(model, source.parent)
+    report = rewrite(
+        model,
+        to=to,
+        opset=opset,
+        passes=passes,
+        check=check,
+        folder=source.parent,
+        notify=notify,
+    )
+    contents = _serialised(report, source)
+    with _destination(source, output, locations, force=force) as temporary:
+        temporary.write_bytes(contents)
+        loads = None
+        if check and report.changed:
+            notify(Notice("loading the finished file once more"))
+            if locations:
+                check_still_valid(source, temporary)
+            loads = check_still_loads(source, temporary) or ""
+    seconds = time.perf_counter() - started
+    return replace(report, path=output, size_bytes=len(contents), loads=loads, seconds=seconds)
+
+
+def _choose_passes(passes: Sequence[str], to: str, opset: int | None) -> tuple[str, ...]:
+    if to not in LOWERINGS:
+        raise UsageError(f"--to {to!r}: expected {' or '.join(get_args(Lowering))}.")
+    if opset is not None and not LOWEST_OPSET <= opset <= _HIGHEST_TARGET:
+        raise UsageError(f"--opset {opset}: expected {LOWEST_OPSET} to {_HIGHEST_TARGET}.")
+    unknown = [name for name in passes if name not in PASS_NAMES]
+    if unknown:
+        raise UsageError(f"There is no pass {unknown[0]!r}; there are {', '.join(PASS_NAMES)}.")
+    if OPSET in passes and opset is None:
+        raise UsageError("--pass opset needs to know which: pass --opset N as well.")
+    wanted = set(passes) or {VOLUMETRIC}
+    if opset is not None:
+        wanted.add(OPSET)
+    return tuple(name for name in PASS_NAMES if name in wanted)
+
+
+def _run_passes(
+    model: onnx.ModelProto,
+    chosen: tuple[str, ...],
+    to: Lowering,
+    folder: Path | None,
+    notify: Listener,
+) -> tuple[onnx.ModelProto, tuple[NodeRewrite, ...], tuple[LoweredSample, ...]]:
+    """The graph passes; what they did to each node; what of it there is to prove."""
+    if SQUEEZE in chosen and (default_opset(model) or 0) < _SQUEEZE_OPSET:
+        raise UsageError(f"--pass {SQUEEZE} needs opset {_SQUEEZE_OPSET} or later.")
+    notify(Notice("reading the graph"))
+    graph = _to_ir(model, folder)
+    volumetric, squeeze = VolumetricGridSample(to), SingleAxisSqueeze()
+    modified = False
+    nodes: list[NodeRewrite] = []
+    if VOLUMETRIC in chosen:
+        modified |= volumetric(graph).modified
+        _warn_of_unknown_axes(volumetric.lowered, notify)
+        nodes += [
+            NodeRewrite(s.sample.name, VOLUMETRIC, str(s.sample), s.after, s.nodes_added)
+            for s in volumetric.lowered
+        ]
+    if SQUEEZE in chosen:
+        modified |= squeeze(graph).modified
+        nodes += [
+            NodeRewrite(
+                s.name,
+                SQUEEZE,
+                f"Squeeze of axes {sorted(s.axes)}",
+                "no Squeeze: no axis is of length 1" if not s.axes else f"{len(s.axes)} in a row",
+                s.nodes_added,
+            )
+            for s in squeeze.split
+        ]
+    if not modified:
+        return model, (), ()
+    return graft(model, ir.to_proto(graph)), tuple(nodes), volumetric.lowered
+
+
+def _warn_of_unknown_axes(lowered: tuple[LoweredSample, ...], notify: Listener) -> None:
+    for sample in lowered:
+        if sample.to == "planar" and None in sample.sample.volume_shape[2:]:
+            notify(
+                Notice(
+                    f"{sample.sample.name}: not every axis of the volume has a known length; "
+                    f"{sample.after}. Another axis may be shorter when it runs.",
+                    warning=True,
+                )
+            )
+
+
+def _check_ranks(model: onnx.ModelProto, opset: int, folder: Path | None) -> None:
+    if opset >= _VOLUMETRIC_OPSET:
+        return
+    if left := volumetric_left(_to_ir(model, folder)):
+        raise GraphCheckFailedError(
+            f"GridSample of rank 5, or of unknown rank, keeps the model at opset "
+            f"{_VOLUMETRIC_OPSET}: {', '.join(left)}. Run --pass {VOLUMETRIC} as well."
+        )
+
+
+def _to_ir(model: onnx.ModelProto, folder: Path | None) -> ir.Model:
+    try:
+        return ir.from_proto(infer_shapes(with_small_tensors(model, folder)))
+    except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+        raise ModelFileError(f"The model's graph cannot be understood: {error}") from error
+
+
+def _prove(
+    nodes: tuple[NodeRewrite, ...],
+    lowered: tuple[LoweredSample, ...],
+    opset: int,
+    notify: Listener,
+) -> tuple[NodeRewrite, ...]:
+    """Each node with its proof; ``lowered`` belongs to the first of them, in order."""
+    proven = []
+    for number, (node, sample) in enumerate(zip(nodes, lowered, strict=False)):
+        notify(Notice("proving", done=number, total=len(lowered)))
+        proven.append(replace(node, proof=prove_sample(sample, opset)))
+    if lowered:
+        notify(Notice("proving", done=len(lowered), total=len(lowered)))
+    return (*proven, *nodes[len(lowered) :])
+
+
+def _check(original: onnx.ModelProto, report: RewriteReport, folder: Path | None) -> None:
+    failed = [n for n in report.rewritten if n.proof is not None and not n.proof.passed]
+    if failed:
+        listed = "\n".join(
+            f"- {node.node}: {node.proof.worst_error:.3g} apart, allowed "
+            f"{node.proof.tolerance.worst:.3g}"
+            for node in failed
+            if node.proof is not None
+        )
+        raise RewriteFailedError(f"The proof failed; nothing was written:\n{listed}", report)
+    if not report.changed:
+        return
+    if VOLUMETRIC in report.passes:
+        left = volumetric_left(_to_ir(report.model, folder))
+        left += inline_volumetric_functions(report.model)[1]
+        if left:
+            raise GraphCheckFailedError(f"GridSample of rank 5 or unknown rank is left: {left}")
+    if not has_external_data(report.model):
+        check_still_valid(original, report.model)
+
+
+def _serialised(report: RewriteReport, source: Path) -> bytes:
+    """The file's bytes; those that were read where nothing changed."""
+    if not report.changed:
+        return source.read_bytes()
+    try:
+        return bytes(report.model.SerializeToString(deterministic=True))
+    except ValueError as error:
+        raise ModelFileError(
+            f"The rewritten model is over 2 GB: {error}. Save {source} with external data first."
+        ) from error
+
+
+def _destination(
+    source: Path, output: Path, locations: tuple[str, ...], *, force: bool
+) -> AbstractContextManager[Path]:
+    if not locations or source.parent.resolve() == output.parent.resolve():
+        return whole_file(output)
+    return staging_folder(output, source.parent, locations, force=force)

@@ -1,0 +1,254 @@
+"""``locoexport bench``: the grid, the parts of the largest size, and what to make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from locoexport.rendering.tables import facts, gigabytes, headed, megabytes, titled
+
+if TYPE_CHECKING:
+    from locoexport.benchmarking.report import BenchReport, Cell, PartTimes, Side, Spread
+    from locoexport.inspection.parts import Part
+
+__all__ = ["bench_document", "bench_text", "largest", "seconds_by_step"]
+
+OUTSIDE = "outside kernels"
+"""What a profiled run takes beyond its nodes."""
+
+
+def bench_text(report: BenchReport) -> RenderableType:
+    """Everything that was measured, for a terminal."""
+    blocks: list[RenderableType] = [_machine(report), Text(), _grid(report)]
+    cell = largest(report)
+    if any(side.transfers is not None for other in report.cells for side in other.sides):
+        blocks += [Text(), _transfers(report)]
+    if cell.parts is not None:
+        blocks += [Text(), _parts(report, cell, cell.parts)]
+    blocks += [Text(), _notes(report)]
+    blocks += [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
+    return Group(*blocks)
+
+
+def bench_document(report: BenchReport) -> dict[str, Any]:
+    """``locoexport.bench/1``: seconds and bytes."""
+    gemm = report.gemm
+    return {
+        "schema": "locoexport.bench/1",
+        "model": str(report.model),
+        "title": report.title,
+        "provider": report.provider,
+        "runs": report.runs,
+        "trusted": not report.warnings,
+        "warnings": list(report.warnings),
+        "cpu": asdict(report.cpu),
+        "load_before": asdict(report.load),
+        "gemm": None if gemm is None else asdict(gemm) | {"best": gemm.best},
+        "versions": dict(report.versions),
+        "cells": [_cell_document(report, cell) for cell in report.cells],
+    }
+
+
+def largest(report: BenchReport) -> Cell:
+    """The size with the most points times frames."""
+    return max(report.cells, key=lambda cell: cell.frames * cell.points)
+
+
+def seconds_by_step(parts: PartTimes) -> dict[str, float]:
+    """Seconds of a profiled run by name, refinements put together, the longest first."""
+    sums: dict[str, float] = {}
+    for part, seconds in parts.by_part.items():
+        sums[part.name] = sums.get(part.name, 0.0) + seconds
+    sums[OUTSIDE] = parts.outside
+    return dict(sorted(sums.items(), key=lambda item: -item[1]))
+
+
+def _cell_document(report: BenchReport, cell: Cell) -> dict[str, Any]:
+    parts = cell.parts
+    return {
+        "batch": 1,
+        "frames": cell.frames,
+        "points": cell.points,
+        "sides": [_side_document(side) for side in cell.sides],
+        "ratio": None if cell.ratio is None else asdict(cell.ratio),
+        "tracks_apart": None if cell.agreement is None else asdict(cell.agreement),
+        "others_share_of_machine": cell.others_share,
+        "flops": cell.flops,
+        "flops_by_part": _by_part_document(cell.flops_by_part),
+        "share_of_gemm": _gemm_share(report, cell.flops, cell.sides[0].latency.median),
+        "parts": None
+        if parts is None
+        else {
+            "seconds_by_part": _by_part_document(parts.by_part),
+            "outside_kernels": parts.outside,
+            "profiled_run": parts.total,
+            "runs": parts.runs,
+        },
+    }
+
+
+def _side_document(side: Side) -> dict[str, Any]:
+    return asdict(side) | {"latency": asdict(side.latency), "seconds": list(side.seconds)}
+
+
+def _by_part_document(values: Mapping[Part, float]) -> list[dict[str, Any]]:
+    return [asdict(part) | {"value": value} for part, value in sorted(values.items(), key=_order)]
+
+
+def _order(item: tuple[Part, float]) -> tuple[int, str]:
+    iteration = item[0].iteration
+    return (-1 if iteration is None else iteration, item[0].name)
+
+
+def _machine(report: BenchReport) -> Table:
+    cpu, load, gemm = report.cpu, report.load, report.gemm
+    average = "" if load.average is None else f", load average {load.average:.2f}"
+    threads = [
+        f"{side.name} {side.threads}" for side in report.cells[0].sides if side.threads is not None
+    ]
+    rows = [
+        ("model", f"{report.title} ({report.model})"),
+        ("machine", f"{cpu.model}, {cpu.usable_cores} cores; provider {report.provider}"),
+        (
+            "before",
+            f"other processes took {load.busy_share:.0%} of the machine{average}",
+        ),
+        ("versions", ", ".join(f"{name} {found}" for name, found in report.versions.items())),
+    ]
+    if threads:
+        rows.insert(2, ("threads", ", ".join(threads)))
+    if gemm is not None:
+        rows.append(
+            (
+                "fp32 products",
+                f"{gemm.best / 1e9:.0f} GFLOP/s by {gemm.by} "
+                f"({gemm.before / 1e9:.0f} before, {gemm.after / 1e9:.0f} after)",
+            )
+        )
+    return facts(rows)
+
+
+def _grid(report: BenchReport) -> RenderableType:
+    columns = ["T x N", "", "ms", "p10-p90", "points·frames/s", "of GEMM", "peak MB", "load s"]
+    if any(cell.ratio is not None for cell in report.cells):
+        columns += ["times as fast", "p10-p90", "tracks apart"]
+    table = headed(columns, right=columns[2:])
+    for cell in report.cells:
+        for index, side in enumerate(cell.sides):
+            table.add_row(
+                cell.label if index == 0 else "",
+                Text(side.name),
+                *_side_cells(report, cell, side, first=index == 0),
+                *(_ratio_cells(cell) if index == 0 else ()),
+            )
+    return titled(f"latency of one call, {report.runs} runs a side in turn", table)
+
+
+def _side_cells(report: BenchReport, cell: Cell, side: Side, *, first: bool) -> tuple[str, ...]:
+    latency, fresh = side.latency, side.fresh
+    share = _gemm_share(report, cell.flops, latency.median) if first else None
+    return (
+        f"{latency.median * 1e3:.1f}",
+        _reach(latency, 1e3),
+        f"{side.point_frames_per_second:,.0f}",
+        "" if share is None else f"{share:.0%}",
+        "?" if fresh is None else f"{fresh.peak_bytes / 1e6:.0f}",
+        "" if fresh is None or not first else f"{fresh.load_seconds:.2f}",
+    )
+
+
+def _ratio_cells(cell: Cell) -> tuple[str, ...]:
+    if cell.ratio is None:
+        return ()
+    apart = cell.agreement
+    return (
+        f"{cell.ratio.median:.2f}",
+        f"{cell.ratio.p10:.2f}-{cell.ratio.p90:.2f}",
+        "?" if apart is None else f"{apart.median_px:.0e} px (worst {apart.worst_px:.0e})",
+    )
+
+
+def _reach(values: Spread, scale: float) -> str:
+    return f"{values.p10 * scale:.1f}-{values.p90 * scale:.1f}"
+
+
+def _transfers(report: BenchReport) -> RenderableType:
+    columns = ("T x N", "", "upload ms", "download ms")
+    table = headed(columns, right=columns[2:])
+    for cell in report.cells:
+        for side in cell.sides:
+            if side.transfers is not None:
+                up, down = side.transfers.upload, side.transfers.download
+                table.add_row(
+                    cell.label,
+                    Text(side.name),
+                    f"{up.median * 1e3:.2f}",
+                    f"{down.median * 1e3:.2f}",
+                )
+    return titled("copies to and from the device, not in the latency", table)
+
+
+def _parts(report: BenchReport, cell: Cell, parts: PartTimes) -> RenderableType:
+    """A row for each part, a column for each refinement."""
+    iterations = sorted({p.iteration for p in parts.by_part if p.iteration is not None})
+    turns = tuple(f"r{iteration}" for iteration in iterations)
+    columns = ("part", "ms", "share", "GFLOP", "of GEMM", *turns)
+    table = headed(columns, right=columns[1:])
+    for name, seconds in seconds_by_step(parts).items():
+        flops = sum(count for part, count in cell.flops_by_part.items() if part.name == name)
+        share = _gemm_share(report, flops, seconds) if flops else None
+        by_turn = {p.iteration: value for p, value in parts.by_part.items() if p.name == name}
+        table.add_row(
+            name,
+            f"{seconds * 1e3:.1f}",
+            f"{seconds / parts.total:.1%}",
+            f"{flops / 1e9:.2f}" if flops else "",
+            "" if share is None else f"{share:.0%}",
+            *(f"{by_turn[i] * 1e3:.1f}" if i in by_turn else "" for i in iterations),
+        )
+    title = (
+        f"where ONNX Runtime's time goes at {cell.label} (mean of {parts.runs} profiled runs of "
+        f"{parts.total * 1e3:.0f} ms)"
+    )
+    return titled(title, table)
+
+
+def _gemm_share(report: BenchReport, flops: int | None, seconds: float) -> float | None:
+    if report.gemm is None or flops is None or seconds <= 0:
+        return None
+    return flops / seconds / report.gemm.best
+
+
+def _notes(report: BenchReport) -> RenderableType:
+    notes = [
+        "times as fast: the other side's time over the first's, median of the ratios run by run.",
+        "of GEMM: FLOPs of convolutions and matrix products over time, as a share of the rate of "
+        "fp32 products above.",
+        _memory_note(report),
+    ]
+    return Text("\n".join(notes), style="dim")
+
+
+def _memory_note(report: BenchReport) -> str:
+    before = [
+        f"{side.name} {megabytes(side.fresh.before_bytes)}"
+        for side in report.cells[0].sides
+        if side.fresh is not None
+    ]
+    text = (
+        "peak MB: the most physical memory held by a new process that opens the model and runs it "
+        "twice, libraries and inputs included"
+    )
+    if before:
+        text += f" (before opening, at {report.cells[0].label}: {', '.join(before)})"
+    memory = gigabytes(max((_peak(side) for c in report.cells for side in c.sides), default=0))
+    return f"{text}. Largest: {memory}."
+
+
+def _peak(side: Side) -> int:
+    return 0 if side.fresh is None else side.fresh.peak_bytes

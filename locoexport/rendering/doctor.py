@@ -1,0 +1,112 @@
+"""``locoexport doctor``: what was found, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from locoexport.rendering.tables import facts, gigabytes, headed, megabytes, severity, titled
+
+if TYPE_CHECKING:
+    from locoexport.pipeline.doctor import DoctorReport, Installation, Problem
+
+__all__ = ["doctor_document", "doctor_text"]
+
+_SHOWN_FEATURES = ("AVX2", "FMA", "F16C", "AVX-512", "AVX-512 VNNI", "AVX VNNI", "AMX")
+_X86 = ("x86_64", "AMD64", "i686")
+
+
+def doctor_text(report: DoctorReport) -> RenderableType:
+    """The machine, the packages, the providers, and the problems."""
+    return Group(
+        _identity(report),
+        Text(),
+        _providers(report.found),
+        Text(),
+        _problems(report.problems),
+    )
+
+
+def doctor_document(report: DoctorReport) -> dict[str, Any]:
+    """``locoexport.doctor/1``."""
+    found = report.found
+    return {
+        "schema": "locoexport.doctor/1",
+        "works": found.cpu_provider_works,
+        "version": report.version,
+        "python": report.python,
+        "system": report.system,
+        "packages": {package.name: package.version for package in found.packages},
+        "import_failures": dict(found.broken),
+        "providers": [asdict(state) for state in found.providers],
+        "onnxruntime_built_for": found.built_for,
+        "nvidia_driver": found.driver,
+        "cpu": asdict(found.cpu),
+        "memory": asdict(found.memory),
+        "cache": asdict(found.cache) | {"path": str(found.cache.path)},
+        "problems": [asdict(problem) for problem in report.problems],
+    }
+
+
+def _identity(report: DoctorReport) -> Table:
+    found = report.found
+    cpu, memory, cache = found.cpu, found.memory, found.cache
+    versions = [f"{p.name} {p.version}" for p in found.packages if p.version is not None]
+    missing = [p.name for p in found.packages if p.version is None]
+    limit = "" if memory.limit is None else f", container limit {gigabytes(memory.limit)}"
+    free = "" if cache.free_bytes is None else f", {gigabytes(cache.free_bytes)} free on the disk"
+    return facts(
+        [
+            ("locoexport", f"{report.version}, Python {report.python}, {report.system}"),
+            ("packages", ", ".join(versions)),
+            ("not installed", ", ".join(missing) or "nothing that is used here"),
+            (
+                "processor",
+                f"{cpu.model}: {cpu.usable_cores} of {cpu.logical_cores} logical cores usable"
+                f", {cpu.physical_cores or 'unknown number of'} physical",
+            ),
+            ("features", _features(found)),
+            (
+                "memory",
+                f"{gigabytes(memory.available)} of {gigabytes(memory.total)} free{limit}",
+            ),
+            (
+                "cache",
+                f"{cache.path} ({'writable' if cache.writable else 'NOT writable'}, "
+                f"{megabytes(cache.size_bytes)} in it{free})",
+            ),
+            ("NVIDIA driver", found.driver or "none"),
+        ]
+    )
+
+
+def _features(found: Installation) -> str:
+    features = found.cpu.features
+    if features is None:
+        return "this operating system does not tell"
+    if found.cpu.architecture not in _X86:
+        return ", ".join(features) or "none of those that matter"
+    said = [f"{name} {'yes' if name in features else 'no'}" for name in _SHOWN_FEATURES]
+    return ", ".join(said)
+
+
+def _providers(found: Installation) -> RenderableType:
+    title = "execution providers (a one-node model was run on each)"
+    table = headed(("provider", "", "why not", "to get it"))
+    for state in found.providers:
+        mark = Text("works", "bold green") if state.works else Text("no", "dim")
+        table.add_row(state.name, mark, Text(state.missing), Text(state.remedy))
+    return titled(title, table)
+
+
+def _problems(problems: tuple[Problem, ...]) -> RenderableType:
+    if not problems:
+        return Text("nothing is missing", style="green")
+    table = headed(("", "what", "command"))
+    for problem in problems:
+        table.add_row(severity(problem.severity), Text(problem.text), Text(problem.command))
+    return titled("to mend", table)

@@ -1,0 +1,101 @@
+"""The report as text, JSON and a picture."""
+
+import io
+from dataclasses import replace
+
+import matplotlib.image
+import numpy as np
+import pytest
+from rich.console import Console
+
+from locoexport.benchmarking.report import Transfers, spread
+from locoexport.errors import OutputError
+from locoexport.rendering.bench import bench_document, bench_text
+from locoexport.rendering.plot import draw_bench
+
+
+def text(report) -> str:
+    console = Console(width=200, file=io.StringIO())
+    console.print(bench_text(report))
+    return console.file.getvalue()
+
+
+def row(printed: str, *starts: str) -> list[str]:
+    line = next(line for line in printed.splitlines() if line.split()[: len(starts)] == [*starts])
+    return line.split()
+
+
+def test_text_holds_every_figure(report) -> None:
+    printed = text(report)
+    ours = row(printed, "8", "x", "64")
+    assert ours[3:] == [
+        *("ONNX", "Runtime", "100.0", "100.0-100.0", "5,120", "50%", "200", "0.50"),
+        *("2.50", "2.50-2.50", "1e-06", "px", "(worst", "1e-03)"),
+    ]
+    theirs = row(printed, "torch", "eager", "250.0")
+    assert theirs == ["torch", "eager", "250.0", "250.0-250.0", "2,048", "200"]
+    # The largest size: 100 ms profiled; 3 GFLOP in 60 ms are half of 100 GFLOP/s.
+    assert "24 x 64 (mean of 3 profiled runs of 100 ms)" in printed
+    assert row(printed, "backbone") == ["backbone", "60.0", "60.0%", "3.00", "50%"]
+    assert row(printed, "transformer") == [*("transformer", "30.0", "30.0%", "2.00", "67%", "30.0")]
+    assert "100 GFLOP/s by numpy (99 before, 100 after)" in printed
+
+
+def test_warnings_are_in_the_text_and_the_document(report) -> None:
+    doubted = replace(report, warnings=("the machine was busy",))
+    assert "warning: the machine was busy" in text(doubted)
+    assert "warning" not in text(report)
+    assert bench_document(report)["trusted"] is True
+    assert bench_document(doubted)["trusted"] is False
+
+
+def test_document(report) -> None:
+    cell = bench_document(report)["cells"][0]
+    assert cell["ratio"] == {"median": 2.5, "p10": 2.5, "p90": 2.5}
+    assert cell["share_of_gemm"] == pytest.approx(0.5)
+    assert cell["sides"][1]["fresh"]["peak_bytes"] == 200_000_000
+    assert cell["parts"]["profiled_run"] == pytest.approx(0.1)
+    assert {"name": "transformer", "iteration": 0, "value": 0.03} in cell["parts"][
+        "seconds_by_part"
+    ]
+
+
+def test_a_share_is_not_told_where_flops_or_the_rate_are_unknown(report) -> None:
+    cells = tuple(replace(cell, flops=None) for cell in report.cells)
+    assert bench_document(replace(report, cells=cells))["cells"][0]["share_of_gemm"] is None
+    assert bench_document(replace(report, gemm=None))["cells"][0]["share_of_gemm"] is None
+
+
+def test_transfers_have_a_table_of_their_own(report) -> None:
+    side = replace(report.cells[0].sides[0], transfers=Transfers(spread([0.002]), spread([0.001])))
+    cell = replace(report.cells[0], sides=(side, report.cells[0].sides[1]))
+    printed = text(replace(report, cells=(cell,)))
+    assert row(printed, "8", "x", "64", "ONNX", "Runtime", "2.00")[-2:] == ["2.00", "1.00"]
+    assert "copies to and from the device" not in text(report)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_plot_is_a_picture_with_both_panels(report, tmp_path, whole) -> None:
+    if not whole:
+        cells = tuple(
+            replace(cell, parts=None, ratio=None, sides=cell.sides[:1]) for cell in report.cells
+        )
+        report = replace(report, cells=cells)
+    draw_bench(report, tmp_path / "plot.png")
+    picture = matplotlib.image.imread(tmp_path / "plot.png")[..., :3]
+    height, width = picture.shape[:2]
+    assert width > 1.2 * height
+    # Nothing is cut off: the margin is white all round.
+    for edge in (picture[:3], picture[-3:], picture[:, :3], picture[:, -3:]):
+        assert np.all(edge == 1)
+    blue = np.all(np.abs(picture - np.array([0x1F, 0x6F, 0x8B]) / 255) < 0.02, axis=-1)
+    green = np.all(np.abs(picture - np.array([0x4F, 0x8F, 0x6B]) / 255) < 0.02, axis=-1)
+    assert blue.mean() > 0.01
+    assert bool(green.mean() > 0.01) is whole
+    assert [path.name for path in tmp_path.iterdir()] == ["plot.png"]
+
+
+def test_a_plot_that_cannot_be_written_leaves_nothing(report, tmp_path) -> None:
+    with pytest.raises(OutputError):
+        draw_bench(report, tmp_path / "none" / "plot.png")
+    assert list(tmp_path.iterdir()) == []

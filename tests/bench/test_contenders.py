@@ -1,0 +1,136 @@
+"""What is timed: graphs and the PyTorch model, and processes of their own for memory."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from locoexport.benchmarking import fresh
+from locoexport.benchmarking.contenders import DeviceGraph, open_graph, quiet_options
+from locoexport.benchmarking.fresh import FreshTask, run_fresh
+from locoexport.benchmarking.gemm import measure_gemm
+from locoexport.benchmarking.report import FreshRun
+from locoexport.errors import MachineError, ModelFileError
+from locoexport.probes import make_probe
+from locoexport.runtime.providers import create_session
+from locoexport.runtime.session import ModelSession
+
+PROBE = make_probe("textured", batch=1, frames=3, points=4, size_hw=(24, 32), seed=0)
+
+
+def test_a_graph_runs_and_keeps_its_results(make_tracker) -> None:
+    graph = open_graph(make_tracker(), "cpu", "ours")
+    graph.prepare(PROBE.video, PROBE.query_points_tyx)
+    graph.run()
+    assert graph.outputs().tracks_xy.shape == (1, 4, 3, 2)
+    assert graph.transfers() is None
+    assert graph.fresh_task(3, 4) == FreshTask(3, 4, (24, 32), "cpu", graph=str(graph.session.path))
+
+
+def test_io_binding_gives_the_same_results(make_tracker) -> None:
+    """The path for CUDA, with this machine's memory as the device."""
+    path = make_tracker()
+    bound = create_session(str(path), "cpu", quiet_options())
+    device = DeviceGraph(
+        ModelSession(path, bound, "cpu", require_metadata=False), bound, "bound", device="cpu"
+    )
+    host = open_graph(path, "cpu", "ours")
+    for contender in (device, host):
+        contender.prepare(PROBE.video, PROBE.query_points_tyx)
+        contender.run()
+    for name in ("tracks_xy", "occlusion", "expected_dist"):
+        np.testing.assert_array_equal(
+            getattr(device.outputs(), name), getattr(host.outputs(), name)
+        )
+    transfers = device.transfers()
+    assert transfers.upload.median > 0
+    assert transfers.download.median > 0
+    device.run()
+    np.testing.assert_array_equal(device.outputs().tracks_xy, host.outputs().tracks_xy)
+
+
+def test_a_file_that_is_no_tracker_is_refused(tmp_path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(b"nothing")
+    with pytest.raises(ModelFileError):
+        open_graph(path, "cpu", "ours")
+
+
+def test_torch_side_computes_what_the_model_computes() -> None:
+    import torch
+
+    import locotrack
+    from locoexport.benchmarking.eager import TorchModel
+
+    model = locotrack.create_model("b0-tiny", (64, 64))
+    probe = make_probe("textured", batch=1, frames=2, points=3, size_hw=(64, 64), seed=0)
+    side = TorchModel(model, "b0-tiny", compiled=False, device="cpu")
+    side.prepare(probe.video, probe.query_points_tyx)
+    side.run()
+    with torch.inference_mode():
+        expected = model.track_resized(
+            torch.from_numpy(probe.video), torch.from_numpy(probe.query_points_tyx)
+        )
+    np.testing.assert_array_equal(side.outputs().tracks_xy, expected.tracks.numpy())
+    assert side.name == "torch eager"
+    task = side.fresh_task(2, 3)
+    assert task is not None
+    assert (task.variant, task.graph) == ("b0-tiny", None)
+
+
+def test_what_torch_raises_is_told_as_what_the_machine_lacks() -> None:
+    import locotrack
+    from locoexport.benchmarking.eager import TorchModel
+
+    side = TorchModel(
+        locotrack.create_model("b0-tiny", (64, 64)), "b0-tiny", compiled=False, device="cpu"
+    )
+    side.prepare(np.zeros((1, 2, 8, 8, 3), np.float32), np.zeros((1, 3, 3), np.float32))
+    with pytest.raises(MachineError, match="torch eager failed"):
+        side.run()
+
+
+def test_a_fresh_process_measures_memory_and_load_time(make_tracker) -> None:
+    found = run_fresh(FreshTask(2, 3, (24, 32), graph=str(make_tracker())))
+    assert isinstance(found, FreshRun), found
+    assert found.load_seconds > 0
+    assert found.before_bytes > 0
+    assert found.peak_bytes > 0.9 * found.before_bytes
+
+
+def test_a_fresh_process_that_fails_says_why() -> None:
+    found = run_fresh(FreshTask(2, 3, (24, 32), graph="/nowhere/model.onnx"))
+    assert isinstance(found, str)
+    assert "There is no model file /nowhere/model.onnx" in found
+
+
+def test_a_fresh_process_that_is_killed_says_so(monkeypatch) -> None:
+    done = subprocess.CompletedProcess([], -9, "", "")
+    monkeypatch.setattr(fresh.subprocess, "run", lambda *_, **__: done)
+    assert "signal 9" in str(run_fresh(FreshTask(2, 3, (24, 32))))
+
+
+def test_rate_of_products(monkeypatch) -> None:
+    from locoexport.benchmarking import gemm
+
+    monkeypatch.setattr(gemm, "_SIDE", {"cpu": 64})
+    rate, by = measure_gemm("cpu")
+    assert rate > 1e6
+    assert by in ("numpy", "ONNX Runtime")
+    assert measure_gemm("coreml") is None
+
+
+def test_a_graph_can_be_timed_without_torch_and_onnx(make_tracker) -> None:
+    script = (
+        "import sys, importlib.util as u\n"
+        "real = u.find_spec\n"
+        "u.find_spec = lambda n, *a: None if n in ('torch', 'onnx') else real(n, *a)\n"
+        "for name in ('torch', 'onnx', 'locotrack'): sys.modules[name] = None\n"
+        "from locoexport.pipeline.bench import bench_model\n"
+        "from locoexport.benchmarking import gemm; gemm._SIDE = {'cpu': 64}\n"
+        "report = bench_model(sys.argv[1], frames=[2], points=[3])\n"
+        "assert len(report.cells[0].sides) == 1 and report.cells[0].flops is None\n"
+        "assert any('onnx is not installed' in w for w in report.warnings)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(make_tracker())], check=True)

@@ -1,0 +1,81 @@
+"""What holds for every command: help without heavy imports, version, colour, quiet, completion."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import locoexport
+
+COMMANDS = ("export", "verify", "track", "profiles", "bench", "inspect", "doctor")
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TERM")}
+    return subprocess.run(
+        [sys.executable, "-m", "locoexport", *arguments],
+        capture_output=True,
+        text=True,
+        env=plain | environment,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_help_imports_nothing_heavy(command: list[str]) -> None:
+    """What makes ``--help`` slow; a time would only tell how busy this machine is."""
+    script = (
+        "import sys\n"
+        "for name in ('torch', 'onnx', 'onnxruntime', 'cv2', 'av', 'matplotlib', 'numpy'):\n"
+        "    sys.modules[name] = None\n"
+        f"sys.argv = ['locoexport', *{command!r}, '--help']\n"
+        "from locoexport.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: locoexport" in done.stdout
+
+
+def test_help_lists_every_command() -> None:
+    done = process("--help")
+    for name in COMMANDS:
+        assert f" {name} " in done.stdout
+
+
+def test_version() -> None:
+    done = process("--version")
+    assert (done.returncode, done.stdout) == (0, f"locoexport {locoexport.__version__}\n")
+
+
+def test_colour_where_it_is_forced_and_none_where_it_is_refused() -> None:
+    coloured = process("doctor", FORCE_COLOR="1", TERM="xterm-256color").stdout
+    assert "\x1b[" in coloured
+    refused = process("doctor", FORCE_COLOR="1", NO_COLOR="1", TERM="xterm-256color").stdout
+    assert not any(f"\x1b[{colour}m" in refused for colour in (32, 33, 36, "1;31", "1;32"))
+    assert "\x1b[" not in process("doctor").stdout
+
+
+def test_an_error_is_not_coloured_either() -> None:
+    done = process("inspect", "none.onnx", FORCE_COLOR="1", NO_COLOR="1", TERM="xterm-256color")
+    assert done.returncode == 2
+    assert "\x1b[1;31m" not in done.stderr
+    assert "\x1b[1;31m" in process("inspect", "none.onnx", FORCE_COLOR="1", TERM="xterm").stderr
+
+
+def test_verbose_shows_where_an_error_comes_from() -> None:
+    assert "Traceback" not in process("inspect", "none.onnx").stderr
+    assert "Traceback" in process("--verbose", "inspect", "none.onnx").stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shell_completion(shell: str) -> None:
+    done = process(_LOCOEXPORT_COMPLETE=f"source_{shell}")
+    assert done.returncode == 0
+    assert f"_LOCOEXPORT_COMPLETE=complete_{shell}" in done.stdout
+
+
+def test_completion_knows_the_commands() -> None:
+    done = process(_LOCOEXPORT_COMPLETE="complete_bash", COMP_WORDS="locoexport ", COMP_CWORD="1")
+    assert set(COMMANDS) <= set(done.stdout.split())

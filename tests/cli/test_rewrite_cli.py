@@ -1,0 +1,270 @@
+"""``locoexport rewrite``: files in, files out, exit codes and JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+SHAPES = ([1, 2, 4, 7, 5], [1, 3, 4, 6, 3])
+
+
+def model(mode="linear", weight=None):
+    nodes = [helper.make_node("GridSample", ["volume", "grid"], ["s"], mode=mode, name="sample")]
+    initializers = []
+    if weight is not None:
+        nodes.append(helper.make_node("Add", ["s", "weight"], ["y"], name="add"))
+        initializers = [numpy_helper.from_array(weight, "weight")]
+    else:
+        nodes.append(helper.make_node("Relu", ["s"], ["y"], name="relu"))
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [
+            helper.make_tensor_value_info("volume", TensorProto.FLOAT, SHAPES[0]),
+            helper.make_tensor_value_info("grid", TensorProto.FLOAT, SHAPES[1]),
+        ],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        initializer=initializers,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    path = tmp_path / "in.onnx"
+    onnx.save(model(), path)
+    return path
+
+
+def outputs(path: Path) -> np.ndarray:
+    random = np.random.default_rng(0)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    given = {
+        "volume": random.standard_normal(SHAPES[0], dtype=np.float32),
+        "grid": random.uniform(-2, 2, SHAPES[1]).astype(np.float32),
+    }
+    return session.run(None, given)[0]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("to", ["gather", "planar"])
+def test_a_file_becomes_an_equal_file(to, source, run):
+    target = source.with_name("out.onnx")
+    finished = run("rewrite", source, "-o", target, "--to", to, "--opset", "17")
+    assert finished.code == 0
+    assert "PASS" in finished.stdout
+    assert "sample" in finished.stdout
+    assert "opset    20 -> 17" in finished.stdout
+    np.testing.assert_allclose(outputs(target), outputs(source), atol=2e-5)
+    written = onnx.load(target)
+    assert [entry.version for entry in written.opset_import] == [17]
+    assert names(source.parent) == ["in.onnx", "out.onnx"]
+
+
+def test_json_alone_on_stdout(source, run):
+    finished = run("rewrite", source, "-o", source.with_name("out.onnx"), "--json", "-")
+    document = json.loads(finished.stdout)
+    assert document["schema"] == "locoexport.rewrite/1"
+    assert document["passed"] is True
+    assert document["changed"] is True
+    assert document["opset"] == {"before": 20, "after": 20}
+    (node,) = document["rewritten"]
+    assert node["node"] == "sample"
+    assert node["before"].startswith("GridSample of rank 5, linear, zeros")
+    assert node["after"] == "gather"
+    assert node["nodes_added"] == document["nodes"]["after"] - document["nodes"]["before"]
+    assert 0 <= node["proof"]["worst_error"] <= node["proof"]["tolerance"]["worst"] == 2e-5
+
+
+def test_nothing_to_do_is_the_same_bytes(source, run):
+    once, twice = source.with_name("once.onnx"), source.with_name("twice.onnx")
+    assert run("rewrite", source, "-o", once).code == 0
+    finished = run("rewrite", once, "-o", twice)
+    assert finished.code == 0
+    assert "nothing to do" in finished.stdout
+    assert once.read_bytes() == twice.read_bytes()
+
+
+def test_the_same_input_makes_the_same_bytes(source, run):
+    for name in ("a.onnx", "b.onnx"):
+        assert run("rewrite", source, "-o", source.with_name(name), "--no-check").code == 0
+    assert source.with_name("a.onnx").read_bytes() == source.with_name("b.onnx").read_bytes()
+
+
+def test_a_failed_proof_is_exit_1_and_no_file(source, run, monkeypatch):
+    from dataclasses import replace
+
+    from locoexport.lowering.grid_proof import prove_sample
+    from locoexport.pipeline import rewrite
+
+    monkeypatch.setattr(
+        rewrite,
+        "prove_sample",
+        lambda sample, opset: replace(prove_sample(sample, opset), worst_error=0.5),
+    )
+    finished = run("rewrite", source, "-o", source.with_name("out.onnx"), "--json", "-")
+    assert finished.code == 1
+    assert json.loads(finished.stdout)["passed"] is False
+    assert json.loads(finished.stdout)["file"] is None
+    assert "0.5 apart" in finished.stderr
+    assert names(source.parent) == ["in.onnx"]
+
+
+def test_a_result_that_is_not_loaded_is_exit_1_and_no_file(source, run, monkeypatch):
+    from locoexport.lowering import volumetric
+
+    def broken(draft, sample, volume, grid):
+        return draft.op("Reshape", draft.op("Neg", volume), draft.integers(7, 7))
+
+    monkeypatch.setitem(volumetric._WRITERS, "gather", broken)
+    finished = run("rewrite", source, "-o", source.with_name("out.onnx"))
+    assert finished.code == 1
+    assert names(source.parent) == ["in.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("contents", "says"),
+    [
+        (b"", "not an ONNX model"),
+        (b"\x00\x01 this is no model", "model"),
+        (b"PK\x03\x04" * 100, "model"),
+    ],
+)
+def test_other_files_are_refused(contents, says, tmp_path, run):
+    path = tmp_path / "in.onnx"
+    path.write_bytes(contents)
+    finished = run("rewrite", path, "-o", tmp_path / "out.onnx")
+    assert (finished.code, finished.stdout) == (2, "")
+    assert says in finished.stderr
+    assert names(tmp_path) == ["in.onnx"]
+
+
+def test_a_model_cut_short_is_refused(source, run):
+    source.write_bytes(source.read_bytes()[:-20])
+    finished = run("rewrite", source, "-o", source.with_name("out.onnx"))
+    assert finished.code == 2
+    assert names(source.parent) == ["in.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--opset", "15"], "expected 16 to 20"),
+        (["--opset", "21"], "expected 16 to 20"),
+        (["--pass", "nope"], "There is no pass 'nope'"),
+        (["--pass", "opset"], "pass --opset N as well"),
+        (["--to", "native"], "--to"),
+        (["--json", "no/report.json"], "The folder"),
+    ],
+)
+def test_wrong_use(options, says, source, run):
+    finished = run("rewrite", source, "-o", source.with_name("out.onnx"), *options)
+    assert (finished.code, finished.stdout) == (2, "")
+    assert says in finished.stderr
+    assert names(source.parent) == ["in.onnx"]
+
+
+def test_outputs_that_must_not_be_written(source, run):
+    before = source.read_bytes()
+    assert run("rewrite", source, "-o", source).code == 2
+    assert run("rewrite", source, "-o", source.parent / "no" / "out.onnx").code == 2
+    assert run("rewrite", source.with_name("none.onnx"), "-o", source.with_name("o.onnx")).code == 2
+    assert source.read_bytes() == before
+    assert names(source.parent) == ["in.onnx"]
+    assert run("rewrite", source, "-o", source, "--force").code == 0
+    assert source.read_bytes() != before
+
+
+def test_cubic_is_bad_input(tmp_path, run):
+    onnx.save(model("cubic"), tmp_path / "in.onnx")
+    finished = run("rewrite", tmp_path / "in.onnx", "-o", tmp_path / "out.onnx")
+    assert finished.code == 2
+    assert "undefined" in finished.stderr
+
+
+@pytest.fixture
+def with_data(tmp_path) -> Path:
+    """A model whose weight lies in a file of its own."""
+    folder = tmp_path / "from"
+    folder.mkdir()
+    weight = np.random.default_rng(1).standard_normal((1, 2, 3, 4, 6), dtype=np.float32)
+    onnx.save(
+        model(weight=weight),
+        folder / "in.onnx",
+        save_as_external_data=True,
+        location="in.data",
+        size_threshold=0,
+    )
+    return folder / "in.onnx"
+
+
+def test_external_data_beside_the_model_is_shared(with_data, run):
+    data = with_data.with_name("in.data").read_bytes()
+    target = with_data.with_name("out.onnx")
+    assert run("rewrite", with_data, "-o", target).code == 0
+    assert names(with_data.parent) == ["in.data", "in.onnx", "out.onnx"]
+    assert with_data.with_name("in.data").read_bytes() == data
+    np.testing.assert_allclose(outputs(target), outputs(with_data), atol=2e-5)
+
+
+def test_external_data_goes_along_to_another_folder(with_data, tmp_path, run):
+    folder = tmp_path / "to"
+    folder.mkdir()
+    target = folder / "out.onnx"
+    assert run("rewrite", with_data, "-o", target).code == 0
+    assert names(folder) == ["in.data", "out.onnx"]
+    np.testing.assert_allclose(outputs(target), outputs(with_data), atol=2e-5)
+    finished = run("rewrite", with_data, "-o", folder / "other.onnx")
+    assert finished.code == 2
+    assert "in.data, which exists already" in finished.stderr
+    assert names(folder) == ["in.data", "out.onnx"]
+
+
+def test_missing_and_short_external_data(with_data, run):
+    data = with_data.with_name("in.data")
+    data.write_bytes(data.read_bytes()[:-4])
+    finished = run("rewrite", with_data, "-o", with_data.with_name("out.onnx"))
+    assert finished.code == 2
+    assert "cut short" in finished.stderr
+    data.unlink()
+    finished = run("rewrite", with_data, "-o", with_data.with_name("out.onnx"))
+    assert finished.code == 2
+    assert "is missing" in finished.stderr
+    assert names(with_data.parent) == ["in.onnx"]
+
+
+def test_external_data_outside_the_folder_is_refused(with_data, run):
+    found = onnx.load(with_data, load_external_data=False)
+    for entry in found.graph.initializer[0].external_data:
+        if entry.key == "location":
+            entry.value = "../from/in.data"
+    onnx.save(found, with_data)
+    finished = run("rewrite", with_data, "-o", with_data.with_name("out.onnx"))
+    assert finished.code == 2
+    assert "outside its folder" in finished.stderr
+
+
+def test_help_and_the_package_import_neither_torch_nor_onnx():
+    code = (
+        "import sys, locoexport\n"
+        "from locoexport.cli import main\n"
+        "sys.argv = ['locoexport', 'rewrite', '--help']\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "bad = {'torch', 'onnx', 'onnx_ir', 'onnxruntime'} & set(sys.modules)\n"
+        "assert not bad, bad\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
