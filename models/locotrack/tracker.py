@@ -5,9 +5,9 @@ Paper: arXiv 2407.15420; the computation is written out in the project's spec/mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,7 @@ from locotrack.config import REFINEMENT_ITERATIONS, SUPPORT_SIDE, TrackerConfig
 from locotrack.correlation import CorrelationNetwork, correlate_globally
 from locotrack.efficientnet import EfficientNetFeatures
 from locotrack.operations import REFERENCE, Operations
+from locotrack.parts import Part
 from locotrack.refinement import (
     MotionTransformer,
     attention_bias,
@@ -202,9 +203,9 @@ class LocoTrack(nn.Module):
             )
         return self._result(estimate, history, video_hw)
 
-    def _part(self, name: str) -> _Part:
+    def _part(self, name: str) -> Part:
         part = self.parts[name]
-        assert isinstance(part, _Part)
+        assert isinstance(part, Part)
         return part
 
     def _extract_features(
@@ -372,19 +373,11 @@ class LocoTrack(nn.Module):
         )
 
 
-class _Part(nn.Module):
-    """A named place in the model: calls a function inside a module of its own, so that profilers
-    and exporters record which part of the tracker an operation belongs to. It has no state."""
-
-    def forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return function(*arguments)
-
-
 def _name_parts() -> nn.ModuleDict:
     names = ["encoder", "query_sampling", "cost_volume"]
     names += [f"refinement_{iteration}" for iteration in range(REFINEMENT_ITERATIONS)]
     names += [f"correlation_{level}" for level in _LEVELS] + ["sampling", "cmdtop"]
-    return nn.ModuleDict({name: _Part() for name in names})
+    return nn.ModuleDict({name: Part() for name in names})
 
 
 def _by_level(highest: Value, hires: Value, lowres: Value) -> ByLevel[Value]:
