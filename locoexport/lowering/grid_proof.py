@@ -56,8 +56,9 @@ class SampleTolerance:
 _TOLERANCES = {
     ir.DataType.FLOAT: SampleTolerance(
         2e-5,
-        "measured at most 3e-6 over shapes to (1, 2, 128, 128, 16) and coordinates to 1000: the "
-        "coordinates are the same bits, only products are summed in another order",
+        "measured at most 7.2e-7 over 24000 random models and coordinates to 1000, 3e-7 at "
+        "(1, 2, 128, 128, 16): coordinates are the same bits, products are summed in another "
+        "order; the rest is for other processors",
     ),
     ir.DataType.DOUBLE: SampleTolerance(1e-12, "as float32, with the rounding of double"),
     ir.DataType.FLOAT16: SampleTolerance(
