@@ -1,7 +1,8 @@
 # make setup       .venv with pinned requirements, the project (editable) and all its extras
 # make test        setup, then tests/ and parity_tests/
-# make check       format, lint, types, import contracts, fast tests
+# make check       format, lint, types, import contracts, docs, fast tests
 # make quickstart  setup, then export b0-tiny, verify it and track a real clip with it
+# make docs        build/site, strict
 # make format      let ruff rewrite what it can
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup test check quickstart format clean
+.PHONY: setup test check quickstart docs format clean
 
 setup: $(STAMP)
 
@@ -27,7 +28,11 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	$(BIN)/python -m pytest -q tests
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 format: setup
 	$(BIN)/ruff check --fix .
