@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 from locoexport.pipeline.export import export_model
 from locoexport.profile import ExportProfile, load_profile
@@ -25,7 +25,7 @@ def seeded_profile(variant: str, opset: int = 17, sampling: str = "gather") -> E
 @cache
 def export_once(profile: ExportProfile) -> Path:
     """The .onnx file of that profile."""
-    name = f"{profile.name}-{profile.opset}-{profile.sampling}-{profile.demo_weights}.onnx"
-    path = Path(_FOLDER.name) / name
+    folder = Path(mkdtemp(prefix=f"{profile.name}-{profile.opset}-", dir=_FOLDER.name))
+    path = folder / "model.onnx"
     export_model(profile, path, verify=False)
     return path
