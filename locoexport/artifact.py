@@ -134,6 +134,7 @@ class ArtifactMetadata:
     simplifier: str
     torch_version: str
     parity: ParityStamp | None = None
+    target: str = "cpu"
 
     def to_properties(self) -> dict[str, str]:
         """The properties as ONNX wants them: strings by prefixed name."""
@@ -147,6 +148,7 @@ class ArtifactMetadata:
             "opset": str(self.opset),
             "precision": self.precision,
             "sampling": self.sampling,
+            "target": self.target,
             "rewrites": ",".join(self.rewrites),
             "weights": str(self.weights),
             "simplifier": self.simplifier,
@@ -187,6 +189,7 @@ class ArtifactMetadata:
                 opset=int(values["opset"]),
                 precision=values["precision"],
                 sampling=values["sampling"],
+                target=values.get("target", "cpu"),  # files of 0.1.0 do not say
                 rewrites=tuple(filter(None, values["rewrites"].split(","))),
                 weights=WeightsOrigin.parse(values["weights"]),
                 simplifier=values["simplifier"],

@@ -26,6 +26,7 @@ __all__ = [
     "AxisSizes",
     "ExportProfile",
     "Sampling",
+    "Target",
     "Tolerance",
     "demo_weights_path",
     "load_profile",
@@ -37,6 +38,8 @@ __all__ = [
 DEFAULT_PROFILE = "b0"
 OPSETS = (16, 17, 18, 19, 20)
 Sampling = Literal["planar", "gather"]
+Target = Literal["cpu", "cuda", "tensorrt"]
+"""What a graph is made fast for; every graph runs everywhere."""
 
 _PACKAGE = "locoexport.profiles"
 _RESOLUTION_STEP = 8
@@ -46,7 +49,7 @@ _TABLE_KEYS = {
     "tolerance": ("tracks_px", "logits", "origin"),
     "weights": ("demo", "published"),
 }
-_KEYS = ("name", "variant", "resolution", "opset", "sampling", *_TABLE_KEYS)
+_KEYS = ("name", "variant", "resolution", "opset", "sampling", "target", *_TABLE_KEYS)
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class ExportProfile:
     """One export, fully decided.
 
     ``resolution_hw`` is (height, width) in pixels, multiples of 8. ``demo_weights`` names a file
-    that the package ships; ``published_weights`` says where the authors' own live.
+    that the package ships; ``published_weights`` says where the authors' own live. ``without`` and
+    ``with_also`` name rewrites that are switched off, and optional ones that are switched on.
     """
 
     name: str
@@ -87,6 +91,9 @@ class ExportProfile:
     tolerance: Tolerance
     demo_weights: str | None
     published_weights: str | None
+    target: Target = "cpu"
+    without: tuple[str, ...] = ()
+    with_also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every field; raises ProfileError naming the first that is wrong."""
@@ -97,6 +104,10 @@ class ExportProfile:
         if self.sampling not in get_args(Sampling):
             raise ProfileError(
                 f"sampling {self.sampling!r} is unknown; expected {_listing(get_args(Sampling))}."
+            )
+        if self.target not in get_args(Target):
+            raise ProfileError(
+                f"target {self.target!r} is unknown; expected {_listing(get_args(Target))}."
             )
         for side in self.resolution_hw:
             if side % _RESOLUTION_STEP or not _RESOLUTION_STEP * 4 <= side <= _LARGEST_SIDE:
@@ -119,6 +130,9 @@ class ExportProfile:
         sampling: str | None = None,
         resolution_hw: tuple[int, int] | None = None,
         axes: AxisSizes | None = None,
+        target: str | None = None,
+        without: tuple[str, ...] | None = None,
+        with_also: tuple[str, ...] | None = None,
     ) -> ExportProfile:
         """This profile with the options that were given; None leaves a field as it is."""
         given: dict[str, Any] = {
@@ -126,6 +140,9 @@ class ExportProfile:
             "sampling": sampling,
             "resolution_hw": resolution_hw,
             "axes": axes,
+            "target": target,
+            "without": without,
+            "with_also": with_also,
         }
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
@@ -217,6 +234,7 @@ def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProf
             ),
             demo_weights=_optional_text(weights.get("demo")),
             published_weights=_optional_text(weights.get("published")),
+            target=document.get("target", "cpu"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProfileError(f"Profile {source} is incomplete or malformed: {error!r}.") from error

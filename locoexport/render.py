@@ -40,7 +40,7 @@ def export_text(report: ExportReport) -> RenderableType:
         ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}, fp32"),
         ("opset", str(metadata.opset)),
         ("weights", _short_weights(metadata)),
-        ("sampling", metadata.sampling),
+        ("sampling", f"{metadata.sampling}, for {metadata.target}"),
         ("rewrites", ", ".join(metadata.rewrites)),
         ("simplifier", report.simplifier_refusal or metadata.simplifier),
         ("nodes", f"{report.nodes_traced} traced, {report.nodes_written} written"),

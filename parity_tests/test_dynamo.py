@@ -35,7 +35,7 @@ class Graph(nn.Module):
 def test_dynamo_exports_the_model_at_opset_18_for_every_shape(tmp_path) -> None:
     profile = seeded_profile("b0-tiny")
     model = load_network(profile, None).model
-    rewritten = apply_rewrites(model, select_rewrites("gather"))
+    rewritten = apply_rewrites(model, select_rewrites(profile))
     batch, frames, points = (torch.export.Dim(name) for name in ("batch", "frames", "points"))
     path = tmp_path / "dynamo.onnx"
     with warnings.catch_warnings():

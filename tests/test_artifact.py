@@ -69,6 +69,7 @@ def test_properties_have_the_names_that_others_read() -> None:
         "locoexport.opset": "17",
         "locoexport.precision": "fp32",
         "locoexport.sampling": "gather",
+        "locoexport.target": "cpu",
         "locoexport.rewrites": "batchnorm-folding,live-outputs",
         "locoexport.weights": f"last.ckpt sha256:{SHA256}",
         "locoexport.simplifier": "onnxsim 0.8.1",
@@ -93,12 +94,20 @@ def test_properties_of_others_are_ignored() -> None:
     assert ArtifactMetadata.from_properties(properties) == METADATA
 
 
-@pytest.mark.parametrize("name", [name for name in METADATA.to_properties()])
+@pytest.mark.parametrize(
+    "name", [name for name in METADATA.to_properties() if name != "locoexport.target"]
+)
 def test_a_missing_property_is_refused(name: str) -> None:
     properties = METADATA.to_properties()
     del properties[name]
     with pytest.raises(ModelFileError, match="export"):
         ArtifactMetadata.from_properties(properties)
+
+
+def test_a_file_that_names_no_target_was_made_for_the_cpu() -> None:
+    properties = METADATA.to_properties()
+    del properties["locoexport.target"]
+    assert ArtifactMetadata.from_properties(properties).target == "cpu"
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,21 @@ def export(
             help="planar: 4D GridSample and a lerp in time; gather: no GridSample at all."
         ),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="What the graph is made fast for: cpu, cuda or tensorrt (default: cpu)."),
+    ] = None,
+    no_rewrite: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Leave out a rewrite; may be repeated."),
+    ] = None,
+    rewrite: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Add an optional rewrite: frame-scan (memory that does not grow with the clip).",
+        ),
+    ] = None,
     simplify: Annotated[bool, typer.Option(help="Simplify with onnxsim.")] = True,
     verify: Annotated[
         bool, typer.Option(help="Compare with the PyTorch model before the file appears.")
@@ -79,7 +94,13 @@ def export(
     from locoexport.pipeline.export import ExportParityError, export_model
 
     chosen = choose_profile(backbone or profile, checkpoint).with_options(
-        opset=opset, sampling=sampling, resolution_hw=resolution_hw, axes=axes
+        opset=opset,
+        sampling=sampling,
+        resolution_hw=resolution_hw,
+        axes=axes,
+        target=target,
+        without=tuple(no_rewrite or ()),
+        with_also=tuple(rewrite or ()),
     )
     try:
         with listening(context) as notify:

@@ -23,6 +23,7 @@ from locoexport.artifact import (
 from locoexport.errors import ParityFailedError
 from locoexport.files import check_output, whole_file
 from locoexport.lowering.finishing import finish_graph, name_axes, to_bytes, with_properties
+from locoexport.lowering.frame_scan import FRAME_SCAN, scan_frames
 from locoexport.lowering.graphs import count_nodes
 from locoexport.lowering.promises import check_promises
 from locoexport.lowering.simplification import simplify as simplify_graph
@@ -32,7 +33,7 @@ from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.pipeline.proof import EXPORT_SHAPES, make_probes, prove
 from locoexport.probes import make_probe
 from locoexport.profile import ExportProfile
-from locoexport.rewrites import apply_rewrites, select_rewrites
+from locoexport.rewrites import apply_rewrites, select_passes, select_rewrites
 from locoexport.runtime.session import open_session
 from locoexport.tracing import trace
 
@@ -99,6 +100,7 @@ def export_model(
     """
     started = time.perf_counter()
     path = check_output(output, force=force)
+    select_rewrites(profile), select_passes(profile)  # names are checked before any work
     network = load_network(profile, None if checkpoint is None else Path(checkpoint))
     if network.weights.seeded:
         notify(
@@ -141,7 +143,7 @@ def _build_graph(
     profile: ExportProfile, network: Network, *, simplify: bool, notify: Listener
 ) -> _Graph:
     """Rewrite, trace, simplify, finish and check: everything up to the bytes."""
-    rewrites = select_rewrites(profile.sampling)
+    rewrites, passes = select_rewrites(profile), select_passes(profile)
     notify(Notice("rewriting " + ", ".join(rewrite.name for rewrite in rewrites)))
     rewritten = apply_rewrites(network.model, rewrites)
     notify(Notice(f"tracing {profile.variant} at opset {profile.opset}"))
@@ -155,6 +157,8 @@ def _build_graph(
             notify(Notice(refusal, warning=True))
     notify(Notice("checking the graph"))
     model = name_axes(model, profile.axes, profile.resolution_hw)
+    if FRAME_SCAN in passes:
+        model = scan_frames(model)
     model = finish_graph(model, producer_version=__version__)
     check_promises(
         model, opset=profile.opset, axes=profile.axes, resolution_hw=profile.resolution_hw
@@ -167,7 +171,8 @@ def _build_graph(
         opset=profile.opset,
         precision="fp32",
         sampling=profile.sampling,
-        rewrites=(*(rewrite.name for rewrite in rewrites), _SQUEEZE_PASS),
+        target=profile.target,
+        rewrites=(*(rewrite.name for rewrite in rewrites), *passes, _SQUEEZE_PASS),
         weights=network.weights,
         simplifier=simplifier,
         torch_version=traced.torch_version,

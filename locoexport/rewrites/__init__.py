@@ -5,6 +5,20 @@ Each file holds one rewrite: what it replaces, the identity it relies on, why it
 the form of the computation; its test proves it against the unrewritten function.
 """
 
-from locoexport.rewrites.registry import REWRITES, Rewrite, apply_rewrites, select_rewrites
+from locoexport.rewrites.registry import (
+    OPTIONAL_PASSES,
+    REWRITES,
+    Rewrite,
+    apply_rewrites,
+    select_passes,
+    select_rewrites,
+)
 
-__all__ = ["REWRITES", "Rewrite", "apply_rewrites", "select_rewrites"]
+__all__ = [
+    "OPTIONAL_PASSES",
+    "REWRITES",
+    "Rewrite",
+    "apply_rewrites",
+    "select_passes",
+    "select_rewrites",
+]

@@ -15,6 +15,7 @@ seconds at 24 frames and 64 points (b0-wide). As products over all points and fr
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -27,7 +28,7 @@ from locotrack.config import SUPPORT_SIDE
 from locotrack.correlation import CorrelationNetwork
 from locotrack.padding import same_output_hw, same_padding
 
-__all__ = ["CorrelationProducts", "rewrite"]
+__all__ = ["CorrelationProducts", "FirstConvolution", "Head", "WindowMatrices", "rewrite"]
 
 _CELLS = SUPPORT_SIDE**2
 
@@ -59,64 +60,73 @@ class CorrelationProducts(nn.Module):
         super().__init__()
         (conv, norm), *others = [(layer[0], layer[1]) for layer in network.conv]  # type: ignore[index]
         side, groups = _output_side(conv, SUPPORT_SIDE), norm.num_groups
-        self.first = _FirstConvolution(conv)
-        self.norms = nn.ModuleList([_GroupNorm(norm, side)])
-        self.others = nn.ModuleList()
+        norms, convolutions = [GroupNormOfWindows(norm, side)], []
+        self.first: nn.Module = FirstConvolution(conv)
         for conv, norm in others:
-            self.others.append(_Convolution(conv, side, groups))
+            convolutions.append(Convolution(conv, side, groups))
             side, groups = _output_side(conv, side), norm.num_groups
-            self.norms.append(_GroupNorm(norm, side))
+            norms.append(GroupNormOfWindows(norm, side))
+        self.head: nn.Module = Head(convolutions.pop(), norms.pop())
+        self.norms, self.others = nn.ModuleList(norms), nn.ModuleList(convolutions)
         self._channels = conv.out_channels
+
+    def with_parts(
+        self, *, first: nn.Module | None = None, head: nn.Module | None = None
+    ) -> CorrelationProducts:
+        """Another network over the same weights, with one part computed in another way."""
+        twin = copy.copy(self)
+        twin._modules = dict(self._modules)
+        twin.first, twin.head = first or self.first, head or self.head
+        return twin
 
     def forward(self, neighbourhoods: Tensor, supports: Tensor) -> Tensor:
         """(B, N, T, 49, C), (B, N, 49, C) → (B·N·T, 2·C'); equal to the reference."""
         maps: Tensor = self.norms[0](self.first(neighbourhoods, supports))
         for convolution, norm in zip(self.others, list(self.norms)[1:], strict=True):
             maps = norm(convolution(F.relu(maps)))
-        maps = F.relu(maps).mean(2)  # (2·M, G, C'/G)
-        embeddings = maps.reshape(2, -1, self._channels)
+        embeddings = self.head(F.relu(maps)).reshape(2, -1, self._channels)
         return torch.cat((embeddings[0], embeddings[1]), -1)
 
 
-class _FirstConvolution(nn.Module):
+class FirstConvolution(nn.Module):
     """The convolution over correlation, fused with the correlation: both ways round."""
 
-    far: Tensor
     bias: Tensor
-    all_cells: Tensor
 
     def __init__(self, conv: nn.Conv2d) -> None:
+        """``conv`` reads 49-channel images of 7×7 cells."""
         super().__init__()
         assert conv.bias is not None
         cells, kernels = _windows(conv, SUPPORT_SIDE)  # (Q, K), (Q, O, 49, K)
         # Rows are (cell of the window, channel), then (channel, cell): as the products give them.
-        self.near = _Matrices(cells, kernels.permute(0, 3, 2, 1).flatten(1, 2))
-        self.register_buffer("far", kernels.permute(0, 2, 3, 1).flatten(1, 2).contiguous())
-        self.register_buffer("all_cells", cells.flatten())
-        self._windows, self._taps = cells.shape
+        self.near = WindowMatrices(cells, kernels.permute(0, 3, 2, 1).flatten(1, 2))
+        self.far = WindowMatrices(cells, kernels.permute(0, 2, 3, 1).flatten(1, 2))
         self.register_buffer("bias", conv.bias.detach())
+        self._outputs = conv.out_channels
+        self._windows, self._rows = len(cells), cells.shape[1] * _CELLS
+        self.cells_of_windows = cells.numel()
 
     def forward(self, neighbourhoods: Tensor, supports: Tensor) -> Tensor:
         """→ (Q, 2·M, O): neighbourhood cells as the image, then support cells as the image."""
-        width = self._taps * _CELLS
         turned = supports.transpose(-1, -2)  # (B, N, C, 49)
-        near = []
-        for cells, matrix in self.near:
+        rows = neighbourhoods.flatten(2, 3)  # (B, N, T·49, C)
+        outputs = []
+        for (cells, near), (_, far) in zip(self.near, self.far, strict=True):
             window = neighbourhoods[:, :, :, cells].flatten(2, 3)  # (B, N, T·K, C)
-            near.append((window @ turned).reshape(-1, width) @ matrix)
-        # (B, N, C, Q·K) → (Q, B, N, C, K): the windows as a batch of one product
-        patches = turned[..., self.all_cells].reshape(*turned.shape[:3], self._windows, self._taps)
-        correlation = neighbourhoods.flatten(2, 3) @ patches.permute(3, 0, 1, 2, 4)
-        far = correlation.reshape(self._windows, -1, width) @ self.far
-        return torch.cat((torch.stack(near), far), 1) + self.bias
+            outputs.append(torch.addmm(self.bias, (window @ turned).reshape(-1, self._rows), near))
+            correlation = rows @ turned[..., cells]  # (B, N, T·49, K)
+            outputs.append(torch.addmm(self.bias, correlation.reshape(-1, self._rows), far))
+        # Window by window, so that one concatenation gives both ways round of each.
+        return torch.cat(outputs).reshape(self._windows, -1, self._outputs)
 
 
-class _Convolution(nn.Module):
+class Convolution(nn.Module):
     """A later convolution, over maps of a few cells: (M, G, cells, C/G) → (Q, M, O)."""
 
     bias: Tensor
 
     def __init__(self, conv: nn.Conv2d, side: int, groups: int) -> None:
+        """``conv`` reads maps of ``side``·``side`` cells, normalised in ``groups``."""
         super().__init__()
         assert conv.bias is not None
         cells, kernels = _windows(conv, side)  # (Q, K), (Q, O, C, K)
@@ -124,24 +134,44 @@ class _Convolution(nn.Module):
             *kernels.shape[:2], groups, -1, kernels.shape[3]
         )  # (Q, O, G, C/G, K)
         matrices = grouped.permute(0, 2, 4, 3, 1).flatten(1, 3)  # rows are (G, K, C/G)
-        self.windows = _Matrices(cells, matrices)
+        self.matrices = WindowMatrices(cells, matrices)
         self.register_buffer("bias", conv.bias.detach())
         self._whole = cells.shape[1] == side * side
         self._width = matrices.shape[1]
 
     def forward(self, maps: Tensor) -> Tensor:
+        """See the class."""
         outputs = [
-            (maps if self._whole else maps[:, :, cells]).reshape(-1, self._width) @ matrix
-            for cells, matrix in self.windows
+            torch.addmm(
+                self.bias,
+                (maps if self._whole else maps[:, :, cells]).reshape(-1, self._width),
+                matrix,
+            )
+            for cells, matrix in self.matrices
         ]
-        return torch.stack(outputs) + self.bias
+        return torch.stack(outputs)
 
 
-class _Matrices(nn.Module):
+class Head(nn.Module):
+    """The last convolution, its GroupNorm and ReLU, and the mean over cells → (M, C')."""
+
+    def __init__(self, convolution: Convolution, norm: GroupNormOfWindows) -> None:
+        """The convolution and the norm of what it gives."""
+        super().__init__()
+        self.convolution, self.norm, self.cells = convolution, norm, norm.cells
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """See the class."""
+        normalised: Tensor = self.norm(self.convolution(maps))
+        return F.relu(normalised).mean(2).flatten(1)  # (M, G, C'/G) → (M, C')
+
+
+class WindowMatrices(nn.Module):
     """The cells and the matrix of each window, each a buffer of its own: a traced index into one
     large buffer would be folded into a copy for every use."""
 
     def __init__(self, cells: Tensor, matrices: Tensor) -> None:
+        """(Q, K) cells of each window and (Q, rows, O) matrices."""
         super().__init__()
         self._count = len(cells)
         for index in range(self._count):
@@ -153,22 +183,23 @@ class _Matrices(nn.Module):
             yield self.get_buffer(f"cells_{index}"), self.get_buffer(f"matrix_{index}")
 
 
-class _GroupNorm(nn.Module):
+class GroupNormOfWindows(nn.Module):
     """GroupNorm of what a convolution gives: (Q, M, O) → (M, G, Q, O/G)."""
 
     weight: Tensor
     bias: Tensor
 
     def __init__(self, norm: nn.GroupNorm, side: int) -> None:
+        """``norm`` normalises maps of ``side``·``side`` cells."""
         super().__init__()
         self.register_buffer("weight", norm.weight.detach().reshape(norm.num_groups, 1, -1))
         self.register_buffer("bias", norm.bias.detach().reshape(norm.num_groups, 1, -1))
-        self._groups, self._width = norm.num_groups, norm.num_channels // norm.num_groups
-        self._cells, self._eps = side * side, norm.eps
+        self.groups, self.width = norm.num_groups, norm.num_channels // norm.num_groups
+        self.cells, self.eps = side * side, norm.eps
 
     def forward(self, outputs: Tensor) -> Tensor:
-        maps = outputs.reshape(self._cells, -1, self._groups, self._width).permute(1, 2, 0, 3)
-        maps = F.layer_norm(maps, (self._cells, self._width), eps=self._eps)
+        maps = outputs.reshape(self.cells, -1, self.groups, self.width).permute(1, 2, 0, 3)
+        maps = F.layer_norm(maps, (self.cells, self.width), eps=self.eps)
         return maps * self.weight + self.bias
 
 

@@ -18,12 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from locoexport.rewrites.patches import PATCH_SIDE, lerp_matrices
 from locotrack import LocoTrack
 from locotrack.config import SUPPORT_SIDE
 
 __all__ = ["frame_grid", "rewrite", "sample_neighbourhoods"]
-
-_PATCH_SIDE = SUPPORT_SIDE + 1
 
 
 def rewrite(model: LocoTrack) -> LocoTrack:
@@ -48,32 +47,17 @@ def sample_neighbourhoods(framed: Tensor, centres_xy: Tensor, size_hw: tuple[int
     somewhere = torch.where(floor == floor, floor, 0.0)
     cells = _patch_rows(framed, somewhere, height=height, width=width)  # (B, N, T, 64)
     patches = framed.flatten(0, 3)[cells]  # (B, N, T, 64, C)
-    return _lerp_matrices(corner - floor) @ patches
+    return lerp_matrices(corner - floor) @ patches
 
 
 def _patch_rows(framed: Tensor, floor_xy: Tensor, *, height: int, width: int) -> Tensor:
     """Row numbers of the 8×8 cells around each point, in the flattened framed grid."""
     batch, frames = framed.shape[:2]
     # 1 for the frame of zeros; clamped before the conversion, so that no coordinate overflows.
-    steps = torch.arange(_PATCH_SIDE, device=framed.device) - SUPPORT_SIDE // 2 + 1
+    steps = torch.arange(PATCH_SIDE, device=framed.device) - SUPPORT_SIDE // 2 + 1
     x = (floor_xy[..., :1] + steps).clamp(0, width - 1).long()  # (B, N, T, 8)
     y = (floor_xy[..., 1:] + steps).clamp(0, height - 1).long()
     image = torch.arange(batch, device=framed.device)[:, None] * frames
     image = image + torch.arange(frames, device=framed.device)  # (B, T)
     y = y + (image * height)[:, None, :, None]
     return (y[..., :, None] * width + x[..., None, :]).flatten(-2)
-
-
-def _lerp_matrices(fraction_xy: Tensor) -> Tensor:
-    """(B, N, T, 2) → (B, N, T, 49, 64): bilinear interpolation of an 8×8 patch, as a matrix.
-
-    Its entries are linear in 1, fx, fy and fx·fy, so that all matrices come out of one product.
-    """
-    here = torch.eye(SUPPORT_SIDE, _PATCH_SIDE, dtype=fraction_xy.dtype, device=fraction_xy.device)
-    step = here.roll(1, -1) - here  # d/df of (1 - f on the diagonal, f beside it)
-    terms = ((here, here), (here, step), (step, here), (step, step))  # (along y, along x)
-    basis = torch.stack([torch.kron(along_y, along_x) for along_y, along_x in terms])
-    x, y = fraction_xy[..., :1], fraction_xy[..., 1:]
-    coefficients = torch.cat((torch.ones_like(x), x, y, x * y), -1)  # (B, N, T, 4)
-    matrices = coefficients @ basis.flatten(1)  # (B, N, T, 49·64)
-    return matrices.reshape(*fraction_xy.shape[:3], SUPPORT_SIDE**2, _PATCH_SIDE**2)

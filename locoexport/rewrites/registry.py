@@ -4,30 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import get_args
 
-from locoexport.profile import Sampling
+from locoexport.errors import UsageError
+from locoexport.profile import ExportProfile, Sampling, Target
 from locoexport.rewrites import (
     batchnorm_folding,
     correlation_products,
+    group_norm_products,
     live_outputs,
     neighbourhood_gather,
+    shared_correlation,
+    soft_argmax_disk,
     volumetric_gather,
     volumetric_planar,
 )
 from locotrack import LocoTrack
 
-__all__ = ["REWRITES", "Rewrite", "apply_rewrites", "select_rewrites"]
+__all__ = [
+    "OPTIONAL_PASSES",
+    "REWRITES",
+    "Rewrite",
+    "apply_rewrites",
+    "select_passes",
+    "select_rewrites",
+]
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """One exact re-expression. ``sampling`` is the form it belongs to; None is both."""
+    """One exact re-expression. ``sampling`` is the form it belongs to; None is both.
+
+    ``needs`` names a rewrite without which this one has nothing to do. A ``required`` one keeps
+    what every exported file promises and cannot be switched off. ``targets`` are those it is for.
+    """
 
     name: str
     replaces: str
     reason: str
     apply: Callable[[LocoTrack], LocoTrack]
     sampling: Sampling | None = None
+    needs: str | None = None
+    required: bool = False
+    targets: tuple[Target, ...] = get_args(Target)
 
 
 REWRITES: tuple[Rewrite, ...] = (
@@ -36,12 +55,14 @@ REWRITES: tuple[Rewrite, ...] = (
         replaces="BatchNorm after a convolution of the backbone",
         reason="one multiply-add a cell less; some runtimes do not fold by themselves",
         apply=batchnorm_folding.rewrite,
+        required=True,
     ),
     Rewrite(
         "volumetric-planar",
         replaces="5D grid_sample of the query features",
         reason="rank-5 GridSample exists only from opset 20, and few runtimes have it",
         apply=volumetric_planar.rewrite,
+        required=True,
         sampling="planar",
     ),
     Rewrite(
@@ -49,6 +70,7 @@ REWRITES: tuple[Rewrite, ...] = (
         replaces="5D grid_sample of the query features",
         reason="rank-5 GridSample exists only from opset 20, and few runtimes have it",
         apply=volumetric_gather.rewrite,
+        required=True,
         sampling="gather",
     ),
     Rewrite(
@@ -65,6 +87,28 @@ REWRITES: tuple[Rewrite, ...] = (
         apply=correlation_products.rewrite,
     ),
     Rewrite(
+        "shared-correlation",
+        replaces="the two correlation products of a level with many channels",
+        reason="one product and copies of its result cost less than two from 40 channels on",
+        apply=shared_correlation.rewrite,
+        needs="correlation-products",
+        targets=("cpu",),
+    ),
+    Rewrite(
+        "group-norm-products",
+        replaces="the last GroupNorm of cmdtop",
+        reason="rows of 16 numbers are normalised one by one; as products over whole rows, not",
+        apply=group_norm_products.rewrite,
+        needs="correlation-products",
+        targets=("cpu",),
+    ),
+    Rewrite(
+        "soft-argmax-disk",
+        replaces="softmax over the whole heatmap",
+        reason="the softmax's normaliser cancels: only the cells near the peak are needed",
+        apply=soft_argmax_disk.rewrite,
+    ),
+    Rewrite(
         "live-outputs",
         replaces="rows of the output projection that nothing reads",
         reason="dead work",
@@ -72,10 +116,54 @@ REWRITES: tuple[Rewrite, ...] = (
     ),
 )
 
+REWRITES_BY_NAME = {rewrite.name: rewrite for rewrite in REWRITES}
 
-def select_rewrites(sampling: Sampling) -> tuple[Rewrite, ...]:
-    """The rewrites that an export with that sampling takes, in order."""
-    return tuple(rewrite for rewrite in REWRITES if rewrite.sampling in (None, sampling))
+OPTIONAL_PASSES = ("frame-scan",)
+"""Graph passes (``locoexport.lowering``) that are taken only where they are asked for."""
+
+
+def select_rewrites(profile: ExportProfile) -> tuple[Rewrite, ...]:
+    """The rewrites that an export of ``profile`` takes, in order.
+
+    Raises:
+        UsageError: a rewrite that is to be switched off does not exist or is required.
+    """
+    for name in profile.without:
+        known = REWRITES_BY_NAME.get(name)
+        if known is None and name not in OPTIONAL_PASSES:
+            raise UsageError(
+                f"There is no rewrite {name!r} to switch off; there are "
+                f"{', '.join((*REWRITES_BY_NAME, *OPTIONAL_PASSES))}."
+            )
+        if known is not None and known.required:
+            raise UsageError(
+                f"The rewrite {name!r} cannot be switched off: without it the graph would hold "
+                f"what no exported file may hold ({known.replaces})."
+            )
+    chosen: list[Rewrite] = []
+    for rewrite in REWRITES:
+        fits = rewrite.sampling in (None, profile.sampling) and profile.target in rewrite.targets
+        if fits and rewrite.name not in profile.without and _has_needs(rewrite, chosen):
+            chosen.append(rewrite)
+    return tuple(chosen)
+
+
+def _has_needs(rewrite: Rewrite, chosen: list[Rewrite]) -> bool:
+    return rewrite.needs is None or rewrite.needs in (other.name for other in chosen)
+
+
+def select_passes(profile: ExportProfile) -> tuple[str, ...]:
+    """The optional graph passes that an export of ``profile`` takes.
+
+    Raises:
+        UsageError: there is no such optional pass.
+    """
+    for name in profile.with_also:
+        if name not in OPTIONAL_PASSES:
+            raise UsageError(
+                f"There is no optional rewrite {name!r}; there is {', '.join(OPTIONAL_PASSES)}."
+            )
+    return tuple(name for name in OPTIONAL_PASSES if name in profile.with_also)
 
 
 def apply_rewrites(model: LocoTrack, rewrites: Iterable[Rewrite]) -> LocoTrack:

@@ -3,8 +3,9 @@
 Replaces: ``locotrack.sampling.sample_supports`` (trilinear, border padding, align_corners False).
 
 Identity: the 49 points of a support share one fractional offset, so that their corners are the
-8×8 integer cells around the query in two neighbouring frames. Clamping the INDEX of a corner equals
-clamping the coordinate: beyond the border both corners are the border cell.
+8×8 integer cells around the query in two neighbouring frames, and all three interpolations are one
+fixed linear map of these 128 cells. Clamping the INDEX of a corner equals clamping the coordinate:
+beyond the border both corners are the border cell.
 
 Why: see ``volumetric_planar``; and the cost does not grow with the number of frames.
 """
@@ -16,13 +17,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from locoexport.rewrites.patches import PATCH_SIDE, lerp_matrices
 from locoexport.rewrites.volumetric_planar import neighbouring_frames
 from locotrack import LocoTrack
 from locotrack.config import SUPPORT_SIDE
 
 __all__ = ["rewrite", "sample_supports"]
-
-_PATCH_SIDE = SUPPORT_SIDE + 1
 
 
 def rewrite(model: LocoTrack) -> LocoTrack:
@@ -36,16 +36,15 @@ def sample_supports(grid: Tensor, centres_tyx: Tensor, size_hw: tuple[int, int])
     first, second, fraction = neighbouring_frames(grid, centres_tyx[..., 0])
     corner = centres_tyx[..., 1:] - 0.5  # (B, N, 2) as (y, x), in index units
     floor = corner.floor()
-    steps = torch.arange(_PATCH_SIDE, device=grid.device) - SUPPORT_SIDE // 2
+    steps = torch.arange(PATCH_SIDE, device=grid.device) - SUPPORT_SIDE // 2
     y = (floor[..., :1].long() + steps).clamp(0, height - 1)  # (B, N, 8)
     x = (floor[..., 1:].long() + steps).clamp(0, width - 1)
     cells = (y[..., :, None] * width + x[..., None, :]).flatten(-2)  # (B, N, 64)
-    rows = grid.flatten(0, 3)  # (B·T·h·w, C)
-    before = rows[first[..., None] * (height * width) + cells]  # (B, N, 64, C)
-    after = rows[second[..., None] * (height * width) + cells]
-    patch = torch.lerp(before, after, fraction[..., None, None])
-    patch = patch.reshape(*patch.shape[:2], _PATCH_SIDE, _PATCH_SIDE, -1)  # (B, N, 8, 8, C)
-    y_fraction, x_fraction = (corner - floor)[..., None, None, None].unbind(2)
-    patch = torch.lerp(patch[:, :, :-1], patch[:, :, 1:], y_fraction)
-    patch = torch.lerp(patch[:, :, :, :-1], patch[:, :, :, 1:], x_fraction)
-    return patch.flatten(2, 3)
+    cells = torch.cat(
+        (first[..., None] * (height * width) + cells, second[..., None] * (height * width) + cells),
+        -1,
+    )  # (B, N, 128)
+    patches = grid.flatten(0, 3)[cells]  # (B, N, 128, C)
+    in_plane = lerp_matrices((corner - floor).flip(-1))  # (B, N, 49, 64)
+    after = fraction[..., None, None]
+    return torch.cat((in_plane * (1 - after), in_plane * after), -1) @ patches

@@ -1,0 +1,97 @@
+"""The encoder in a Scan: the same grids from a graph whose encoder never sees two frames."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from locoexport.errors import GraphCheckFailedError
+from locoexport.lowering.frame_scan import scan_frames
+
+HEIGHT, WIDTH = 8, 12
+
+
+def _encoder(*, mixes_frames: bool = False) -> onnx.ModelProto:
+    """Frames → three grids, with the names and the shape of an exported encoder."""
+    rng = np.random.default_rng(0)
+    nodes, initializers, outputs = [], [], []
+
+    def constant(name: str, array: np.ndarray) -> str:
+        initializers.append(onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def node(op: str, inputs: list[str], name: str, **attributes) -> str:
+        nodes.append(helper.make_node(op, inputs, [name], name=f"/encoder/{name}", **attributes))
+        return name
+
+    flat = node(
+        "Reshape", ["video_input", constant("flat", np.array([-1, HEIGHT, WIDTH, 3]))], "frames"
+    )
+    images = node("Transpose", [flat], "images", perm=[0, 3, 1, 2])
+    grids = []
+    for index, channels in enumerate((2, 4, 6)):
+        weight = constant(f"w{index}", rng.normal(size=(channels, 3, 3, 3)).astype(np.float32))
+        grid = node("Conv", [images, weight], f"conv{index}", pads=[1, 1, 1, 1])
+        gate = node("ReduceMean", [grid], f"mean{index}", axes=[0 if mixes_frames else 2, 3])
+        grid = node("Mul", [grid, node("Sigmoid", [gate], f"gate{index}")], f"gated{index}")
+        grids.append(node("Transpose", [grid], f"last{index}", perm=[0, 2, 3, 1]))
+    for index, grid in enumerate(grids):
+        shape = constant(f"to{index}", np.array([1, -1, HEIGHT, WIDTH, 2 * (index + 1)]))
+        nodes.append(
+            helper.make_node("Reshape", [grid, shape], [f"five{index}"], name=f"/encoder/r{index}")
+        )
+        nodes.append(
+            helper.make_node("Neg", [f"five{index}"], [f"out{index}"], name=f"/neg{index}")
+        )
+        outputs.append(helper.make_tensor_value_info(f"out{index}", TensorProto.FLOAT, None))
+    video = helper.make_tensor_value_info(
+        "video_input", TensorProto.FLOAT, [1, "frames", HEIGHT, WIDTH, 3]
+    )
+    graph = helper.make_graph(nodes, "encoder", [video], outputs, initializers)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def _run(model: onnx.ModelProto, frames: int) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    rng = np.random.default_rng(frames)
+    video = rng.uniform(-1, 1, (1, frames, HEIGHT, WIDTH, 3)).astype(np.float32)
+    return session.run(None, {"video_input": video})
+
+
+@pytest.mark.parametrize("frames", [1, 2, 7])
+def test_the_same_grids(frames: int) -> None:
+    model = _encoder()
+    scanned = scan_frames(model)
+    onnx.checker.check_model(scanned, full_check=True)
+    for found, expected in zip(_run(scanned, frames), _run(model, frames), strict=True):
+        # The same kernels on one image at a time; convolutions may block their sums otherwise.
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+
+
+def test_one_scan_holds_the_encoder_and_its_weights() -> None:
+    scanned = scan_frames(_encoder())
+    (scan,) = [node for node in scanned.graph.node if node.op_type == "Scan"]
+    assert not any(node.op_type in ("Conv", "Sigmoid") for node in scanned.graph.node)
+    body = next(attribute.g for attribute in scan.attribute if attribute.name == "body")
+    assert {tensor.name for tensor in body.initializer} >= {"w0", "w1", "w2"}
+    assert not {tensor.name for tensor in scanned.graph.initializer} & {"w0", "w1", "w2"}
+
+
+def test_an_encoder_that_mixes_frames_is_refused() -> None:
+    with pytest.raises(GraphCheckFailedError, match="ReduceMean '/encoder/mean0' may mix frames"):
+        scan_frames(_encoder(mixes_frames=True))
+
+
+def test_a_graph_without_an_encoder_is_refused() -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Neg", ["x"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with pytest.raises(GraphCheckFailedError, match="0 beginnings"):
+        scan_frames(model)
