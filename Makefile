@@ -2,6 +2,7 @@
 # make test        setup, then tests/ and parity_tests/
 # make check       format, lint, types, import contracts, docs, fast tests
 # make quickstart  setup, then export b0-tiny, verify it and track a real clip with it
+# make bench       measure speed here: docs/speed.md and README.md's table
 # make docs        build/site, strict
 # make format      let ruff rewrite what it can
 
@@ -10,7 +11,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup test check quickstart docs format clean
+.PHONY: setup test check bench quickstart docs format clean
 
 setup: $(STAMP)
 
@@ -30,6 +31,10 @@ check: setup
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	$(BIN)/python -m pytest -q tests
+
+# Half an hour; on an idle machine.
+bench: setup
+	$(BIN)/python benchmarks/speed.py
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

@@ -1,0 +1,214 @@
+"""How fast the exported graph is: PyTorch eager, a plain export and the default graph, in turn.
+
+    make bench                                     everything (half an hour on two idle cores)
+    python benchmarks/speed.py --variants b0-wide  one variant; the others' rows stay as they were
+
+Three contenders take turns in one process: the unrewritten model in PyTorch eager (the oracle), the
+plain graph (``--sampling planar``, every rewrite off that may be) and the default graph. Memory is
+that of processes of their own. ``share`` is work over time as a part of the machine's rate of fp32
+matrix products, measured before and after. Work is what the PLAIN graph's convolutions and products
+need (two operations to a multiply-add, taps on padding included), the same for all three, so that
+leaving work out counts as speed. Results go to docs/speed.json, docs/speed.md, docs/speed.png and
+the table in README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from locoexport.benchmarking.contenders import open_graph
+from locoexport.benchmarking.eager import TorchModel
+from locoexport.benchmarking.fresh import FreshTask, run_fresh
+from locoexport.benchmarking.gemm import measure_gemm
+from locoexport.benchmarking.profiling import profile_parts
+from locoexport.benchmarking.report import FreshRun, paired_ratios, spread
+from locoexport.benchmarking.timing import settle, take_turns
+from locoexport.inspection.facts import measure_costs
+from locoexport.inspection.reading import read_model
+from locoexport.machine import CpuWatch, measure_load, read_cpu
+from locoexport.network import load_network
+from locoexport.pipeline.export import export_model
+from locoexport.probes import make_probe
+from locoexport.profile import load_profile
+from locoexport.rewrites import REWRITES
+
+sys.path.insert(0, str(Path(__file__).parent))
+from speed_pages import write_pages
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "docs" / "speed.json"
+VARIANTS = ("b0", "b0-wide", "b2", "b5", "resnet-small")
+SIZES = ((8, 64), (24, 64), (24, 256))
+SCALED = "b0-wide"
+SCALES = (
+    *((frames, 64) for frames in (8, 16, 32, 64, 100)),
+    *((24, points) for points in (16, 64, 256, 1024)),
+    (100, 1024),
+)
+SECONDS_A_CELL, FEWEST_ROUNDS, MOST_ROUNDS = 60.0, 3, 10
+PARTS_AT = (24, 64)
+
+
+def main() -> None:
+    """Measure what was asked for and write the pages."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--variants", default=",".join(VARIANTS))
+    parser.add_argument("--no-scaling", action="store_true")
+    parser.add_argument(
+        "--pages", action="store_true", help="write the pages again, measure nothing"
+    )
+    options = parser.parse_args()
+    document = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    if not options.pages:
+        rate = measure_gemm("cpu")
+        assert rate is not None
+        document["cpu"] = asdict(read_cpu())
+        document["busy_before"] = measure_load().busy_share
+        with tempfile.TemporaryDirectory() as folder:
+            for variant in options.variants.split(","):
+                rows = measure_variant(variant, Path(folder))
+                document.setdefault("variants", {})[variant] = rows
+            if not options.no_scaling:
+                document["scaling"] = {"variant": SCALED, "rows": measure_scaling(Path(folder))}
+        after = measure_gemm("cpu")
+        assert after is not None
+        document["gemm_flops"] = {"before": rate[0], "after": after[0], "by": rate[1]}
+        RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_pages(document, ROOT)
+
+
+def measure_variant(variant: str, folder: Path) -> dict[str, Any]:
+    """Every size of one variant: seconds of every run, ratios, memory, and time by part."""
+    profile = load_profile(variant)
+    plain_path, path = folder / f"{variant}.plain.onnx", folder / f"{variant}.onnx"
+    off = tuple(rewrite.name for rewrite in REWRITES if not rewrite.required)
+    say(f"{variant}: exporting")
+    export_model(profile.with_options(sampling="planar", without=off), plain_path, verify=False)
+    export_model(profile, path, verify=False)
+    contenders = (
+        TorchModel(
+            load_network(profile, None).model, profile.variant, compiled=False, device="cpu"
+        ),
+        open_graph(plain_path, "cpu", "plain graph"),
+        open_graph(path, "cpu", "default graph"),
+    )
+    cells = []
+    for frames, points in SIZES:
+        cell = time_cell(contenders, frames, points)
+        bound = {"batch": 1, "frames": frames, "points": points}
+        cell["work_flops"] = measure_costs(read_model(plain_path), bound).flops.total
+        cell["own_flops"] = measure_costs(read_model(path), bound).flops.total
+        tasks = (
+            FreshTask(frames, points, profile.resolution_hw, variant=profile.variant),
+            *(
+                FreshTask(frames, points, profile.resolution_hw, graph=str(graph))
+                for graph in (plain_path, path)
+            ),
+        )
+        cell["peak_bytes"] = [memory(task) for task in tasks]
+        cells.append(cell)
+    probe = make_probe(
+        "textured",
+        batch=1,
+        frames=PARTS_AT[0],
+        points=PARTS_AT[1],
+        size_hw=profile.resolution_hw,
+        seed=0,
+    )
+    (times,) = profile_parts(path, [probe])
+    parts: dict[str, float] = {"outside kernels": times.outside}
+    for part, seconds in times.by_part.items():
+        parts[part.name] = parts.get(part.name, 0.0) + seconds
+    return {"cells": cells, "parts_seconds": parts}
+
+
+def time_cell(contenders: tuple[Any, ...], frames: int, points: int) -> dict[str, Any]:
+    """One size: all contenders in turn."""
+    for contender in contenders:
+        probe = make_probe(
+            "textured",
+            batch=1,
+            frames=frames,
+            points=points,
+            size_hw=contender.resolution_hw,
+            seed=0,
+        )
+        contender.prepare(probe.video, probe.query_points_tyx)
+        settle(contender)
+    started = time.perf_counter()
+    for contender in contenders:
+        contender.run()
+    once = time.perf_counter() - started
+    rounds = int(min(max(SECONDS_A_CELL / once, FEWEST_ROUNDS), MOST_ROUNDS))
+    watch = CpuWatch()
+    seconds = take_turns(contenders, rounds, progress=lambda done: None)
+    tracks = [contender.outputs().tracks_xy for contender in contenders]
+    cell = {
+        "frames": frames,
+        "points": points,
+        "names": [contender.name for contender in contenders],
+        "seconds": seconds,
+        "medians": [float(np.median(taken)) for taken in seconds],
+        "others_share": watch.share_of_others(),
+        "apart_px": [float(np.median(np.abs(found - tracks[0]))) for found in tracks],
+    }
+    if len(contenders) == 3:
+        cell["eager_over_default"] = asdict(paired_ratios(seconds[2], seconds[0]))
+        cell["plain_over_default"] = asdict(paired_ratios(seconds[2], seconds[1]))
+    say(f"  {frames} x {points}: " + ", ".join(f"{m * 1e3:.0f} ms" for m in cell["medians"]))
+    return cell
+
+
+def measure_scaling(folder: Path) -> list[dict[str, Any]]:
+    """The default graph alone, at more frames and points, with its memory."""
+    profile = load_profile(SCALED)
+    path = folder / f"{SCALED}.scaled.onnx"
+    export_model(profile, path, verify=False)
+    graph = open_graph(path, "cpu", "default graph")
+    rows = []
+    for frames, points in SCALES:
+        probe = make_probe(
+            "textured", batch=1, frames=frames, points=points, size_hw=graph.resolution_hw, seed=0
+        )
+        graph.prepare(probe.video, probe.query_points_tyx)
+        graph.run()
+        rounds = 2 if frames * points > 24 * 1024 else 5
+        (seconds,) = take_turns((graph,), rounds, progress=lambda done: None)
+        task = FreshTask(frames, points, graph.resolution_hw, graph=str(path))
+        rows.append(
+            {
+                "frames": frames,
+                "points": points,
+                "latency_s": asdict(spread(seconds)),
+                "peak_bytes": memory(task),
+            }
+        )
+        say(f"  scaling {frames} x {points}: {np.median(seconds) * 1e3:.0f} ms")
+    return rows
+
+
+def memory(task: FreshTask) -> int | None:
+    """Peak resident bytes of a new process; None, and said, where it could not be measured."""
+    found = run_fresh(task)
+    if isinstance(found, FreshRun):
+        return found.peak_bytes
+    say(f"  memory at {task.frames} x {task.points} is unknown: {found}")
+    return None
+
+
+def say(text: str) -> None:
+    """Progress, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""docs/speed.md, docs/speed.png and README.md's table, from docs/speed.json."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+__all__ = ["write_pages"]
+
+_BEGIN, _END = "<!-- speed: begin (written by `make bench`) -->", "<!-- speed: end -->"
+_COLOURS = ("#9aa5b1", "#e07b39", "#1f6f8b")
+
+
+def write_pages(document: dict[str, Any], root: Path) -> None:
+    """Write every page that shows the benchmark; text outside the markers stays."""
+    _replace(root / "docs" / "speed.md", _tables(document))
+    _replace(root / "README.md", _short_table(document))
+    _draw(document, root / "docs" / "speed.png")
+
+
+def _tables(document: dict[str, Any]) -> str:
+    parts = [_machine(document), _latency_table(document), _parts_table(document)]
+    if "scaling" in document:
+        parts.append(_scaling_table(document["scaling"]))
+    return "\n\n".join(parts)
+
+
+def _machine(document: dict[str, Any]) -> str:
+    gemm, cpu = document["gemm_flops"], document["cpu"]
+    return (
+        f"Machine: {cpu['model']}, {cpu['physical_cores']} cores; fp32 matrix products "
+        f"{max(gemm['before'], gemm['after']) / 1e9:.0f} GFLOP/s by {gemm['by']} "
+        f"({gemm['before'] / 1e9:.0f} before the benchmark, {gemm['after'] / 1e9:.0f} after). "
+        f"Other processes before it: {document['busy_before']:.0%}; during it at most "
+        f"{max(c['others_share'] for v in document['variants'].values() for c in v['cells']):.0%}."
+    )
+
+
+def _latency_table(document: dict[str, Any]) -> str:
+    rate = max(document["gemm_flops"]["before"], document["gemm_flops"]["after"])
+    rows = [
+        "| variant | T x N | eager ms | plain ms | default ms | eager / default (p10-p90) | "
+        "plain / default (p10-p90) | work GFLOP | share: eager, plain, default | "
+        "peak MB: eager, plain, default |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for variant, measured in document["variants"].items():
+        for cell in measured["cells"]:
+            medians = cell["medians"]
+            shares = ", ".join(f"{cell['work_flops'] / m / rate:.0%}" for m in medians)
+            peaks = ", ".join("?" if p is None else f"{p / 1e6:.0f}" for p in cell["peak_bytes"])
+            rows.append(
+                f"| {variant} | {cell['frames']} x {cell['points']} | "
+                + " | ".join(f"{m * 1e3:.0f}" for m in medians)
+                + f" | {_ratio(cell['eager_over_default'])} | {_ratio(cell['plain_over_default'])}"
+                f" | {cell['work_flops'] / 1e9:.1f} | {shares} | {peaks} |"
+            )
+    return "\n".join(rows)
+
+
+def _short_table(document: dict[str, Any]) -> str:
+    rows = [
+        "| variant | frames x points | PyTorch eager | plain export | default graph "
+        "| times as fast as eager | as the plain export |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for variant, measured in document["variants"].items():
+        for cell in measured["cells"]:
+            eager, plain, default = (f"{m * 1e3:.0f} ms" for m in cell["medians"])
+            rows.append(
+                f"| {variant} | {cell['frames']} x {cell['points']} | {eager} | {plain} | {default}"
+                f" | {cell['eager_over_default']['median']:.2f} "
+                f"| {cell['plain_over_default']['median']:.2f} |"
+            )
+    return "\n".join([_machine(document), "", *rows])
+
+
+def _parts_table(document: dict[str, Any]) -> str:
+    names = sorted(
+        {name for v in document["variants"].values() for name in v["parts_seconds"]},
+        key=lambda name: (
+            -sum(v["parts_seconds"].get(name, 0) for v in document["variants"].values())
+        ),
+    )
+    rows = [
+        "Milliseconds by part of the default graph at 24 x 64 (a profiled session of its own):",
+        "",
+        "| part | " + " | ".join(document["variants"]) + " |",
+        "|---|" + "---|" * len(document["variants"]),
+    ]
+    for name in names:
+        times = (v["parts_seconds"].get(name, 0.0) for v in document["variants"].values())
+        rows.append(f"| {name} | " + " | ".join(f"{t * 1e3:.1f}" for t in times) + " |")
+    return "\n".join(rows)
+
+
+def _scaling_table(scaling: dict[str, Any]) -> str:
+    rows = [
+        f"The default graph of {scaling['variant']} in one call, at other sizes:",
+        "",
+        "| T x N | ms | us a point and frame | peak MB |",
+        "|---|---|---|---|",
+    ]
+    for row in scaling["rows"]:
+        frames, points, seconds = row["frames"], row["points"], row["latency_s"]["median"]
+        peak = "?" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}"
+        each = seconds / frames / points * 1e6
+        rows.append(f"| {frames} x {points} | {seconds * 1e3:.0f} | {each:.0f} | {peak} |")
+    return "\n".join(rows)
+
+
+def _ratio(ratio: dict[str, float]) -> str:
+    return f"{ratio['median']:.2f} ({ratio['p10']:.2f}-{ratio['p90']:.2f})"
+
+
+def _replace(path: Path, content: str) -> None:
+    """Put ``content`` between the page's markers."""
+    text = path.read_text(encoding="utf-8")
+    pattern = re.escape(_BEGIN) + ".*?" + re.escape(_END)
+    block = f"{_BEGIN}\n{content}\n{_END}"
+    changed, count = re.subn(pattern, lambda match: block, text, flags=re.DOTALL)
+    if count != 1:
+        raise SystemExit(f"{path}: {count} places for the table, where one is due: {_BEGIN}")
+    path.write_text(changed, encoding="utf-8")
+
+
+def _draw(document: dict[str, Any], path: Path) -> None:
+    variants = document["variants"]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.8), layout="constrained")
+    labels = [f"{v}\n{c['frames']}x{c['points']}" for v, m in variants.items() for c in m["cells"]]
+    cells = [cell for measured in variants.values() for cell in measured["cells"]]
+    for index, name in enumerate(("PyTorch eager", "plain export", "default graph")):
+        heights = [cell["medians"][index] / cell["medians"][2] for cell in cells]
+        places = [place + (index - 1) * 0.27 for place in range(len(cells))]
+        left.bar(places, heights, 0.27, label=name, color=_COLOURS[index])
+    left.set_xticks(range(len(cells)), labels, fontsize=6.5, rotation=45)
+    left.set_ylabel("time, default graph = 1")
+    left.set_title("One call, in turn on one machine")
+    left.legend(frameon=False)
+    if "scaling" in document:
+        rows = document["scaling"]["rows"]
+        for fixed, key, marker in (("points", "frames", "o-"), ("frames", "points", "s-")):
+            value = 64 if fixed == "points" else 24
+            line = sorted((r[key], r["latency_s"]["median"]) for r in rows if r[fixed] == value)
+            right.plot(*zip(*line, strict=True), marker, label=f"{key}, at {value} {fixed}")
+        right.set_xscale("log")
+        right.set_yscale("log")
+        right.set_xlabel("frames or points")
+        right.set_ylabel("seconds a call")
+        right.set_title(f"Default graph of {document['scaling']['variant']}: growth")
+        right.legend(frameon=False)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
