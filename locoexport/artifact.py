@@ -119,7 +119,8 @@ class ArtifactMetadata:
     """The ``locoexport.*`` metadata properties of an exported .onnx file.
 
     ``resolution_hw`` is (height, width) in pixels. ``rewrites`` names every rewrite that was
-    applied, in order. ``parity`` is None where the file was exported with ``--no-verify``.
+    applied, in order. ``parity`` is None where the file was exported with ``--no-verify``. ``part``
+    is ``whole``, or which file of a split export this is.
     """
 
     version: str
@@ -135,6 +136,7 @@ class ArtifactMetadata:
     torch_version: str
     parity: ParityStamp | None = None
     target: str = "cpu"
+    part: str = "whole"
 
     def to_properties(self) -> dict[str, str]:
         """The properties as ONNX wants them: strings by prefixed name."""
@@ -149,6 +151,7 @@ class ArtifactMetadata:
             "precision": self.precision,
             "sampling": self.sampling,
             "target": self.target,
+            "part": self.part,
             "rewrites": ",".join(self.rewrites),
             "weights": str(self.weights),
             "simplifier": self.simplifier,
@@ -189,7 +192,8 @@ class ArtifactMetadata:
                 opset=int(values["opset"]),
                 precision=values["precision"],
                 sampling=values["sampling"],
-                target=values.get("target", "cpu"),  # files of 0.1.0 do not say
+                target=values.get("target", "cpu"),  # files of 0.1.0 say neither
+                part=values.get("part", "whole"),
                 rewrites=tuple(filter(None, values["rewrites"].split(","))),
                 weights=WeightsOrigin.parse(values["weights"]),
                 simplifier=values["simplifier"],

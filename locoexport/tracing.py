@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +19,16 @@ import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
-from locoexport.artifact import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.errors import GraphCheckFailedError
-from locoexport.profile import AxisSizes, ExportProfile
+from locoexport.interface import GraphInterface, GraphPart
+from locoexport.profile import ExportProfile
 from locotrack import LocoTrack
+from locotrack.tracker import ByLevel
 
 __all__ = ["TracedGraph", "trace"]
 
 # Sizes that differ from one another and from 1, so that no two axes can be mistaken.
-_TRACED_BATCH, _TRACED_FRAMES, _TRACED_POINTS = 2, 3, 5
+_TRACED = {"batch": 2, "frames": 3, "points": 5}
 
 
 @dataclass(frozen=True)
@@ -43,26 +44,27 @@ class TracedGraph:
         return len(self.model.graph.node)
 
 
-def trace(model: LocoTrack, profile: ExportProfile) -> TracedGraph:
-    """Trace the resize-first path of ``model`` at the profile's opset and axes.
+def trace(
+    model: LocoTrack, profile: ExportProfile, interface: GraphInterface, part: GraphPart = "whole"
+) -> TracedGraph:
+    """Trace the resize-first path of ``model``, or a part of it, at the profile's opset.
 
     Raises:
         GraphCheckFailedError: the model holds Python values that depend on traced sizes, or the
             exporter wrote another opset than was asked for.
     """
-    video, queries = _example_inputs(profile)
     # Without no_grad every activation of the traced run is kept: 2 GB for b5.
     with tempfile.TemporaryDirectory() as folder, _shape_safe_tracing(), torch.no_grad():
         path = Path(folder) / "traced.onnx"
         torch.onnx.export(
-            _Graph(model).eval(),
-            (video, queries),
+            _MODULES[part](model).eval(),
+            _example_inputs(interface),
             str(path),
             dynamo=False,
             opset_version=profile.opset,
-            input_names=[VIDEO_INPUT, QUERY_INPUT],
-            output_names=list(OUTPUT_NAMES),
-            dynamic_axes=dynamic_axes(profile.axes),
+            input_names=list(interface.inputs),
+            output_names=list(interface.outputs),
+            dynamic_axes=interface.dynamic_axes(),
         )
         graph = onnx.load(path)
     written = {entry.domain: entry.version for entry in graph.opset_import}
@@ -71,20 +73,6 @@ def trace(model: LocoTrack, profile: ExportProfile) -> TracedGraph:
             f"The exporter wrote opset {written}, not {profile.opset} as asked."
         )
     return TracedGraph(graph, torch.__version__)
-
-
-def dynamic_axes(axes: AxisSizes) -> dict[str, dict[int, str]]:
-    """The axes left open, as torch's exporter wants them: by tensor, by dimension."""
-    by_name = {"batch": axes.batch, "frames": axes.frames, "points": axes.points}
-    layout = {
-        VIDEO_INPUT: ("batch", "frames"),
-        QUERY_INPUT: ("batch", "points"),
-        **dict.fromkeys(OUTPUT_NAMES, ("batch", "points", "frames")),
-    }
-    return {
-        tensor: {i: axis for i, axis in enumerate(names) if by_name[axis] is None}
-        for tensor, names in layout.items()
-    }
 
 
 @contextmanager
@@ -108,22 +96,70 @@ def _shape_safe_tracing() -> Iterator[None]:
             )
 
 
-class _Graph(nn.Module):
-    """What is exported: arrays in, the three outputs out."""
+class _Whole(nn.Module):
+    """Frames and query points in, the three outputs out."""
 
     def __init__(self, tracker: LocoTrack) -> None:
         super().__init__()
         self.tracker = tracker
 
-    def forward(self, video: Tensor, query_points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, video: Tensor, query_points: Tensor) -> tuple[Tensor, ...]:
         result = self.tracker.track_resized(video, query_points)
         return result.tracks, result.occlusion, result.expected_dist
 
 
-def _example_inputs(profile: ExportProfile) -> tuple[Tensor, Tensor]:
-    axes, (height, width) = profile.axes, profile.resolution_hw
-    batch = axes.batch or _TRACED_BATCH
-    frames = axes.frames or _TRACED_FRAMES
-    points = axes.points or _TRACED_POINTS
+class _Encoder(nn.Module):
+    """Frames in, the three grids out."""
+
+    def __init__(self, tracker: LocoTrack) -> None:
+        super().__init__()
+        self.tracker = tracker
+
+    def forward(self, video: Tensor) -> tuple[Tensor, ...]:
+        resolution_hw = self.tracker.config.resolution_hw
+        return tuple(self.tracker.extract_features(video, resolution_hw, resize=False).grids)
+
+
+class _Query(nn.Module):
+    """Grids and query points in, supports out."""
+
+    def __init__(self, tracker: LocoTrack) -> None:
+        super().__init__()
+        self.tracker = tracker
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        features = self.tracker.features_of(ByLevel(*inputs[:3]))
+        resolution_hw = self.tracker.config.resolution_hw
+        return tuple(self.tracker.sample_supports(features, inputs[3], resolution_hw))
+
+
+class _Tracker(nn.Module):
+    """Grids, supports and query points in, the three outputs out."""
+
+    def __init__(self, tracker: LocoTrack) -> None:
+        super().__init__()
+        self.tracker = tracker
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        features = self.tracker.features_of(ByLevel(*inputs[:3]))
+        supports = ByLevel(*inputs[3:6])
+        result = self.tracker.track_supports(
+            features, features, supports, supports, inputs[6], self.tracker.config.resolution_hw
+        )
+        return result.tracks, result.occlusion, result.expected_dist
+
+
+_MODULES: dict[GraphPart, Callable[[LocoTrack], nn.Module]] = {
+    "whole": _Whole,
+    "encoder": _Encoder,
+    "query": _Query,
+    "tracker": _Tracker,
+}
+
+
+def _example_inputs(interface: GraphInterface) -> tuple[Tensor, ...]:
     # Only sizes matter to a trace; constants keep the bytes of the file the same.
-    return torch.zeros((batch, frames, height, width, 3)), torch.zeros((batch, points, 3))
+    return tuple(
+        torch.zeros([size if isinstance(size, int) else _TRACED[size] for size in shape])
+        for shape in interface.inputs.values()
+    )

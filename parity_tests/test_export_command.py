@@ -31,8 +31,8 @@ import onnx
 from locoexport.cli import main
 from locoexport.pipeline import export
 
-def trace_wrongly(model, profile, trace=export.trace):
-    traced = trace(model, profile)
+def trace_wrongly(model, profile, *others, trace=export.trace):
+    traced = trace(model, profile, *others)
     (bias,) = (t for t in traced.model.graph.initializer if t.name.endswith("output_proj.bias"))
     values = onnx.numpy_helper.to_array(bias).copy()
     values[0] += 1

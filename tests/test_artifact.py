@@ -70,6 +70,7 @@ def test_properties_have_the_names_that_others_read() -> None:
         "locoexport.precision": "fp32",
         "locoexport.sampling": "gather",
         "locoexport.target": "cpu",
+        "locoexport.part": "whole",
         "locoexport.rewrites": "batchnorm-folding,live-outputs",
         "locoexport.weights": f"last.ckpt sha256:{SHA256}",
         "locoexport.simplifier": "onnxsim 0.8.1",
@@ -94,9 +95,10 @@ def test_properties_of_others_are_ignored() -> None:
     assert ArtifactMetadata.from_properties(properties) == METADATA
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in METADATA.to_properties() if name != "locoexport.target"]
-)
+LATER = ("locoexport.target", "locoexport.part")
+
+
+@pytest.mark.parametrize("name", [name for name in METADATA.to_properties() if name not in LATER])
 def test_a_missing_property_is_refused(name: str) -> None:
     properties = METADATA.to_properties()
     del properties[name]
@@ -104,10 +106,12 @@ def test_a_missing_property_is_refused(name: str) -> None:
         ArtifactMetadata.from_properties(properties)
 
 
-def test_a_file_that_names_no_target_was_made_for_the_cpu() -> None:
+def test_a_file_of_before_is_whole_and_for_the_cpu() -> None:
     properties = METADATA.to_properties()
-    del properties["locoexport.target"]
+    for name in LATER:
+        del properties[name]
     assert ArtifactMetadata.from_properties(properties).target == "cpu"
+    assert ArtifactMetadata.from_properties(properties).part == "whole"
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 import onnx
 import onnx_ir as ir
 
-from locoexport.artifact import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
+from locoexport.interface import GraphInterface
 from locoexport.lowering.squeeze import SingleAxisSqueeze
-from locoexport.profile import AxisSizes
 
-__all__ = ["finish_graph", "interface_shapes", "name_axes", "to_bytes", "with_properties"]
+__all__ = ["finish_graph", "name_axes", "to_bytes", "with_properties"]
 
 _PRODUCER = "locoexport"
 
@@ -28,31 +27,15 @@ def finish_graph(model: onnx.ModelProto, *, producer_version: str) -> onnx.Model
     return finished
 
 
-def interface_shapes(axes: AxisSizes, resolution_hw: tuple[int, int]) -> dict[str, list[int | str]]:
-    """The shapes that inputs and outputs are to have, by name: sizes, and names of dynamic axes."""
-    batch: int | str = axes.batch or "batch"
-    frames: int | str = axes.frames or "frames"
-    points: int | str = axes.points or "points"
-    return {
-        VIDEO_INPUT: [batch, frames, *resolution_hw, 3],
-        QUERY_INPUT: [batch, points, 3],
-        OUTPUT_NAMES[0]: [batch, points, frames, 2],
-        OUTPUT_NAMES[1]: [batch, points, frames],
-        OUTPUT_NAMES[2]: [batch, points, frames],
-    }
-
-
-def name_axes(
-    model: onnx.ModelProto, axes: AxisSizes, resolution_hw: tuple[int, int]
-) -> onnx.ModelProto:
+def name_axes(model: onnx.ModelProto, interface: GraphInterface) -> onnx.ModelProto:
     """The model with the shapes that are known: the exporter invents a name for an axis where it
     could not follow a size."""
     named = onnx.ModelProto()
     named.CopyFrom(model)
-    shapes = interface_shapes(axes, resolution_hw)
+    shapes = interface.shapes
     for value in (*named.graph.input, *named.graph.output):
         dimensions = value.type.tensor_type.shape.dim
-        for dimension, size in zip(dimensions, shapes.get(value.name, []), strict=False):
+        for dimension, size in zip(dimensions, shapes.get(value.name, ()), strict=False):
             if isinstance(size, int):
                 dimension.dim_value = size
             else:

@@ -8,15 +8,14 @@ import onnx
 from onnx import TensorProto
 
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.finishing import interface_shapes
+from locoexport.interface import GraphInterface
 from locoexport.lowering.graphs import iterate_bodies, iterate_graphs, iterate_nodes
-from locoexport.profile import AxisSizes
 
 __all__ = ["check_promises"]
 
 
 def check_promises(
-    model: onnx.ModelProto, *, opset: int, axes: AxisSizes, resolution_hw: tuple[int, int]
+    model: onnx.ModelProto, *, opset: int, interface: GraphInterface
 ) -> onnx.ModelProto:
     """Check every promise; returns the model with inferred shapes.
 
@@ -36,7 +35,7 @@ def check_promises(
         *_opset_faults(inferred, opset),
         *_node_faults(inferred),
         *_double_faults(inferred),
-        *_axis_faults(inferred, axes, resolution_hw),
+        *_axis_faults(inferred, interface),
     ]
     if broken:
         raise GraphCheckFailedError("The graph breaks what it promises:\n- " + "\n- ".join(broken))
@@ -120,10 +119,8 @@ def _double_faults(model: onnx.ModelProto) -> Iterator[str]:
                 yield f"{node.op_type} {node.name} makes float64"
 
 
-def _axis_faults(
-    model: onnx.ModelProto, axes: AxisSizes, resolution_hw: tuple[int, int]
-) -> Iterator[str]:
-    expected = interface_shapes(axes, resolution_hw)
+def _axis_faults(model: onnx.ModelProto, interface: GraphInterface) -> Iterator[str]:
+    expected = {name: list(shape) for name, shape in interface.shapes.items()}
     found = {
         value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
         for value in (*model.graph.input, *model.graph.output)

@@ -4,42 +4,27 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import onnx
-from numpy.typing import NDArray
-
-from locoexport import __version__
 from locoexport.artifact import (
-    QUERY_INPUT,
-    VIDEO_INPUT,
-    ArtifactMetadata,
     ExportArtifact,
     ParityStamp,
 )
 from locoexport.errors import ParityFailedError
 from locoexport.files import check_output, whole_file
-from locoexport.lowering.finishing import finish_graph, name_axes, to_bytes, with_properties
-from locoexport.lowering.frame_scan import FRAME_SCAN, scan_frames
+from locoexport.lowering.finishing import to_bytes, with_properties
 from locoexport.lowering.graphs import count_nodes
-from locoexport.lowering.promises import check_promises
-from locoexport.lowering.simplification import simplify as simplify_graph
 from locoexport.network import Network, load_network
 from locoexport.parity import ParityReport
+from locoexport.pipeline.graph import build_graph
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.pipeline.proof import EXPORT_SHAPES, make_probes, prove
-from locoexport.probes import make_probe
 from locoexport.profile import ExportProfile
-from locoexport.rewrites import apply_rewrites, select_passes, select_rewrites
+from locoexport.rewrites import select_passes, select_rewrites
 from locoexport.runtime.session import open_session
-from locoexport.tracing import trace
 
 __all__ = ["ExportParityError", "ExportReport", "export_model"]
-
-_SQUEEZE_PASS = "single-axis-squeeze"
 
 
 @dataclass(frozen=True)
@@ -61,14 +46,6 @@ class ExportParityError(ParityFailedError):
         """``report`` is the failed one."""
         super().__init__(message)
         self.report = report
-
-
-@dataclass(frozen=True)
-class _Graph:
-    model: onnx.ModelProto
-    metadata: ArtifactMetadata
-    nodes_traced: int
-    simplifier_refusal: str | None
 
 
 def export_model(
@@ -110,7 +87,7 @@ def export_model(
                 warning=True,
             )
         )
-    graph = _build_graph(profile, network, simplify=simplify, notify=notify)
+    graph = build_graph(profile, network, simplify=simplify, notify=notify)
     with whole_file(path) as temporary:
         metadata = graph.metadata
         temporary.write_bytes(to_bytes(with_properties(graph.model, metadata.to_properties())))
@@ -139,47 +116,6 @@ def export_model(
     )
 
 
-def _build_graph(
-    profile: ExportProfile, network: Network, *, simplify: bool, notify: Listener
-) -> _Graph:
-    """Rewrite, trace, simplify, finish and check: everything up to the bytes."""
-    rewrites, passes = select_rewrites(profile), select_passes(profile)
-    notify(Notice("rewriting " + ", ".join(rewrite.name for rewrite in rewrites)))
-    rewritten = apply_rewrites(network.model, rewrites)
-    notify(Notice(f"tracing {profile.variant} at opset {profile.opset}"))
-    traced = trace(rewritten, profile)
-    model, simplifier, refusal = traced.model, "none", None
-    if simplify:
-        notify(Notice("simplifying"))
-        simplified = simplify_graph(model, _example(profile))
-        model, simplifier, refusal = simplified.model, simplified.simplifier, simplified.refused
-        if refusal is not None:
-            notify(Notice(refusal, warning=True))
-    notify(Notice("checking the graph"))
-    model = name_axes(model, profile.axes, profile.resolution_hw)
-    if FRAME_SCAN in passes:
-        model = scan_frames(model)
-    model = finish_graph(model, producer_version=__version__)
-    check_promises(
-        model, opset=profile.opset, axes=profile.axes, resolution_hw=profile.resolution_hw
-    )
-    metadata = ArtifactMetadata(
-        version=__version__,
-        profile=profile.name,
-        variant=profile.variant,
-        resolution_hw=profile.resolution_hw,
-        opset=profile.opset,
-        precision="fp32",
-        sampling=profile.sampling,
-        target=profile.target,
-        rewrites=(*(rewrite.name for rewrite in rewrites), *passes, _SQUEEZE_PASS),
-        weights=network.weights,
-        simplifier=simplifier,
-        torch_version=traced.torch_version,
-    )
-    return _Graph(model, metadata, traced.node_count, refusal)
-
-
 def _prove_file(
     path: Path, profile: ExportProfile, network: Network, notify: Listener
 ) -> ParityReport:
@@ -201,17 +137,3 @@ def _prove_file(
             report,
         )
     return report
-
-
-def _example(profile: ExportProfile) -> Mapping[str, NDArray[np.float32]]:
-    """Inputs that the simplifier's result is compared on; another shape than the traced one."""
-    axes = profile.axes
-    probe = make_probe(
-        "textured",
-        batch=axes.batch or 1,
-        frames=axes.frames or 2,
-        points=axes.points or 6,
-        size_hw=profile.resolution_hw,
-        seed=0,
-    )
-    return {VIDEO_INPUT: probe.video, QUERY_INPUT: probe.query_points_tyx}

@@ -172,6 +172,19 @@ class LocoTrack(nn.Module):
         )
         return features
 
+    def features_of(self, grids: ByLevel[Tensor]) -> FeatureGrids:
+        """Grids that were extracted before, at the working resolution."""
+        resolution_hw = self.config.resolution_hw
+        sizes_hw = _by_level(*self.backbone.grid_sizes(*resolution_hw))
+        return FeatureGrids(grids, sizes_hw, resolution_hw)
+
+    def grid_shapes(self) -> ByLevel[tuple[int, int, int]]:
+        """(h, w, channels) of every grid at the working resolution."""
+        taps = self.config.backbone
+        sizes = _by_level(*self.backbone.grid_sizes(*self.config.resolution_hw))
+        channels = (taps.hires.channels, taps.lowres.channels, taps.highest.channels)
+        return ByLevel(*((h, w, c) for (h, w), c in zip(sizes, channels, strict=True)))
+
     def track(
         self,
         first: FeatureGrids,
@@ -180,14 +193,37 @@ class LocoTrack(nn.Module):
         video_hw: tuple[int, int],
     ) -> TrackingResult:
         """Tracks from the grids of the first and of the last level."""
-        initial_supports = self._part("query_sampling")(
-            self._sample_supports, first, query_points, video_hw
-        )
+        initial_supports = self.sample_supports(first, query_points, video_hw)
         supports = (
             initial_supports
             if last is first
-            else self._part("query_sampling")(self._sample_supports, last, query_points, video_hw)
+            else self.sample_supports(last, query_points, video_hw)
         )
+        return self.track_supports(first, last, initial_supports, supports, query_points, video_hw)
+
+    def sample_supports(
+        self, features: FeatureGrids, query_points: Tensor, video_hw: tuple[int, int]
+    ) -> ByLevel[Tensor]:
+        """The 7×7 support of every query in each grid: (B, N, 49, C)."""
+        supports: ByLevel[Tensor] = self._part("query_sampling")(
+            self._sample_supports, features, query_points, video_hw
+        )
+        return supports
+
+    def track_supports(
+        self,
+        first: FeatureGrids,
+        last: FeatureGrids,
+        initial_supports: ByLevel[Tensor],
+        supports: ByLevel[Tensor],
+        query_points: Tensor,
+        video_hw: tuple[int, int],
+    ) -> TrackingResult:
+        """Tracks of supports that were sampled before, from grids of any clip.
+
+        ``query_points`` only say on which frame a point is where; where the supports come from
+        another clip, no frame of this one need be theirs.
+        """
         estimate = self._part("cost_volume")(
             self._initialise, first, initial_supports, query_points, video_hw
         )
@@ -221,7 +257,6 @@ class LocoTrack(nn.Module):
     def _sample_supports(
         self, features: FeatureGrids, query_points: Tensor, video_hw: tuple[int, int]
     ) -> ByLevel[Tensor]:
-        """The 7×7 support of every query in each grid: (B, N, 49, C)."""
         supports = []
         for grid, size_hw in zip(features.grids, features.sizes_hw, strict=True):
             scale = query_points.new_tensor(

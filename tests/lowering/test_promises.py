@@ -5,6 +5,7 @@ import onnx.parser
 import pytest
 
 from locoexport.errors import GraphCheckFailedError
+from locoexport.interface import interface_of
 from locoexport.lowering.promises import check_promises
 from locoexport.profile import AxisSizes
 
@@ -39,7 +40,7 @@ def make_model(
 
 
 def check(model: onnx.ModelProto, opset: int = 17, axes: AxisSizes = DYNAMIC) -> onnx.ModelProto:
-    return check_promises(model, opset=opset, axes=axes, resolution_hw=RESOLUTION_HW)
+    return check_promises(model, opset=opset, interface=interface_of("whole", axes, RESOLUTION_HW))
 
 
 def faults(model: onnx.ModelProto, opset: int = 17, axes: AxisSizes = DYNAMIC) -> list[str]:
@@ -241,7 +242,7 @@ def test_axes_that_should_be_fixed() -> None:
 
 def test_another_resolution() -> None:
     with pytest.raises(GraphCheckFailedError, match=r"video_input has shape .* not .*32, 48, 3\]"):
-        check_promises(make_model(), opset=17, axes=DYNAMIC, resolution_hw=(32, 48))
+        check_promises(make_model(), opset=17, interface=interface_of("whole", DYNAMIC, (32, 48)))
 
 
 def test_another_name_of_an_input() -> None:

@@ -1,0 +1,127 @@
+"""Network → finished graph: rewritten, traced, simplified, checked. Everything up to the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from locoexport import __version__
+from locoexport.artifact import QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
+from locoexport.interface import GraphInterface, GraphPart, interface_of
+from locoexport.lowering.finishing import finish_graph, name_axes
+from locoexport.lowering.frame_scan import FRAME_SCAN, scan_frames
+from locoexport.lowering.promises import check_promises
+from locoexport.lowering.simplification import simplify as simplify_graph
+from locoexport.network import Network
+from locoexport.pipeline.notices import Listener, Notice
+from locoexport.probes import make_probe
+from locoexport.profile import ExportProfile
+from locoexport.rewrites import apply_rewrites, select_passes, select_rewrites
+from locoexport.tracing import trace
+
+__all__ = ["FinishedGraph", "build_graph"]
+
+_SQUEEZE_PASS = "single-axis-squeeze"
+_SIZES = {"batch": 1, "frames": 2, "points": 6}
+"""Dynamic axes of the inputs that the simplifier's result is compared on: not the traced ones."""
+
+
+@dataclass(frozen=True)
+class FinishedGraph:
+    """A graph that keeps its promises, what it says of itself, and how it came about."""
+
+    model: onnx.ModelProto
+    metadata: ArtifactMetadata
+    nodes_traced: int
+    simplifier_refusal: str | None
+
+
+def build_graph(
+    profile: ExportProfile,
+    network: Network,
+    *,
+    simplify: bool,
+    notify: Listener,
+    part: GraphPart = "whole",
+) -> FinishedGraph:
+    """The graph of ``network``, or of a part of it, as ``profile`` asks.
+
+    Raises:
+        UsageError: a rewrite that the profile names does not exist or is required.
+        GraphCheckFailedError: the graph breaks a promise that every file keeps.
+    """
+    rewrites = select_rewrites(profile)
+    # The Scan is over the encoder's frames; the other parts of a split have none.
+    passes = select_passes(profile) if part in ("whole", "encoder") else ()
+    interface = interface_of(
+        part, profile.axes, profile.resolution_hw, tuple(network.model.grid_shapes())
+    )
+    if part in ("whole", "encoder"):
+        notify(Notice("rewriting " + ", ".join(rewrite.name for rewrite in rewrites)))
+    rewritten = apply_rewrites(network.model, rewrites)
+    what = profile.variant if part == "whole" else f"the {part} of {profile.variant}"
+    notify(Notice(f"tracing {what} at opset {profile.opset}"))
+    traced = trace(rewritten, profile, interface, part)
+    model, simplifier, refusal = traced.model, "none", None
+    if simplify:
+        notify(Notice("simplifying"))
+        simplified = simplify_graph(model, _example(interface))
+        model, simplifier, refusal = simplified.model, simplified.simplifier, simplified.refused
+        if refusal is not None:
+            notify(Notice(refusal, warning=True))
+    notify(Notice("checking the graph"))
+    model = name_axes(model, interface)
+    if FRAME_SCAN in passes:
+        model = scan_frames(model)
+    model = finish_graph(model, producer_version=__version__)
+    check_promises(model, opset=profile.opset, interface=interface)
+    metadata = ArtifactMetadata(
+        version=__version__,
+        profile=profile.name,
+        variant=profile.variant,
+        resolution_hw=profile.resolution_hw,
+        opset=profile.opset,
+        precision="fp32",
+        sampling=profile.sampling,
+        target=profile.target,
+        rewrites=(*(rewrite.name for rewrite in rewrites), *passes, _SQUEEZE_PASS),
+        weights=network.weights,
+        simplifier=simplifier,
+        torch_version=traced.torch_version,
+        part=part,
+    )
+    return FinishedGraph(model, metadata, traced.node_count, refusal)
+
+
+def _example(interface: GraphInterface) -> Mapping[str, NDArray[np.float32]]:
+    """Inputs that the simplifier's result is compared on."""
+    shapes = {
+        name: [size if isinstance(size, int) else _SIZES[size] for size in shape]
+        for name, shape in interface.inputs.items()
+    }
+    random = np.random.default_rng(0)
+    example = {
+        name: random.standard_normal(shape, np.float32) / np.float32(shape[-1]) ** np.float32(0.5)
+        for name, shape in shapes.items()
+    }
+    if VIDEO_INPUT in shapes:
+        batch, frames, height, width, _ = shapes[VIDEO_INPUT]
+        points = shapes.get(QUERY_INPUT, [0, 1])[1]
+        probe = make_probe(
+            "textured",
+            batch=batch,
+            frames=frames,
+            points=points,
+            size_hw=(height, width),
+            seed=0,
+        )
+        given = {VIDEO_INPUT: probe.video, QUERY_INPUT: probe.query_points_tyx}
+        example |= {name: given[name] for name in shapes}
+    elif QUERY_INPUT in shapes:
+        tyx = random.random(shapes[QUERY_INPUT], np.float32) * np.array([1, 99, 99], np.float32)
+        example[QUERY_INPUT] = tyx
+    return example
