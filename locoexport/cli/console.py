@@ -68,9 +68,9 @@ def listening(context: typer.Context) -> Iterator[Listener]:
         yield lambda notice: None
     elif console.is_terminal:
         with _live(console) as listener:
-            yield listener
+            yield _filtered(listener, verbosity)
     else:
-        yield _print_plainly
+        yield _filtered(_print_plainly, verbosity)
 
 
 def print_error(message: str) -> None:
@@ -115,6 +115,16 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def _filtered(listener: Listener, verbosity: Verbosity) -> Listener:
+    """The listener without the details that only ``--verbose`` shows."""
+
+    def listen(notice: Notice) -> None:
+        if verbosity.verbose or not notice.detail:
+            listener(notice)
+
+    return listen
+
+
 def _print_plainly(notice: Notice) -> None:
     if notice.warning:
         sys.stderr.write(f"warning: {notice.text}\n")
@@ -143,6 +153,8 @@ def _live(console: Console) -> Iterator[Listener]:
         def listen(notice: Notice) -> None:
             if notice.warning:
                 console.print(f"[yellow]warning:[/] {escape(notice.text)}", soft_wrap=True)
+            elif notice.detail:
+                console.print(f"[dim]{escape(notice.text)}[/]", soft_wrap=True)
             elif notice.total is None:
                 progress.update(step, description=escape(notice.text), visible=True)
             else:

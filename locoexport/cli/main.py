@@ -60,7 +60,10 @@ def _options(
         bool, typer.Option("--quiet", "-q", help="No progress on stderr; errors only.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show a traceback with an error.")
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Show more: timings, caches, and a traceback with an error."
+        ),
     ] = False,
 ) -> None:
     set_verbosity(context, Verbosity(quiet=quiet, verbose=verbose))

@@ -62,7 +62,7 @@ class PointTracker:
             ProviderUnavailableError: the provider does not work on this machine.
             ModelFileError: the file is missing, damaged, not ours, or fixed to a batch above 1.
         """
-        model = open_session(model_path, provider, threads=threads)
+        model = open_session(model_path, provider, threads=threads, cached=True)
         if model.fixed_batch not in (None, 1):
             raise ModelFileError(
                 f"{model_path} is fixed to a batch of {model.fixed_batch} videos; tracking takes "
