@@ -28,7 +28,7 @@ def test_an_overlay_and_tracks_of_a_grid(track, exported, clip, tmp_path: Path) 
     finished = track("--points", "grid:3", "-o", film, "--tracks", file)
     assert finished.code == 0
     assert str(film) in finished.stdout.replace("\n", "")
-    assert "tracking points: 9 of 9" in finished.stderr
+    assert "tracking frames: 3 of 3" in finished.stderr
     assert names(tmp_path) == ["out.mp4", "tracks.npz"]
     overlay = read_clip(film)
     assert overlay.frames_rgb.shape == (3, *FRAME_HW, 3)
@@ -48,7 +48,7 @@ def test_an_overlay_and_tracks_of_a_grid(track, exported, clip, tmp_path: Path) 
         np.testing.assert_allclose(arrays["query_points_tyx"], grid, rtol=1e-6)
         with PointTracker(exported) as tracker:
             expected = tracker.track(clip, arrays["query_points_tyx"])
-        np.testing.assert_array_equal(arrays["tracks_xy"], expected.tracks_xy)
+        np.testing.assert_array_equal(arrays["tracks_xy"], expected.xy)
 
 
 def test_tracks_as_json_and_csv_hold_the_same(track, tmp_path: Path) -> None:
@@ -120,16 +120,15 @@ def test_what_track_refuses(
     assert names(tmp_path) == []
 
 
-def test_a_clip_of_another_length_than_the_file_is_fixed_to(
-    exported: Path, run, tmp_path: Path
-) -> None:
+def test_a_clip_shorter_than_the_file_is_fixed_to(exported: Path, run, tmp_path: Path) -> None:
     from locoexport.runtime.video import write_mp4
 
-    clip = tmp_path / "long.mp4"
-    write_mp4(clip, [np.zeros((48, 64, 3), np.uint8)] * 4, 10)
+    clip = tmp_path / "short.mp4"
+    write_mp4(clip, [np.zeros((48, 64, 3), np.uint8)] * 2, 10)
     finished = run("track", clip, "--model", exported, "--tracks", tmp_path / "a.npz")
     assert finished.code == 2
-    assert names(tmp_path) == ["long.mp4"]
+    assert "has 2 frames, but" in finished.stderr
+    assert names(tmp_path) == ["short.mp4"]
 
 
 def test_a_file_that_is_no_video(exported: Path, run, tmp_path: Path) -> None:
