@@ -168,6 +168,10 @@ def track_text(report: TrackReport, *, verbose: bool = False) -> RenderableType:
             ),
             ("threads", ", ".join(f"{name} {spent:.2f} s" for name, spent in report.parts)),
         ]
+    if report.windowing is not None:
+        effect = report.windowing
+        changed = f"{effect.p50_px:.2f} px p50, {effect.p95_px:.2f} p95, {effect.max_px:.2f} max"
+        rows.append(("windows", f"{changed}, {effect.flips:.1%} visibility flips to one window"))
     if report.overlay is not None:
         rows.append(("overlay", str(report.overlay)))
     if report.tracks_file is not None:
@@ -194,6 +198,7 @@ def track_document(report: TrackReport) -> dict[str, Any]:
         "outside_share": report.outside_share,
         "first_frame_seconds": report.first_frame_seconds,
         "parts": dict(report.parts),
+        "windowing": None if report.windowing is None else asdict(report.windowing),
     }
 
 

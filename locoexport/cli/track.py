@@ -79,6 +79,13 @@ def track(
             help="Frames that go through the model at once (48, or what --memory allows).",
         ),
     ] = None,
+    compare_windows: Annotated[
+        bool,
+        typer.Option(
+            "--compare-windows",
+            help="Track the clip in one window as well, and report what windows changed.",
+        ),
+    ] = False,
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -110,6 +117,7 @@ def track(
             selection=Selection(start, end, stride, _parse_size(resize)),
             window=window,
             memory=memory,
+            compare_windows=compare_windows,
             force=force,
             notify=notify,
         )

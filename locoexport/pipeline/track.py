@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.errors import OutputError, QueryError
+from locoexport.errors import OutputError, QueryError, UsageError
 from locoexport.files import check_output
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.runtime.background import Behind
@@ -22,6 +22,7 @@ from locoexport.runtime.tracker import PointTracker
 from locoexport.runtime.tracking import INFERENCE, FrameBatch, Sink
 from locoexport.runtime.tracks import Tracks, check_tracks_path, write_tracks
 from locoexport.runtime.video import Mp4Writer
+from locoexport.runtime.windowing import WindowingEffect, compare_tracks
 
 __all__ = ["TrackReport", "track_video"]
 
@@ -35,6 +36,7 @@ class TrackReport:
     ``seconds`` is the wall time of it all and ``inference_seconds`` the part inside ONNX Runtime;
     ``parts`` tells where the threads were meanwhile (seconds by name: they overlap, so their sum
     may exceed the wall time); ``first_frame_seconds`` is when the first tracked frames were there.
+    ``windowing`` compares to the clip in one window, where that was asked for.
     """
 
     video: Path
@@ -47,6 +49,7 @@ class TrackReport:
     inference_seconds: float
     first_frame_seconds: float
     parts: tuple[tuple[str, float], ...]
+    windowing: WindowingEffect | None = None
 
     @property
     def outside_share(self) -> float:
@@ -67,6 +70,7 @@ def track_video(
     selection: Selection | None = None,
     window: int | None = None,
     memory: str | None = None,
+    compare_windows: bool = False,
     force: bool = False,
     notify: Listener = ignore,
 ) -> TrackReport:
@@ -87,11 +91,14 @@ def track_video(
         selection: which part of the clip, every n-th frame, another size.
         window: frames a window; see ``PointTracker``.
         memory: like ``1GiB``; see ``PointTracker``.
+        compare_windows: track the clip once more in one window (it has to fit into memory) and
+            report what windows changed. Not in the times of the report.
         force: replace existing outputs.
         notify: is told of progress.
 
     Raises:
         OutputError, VideoError, QueryError, ModelFileError, ProviderUnavailableError: see each.
+        UsageError: ``window``, ``memory`` or ``compare_windows`` do not fit the model.
     """
     watch = Stopwatch()
     if overlay is not None:
@@ -106,6 +113,11 @@ def track_video(
         tracker = PointTracker(model, provider, window=window, memory=memory)
     with tracker:
         notify(Notice(tracker.model.load_note, detail=True))
+        if compare_windows and tracker.model.fixed_frames is not None:
+            raise UsageError(
+                f"{model} is fixed to {tracker.model.fixed_frames} frames; windows can be compared "
+                "to one window with a file that takes any number (export --frames dynamic)."
+            )
         frame_hw = source.frame_hw()
         query_points_tyx = _collect_queries(frame_hw, points, queries, query_file)
         with _overlay_writer(overlay, source.fps, watch) as sink:
@@ -121,7 +133,7 @@ def track_video(
     if tracks_file is not None:
         with watch.timed("writing tracks"):
             write_tracks(tracks_file, tracks)
-    return TrackReport(
+    report = TrackReport(
         video=Path(video),
         model=Path(model),
         tracks=tracks,
@@ -133,6 +145,12 @@ def track_video(
         first_frame_seconds=watch.first("first tracked frame") or watch.wall,
         parts=watch.shares(),
     )
+    if not compare_windows:
+        return report
+    notify(Notice(f"tracking {tracks.frames} frames in one window"))
+    with PointTracker(model, provider, window=max(2, tracks.frames)) as tracker:
+        whole = tracker.track(open_source(video, selection), tracks.query_points)
+    return replace(report, windowing=compare_tracks(tracks, whole))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from locoexport.errors import UsageError
-from locoexport.machine import process_memory
+from locoexport.machine import peak_memory, process_memory, reset_peak_memory
 from locoexport.runtime.session import ModelSession
 from locoexport.runtime.windows import DEFAULT_WINDOW, WindowSize
 
@@ -24,7 +24,7 @@ _SAFETY = 1.2
 _UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
 _UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _PROBE_FRAMES, _FEW, _SOME, _MANY = 8, 1, 128, 256
-_SHORTEST, _STEP, _GOOD_CHUNK, _LARGEST_CHUNK = 8, 8, 128, 1024
+_SHORTEST, _STEP, _GOOD_CHUNK, _LARGEST_CHUNK = 8, 8, 64, 1024
 _WINDOWS_ALIVE = 3
 """Copies of a window as the model takes it: the one tracked, the next, and one with anchors."""
 _FRAMES_ALIVE = 4
@@ -70,21 +70,22 @@ def parse_memory(text: str) -> int:
 
 
 def measure_memory(model: ModelSession) -> MemoryModel:
-    """Run the model three times on noise, smallest first, and see how this process grows.
+    """Run the model three times on noise, smallest first, and see what this process takes.
 
-    Its arena keeps what it took, so memory after a run is the peak of the run. The measure is
-    wrong, mostly too low, where the model was run before or other threads allocate meanwhile.
+    The measure is wrong where other threads allocate meanwhile. Outside Linux a process cannot
+    forget an old peak; there it is too low where the process held more before than now.
     """
     frames = model.fixed_frames or _PROBE_FRAMES
     fixed = model.fixed_points
     rng = np.random.default_rng(0)
     video = rng.random((1, frames, *model.resolution_hw, 3), np.float32) * 2 - 1
-    before = process_memory()
     grown = []
     for points in (_FEW, _SOME, _MANY) if fixed is None else (fixed,):
         queries = rng.random((1, points, 3)) * (0, *model.resolution_hw)
-        model.run(video, queries.astype(np.float32))
-        grown.append((process_memory() - before) / frames)
+        reset_peak_memory()
+        before = process_memory()
+        model.run(video, queries.astype(np.float32), release_memory=True)
+        grown.append((peak_memory() - before) / frames)
     if fixed is not None:
         return MemoryModel(grown[0], 0.0, 0.0)
     few, some, many = grown

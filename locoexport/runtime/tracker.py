@@ -155,6 +155,7 @@ class PointTracker:
             make_plan=self._plan,
             on_disk=self._on_disk,
             watch=watch or Stopwatch(),
+            bounded=self._memory is not None,
             progress=progress,
             sink=sink,
         )

@@ -65,6 +65,7 @@ class Tracking:
     make_plan: Callable[[tuple[int, int], int], Plan]
     on_disk: Callable[[int, int | None], bool]
     watch: Stopwatch
+    bounded: bool = False
     progress: Progress | None = None
     sink: Sink | None = None
 
@@ -181,7 +182,7 @@ class Tracking:
             missing = self.model.fixed_points - len(queries)
             queries = np.pad(queries, ((0, missing), (0, 0)), mode="edge")
         with self.watch.timed(INFERENCE):
-            raw = self.model.run(request.video, queries[None])
+            raw = self.model.run(request.video, queries[None], release_memory=self.bounded)
         count = len(request.points)
         kept = RawTracks(
             raw.tracks_xy[:, :count], raw.occlusion[:, :count], raw.expected_dist[:, :count]

@@ -3,18 +3,20 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from synthetic_tracker import VELOCITY_XY
 
-from locoexport.errors import QueryError, UsageError, VideoError
+from locoexport.errors import InputError, QueryError, UsageError, VideoError
 from locoexport.runtime.sources import Selection, open_source
 from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.tracker import PointTracker
 from locoexport.runtime.tracking import FrameBatch
 from locoexport.runtime.video import write_mp4
+from locoexport.runtime.windowing import WindowingEffect, compare_tracks
 from locoexport.runtime.windows import WindowSize, read_windows
 
 FRAMES, HEIGHT, WIDTH = 37, 48, 40
@@ -249,3 +251,20 @@ def test_peak_memory_does_not_grow_with_the_video(make_model) -> None:
         assert done.stderr == ""
         peaks.append(int(done.stdout))
     assert abs(peaks[1] / peaks[0] - 1) < 0.05, peaks
+
+
+def test_what_windows_change_is_measured(make_model) -> None:
+    with PointTracker(make_model(), window=8) as tracker:
+        windowed = tracker.track(_numbered(), QUERIES[:2])
+        shorter = tracker.track(_numbered(5), QUERIES[:2])
+    assert compare_tracks(windowed, windowed) == WindowingEffect(0, 0, 0, 0, 2 * FRAMES)
+    moved = replace(
+        windowed,
+        xy=windowed.xy + np.float32([3, 4]),
+        visible=windowed.visible & (np.arange(FRAMES) > 0),
+    )
+    effect = compare_tracks(moved, windowed)
+    assert (effect.p50_px, effect.max_px) == pytest.approx((5, 5), abs=1e-4)
+    assert effect.flips == pytest.approx(1 / FRAMES)
+    with pytest.raises(InputError, match="cannot be compared"):
+        compare_tracks(shorter, windowed)
