@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from locoexport.errors import PackageMissingError
 from locoexport.files import check_output, whole_file
@@ -128,11 +137,19 @@ def _filtered(listener: Listener, verbosity: Verbosity) -> Listener:
 def _print_plainly(notice: Notice) -> None:
     if notice.warning:
         sys.stderr.write(f"warning: {notice.text}\n")
-    elif notice.total is None:
+    elif notice.done is None:
         sys.stderr.write(f"{notice.text}\n")
     elif notice.done == notice.total:
         sys.stderr.write(f"{notice.text}: {notice.done} of {notice.total}\n")
     sys.stderr.flush()
+
+
+class _Rate(ProgressColumn):
+    """How many a second, once that is known."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f}/s")
 
 
 @contextmanager
@@ -141,6 +158,7 @@ def _live(console: Console) -> Iterator[Listener]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
         console=console,
         transient=True,
@@ -155,7 +173,7 @@ def _live(console: Console) -> Iterator[Listener]:
                 console.print(f"[yellow]warning:[/] {escape(notice.text)}", soft_wrap=True)
             elif notice.detail:
                 console.print(f"[dim]{escape(notice.text)}[/]", soft_wrap=True)
-            elif notice.total is None:
+            elif notice.done is None:
                 progress.update(step, description=escape(notice.text), visible=True)
             else:
                 progress.update(step, visible=False)

@@ -83,6 +83,7 @@ class Tracking:
         )
         self._plan = self.make_plan(self._frame_hw, len(self.points))
         self._total = self.source.frames_hint
+        self._reported: tuple[int, int | None] | None = None
         late = bool((self.points[:, 0] > self._plan.size.frames - 1).any())
         if late:
             self.source.keep([first])
@@ -252,5 +253,6 @@ class Tracking:
         )
 
     def _report(self, done: int) -> None:
-        if self.progress is not None:
+        if self.progress is not None and self._reported != (done, self._total):
+            self._reported = (done, self._total)
             self.progress(done, self._total)

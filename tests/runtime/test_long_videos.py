@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -268,3 +269,20 @@ def test_what_windows_change_is_measured(make_model) -> None:
     assert effect.flips == pytest.approx(1 / FRAMES)
     with pytest.raises(InputError, match="cannot be compared"):
         compare_tracks(shorter, windowed)
+
+
+def test_threads_share_a_tracker(make_model) -> None:
+    with PointTracker(make_model(), window=8, threads=1) as tracker:
+        expected = tracker.track(_numbered(), QUERIES)
+        with ThreadPoolExecutor(4) as pool:
+            jobs = [pool.submit(tracker.track, iter(_numbered()), QUERIES) for _ in range(8)]
+        for job in jobs:
+            np.testing.assert_array_equal(job.result().xy, expected.xy)
+
+
+@pytest.mark.parametrize("shape", [(1, 48, 40), (1, 1, 30), (20, 1, 30), (20, 30, 1)])
+def test_smallest_videos(make_model, shape: tuple[int, int, int]) -> None:
+    with PointTracker(make_model(), window=6) as tracker:
+        tracks = tracker.track(np.zeros((*shape, 3), np.uint8), [[shape[0] - 1, 0.5, 0.5]])
+    assert tracks.visible.shape == (1, shape[0])
+    assert np.isfinite(tracks.xy).all()
