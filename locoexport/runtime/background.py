@@ -12,18 +12,22 @@ from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from locoexport.runtime.stopwatch import Stopwatch
+
 __all__ = ["Behind", "read_ahead"]
 
 T = TypeVar("T")
 _POLL_S = 0.1
 
 
-def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
+def read_ahead(items: Iterator[T], watch: Stopwatch | None = None) -> Generator[T, None, None]:
     """The items, the next of which is made in a thread while the caller works on this one.
 
     Never more than one is ahead, so at most two exist. Closing the iterator (or leaving its loop)
-    ends the thread; what ``items`` raises is raised here.
+    ends the thread; what ``items`` raises is raised here. ``watch`` counts what the caller waits,
+    as "waiting for frames".
     """
+    watch = watch or Stopwatch()
     ready: queue.Queue[tuple[str, T | BaseException | None]] = queue.Queue(1)
     wanted = threading.Semaphore(1)
     stop = threading.Event()
@@ -46,7 +50,8 @@ def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
     thread.start()
     try:
         while True:
-            kind, value = ready.get()
+            with watch.timed("waiting for frames"):
+                kind, value = ready.get()
             wanted.release()
             if kind == "end":
                 return

@@ -212,6 +212,6 @@ def _ink(colour: _Colour, alpha: float) -> tuple[float, float, float, float]:
 
 
 def _blend(frame: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    keep = 255 - canvas[..., 3:].astype(np.uint16)
-    mixed = canvas[..., :3] + (frame * keep + 127) // 255
-    return np.minimum(mixed, 255).astype(np.uint8)
+    keep = cv2.cvtColor(cv2.bitwise_not(canvas[..., 3]), cv2.COLOR_GRAY2RGB)
+    kept = cv2.multiply(frame, keep, scale=1 / 255)
+    return cv2.add(cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB), kept).astype(np.uint8, copy=False)

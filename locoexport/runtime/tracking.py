@@ -115,7 +115,7 @@ class Tracking:
         handed_on, window = 0, None
         self._report(0)
         windows = read_windows(frames, size, self.model.resolution_hw, self.watch)
-        with closing(read_ahead(windows)) as ahead:
+        with closing(read_ahead(windows, self.watch)) as ahead:
             for window in ahead:
                 self._check_length(window)
                 self._store.grow(window.end)
@@ -149,7 +149,7 @@ class Tracking:
         stitcher = Stitcher(queries, size)
         frames = self._reversed_frames(newest + 1, size.frames)
         windows = read_windows(frames, size, self.model.resolution_hw, self.watch)
-        with closing(read_ahead(windows)) as ahead:
+        with closing(read_ahead(windows, self.watch)) as ahead:
             for window in ahead:
                 xy, confidence, new = self._track(stitcher, window, shown=False)
                 times = newest - np.arange(window.start, window.end)
