@@ -101,26 +101,18 @@ def track_video(
         UsageError: ``window``, ``memory`` or ``compare_windows`` do not fit the model.
     """
     watch = Stopwatch()
-    if overlay is not None:
-        overlay = check_output(overlay, force=force)
-        if overlay.suffix.lower() != ".mp4":
-            raise OutputError(f"{overlay}: the overlay is written as .mp4; name it so.")
-    if tracks_file is not None:
-        tracks_file = check_output(check_tracks_path(tracks_file), force=force)
+    film_path, tracks_path = _check_outputs(overlay, tracks_file, force)
     notify(Notice(f"reading {video}"))
     source = open_source(video, selection)
     with watch.timed("opening the model"):
         tracker = PointTracker(model, provider, window=window, memory=memory)
     with tracker:
         notify(Notice(tracker.model.load_note, detail=True))
-        if compare_windows and tracker.model.fixed_frames is not None:
-            raise UsageError(
-                f"{model} is fixed to {tracker.model.fixed_frames} frames; windows can be compared "
-                "to one window with a file that takes any number (export --frames dynamic)."
-            )
+        if compare_windows:
+            _check_frames_dynamic(tracker)
         frame_hw = source.frame_hw()
         query_points_tyx = _collect_queries(frame_hw, points, queries, query_file)
-        with _overlay_writer(overlay, source.fps, watch) as sink:
+        with _overlay_writer(film_path, source.fps, watch) as sink:
             tracks = tracker.track(
                 source,
                 query_points_tyx,
@@ -130,27 +122,47 @@ def track_video(
             )
     for warning in source.warnings:
         notify(Notice(warning, warning=True))
-    if tracks_file is not None:
+    if tracks_path is not None:
         with watch.timed("writing tracks"):
-            write_tracks(tracks_file, tracks)
+            write_tracks(tracks_path, tracks)
     report = TrackReport(
         video=Path(video),
         model=Path(model),
         tracks=tracks,
         frame_hw=frame_hw,
-        overlay=overlay,
-        tracks_file=tracks_file,
+        overlay=film_path,
+        tracks_file=tracks_path,
         seconds=watch.wall,
         inference_seconds=watch.seconds(INFERENCE),
         first_frame_seconds=watch.first("first tracked frame") or watch.wall,
         parts=watch.shares(),
     )
-    if not compare_windows:
-        return report
-    notify(Notice(f"tracking {tracks.frames} frames in one window"))
-    with PointTracker(model, provider, window=max(2, tracks.frames)) as tracker:
-        whole = tracker.track(open_source(video, selection), tracks.query_points)
-    return replace(report, windowing=compare_tracks(tracks, whole))
+    if compare_windows:
+        notify(Notice(f"tracking {tracks.frames} frames in one window"))
+        with PointTracker(model, provider, window=max(2, tracks.frames)) as tracker:
+            whole = tracker.track(open_source(video, selection), tracks.query_points)
+        report = replace(report, windowing=compare_tracks(tracks, whole))
+    return report
+
+
+def _check_outputs(
+    overlay: str | Path | None, tracks_file: str | Path | None, force: bool
+) -> tuple[Path | None, Path | None]:
+    film = None if overlay is None else check_output(overlay, force=force)
+    if film is not None and film.suffix.lower() != ".mp4":
+        raise OutputError(f"{film}: the overlay is written as .mp4; name it so.")
+    if tracks_file is None:
+        return film, None
+    return film, check_output(check_tracks_path(tracks_file), force=force)
+
+
+def _check_frames_dynamic(tracker: PointTracker) -> None:
+    fixed = tracker.model.fixed_frames
+    if fixed is not None:
+        raise UsageError(
+            f"{tracker.model.path} is fixed to {fixed} frames; windows can be compared to one "
+            "window with a file that takes any number (export --frames dynamic)."
+        )
 
 
 @contextmanager

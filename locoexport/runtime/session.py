@@ -105,12 +105,7 @@ def open_session(
             f"ONNX Runtime cannot open {path} on {provider}: {_one_line(error)}. If the file was "
             "cut short or is no ONNX file, export it again with `locoexport export`."
         ) from error
-    given = session.get_providers()[0]
-    if given != PROVIDERS[provider]:
-        raise ProviderUnavailableError(
-            f"ONNX Runtime opened {path} on {_short_name(given)} though {provider} was asked for "
-            f"and works for other models; nothing was run. Try another provider."
-        )
+    _check_given(path, provider, session.get_providers()[0])
     return ModelSession(
         path,
         session,
@@ -119,6 +114,14 @@ def open_session(
         require_metadata=require_metadata,
         load_note=load_note,
     )
+
+
+def _check_given(path: Path, provider: str, given: str) -> None:
+    if given != PROVIDERS[provider]:
+        raise ProviderUnavailableError(
+            f"ONNX Runtime opened {path} on {_short_name(given)} though {provider} was asked for "
+            f"and works for other models; nothing was run. Try another provider."
+        )
 
 
 class ModelSession:

@@ -201,13 +201,18 @@ def test_an_interrupt_leaves_no_output(exported: Path, tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell that starts tests in the background lets them inherit an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 60
-    while len(names(tmp_path)) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)  # until the overlay's temporary file is there
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while len(names(tmp_path)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)  # until the overlay's temporary file is there
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, stdout) == (130, "")
     assert stderr.endswith("Interrupted; nothing was written.\n")
     assert "Traceback" not in stderr
