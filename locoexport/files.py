@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from locoexport.errors import OutputError
 
-__all__ = ["check_output", "is_file", "sha256_of", "whole_file"]
+__all__ = ["check_output", "is_file", "sha256_of", "whole_file", "whole_files"]
 
 _STEM_KEPT = 40
 
@@ -73,6 +74,27 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         # What could not be written cannot be removed either; the reason is raised above.
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def whole_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Temporary paths of the same names in a folder of their own beside the first of ``paths``;
+    all are renamed onto ``paths`` when the block ends well, and removed when it raises.
+
+    Raises:
+        OutputError: the operating system refuses the write (disk full, no permission).
+    """
+    targets = [Path(os.path.realpath(path)) for path in paths]
+    try:
+        with TemporaryDirectory(prefix=".locoexport-", dir=targets[0].parent) as folder:
+            drafts = [Path(folder) / path.name for path in paths]
+            yield drafts
+            for draft, target in zip(drafts, targets, strict=True):
+                os.replace(draft, target)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError | PermissionError) or error.errno is not None:
+            raise OutputError(f"Cannot write {paths[0]}: {error.strerror or error}.") from error
+        raise
 
 
 def is_file(path: Path) -> bool:

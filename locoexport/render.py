@@ -35,9 +35,9 @@ __all__ = [
 
 def export_text(report: ExportReport) -> RenderableType:
     """What an export wrote, and how it was proven."""
-    artifact, metadata = report.artifact, report.artifact.metadata
+    metadata = report.artifact.metadata
     rows = [
-        ("file", f"{artifact.path} ({_megabytes(artifact.size_bytes)})"),
+        *(("file", f"{file.path} ({_megabytes(file.size_bytes)})") for file in report.artifacts),
         ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}, fp32"),
         ("opset", str(metadata.opset)),
         ("weights", _short_weights(metadata)),
@@ -62,6 +62,10 @@ def export_document(report: ExportReport) -> dict[str, Any]:
         "passed": True,
         "file": str(artifact.path),
         "size_bytes": artifact.size_bytes,
+        "files": [
+            {"part": f.metadata.part, "file": str(f.path), "size_bytes": f.size_bytes}
+            for f in report.artifacts
+        ],
         "metadata": _metadata_document(metadata),
         "nodes_traced": report.nodes_traced,
         "nodes_written": report.nodes_written,

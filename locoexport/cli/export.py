@@ -67,6 +67,14 @@ def export(
             help="Add an optional rewrite: frame-scan (memory that does not grow with the clip).",
         ),
     ] = None,
+    split: Annotated[
+        bool,
+        typer.Option(
+            "--split",
+            help="Write NAME.encoder.onnx, NAME.query.onnx and NAME.tracker.onnx: frames are "
+            "encoded once for any number of points.",
+        ),
+    ] = False,
     simplify: Annotated[bool, typer.Option(help="Simplify with onnxsim.")] = True,
     verify: Annotated[
         bool, typer.Option(help="Compare with the PyTorch model before the file appears.")
@@ -108,6 +116,7 @@ def export(
                 chosen,
                 output,
                 checkpoint=checkpoint,
+                split=split,
                 simplify=simplify,
                 verify=verify,
                 force=force,

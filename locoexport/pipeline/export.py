@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,31 +13,36 @@ from locoexport.artifact import (
     ParityStamp,
 )
 from locoexport.errors import ParityFailedError
-from locoexport.files import check_output, whole_file
+from locoexport.files import check_output, whole_files
 from locoexport.lowering.finishing import to_bytes, with_properties
 from locoexport.lowering.graphs import count_nodes
 from locoexport.network import Network, load_network
 from locoexport.parity import ParityReport
-from locoexport.pipeline.graph import build_graph
+from locoexport.pipeline.graph import FinishedGraph, build_graph
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.pipeline.proof import EXPORT_SHAPES, make_probes, prove
 from locoexport.profile import ExportProfile
 from locoexport.rewrites import select_passes, select_rewrites
-from locoexport.runtime.session import open_session
+from locoexport.runtime.split import open_model, part_paths
 
 __all__ = ["ExportParityError", "ExportReport", "export_model"]
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export did. ``parity`` is None with ``verify=False``."""
+    """What an export did: one file, or those of a split. ``parity`` is None with ``verify=False``."""
 
-    artifact: ExportArtifact
+    artifacts: tuple[ExportArtifact, ...]
     nodes_traced: int
     nodes_written: int
     simplifier_refusal: str | None
     parity: ParityReport | None
     seconds: float
+
+    @property
+    def artifact(self) -> ExportArtifact:
+        """The file, or the tracker's of a split."""
+        return self.artifacts[-1]
 
 
 class ExportParityError(ParityFailedError):
@@ -53,6 +59,7 @@ def export_model(
     output: str | Path,
     *,
     checkpoint: str | Path | None = None,
+    split: bool = False,
     simplify: bool = True,
     verify: bool = True,
     force: bool = False,
@@ -64,6 +71,8 @@ def export_model(
         profile: see ``locoexport.load_profile`` and ``ExportProfile.with_options``.
         output: the .onnx file; it appears whole, after every check, or not at all.
         checkpoint: weights; by default those the package ships for the profile, else seeded ones.
+        split: write NAME.encoder.onnx, NAME.query.onnx and NAME.tracker.onnx in place of NAME.onnx;
+            they are proven together.
         simplify: run onnxsim (its result is refused where it grew or changed the graph).
         verify: compare with the unrewritten model at several shapes before the file appears.
         force: replace an existing file.
@@ -72,11 +81,13 @@ def export_model(
     Raises:
         OutputError: ``output`` cannot or must not be written.
         CheckpointError: the weights cannot be read or do not fit the profile.
+        UsageError: a rewrite that the profile names does not exist or is required.
         GraphCheckFailedError: the graph breaks a promise that every file keeps.
         ExportParityError: the graph is not the same function.
     """
     started = time.perf_counter()
-    path = check_output(output, force=force)
+    named = part_paths(Path(output)) if split else {"whole": Path(output)}
+    paths = {part: check_output(file, force=force) for part, file in named.items()}
     select_rewrites(profile), select_passes(profile)  # names are checked before any work
     network = load_network(profile, None if checkpoint is None else Path(checkpoint))
     if network.weights.seeded:
@@ -87,32 +98,49 @@ def export_model(
                 warning=True,
             )
         )
-    graph = build_graph(profile, network, simplify=simplify, notify=notify)
-    with whole_file(path) as temporary:
-        metadata = graph.metadata
-        temporary.write_bytes(to_bytes(with_properties(graph.model, metadata.to_properties())))
-        parity = None
+    graphs = [
+        build_graph(profile, network, simplify=simplify, notify=notify, part=part) for part in paths
+    ]
+    with whole_files(list(paths.values())) as drafts:
+        stamp, parity = None, None
+        _write(drafts, graphs, stamp)
         if verify:
-            parity = _prove_file(temporary, profile, network, notify)
-            stamp = ParityStamp(
-                parity.worst_px,
-                parity.worst_logit,
-                parity.shapes,
-                parity.apart_points,
-                parity.worst_apart_px,
-            )
-            metadata = replace(metadata, parity=stamp)
-            temporary.write_bytes(to_bytes(with_properties(graph.model, metadata.to_properties())))
+            parity = _prove_file(drafts[-1], profile, network, notify)
+            stamp = _stamp(parity)
+            _write(drafts, graphs, stamp)
         notify(Notice("loading the finished file once more"))
-        open_session(temporary)
-        size_bytes = temporary.stat().st_size
+        open_model(drafts[-1])
+        artifacts = tuple(
+            ExportArtifact(path, draft.stat().st_size, replace(graph.metadata, parity=stamp))
+            for path, draft, graph in zip(paths.values(), drafts, graphs, strict=True)
+        )
     return ExportReport(
-        artifact=ExportArtifact(path, size_bytes, metadata),
-        nodes_traced=graph.nodes_traced,
-        nodes_written=count_nodes(graph.model),
-        simplifier_refusal=graph.simplifier_refusal,
+        artifacts=artifacts,
+        nodes_traced=sum(graph.nodes_traced for graph in graphs),
+        nodes_written=sum(count_nodes(graph.model) for graph in graphs),
+        simplifier_refusal=next(
+            (g.simplifier_refusal for g in graphs if g.simplifier_refusal), None
+        ),
         parity=parity,
         seconds=time.perf_counter() - started,
+    )
+
+
+def _write(
+    drafts: Sequence[Path], graphs: Sequence[FinishedGraph], stamp: ParityStamp | None
+) -> None:
+    for draft, graph in zip(drafts, graphs, strict=True):
+        properties = replace(graph.metadata, parity=stamp).to_properties()
+        draft.write_bytes(to_bytes(with_properties(graph.model, properties)))
+
+
+def _stamp(parity: ParityReport) -> ParityStamp:
+    return ParityStamp(
+        parity.worst_px,
+        parity.worst_logit,
+        parity.shapes,
+        parity.apart_points,
+        parity.worst_apart_px,
     )
 
 
@@ -120,7 +148,7 @@ def _prove_file(
     path: Path, profile: ExportProfile, network: Network, notify: Listener
 ) -> ParityReport:
     with tempfile.TemporaryDirectory() as folder:
-        session = open_session(path, profile_prefix=Path(folder) / "profile")
+        session = open_model(path, profile_prefix=Path(folder) / "profile")
         probes = make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw)
         report = prove(session, network.model, probes, profile.tolerance, notify)
     if not report.passed:

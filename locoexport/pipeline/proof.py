@@ -9,7 +9,8 @@ from locoexport.parity import CaseParity, Conditioning, ParityReport, compare_ca
 from locoexport.pipeline.notices import Listener, Notice
 from locoexport.probes import Probe, make_probe
 from locoexport.profile import AxisSizes, Tolerance
-from locoexport.runtime.session import ModelSession, RawTracks
+from locoexport.runtime.session import RawTracks
+from locoexport.runtime.split import Model
 from locotrack import LocoTrack
 
 __all__ = ["EXPORT_SHAPES", "VERIFY_SHAPES", "make_probes", "prove"]
@@ -40,7 +41,7 @@ def make_probes(
 
 
 def prove(
-    session: ModelSession,
+    session: Model,
     model: LocoTrack,
     probes: Iterable[Probe],
     tolerance: Tolerance,

@@ -28,7 +28,8 @@ from locoexport.profile import (
 )
 from locoexport.runtime.frames import to_model_input
 from locoexport.runtime.queries import grid_queries
-from locoexport.runtime.session import ModelSession, open_session, require_provider
+from locoexport.runtime.session import require_provider
+from locoexport.runtime.split import Model, open_model
 from locoexport.runtime.video import read_clip
 
 __all__ = ["VerifyReport", "verify_model"]
@@ -59,7 +60,7 @@ def verify_model(
     """Compare a file in ONNX Runtime with the unrewritten PyTorch model at several shapes.
 
     Args:
-        model_path: a file written by ``locoexport export``.
+        model_path: a file written by ``locoexport export``, or any file of a split one.
         checkpoint: the weights it was made from; by default found by name and SHA-256 beside the
             model, in the working directory, or in the package.
         provider: the execution provider to run the file on; there is no fallback.
@@ -78,7 +79,7 @@ def verify_model(
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
     require_provider(provider)
     with tempfile.TemporaryDirectory() as folder:
-        session = open_session(path, provider, profile_prefix=Path(folder) / "profile")
+        session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
         profile = _profile_of(session, tolerance_px)
         network = load_weights(path, session.metadata, profile, checkpoint)
         probes = _probes(session, profile, video)
@@ -141,7 +142,7 @@ def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None
     return None
 
 
-def _profile_of(session: ModelSession, tolerance_px: float | None) -> ExportProfile:
+def _profile_of(session: Model, tolerance_px: float | None) -> ExportProfile:
     """The profile that the file names, at the file's own resolution and axes."""
     metadata = session.metadata
     axes = AxisSizes(session.fixed_batch, session.fixed_frames, session.fixed_points)
@@ -167,15 +168,13 @@ def _profile_of(session: ModelSession, tolerance_px: float | None) -> ExportProf
     )
 
 
-def _probes(
-    session: ModelSession, profile: ExportProfile, video: str | Path | None
-) -> Iterator[Probe]:
+def _probes(session: Model, profile: ExportProfile, video: str | Path | None) -> Iterator[Probe]:
     yield from make_probes(VERIFY_SHAPES, profile.axes, profile.resolution_hw)
     if video is not None:
         yield _clip_probe(Path(video), session)
 
 
-def _clip_probe(path: Path, session: ModelSession) -> Probe:
+def _clip_probe(path: Path, session: Model) -> Probe:
     """The clip's first frames at the working resolution, a grid of queries and awkward ones."""
     frames_wanted = session.fixed_frames or _CLIP_FRAMES
     clip = read_clip(path, max_frames=frames_wanted)

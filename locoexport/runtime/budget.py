@@ -14,7 +14,7 @@ import numpy as np
 
 from locoexport.errors import UsageError
 from locoexport.machine import peak_memory, process_memory, reset_peak_memory
-from locoexport.runtime.session import ModelSession
+from locoexport.runtime.split import Model
 from locoexport.runtime.windows import DEFAULT_WINDOW, WindowSize
 
 __all__ = ["MemoryModel", "Plan", "make_plan", "measure_memory", "parse_memory"]
@@ -69,7 +69,7 @@ def parse_memory(text: str) -> int:
     return size
 
 
-def measure_memory(model: ModelSession) -> MemoryModel:
+def measure_memory(model: Model) -> MemoryModel:
     """Run the model three times on noise, smallest first, and see what this process takes.
 
     The measure is wrong where other threads allocate meanwhile. Outside Linux a process cannot
@@ -94,7 +94,7 @@ def measure_memory(model: ModelSession) -> MemoryModel:
 
 
 def make_plan(
-    model: ModelSession,
+    model: Model,
     memory: MemoryModel,
     free_bytes: float,
     *,

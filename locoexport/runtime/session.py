@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
@@ -35,7 +35,13 @@ __all__ = [
     "PROVIDERS",
     "ModelSession",
     "RawTracks",
+    "check_queries_fit",
+    "check_video_fits",
+    "create_checked_session",
+    "one_line",
     "open_session",
+    "place_nodes",
+    "releasing",
     "require_provider",
     "resolve_provider",
 ]
@@ -84,6 +90,32 @@ def open_session(
         ModelFileError: the file is missing, damaged, or not one of ours.
     """
     path = Path(path)
+    session, load_note = create_checked_session(
+        path, provider, profile_prefix=profile_prefix, threads=threads, cached=cached
+    )
+    return ModelSession(
+        path,
+        session,
+        provider,
+        profiled=profile_prefix is not None,
+        require_metadata=require_metadata,
+        load_note=load_note,
+    )
+
+
+def create_checked_session(
+    path: Path,
+    provider: str,
+    *,
+    profile_prefix: str | Path | None,
+    threads: int | None,
+    cached: bool,
+) -> tuple[Any, str]:
+    """An ``InferenceSession`` of any .onnx file on exactly that provider, and how it was loaded.
+
+    Raises:
+        UsageError, ProviderUnavailableError, ModelFileError: see ``open_session``.
+    """
     resolve_provider(provider)
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1.")
@@ -102,18 +134,11 @@ def open_session(
             session = create_session(str(path), provider, options())
     except ORT_ERRORS as error:
         raise ModelFileError(
-            f"ONNX Runtime cannot open {path} on {provider}: {_one_line(error)}. If the file was "
+            f"ONNX Runtime cannot open {path} on {provider}: {one_line(error)}. If the file was "
             "cut short or is no ONNX file, export it again with `locoexport export`."
         ) from error
     _check_given(path, provider, session.get_providers()[0])
-    return ModelSession(
-        path,
-        session,
-        provider,
-        profiled=profile_prefix is not None,
-        require_metadata=require_metadata,
-        load_note=load_note,
-    )
+    return session, load_note
 
 
 def _check_given(path: Path, provider: str, given: str) -> None:
@@ -156,6 +181,11 @@ class ModelSession:
         self.fixed_points = _fixed(query_shape[1])
 
     @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+        return self.path.stat().st_size
+
+    @property
     def metadata(self) -> ArtifactMetadata:
         """What the file says of itself.
 
@@ -189,19 +219,19 @@ class ModelSession:
             MachineError: ONNX Runtime fails while it runs (mostly for want of memory).
             ModelFileError: the outputs have other shapes than those of an exported file.
         """
-        self._check_video(video)
-        self._check_queries(query_points_tyx, batch=video.shape[0])
+        check_video_fits(self, video)
+        check_queries_fit(self, query_points_tyx, batch=video.shape[0])
         try:
             outputs = self._session.run(
                 list(OUTPUT_NAMES),
                 {VIDEO_INPUT: video, QUERY_INPUT: query_points_tyx},
-                _releasing() if release_memory and self.provider == "cpu" else None,
+                releasing() if release_memory and self.provider == "cpu" else None,
             )
         except ORT_ERRORS as error:
             raise MachineError(
                 f"ONNX Runtime failed on {self.provider} while running {self.path} on a video of "
                 f"shape {video.shape} with {query_points_tyx.shape[1]} points: "
-                f"{_one_line(error)}. If memory ran out, track fewer points or frames at a time."
+                f"{one_line(error)}. If memory ran out, track fewer points or frames at a time."
             ) from error
         batch, frames, points = *video.shape[:2], query_points_tyx.shape[1]
         shapes = ((batch, points, frames, 2), (batch, points, frames), (batch, points, frames))
@@ -224,7 +254,7 @@ class ModelSession:
         if self._placement is None:
             if not self._profiled:
                 raise UsageError("Open the session with profile_prefix to learn node placement.")
-            placement = _placement(Path(self._session.end_profiling()))
+            placement = place_nodes(self._session)
             if not placement:
                 raise UsageError("Run the model before asking where its nodes ran.")
             self._placement = placement
@@ -246,6 +276,11 @@ class ModelSession:
             for argument in (*self._session.get_inputs(), *self._session.get_outputs())
         }
         inputs = {argument.name for argument in self._session.get_inputs()}
+        if self._metadata is not None and self._metadata.part != "whole":
+            raise ModelFileError(
+                f"{self.path} is the {self._metadata.part} file of a split export, which needs its "
+                "two neighbours beside it; this command takes a single file."
+            )
         if inputs != {VIDEO_INPUT, QUERY_INPUT} or not arguments.keys() >= set(OUTPUT_NAMES):
             raise ModelFileError(
                 f"{self.path} is not an exported tracker: its inputs are "
@@ -277,43 +312,73 @@ class ModelSession:
             )
         return height, width
 
-    def _check_video(self, video: NDArray[np.float32]) -> None:
-        height, width = self.resolution_hw
-        wanted = (
-            self.fixed_batch or "batch",
-            self.fixed_frames or "frames",
-            height,
-            width,
-            3,
-        )
-        fits = video.ndim == 5 and all(
-            have == want if isinstance(want, int) else have > 0
-            for have, want in zip(video.shape, wanted, strict=True)
-        )
-        if video.dtype != np.float32 or not fits:
-            raise VideoError(
-                f"{self.path} takes a float32 video of shape "
-                f"({', '.join(map(str, wanted))}), not {video.dtype} of shape {video.shape}."
-            )
+    def prepare(
+        self, video: NDArray[np.float32], *, release_memory: bool = False
+    ) -> NDArray[np.float32]:
+        """What ``run_prepared`` takes: here the video itself; a split export encodes it."""
+        return video
 
-    def _check_queries(self, points: NDArray[np.float32], *, batch: int) -> None:
-        wanted = (batch, self.fixed_points or "points", 3)
-        fits = points.ndim == 3 and all(
-            have == want if isinstance(want, int) else have > 0
-            for have, want in zip(points.shape, wanted, strict=True)
+    def run_prepared(
+        self,
+        prepared: Any,
+        query_points_tyx: NDArray[np.float32],
+        *,
+        release_memory: bool = False,
+    ) -> RawTracks:
+        """``run`` on what ``prepare`` gave."""
+        return self.run(prepared, query_points_tyx, release_memory=release_memory)
+
+
+class _Fitted(Protocol):
+    """What the checks of inputs read of a model."""
+
+    path: Path
+    resolution_hw: tuple[int, int]
+    fixed_batch: int | None
+    fixed_frames: int | None
+    fixed_points: int | None
+
+
+def check_video_fits(model: _Fitted, video: NDArray[np.float32]) -> None:
+    """Raises VideoError where type or shape are not what the model takes."""
+    height, width = model.resolution_hw
+    wanted = (
+        model.fixed_batch or "batch",
+        model.fixed_frames or "frames",
+        height,
+        width,
+        3,
+    )
+    fits = video.ndim == 5 and all(
+        have == want if isinstance(want, int) else have > 0
+        for have, want in zip(video.shape, wanted, strict=True)
+    )
+    if video.dtype != np.float32 or not fits:
+        raise VideoError(
+            f"{model.path} takes a float32 video of shape "
+            f"({', '.join(map(str, wanted))}), not {video.dtype} of shape {video.shape}."
         )
-        if points.dtype != np.float32 or not fits:
-            raise QueryError(
-                f"{self.path} takes float32 query points of shape "
-                f"({', '.join(map(str, wanted))}), not {points.dtype} of shape {points.shape}."
-            )
-        bad = np.argwhere(~np.isfinite(points).all(axis=2))
-        if len(bad):
-            index = tuple(int(i) for i in bad[0])
-            raise QueryError(
-                f"Query point {index[1]} of batch entry {index[0]} is "
-                f"{tuple(float(v) for v in points[index])} (t, y, x); all three must be finite."
-            )
+
+
+def check_queries_fit(model: _Fitted, points: NDArray[np.float32], *, batch: int) -> None:
+    """Raises QueryError where type or shape are not what the model takes, or one is not finite."""
+    wanted = (batch, model.fixed_points or "points", 3)
+    fits = points.ndim == 3 and all(
+        have == want if isinstance(want, int) else have > 0
+        for have, want in zip(points.shape, wanted, strict=True)
+    )
+    if points.dtype != np.float32 or not fits:
+        raise QueryError(
+            f"{model.path} takes float32 query points of shape "
+            f"({', '.join(map(str, wanted))}), not {points.dtype} of shape {points.shape}."
+        )
+    bad = np.argwhere(~np.isfinite(points).all(axis=2))
+    if len(bad):
+        index = tuple(int(i) for i in bad[0])
+        raise QueryError(
+            f"Query point {index[1]} of batch entry {index[0]} is "
+            f"{tuple(float(v) for v in points[index])} (t, y, x); all three must be finite."
+        )
 
 
 def _session_options(provider: str, profile_prefix: str | Path | None, threads: int | None) -> Any:
@@ -336,7 +401,8 @@ def _session_options(provider: str, profile_prefix: str | Path | None, threads: 
     return options
 
 
-def _releasing() -> Any:
+def releasing() -> Any:
+    """Run options that give a run's memory back to the operating system after it."""
     options = onnxruntime.RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     return options
@@ -347,7 +413,9 @@ def _fixed(*dimensions: Any) -> int | None:
     return next((size for size in dimensions if isinstance(size, int)), None)
 
 
-def _placement(profile: Path) -> tuple[tuple[str, int], ...]:
+def place_nodes(session: Any) -> tuple[tuple[str, int], ...]:
+    """How many nodes of a profiled session ran on which provider; ends the profile."""
+    profile = Path(session.end_profiling())
     with open(profile, encoding="utf-8") as file:
         events = json.load(file)
     # A node in a Loop, or of a session run twice, has one event a run: count names, not events.
@@ -364,5 +432,6 @@ def _short_name(provider: str) -> str:
     return next((short for short, name in PROVIDERS.items() if name == provider), provider)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """An error's text without line breaks."""
     return " ".join(str(error).split()).rstrip(".")

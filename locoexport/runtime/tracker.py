@@ -9,8 +9,8 @@ from typing import Any
 from locoexport.errors import ModelFileError, UsageError
 from locoexport.machine import process_memory
 from locoexport.runtime.budget import MemoryModel, Plan, make_plan, measure_memory, parse_memory
-from locoexport.runtime.session import ModelSession, open_session
 from locoexport.runtime.sources import FrameSource, Selection, Video, open_source
+from locoexport.runtime.split import Model, open_model
 from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.storage import BYTES_PER_POINT_FRAME
 from locoexport.runtime.tracking import Progress, Sink, Tracking
@@ -56,7 +56,7 @@ class PointTracker:
         """Open the model.
 
         Args:
-            model_path: an .onnx file written by ``locoexport export``.
+            model_path: an .onnx file written by ``locoexport export``, or any file of a split one.
             provider: a short name of ``locoexport.runtime.providers.PROVIDERS``.
             points_per_call: how many points go through the model at once; None is 64, what the
                 file is fixed to, or what ``memory`` allows. It changes memory and speed, not the
@@ -76,7 +76,7 @@ class PointTracker:
         self._memory = parse_memory(memory) if isinstance(memory, str) else memory
         if self._memory is not None and self._memory < 1:
             raise UsageError(f"memory is {self._memory}; it must be at least 1 byte.")
-        model = open_session(model_path, provider, threads=threads, cached=True)
+        model = open_model(model_path, provider, threads=threads, cached=True)
         if model.fixed_batch not in (None, 1):
             raise ModelFileError(
                 f"{model_path} is fixed to a batch of {model.fixed_batch} videos; tracking takes "
@@ -86,14 +86,14 @@ class PointTracker:
         self._window = _chosen("window", window, model.fixed_frames)
         if self._window is not None and model.fixed_frames is None:
             WindowSize.of(self._window)
-        self._model: ModelSession | None = model
-        self._held_bytes = process_memory() - Path(model_path).stat().st_size
+        self._model: Model | None = model
+        self._held_bytes = process_memory() - model.size_bytes
         self._need: MemoryModel | None = None
         if self._memory is not None:
             self._need = measure_memory(model)
 
     @property
-    def model(self) -> ModelSession:
+    def model(self) -> Model:
         """The open model.
 
         Raises:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,9 @@ from locoexport.runtime.background import read_ahead
 from locoexport.runtime.budget import Plan
 from locoexport.runtime.frames import scale_queries_to_model, scale_tracks_to_video
 from locoexport.runtime.queries import check_queries
-from locoexport.runtime.session import ModelSession, RawTracks
+from locoexport.runtime.session import RawTracks
 from locoexport.runtime.sources import FrameSource
+from locoexport.runtime.split import Model
 from locoexport.runtime.stitching import Request, Stitcher
 from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.storage import TrackStore
@@ -59,7 +61,7 @@ Sink = Callable[[FrameBatch], None]
 class Tracking:
     """A run over one source; ``run`` once."""
 
-    model: ModelSession
+    model: Model
     source: FrameSource
     points: NDArray[np.float32]
     make_plan: Callable[[tuple[int, int], int], Plan]
@@ -68,6 +70,7 @@ class Tracking:
     bounded: bool = False
     progress: Progress | None = None
     sink: Sink | None = None
+    _prepared: tuple[NDArray[np.float32], Any] | None = None
 
     def run(self, fps: float | None) -> Tracks:
         """Track all points through all frames."""
@@ -183,7 +186,9 @@ class Tracking:
             missing = self.model.fixed_points - len(queries)
             queries = np.pad(queries, ((0, missing), (0, 0)), mode="edge")
         with self.watch.timed(INFERENCE):
-            raw = self.model.run(request.video, queries[None], release_memory=self.bounded)
+            raw = self.model.run_prepared(
+                self._prepare(request.video), queries[None], release_memory=self.bounded
+            )
         count = len(request.points)
         kept = RawTracks(
             raw.tracks_xy[:, :count], raw.occlusion[:, :count], raw.expected_dist[:, :count]
@@ -196,6 +201,13 @@ class Tracking:
                     "Run `locoexport verify` on it."
                 )
         return kept
+
+    def _prepare(self, video: NDArray[np.float32]) -> Any:
+        """What the model makes of a window's frames, once for all chunks of points."""
+        if self._prepared is None or self._prepared[0] is not video:
+            self._prepared = None  # the last window's goes before this one's comes
+            self._prepared = (video, self.model.prepare(video, release_memory=self.bounded))
+        return self._prepared[1]
 
     def _write(
         self,
