@@ -15,7 +15,6 @@ from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.runtime.overlay import draw_tracks
 from locoexport.runtime.queries import (
     check_queries,
-    grid_queries,
     parse_points,
     parse_query,
     read_queries,
@@ -115,7 +114,7 @@ def _collect_queries(
     if points is None and not queries and query_file is None:
         points = _DEFAULT_POINTS
     if points is not None:
-        collected.append(grid_queries(parse_points(points).per_side, height, width))
+        collected.append(parse_points(points).queries(height, width))
     if queries:
         collected.append(np.stack([parse_query(text) for text in queries]).reshape(-1, 3))
     if query_file is not None:
