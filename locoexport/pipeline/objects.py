@@ -27,6 +27,7 @@ from locoexport.runtime.object_rules import ObjectRules
 from locoexport.runtime.objects import ObjectTracks, track_objects
 from locoexport.runtime.overlay import draw_tracks
 from locoexport.runtime.point_sources import PointSources, collect_points
+from locoexport.runtime.queries import check_queries
 from locoexport.runtime.segmentation import Segmenter, open_segmenter
 from locoexport.runtime.tracker import PointTracker
 from locoexport.runtime.video import Clip, read_clip, write_mp4
@@ -138,14 +139,14 @@ def track_video_objects(
     for warning in clip.warnings:
         notify(Notice(warning, warning=True))
     frames, height, width = clip.frames_rgb.shape[:3]
-    others = collect_points(
-        points or PointSources(), frames, height, width, lambda index: clip.frames_rgb[index]
-    )
+    others = collect_points(points or PointSources(), height, width, lambda: clip.frames_rgb[0])
+    if len(others):
+        check_queries(others, frames, height, width)
     given = check_boxes(given, frames, height, width)
     detecting_started = time.perf_counter()
     named = name_objects(given, _detect(clip, detector, notify), sources.rules, frames)
     detecting_seconds = time.perf_counter() - detecting_started
-    if not len(named):
+    if detector is not None and not len(named):
         _say_nothing_was_found(video, sources, notify, fatal=not len(others))
     with PointTracker(model, provider) as tracker:
         tracking_started = time.perf_counter()

@@ -13,6 +13,7 @@ from locoexport.errors import OutputError, QueryError
 from locoexport.files import check_output
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.runtime.overlay import draw_tracks
+from locoexport.runtime.point_sources import PointSources, collect_points
 from locoexport.runtime.queries import (
     check_queries,
     parse_points,
@@ -49,6 +50,7 @@ def track_video(
     points: str | None = None,
     queries: Sequence[str] = (),
     query_file: str | Path | None = None,
+    more_points: PointSources | None = None,
     overlay: str | Path | None = None,
     tracks_file: str | Path | None = None,
     provider: str = "cpu",
@@ -60,9 +62,10 @@ def track_video(
     Args:
         video: a clip that PyAV can decode.
         model: a file written by ``locoexport export``.
-        points: ``grid:N``; ``grid:8`` where no query is given in any way.
+        points: ``grid:N`` or ``grid:NxM``; ``grid:8`` where no query is given in any way.
         queries: ``t,y,x`` each, in pixels of the clip.
         query_file: .csv, .json or .npy.
+        more_points: masks, features and whatever else ``PointSources`` has.
         overlay: an .mp4 to write (H.264), or None.
         tracks_file: .npz, .csv or .json, or None.
         provider: the execution provider; there is no fallback.
@@ -83,7 +86,7 @@ def track_video(
     clip = read_clip(video)
     for warning in clip.warnings:
         notify(Notice(warning, warning=True))
-    query_points_tyx = _collect_queries(clip, points, queries, query_file)
+    query_points_tyx = _collect_queries(clip, points, queries, query_file, more_points)
     with PointTracker(model, provider) as tracker:
         tracking_started = time.perf_counter()
         tracks = tracker.track(clip, query_points_tyx, progress=_counter("tracking points", notify))
@@ -107,11 +110,15 @@ def track_video(
 
 
 def _collect_queries(
-    clip: Clip, points: str | None, queries: Sequence[str], query_file: str | Path | None
+    clip: Clip,
+    points: str | None,
+    queries: Sequence[str],
+    query_file: str | Path | None,
+    more: PointSources | None,
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     frames, height, width = clip.frames_rgb.shape[:3]
     collected = []
-    if points is None and not queries and query_file is None:
+    if points is None and not queries and query_file is None and more is None:
         points = _DEFAULT_POINTS
     if points is not None:
         collected.append(parse_points(points).queries(height, width))
@@ -119,6 +126,8 @@ def _collect_queries(
         collected.append(np.stack([parse_query(text) for text in queries]).reshape(-1, 3))
     if query_file is not None:
         collected.append(read_queries(query_file))
+    if more is not None:
+        collected.append(collect_points(more, height, width, lambda: clip.frames_rgb[0]))
     together = np.concatenate(collected).astype(np.float32)
     if not len(together):
         raise QueryError("There are no query points to track.")

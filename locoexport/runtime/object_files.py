@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -145,7 +144,7 @@ def _arrays(found: ObjectTracks) -> dict[str, NDArray[Any]]:
     hulls = [hull for item in objects for hull in item.hulls_xy]
     lengths = [len(hull) for hull in hulls]
     return {
-        **{field.name: np.asarray(getattr(found.tracks, field.name)) for field in fields(Tracks)},
+        **_track_arrays(found.tracks),
         "object_ids": found.object_ids,
         "objects": np.array([item.object_id for item in objects], np.int64),
         "boxes_xyxy": np.array([item.boxes_xyxy for item in objects], np.float32).reshape(
@@ -160,9 +159,24 @@ def _arrays(found: ObjectTracks) -> dict[str, NDArray[Any]]:
     }
 
 
+def _track_arrays(tracks: Tracks) -> dict[str, NDArray[Any]]:
+    return {
+        "tracks_xy": tracks.tracks_xy,
+        "visible": tracks.visible,
+        "confidence": tracks.confidence,
+        "query_points_tyx": tracks.query_points_tyx,
+        "fps": np.asarray(tracks.fps, np.float64),
+    }
+
+
 def _from_arrays(arrays: dict[str, NDArray[Any]]) -> ObjectTracks:
-    values: dict[str, Any] = {field.name: arrays[field.name] for field in fields(Tracks)}
-    tracks = Tracks(**(values | {"fps": float(values["fps"])}))
+    tracks = Tracks(
+        tracks_xy=arrays["tracks_xy"],
+        visible=arrays["visible"],
+        confidence=arrays["confidence"],
+        query_points_tyx=arrays["query_points_tyx"],
+        fps=float(arrays["fps"]),
+    )
     starts = arrays["hull_starts"]
     hulls = [arrays["hulls_xy"][start:stop] for start, stop in pairwise(starts)]
     objects = tuple(
@@ -179,11 +193,9 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> ObjectTracks:
 
 
 def _document(found: ObjectTracks) -> dict[str, Any]:
-    tracks = found.tracks
-    values = {field.name: getattr(tracks, field.name) for field in fields(Tracks)}
     return {
         "schema": OBJECT_TRACKS_SCHEMA,
-        **{name: _plain(value) for name, value in values.items()},
+        **{name: _plain(array) for name, array in _track_arrays(found.tracks).items()},
         "object_ids": found.object_ids.tolist(),
         "objects": [
             {
@@ -201,10 +213,8 @@ def _document(found: ObjectTracks) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    """Nested lists; of float32s the shortest float64s that read back as the same float32s."""
-    if not isinstance(value, np.ndarray):
-        return float(value)
+def _plain(value: NDArray[Any]) -> Any:
+    """Nested lists, or a number; float32s as the shortest float64s that read back the same."""
     if value.dtype == np.float32:
         value = value.astype(str).astype(np.float64)
     return value.tolist()

@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 
 from locoexport.errors import QueryError
 from locoexport.runtime.masks import erode_mask, grid_in_mask, parse_mask, read_mask
-from locoexport.runtime.queries import check_queries, parse_points, parse_query, read_queries
+from locoexport.runtime.queries import parse_points, parse_query, read_queries
 
 __all__ = ["PointSources", "collect_points", "feature_queries"]
 
 _MAX_FEATURES = 100_000
-
-FrameAt = Callable[[int], NDArray[np.uint8]]
-"""A frame, uint8 (height, width, 3), by its index."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +47,21 @@ class PointSources:
 
 
 def collect_points(
-    sources: PointSources, frames: int, height: int, width: int, frame_at: FrameAt
+    sources: PointSources, height: int, width: int, first_frame: Callable[[], NDArray[np.uint8]]
 ) -> NDArray[np.float32]:
     """All query points of all sources, float32 (points, 3) as (t, y, x).
 
     They follow one another in the order of the fields of ``PointSources``. Points that two
-    sources name are tracked twice.
+    sources name are tracked twice. Whether they lie in the video is for ``check_queries``.
 
     Args:
         sources: what was asked for.
-        frames: of the video.
         height: of the video, in pixels.
         width: of the video, in pixels.
-        frame_at: gives frame 0, where ``features`` needs it.
+        first_frame: gives frame 0, uint8 (height, width, 3), where ``features`` needs it.
 
     Raises:
-        QueryError: a source is malformed, does not fit the video, or gives no points.
+        QueryError: a source is malformed, or does not fit the video's size.
     """
     collected = [np.zeros((0, 3), np.float32)]
     if sources.points is not None:
@@ -77,9 +73,8 @@ def collect_points(
     for text in sources.masks:
         collected.append(_mask_queries(text, sources.mask_erosion_px, height, width))
     if sources.features is not None:
-        collected.append(feature_queries(frame_at(0), sources.features))
-    together = np.concatenate(collected).astype(np.float32)
-    return check_queries(together, frames, height, width) if sources.given else together
+        collected.append(feature_queries(first_frame(), sources.features))
+    return np.concatenate(collected).astype(np.float32)
 
 
 def feature_queries(frame_rgb: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
