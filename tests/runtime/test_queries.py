@@ -34,8 +34,10 @@ def test_grid_of_rows_by_columns() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["grid:0", "grid:-1", "grid:1001", "grid:", "8", "grid:1e2", "mesh:3"]
-    + ["grid:2x", "grid:x2", "grid:2x0", "grid:2x1001", "grid:2X3", "grid:2x3x4", "grid:٣"],
+    [
+        *("grid:0", "grid:-1", "grid:1001", "grid:", "8", "grid:1e2", "mesh:3", "grid:٣"),
+        *("grid:2x", "grid:x2", "grid:2x0", "grid:2x1001", "grid:2X3", "grid:2x3x4"),
+    ],
 )
 def test_bad_points_text(text: str) -> None:
     with pytest.raises(QueryError, match="grid:N"):
