@@ -137,7 +137,8 @@ def track_objects(
 
     The points of an object are placed in its most confident box (the earliest of equals) and
     tracked through the whole clip. Frames without a box of it are filled gap by gap, each tracked
-    anew from the better side (``plan_gap``).
+    anew from the better side (``plan_gap``). A model of a fixed number of frames sees the whole
+    clip in place of a gap and its context.
 
     Args:
         tracker: open.
@@ -257,6 +258,8 @@ class _Gaps:
         ]
         for gap in find_gaps(seen.detected):
             plan = plan_gap(gap, seen.confidence, self._rules.context_frames)
+            if self._tracker.model.fixed_frames is not None:
+                plan = replace(plan, window_start=0, window_stop=tracks.frames)
             local = self._track(plan, seen.boxes_xyxy[plan.anchor])
             lost = lost_frames(local.visible, self._rules.least_visible)
             for frame in range(gap.start, gap.stop):
