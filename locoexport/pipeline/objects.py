@@ -14,7 +14,7 @@ from locoexport.files import check_output
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.runtime.association import name_objects
 from locoexport.runtime.box_files import check_boxes, read_or_parse_boxes
-from locoexport.runtime.boxes import Detections, gather_detections
+from locoexport.runtime.boxes import NO_OBJECT, Detections, gather_detections
 from locoexport.runtime.detection import Detector, detect_frames, open_detector
 from locoexport.runtime.object_files import (
     check_boxes_path,
@@ -24,7 +24,8 @@ from locoexport.runtime.object_files import (
 )
 from locoexport.runtime.object_overlay import draw_objects
 from locoexport.runtime.object_rules import ObjectRules
-from locoexport.runtime.objects import ObjectTracks, track_objects
+from locoexport.runtime.object_tracking import track_objects
+from locoexport.runtime.objects import ObjectTracks
 from locoexport.runtime.overlay import draw_tracks
 from locoexport.runtime.point_sources import PointSources, collect_points
 from locoexport.runtime.queries import check_queries
@@ -156,6 +157,7 @@ def track_video_objects(
             named,
             segmenter,
             sources.rules,
+            keep_apart=set(given.object_ids.tolist()) - {NO_OBJECT},
             other_points_tyx=others,
             progress=lambda what, done, total: notify(Notice(what, done=done, total=total)),
         )

@@ -8,15 +8,11 @@ from synthetic_tracker import MODEL_HW, VELOCITY_XY, tracker_bytes
 
 from locoexport.errors import InputError, VideoError
 from locoexport.runtime.boxes import NO_OBJECT, Boxes, Detections
+from locoexport.runtime.gaps import object_points
 from locoexport.runtime.object_overlay import draw_objects
 from locoexport.runtime.object_rules import ObjectRules
-from locoexport.runtime.objects import (
-    BoxSource,
-    ObjectTracks,
-    TrackedObject,
-    object_points,
-    track_objects,
-)
+from locoexport.runtime.object_tracking import track_objects
+from locoexport.runtime.objects import BoxSource, ObjectTracks, TrackedObject
 from locoexport.runtime.segmentation import EllipseSegmenter, WholeBoxSegmenter
 from locoexport.runtime.tracker import PointTracker
 from locoexport.runtime.video import Clip
@@ -126,14 +122,46 @@ def test_each_object_has_its_points_and_others_have_none(tracker) -> None:
     found = follow(
         tracker, dark_clip(), two, segmenter=WholeBoxSegmenter(), other_points_tyx=others
     )
-    assert [item.object_id for item in found.objects] == [3, 7]
+    assert [item.object_id for item in found.objects] == [0, 1]
     assert np.unique(found.object_ids, return_counts=True)[1].tolist() == [1, 64, 64]
-    assert found.object_ids.tolist() == [3] * 64 + [7] * 64 + [NO_OBJECT]
+    assert found.object_ids.tolist() == [0] * 64 + [1] * 64 + [NO_OBJECT]
     queries = found.tracks.query_points_tyx
     assert queries[:64, 0].tolist() == [0] * 64
     assert queries[64:128, 0].tolist() == [4] * 64
     assert queries[0].tolist() == [0, 30.5, 10.5]
     assert queries[128].tolist() == [2, 5, 6]
+
+
+def fast_boxes(ids: tuple[int, int]) -> Detections:
+    """An object that is lost in frames 3 to 22, and has moved by twice its own width by then."""
+    frames = [0, 1, 2, 23, 24, 25]
+    return dataclasses.replace(detected(*frames), object_ids=np.repeat(np.array(ids, np.int64), 3))
+
+
+def test_an_object_that_its_points_lead_to_is_the_same(tracker) -> None:
+    (item,) = follow(tracker, dark_clip(), fast_boxes((0, 1))).objects
+    assert item.object_id == 0
+    assert item.frames_of(BoxSource.DETECTED) == 6
+    np.testing.assert_allclose(item.boxes_xyxy[10], moving_box(10), atol=0.01)
+
+
+def test_objects_that_a_person_named_stay_apart(tracker) -> None:
+    found = follow(tracker, dark_clip(), fast_boxes((4, 9)), keep_apart={4, 9})
+    assert [item.object_id for item in found.objects] == [4, 9]
+    # One that only the detector saw may be the return of a named one, and takes its name.
+    found = follow(tracker, dark_clip(), fast_boxes((4, 9)), keep_apart={4})
+    assert [item.object_id for item in found.objects] == [4]
+
+
+def test_objects_elsewhere_or_behind_bright_frames_are_others(tracker) -> None:
+    seen = fast_boxes((0, 1))
+    shifted = seen.boxes.xyxy.copy()
+    shifted[3:] -= np.array([30, 0, 30, 0], np.float32)
+    away = dataclasses.replace(seen, boxes=Boxes(shifted, seen.boxes.confidence))
+    assert len(follow(tracker, dark_clip(), away).objects) == 2
+    # Nothing can be seen where the other one is: its points say nothing.
+    hidden = dark_clip(0, 1, 2, 23, 24, 25)
+    assert len(follow(tracker, hidden, fast_boxes((0, 1))).objects) == 2
 
 
 def test_points_start_in_the_best_box(tracker) -> None:
