@@ -135,10 +135,7 @@ def track_video_objects(
     outputs.check(force=force)
     given = read_or_parse_boxes(sources.boxes)
     detector, segmenter = _open_plugins(sources)
-    notify(Notice(f"reading {video}"))
-    clip = read_clip(video)
-    for warning in clip.warnings:
-        notify(Notice(warning, warning=True))
+    clip = _read(video, notify)
     frames, height, width = clip.frames_rgb.shape[:3]
     others = collect_points(points or PointSources(), height, width, lambda: clip.frames_rgb[0])
     if len(others):
@@ -163,16 +160,19 @@ def track_video_objects(
         )
         tracking_seconds = time.perf_counter() - tracking_started
     _write(clip, found, outputs, Path(video).stem, notify)
+    seconds = time.perf_counter() - started
     return ObjectReport(
-        video=Path(video),
-        model=Path(model),
-        found=found,
-        frame_hw=(height, width),
-        outputs=outputs,
-        detecting_seconds=detecting_seconds,
-        tracking_seconds=tracking_seconds,
-        seconds=time.perf_counter() - started,
+        *(Path(video), Path(model), found, (height, width), outputs),
+        *(detecting_seconds, tracking_seconds, seconds),
     )
+
+
+def _read(video: str | Path, notify: Listener) -> Clip:
+    notify(Notice(f"reading {video}"))
+    clip = read_clip(video)
+    for warning in clip.warnings:
+        notify(Notice(warning, warning=True))
+    return clip
 
 
 def _open_plugins(sources: ObjectSources) -> tuple[Detector | None, Segmenter]:

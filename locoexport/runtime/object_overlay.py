@@ -17,8 +17,8 @@ __all__ = ["draw_objects"]
 
 _SHIFT = 4
 """cv2's fixed point: positions in sixteenths of a pixel."""
-_DASHES = 9
-"""Dashes a side, of a box that points carried."""
+_DASH = 4
+"""How long dashes and the gaps between them are about, in widths of the outlined line."""
 _OUTLINE = (0, 0, 0)
 
 _Colour = tuple[int, int, int]
@@ -94,10 +94,11 @@ def _draw_box(
     corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)])
     width = _line_width(canvas)
     for start, stop in pairwise(corners):
-        shares = np.arange(0, 2 * _DASHES - 1) / (2 * _DASHES - 1) if dashed else np.zeros(1)
-        length = 1 / (2 * _DASHES - 1) if dashed else 1.0
-        for share in shares[::2]:
-            ends = [start + (stop - start) * at for at in (share, share + length)]
+        pieces = float(np.abs(stop - start).max()) / (_DASH * (width + 2)) if dashed else 1.0
+        # An odd number: dashes meet at the corners.
+        count = 2 * max(0, round((pieces - 1) / 2)) + 1
+        for piece in range(0, count, 2):
+            ends = [start + (stop - start) * at / count for at in (piece, piece + 1)]
             (ax, ay), (bx, by) = _fixed_point(np.array(ends), canvas).tolist()
             for ink, thick in ((_OUTLINE, width + 2), (colour, width)):
                 cv2.line(canvas, (ax, ay), (bx, by), ink, thick, cv2.LINE_AA, _SHIFT)

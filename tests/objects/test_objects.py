@@ -72,6 +72,15 @@ def test_a_gap_is_filled_with_the_box_that_its_points_carry(tracker) -> None:
         assert (hull <= box[2:]).all()
 
 
+def test_a_model_of_fixed_frames_fills_gaps_too(tmp_path) -> None:
+    (tmp_path / "fixed.onnx").write_bytes(tracker_bytes(frames=FRAMES, points=5))
+    seen = [frame for frame in range(FRAMES) if not 8 <= frame < 20]
+    with PointTracker(tmp_path / "fixed.onnx") as fixed:
+        (item,) = follow(fixed, dark_clip(), detected(*seen)).objects
+    expected = [moving_box(frame) for frame in range(FRAMES)]
+    np.testing.assert_allclose(item.boxes_xyxy, expected, atol=0.01)
+
+
 def test_the_better_side_decides(tracker) -> None:
     """The right side's boxes lie 5 pixels further right; what fills the gap tells the side."""
     frames = [*range(10), *range(15, 25)]
