@@ -22,7 +22,7 @@ def test_the_python_example_runs(tmp_path, monkeypatch) -> None:
     names: dict[str, object] = {}
     exec(compile(example[1], "README.md", "exec"), names)
     tracks = names["tracks"]
-    assert tracks.tracks_xy.shape == (1, 6, 2)
+    assert tracks.xy.shape == (1, 6, 2)
     # The texture drifts by (2.3, -1.1) pixels a frame; the tracker is told nothing of it.
-    drift = tracks.tracks_xy[0, -1] - tracks.tracks_xy[0, 0]
+    drift = tracks.xy[0, -1] - tracks.xy[0, 0]
     np.testing.assert_allclose(drift, (5 * 2.3, 5 * -1.1), atol=2.0)

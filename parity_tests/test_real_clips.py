@@ -58,7 +58,7 @@ def test_tracks_equal_those_of_torch_end_to_end(clips: dict[str, Path], model_pa
         )
     expected = (result.tracks * torch.tensor([width / 256, height / 256]))[0].numpy()
     # 4e-3 px at the working resolution is less in a clip that is smaller than it.
-    np.testing.assert_allclose(tracks.tracks_xy, expected, rtol=0, atol=4e-3)
+    np.testing.assert_allclose(tracks.xy, expected, rtol=0, atol=4e-3)
     np.testing.assert_array_equal(tracks.visible, result.visible[0].numpy())
 
 
@@ -69,12 +69,12 @@ def test_there_and_back_returns_to_where_it_began(clips: dict[str, Path], model_
     reversed_clip = Clip(np.ascontiguousarray(clip.frames_rgb[::-1]), clip.fps)
     with PointTracker(model_path) as tracker:
         there = tracker.track(clip, queries)
-        last = there.tracks_xy[:, -1]
+        last = there.xy[:, -1]
         height, width = clip.frames_rgb.shape[1:3]
         kept = there.visible[:, -1] & (last >= 0).all(1) & (last <= (width, height)).all(1)
         turned = np.concatenate((np.zeros((len(last), 1)), last[:, ::-1]), 1)[kept]
         back = tracker.track(reversed_clip, turned.astype(np.float32))
-    distance = np.linalg.norm(back.tracks_xy[:, -1] - queries[kept][:, [2, 1]], axis=1)
+    distance = np.linalg.norm(back.xy[:, -1] - queries[kept][:, [2, 1]], axis=1)
     # 0.12 px measured over these 12 frames of 176x144; the weights' own page says 0.52 over 24
     # frames at 256x256.
     assert kept.mean() > 0.5

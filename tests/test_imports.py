@@ -51,7 +51,7 @@ from locoexport.pipeline.track import track_video
 
 video, model, overlay, tracks = sys.argv[1:]
 report = track_video(video, model, points="grid:2", overlay=overlay, tracks_file=tracks)
-print(*report.tracks.tracks_xy.shape)
+print(*report.tracks.xy.shape)
 """
 
 _COMMAND = """

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from locoexport.errors import PackageMissingError
 from locoexport.files import check_output, whole_file
@@ -68,9 +77,9 @@ def listening(context: typer.Context) -> Iterator[Listener]:
         yield lambda notice: None
     elif console.is_terminal:
         with _live(console) as listener:
-            yield listener
+            yield _filtered(listener, verbosity)
     else:
-        yield _print_plainly
+        yield _filtered(_print_plainly, verbosity)
 
 
 def print_error(message: str) -> None:
@@ -115,14 +124,32 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def _filtered(listener: Listener, verbosity: Verbosity) -> Listener:
+    """The listener without the details that only ``--verbose`` shows."""
+
+    def listen(notice: Notice) -> None:
+        if verbosity.verbose or not notice.detail:
+            listener(notice)
+
+    return listen
+
+
 def _print_plainly(notice: Notice) -> None:
     if notice.warning:
         sys.stderr.write(f"warning: {notice.text}\n")
-    elif notice.total is None:
+    elif notice.done is None:
         sys.stderr.write(f"{notice.text}\n")
     elif notice.done == notice.total:
         sys.stderr.write(f"{notice.text}: {notice.done} of {notice.total}\n")
     sys.stderr.flush()
+
+
+class _Rate(ProgressColumn):
+    """How many a second, once that is known."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f}/s")
 
 
 @contextmanager
@@ -131,6 +158,7 @@ def _live(console: Console) -> Iterator[Listener]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
         console=console,
         transient=True,
@@ -143,7 +171,9 @@ def _live(console: Console) -> Iterator[Listener]:
         def listen(notice: Notice) -> None:
             if notice.warning:
                 console.print(f"[yellow]warning:[/] {escape(notice.text)}", soft_wrap=True)
-            elif notice.total is None:
+            elif notice.detail:
+                console.print(f"[dim]{escape(notice.text)}[/]", soft_wrap=True)
+            elif notice.done is None:
                 progress.update(step, description=escape(notice.text), visible=True)
             else:
                 progress.update(step, visible=False)

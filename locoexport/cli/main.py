@@ -60,7 +60,10 @@ def _options(
         bool, typer.Option("--quiet", "-q", help="No progress on stderr; errors only.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show a traceback with an error.")
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Show more: timings, caches, and a traceback with an error."
+        ),
     ] = False,
 ) -> None:
     set_verbosity(context, Verbosity(quiet=quiet, verbose=verbose))
@@ -80,9 +83,11 @@ def main() -> NoReturn:
             raise
         print_error(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print_error("Interrupted; nothing was written.")
-        sys.exit(_INTERRUPTED)
+    except SystemExit as ended:
+        # typer makes this of KeyboardInterrupt, without a word.
+        if ended.code == _INTERRUPTED:
+            print_error("Interrupted; nothing was written.")
+        raise
     except BrokenPipeError:
         # The reader of stdout went away (| head): nothing is left to say to it.
         sys.stderr.close()

@@ -23,8 +23,8 @@ lacks something. Results go to stdout, progress and warnings to stderr; `--json 
 document on stdout and nothing else there. `NO_COLOR=1` turns colours off.
 `locoexport --install-completion` installs completion for your shell.
 
-Before the command: `--quiet` (`-q`) shows errors only, `--verbose` (`-v`) shows a traceback with an
-error, `--version` prints the version.
+Before the command: `--quiet` (`-q`) shows errors only, `--verbose` (`-v`) shows timings, what
+caches did, and a traceback with an error, `--version` prints the version.
 """
 
 

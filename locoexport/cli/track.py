@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from locoexport.cli import track_options as options
-from locoexport.cli.console import check_json_target, listening, print_result
+from locoexport.cli.console import (
+    Verbosity,
+    check_json_target,
+    listening,
+    print_result,
+    write_json,
+)
 from locoexport.cli.track_objects import track_clip_folder, track_clip_objects
 from locoexport.errors import UsageError
 
@@ -63,6 +70,41 @@ def track(
         typer.Option(help="Tracks file to write (.npz, .csv, .json, or .pkl in TAP-Vid's layout)."),
     ] = None,
     provider: Annotated[str, typer.Option(help="Execution provider: cpu, cuda, ...")] = "cpu",
+    start: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Begin there; frame 0 is the first from it on.")
+    ] = 0.0,
+    end: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Stop before that time of the clip.")
+    ] = None,
+    stride: Annotated[int, typer.Option(metavar="N", help="Keep every N-th frame.")] = 1,
+    resize: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW",
+            help="Scale frames first; query points, tracks and overlay are in that size.",
+        ),
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Stay below that much memory besides the model, like 1GiB, at any length.",
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            metavar="FRAMES",
+            help="Frames that go through the model at once (48, or what --memory allows).",
+        ),
+    ] = None,
+    compare_windows: Annotated[
+        bool,
+        typer.Option(
+            "--compare-windows",
+            help="Track the clip in one window as well, and report what windows changed.",
+        ),
+    ] = False,
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -72,9 +114,14 @@ def track(
 
     The overlay draws trails, and occluded points as rings. With --detect or --boxes, objects are
     followed: their boxes are drawn, dashed where the detector lost them and their points know
-    where they are. Exit code 1: the detector saw nothing, and no other point was asked for.
+    where they are. Exit code 1: the detector saw nothing, and no other point was asked for. A clip
+    of any length is tracked window by window, but with objects it is held in memory. An interrupt
+    leaves no output. LOCOEXPORT_CACHE=off optimises the model anew at each start.
     """
     check_json_target(json_target, force=force)
+    from locoexport.runtime.sources import Selection
+
+    selection = Selection(start, end, stride, _parse_size(resize))
     asked = options.PointRequest(
         points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features
     )
@@ -102,6 +149,7 @@ def track(
             followed,
             out=output,
             provider=provider,
+            selection=selection,
             force=force,
             json_target=json_target,
         )
@@ -109,7 +157,7 @@ def track(
     if output is None and tracks is None and objects is None:
         output = Path(f"{video.stem}.tracked.mp4")
     with_frames = tracks is not None and tracks.suffix.lower() == ".pkl"
-    if followed.given or with_frames or objects is not None or json_target is not None:
+    if followed.given or with_frames or objects is not None:
         track_clip_objects(
             context,
             video,
@@ -120,6 +168,7 @@ def track(
             tracks=tracks,
             boxes=objects,
             provider=provider,
+            selection=selection,
             force=force,
             json_target=json_target,
         )
@@ -135,7 +184,24 @@ def track(
             overlay=output,
             tracks_file=tracks,
             provider=provider,
+            selection=selection,
+            window=window,
+            memory=memory,
+            compare_windows=compare_windows,
             force=force,
             notify=notify,
         )
-    print_result(render.track_text(report))
+    if json_target is not None:
+        write_json(json_target, render.track_document(report))
+    if json_target != "-":
+        verbose = isinstance(context.obj, Verbosity) and context.obj.verbose
+        print_result(render.track_text(report, verbose=verbose))
+
+
+def _parse_size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
+    if match is None:
+        raise UsageError(f"A size is HxW in pixels, like 480x640, not {text!r}.")
+    return int(match[1]), int(match[2])

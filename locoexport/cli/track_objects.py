@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from locoexport.errors import UsageError
 
 if TYPE_CHECKING:
     from locoexport.pipeline.clip_folder import ClipFiles
+    from locoexport.runtime.sources import Selection
 
 __all__ = ["track_clip_folder", "track_clip_objects"]
 
@@ -30,6 +32,7 @@ def track_clip_objects(
     tracks: Path | None,
     boxes: Path | None,
     provider: str,
+    selection: Selection,
     force: bool,
     json_target: str | None,
 ) -> None:
@@ -45,6 +48,7 @@ def track_clip_objects(
             points=points.sources(None if objects.given else _DEFAULT_POINTS),
             outputs=ObjectOutputs(overlay, tracks, boxes),
             provider=provider,
+            selection=selection,
             force=force,
             notify=notify,
         )
@@ -63,6 +67,7 @@ def track_clip_folder(
     *,
     out: Path | None,
     provider: str,
+    selection: Selection,
     force: bool,
     json_target: str | None,
 ) -> None:
@@ -86,13 +91,20 @@ def track_clip_folder(
                 points=where,
                 outputs=ObjectOutputs(files.overlay, files.tracks, boxes),
                 provider=provider,
+                selection=selection,
                 force=True,
                 notify=notify,
             )
             return objects_summary(report)
 
         report = track_folder(
-            folder, out, model, described(points, objects), track_clip, force=force, notify=notify
+            folder,
+            out,
+            model,
+            described(points, objects) | asdict(selection),
+            track_clip,
+            force=force,
+            notify=notify,
         )
     if json_target is not None:
         write_json(json_target, folder_document(report))

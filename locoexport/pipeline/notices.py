@@ -10,12 +10,16 @@ __all__ = ["Listener", "Notice", "ignore"]
 
 @dataclass(frozen=True)
 class Notice:
-    """One message: a step that begins, or a warning. ``done`` of ``total`` where it counts."""
+    """One message: a step that begins, or a warning. ``done`` of ``total`` where it counts.
+
+    ``detail`` marks what only ``--verbose`` shows.
+    """
 
     text: str
     done: int | None = None
     total: int | None = None
     warning: bool = False
+    detail: bool = False
 
 
 Listener = Callable[[Notice], None]

@@ -30,8 +30,9 @@ from locoexport.runtime.overlay import draw_tracks
 from locoexport.runtime.point_sources import PointSources, collect_points
 from locoexport.runtime.queries import check_queries
 from locoexport.runtime.segmentation import Segmenter, open_segmenter
+from locoexport.runtime.sources import Selection, open_source
 from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.video import Clip, read_clip, write_mp4
+from locoexport.runtime.video import Clip, write_mp4
 
 __all__ = ["ObjectOutputs", "ObjectReport", "ObjectSources", "track_video_objects"]
 
@@ -108,6 +109,7 @@ def track_video_objects(
     outputs: ObjectOutputs,
     points: PointSources | None = None,
     provider: str = "cpu",
+    selection: Selection | None = None,
     force: bool = False,
     notify: Listener = ignore,
 ) -> ObjectReport:
@@ -122,6 +124,7 @@ def track_video_objects(
         outputs: which files to write.
         points: further points, which belong to no object.
         provider: the execution provider; there is no fallback.
+        selection: which part of the clip, every n-th frame, another size.
         force: replace existing outputs.
         notify: is told of progress.
 
@@ -135,7 +138,7 @@ def track_video_objects(
     outputs.check(force=force)
     given = read_or_parse_boxes(sources.boxes)
     detector, segmenter = _open_plugins(sources)
-    clip = _read(video, notify)
+    clip = _read(video, selection, notify)
     frames, height, width = clip.frames_rgb.shape[:3]
     others = collect_points(points or PointSources(), height, width, lambda: clip.frames_rgb[0])
     if len(others):
@@ -156,7 +159,9 @@ def track_video_objects(
             sources.rules,
             keep_apart=set(given.object_ids.tolist()) - {NO_OBJECT},
             other_points_tyx=others,
-            progress=lambda what, done, total: notify(Notice(what, done=done, total=total)),
+            progress=lambda what, done, total: notify(
+                Notice(what, done=done, total=None if total is None else max(done, total))
+            ),
         )
         tracking_seconds = time.perf_counter() - tracking_started
     _write(clip, found, outputs, Path(video).stem, notify)
@@ -167,12 +172,14 @@ def track_video_objects(
     )
 
 
-def _read(video: str | Path, notify: Listener) -> Clip:
+def _read(video: str | Path, selection: Selection | None, notify: Listener) -> Clip:
     notify(Notice(f"reading {video}"))
-    clip = read_clip(video)
-    for warning in clip.warnings:
+    source = open_source(video, selection)
+    source.frame_hw()  # raises where there is no frame
+    frames_rgb = np.stack(list(source.frames()))
+    for warning in source.warnings:
         notify(Notice(warning, warning=True))
-    return clip
+    return Clip(frames_rgb, source.fps)
 
 
 def _open_plugins(sources: ObjectSources) -> tuple[Detector | None, Segmenter]:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from locoexport.errors import OutputError, QueryError
+from locoexport.errors import OutputError, QueryError, UsageError
 from locoexport.files import check_output
 from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.runtime.overlay import draw_tracks
+from locoexport.runtime.background import Behind
+from locoexport.runtime.overlay import Painter
 from locoexport.runtime.point_sources import PointSources, collect_points
-from locoexport.runtime.queries import (
-    check_queries,
-    parse_points,
-    parse_query,
-    read_queries,
-)
+from locoexport.runtime.queries import parse_points, parse_query, read_queries
+from locoexport.runtime.sources import FrameSource, Selection, open_source
+from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.tracker import PointTracker
+from locoexport.runtime.tracking import INFERENCE, FrameBatch, Sink
 from locoexport.runtime.tracks import Tracks, check_tracks_path, write_tracks
-from locoexport.runtime.video import Clip, read_clip, write_mp4
+from locoexport.runtime.video import Mp4Writer
+from locoexport.runtime.windowing import WindowingEffect, compare_tracks
 
 __all__ = ["TrackReport", "track_video"]
 
@@ -31,7 +32,13 @@ _DEFAULT_POINTS = "grid:8"
 
 @dataclass(frozen=True)
 class TrackReport:
-    """What was tracked and written; ``seconds`` is all of it, ``tracking_seconds`` the model."""
+    """What was tracked and written.
+
+    ``seconds`` is the wall time of it all and ``inference_seconds`` the part inside ONNX Runtime;
+    ``parts`` tells where the threads were meanwhile (seconds by name: they overlap, so their sum
+    may exceed the wall time); ``first_frame_seconds`` is when the first tracked frames were there.
+    ``windowing`` compares to the clip in one window, where that was asked for.
+    """
 
     video: Path
     model: Path
@@ -39,8 +46,16 @@ class TrackReport:
     frame_hw: tuple[int, int]
     overlay: Path | None
     tracks_file: Path | None
-    tracking_seconds: float
     seconds: float
+    inference_seconds: float
+    first_frame_seconds: float
+    parts: tuple[tuple[str, float], ...]
+    windowing: WindowingEffect | None = None
+
+    @property
+    def outside_share(self) -> float:
+        """The share of the wall time in which ONNX Runtime did not run, 0 to 1."""
+        return 1 - self.inference_seconds / self.seconds
 
 
 def track_video(
@@ -54,10 +69,17 @@ def track_video(
     overlay: str | Path | None = None,
     tracks_file: str | Path | None = None,
     provider: str = "cpu",
+    selection: Selection | None = None,
+    window: int | None = None,
+    memory: str | None = None,
+    compare_windows: bool = False,
     force: bool = False,
     notify: Listener = ignore,
 ) -> TrackReport:
     """Track points through a clip; write an overlay video and a tracks file.
+
+    Frames are decoded, tracked, drawn and dropped window by window, each in a thread of its own.
+    Outputs appear at the end, whole; an interrupt leaves none.
 
     Args:
         video: a clip that PyAV can decode.
@@ -69,13 +91,19 @@ def track_video(
         overlay: an .mp4 to write (H.264), or None.
         tracks_file: .npz, .csv or .json, or None.
         provider: the execution provider; there is no fallback.
+        selection: which part of the clip, every n-th frame, another size.
+        window: frames a window; see ``PointTracker``.
+        memory: like ``1GiB``; see ``PointTracker``.
+        compare_windows: track the clip once more in one window (it has to fit into memory) and
+            report what windows changed. Not in the times of the report.
         force: replace existing outputs.
         notify: is told of progress.
 
     Raises:
         OutputError, VideoError, QueryError, ModelFileError, ProviderUnavailableError: see each.
+        UsageError: ``window``, ``memory`` or ``compare_windows`` do not fit the model.
     """
-    started = time.perf_counter()
+    watch = Stopwatch()
     if overlay is not None:
         overlay = check_output(overlay, force=force)
         if overlay.suffix.lower() != ".mp4":
@@ -83,60 +111,103 @@ def track_video(
     if tracks_file is not None:
         tracks_file = check_output(check_tracks_path(tracks_file), force=force)
     notify(Notice(f"reading {video}"))
-    clip = read_clip(video)
-    for warning in clip.warnings:
+    source = open_source(video, selection)
+    with watch.timed("opening the model"):
+        tracker = PointTracker(model, provider, window=window, memory=memory)
+    with tracker:
+        notify(Notice(tracker.model.load_note, detail=True))
+        if compare_windows and tracker.model.fixed_frames is not None:
+            raise UsageError(
+                f"{model} is fixed to {tracker.model.fixed_frames} frames; windows can be compared "
+                "to one window with a file that takes any number (export --frames dynamic)."
+            )
+        frame_hw = source.frame_hw()
+        query_points_tyx = _collect_queries(source, points, queries, query_file, more_points)
+        with _overlay_writer(overlay, source.fps, watch) as sink:
+            tracks = tracker.track(
+                source,
+                query_points_tyx,
+                progress=_counter("tracking frames", notify),
+                sink=sink,
+                watch=watch,
+            )
+    for warning in source.warnings:
         notify(Notice(warning, warning=True))
-    query_points_tyx = _collect_queries(clip, points, queries, query_file, more_points)
-    with PointTracker(model, provider) as tracker:
-        tracking_started = time.perf_counter()
-        tracks = tracker.track(clip, query_points_tyx, progress=_counter("tracking points", notify))
-        tracking_seconds = time.perf_counter() - tracking_started
-    if overlay is not None:
-        notify(Notice(f"drawing {overlay}"))
-        write_mp4(overlay, draw_tracks(clip.frames_rgb, tracks), clip.fps)
     if tracks_file is not None:
-        write_tracks(tracks_file, tracks)
-    height, width = clip.frames_rgb.shape[1:3]
-    return TrackReport(
+        with watch.timed("writing tracks"):
+            write_tracks(tracks_file, tracks)
+    report = TrackReport(
         video=Path(video),
         model=Path(model),
         tracks=tracks,
-        frame_hw=(height, width),
+        frame_hw=frame_hw,
         overlay=overlay,
         tracks_file=tracks_file,
-        tracking_seconds=tracking_seconds,
-        seconds=time.perf_counter() - started,
+        seconds=watch.wall,
+        inference_seconds=watch.seconds(INFERENCE),
+        first_frame_seconds=watch.first("first tracked frame") or watch.wall,
+        parts=watch.shares(),
     )
+    if not compare_windows:
+        return report
+    notify(Notice(f"tracking {tracks.frames} frames in one window"))
+    with PointTracker(model, provider, window=max(2, tracks.frames)) as tracker:
+        whole = tracker.track(open_source(video, selection), tracks.query_points)
+    return replace(report, windowing=compare_tracks(tracks, whole))
+
+
+@contextmanager
+def _overlay_writer(path: Path | None, fps: float, watch: Stopwatch) -> Iterator[Sink | None]:
+    """A sink that draws and encodes in a thread of its own; the film appears at the end."""
+    if path is None:
+        yield None
+        return
+    painter: Painter | None = None
+    with Mp4Writer(path, fps) as film:
+
+        def draw(batch: FrameBatch) -> None:
+            nonlocal painter
+            if painter is None:
+                painter = Painter(batch.frames[0].shape[:2], batch.query_points)
+            for index, frame in enumerate(batch.frames):
+                with watch.timed("drawing"):
+                    drawn = painter.paint(frame, batch.xy[:, index], batch.visible[:, index])
+                with watch.timed("encoding"):
+                    film.write(drawn)
+
+        with Behind(draw, depth=1) as behind:
+            yield behind.put
+            with watch.timed("waiting for drawing"):
+                behind.finish()
 
 
 def _collect_queries(
-    clip: Clip,
+    source: FrameSource,
     points: str | None,
     queries: Sequence[str],
     query_file: str | Path | None,
     more: PointSources | None,
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    frames, height, width = clip.frames_rgb.shape[:3]
+) -> NDArray[np.float32]:
     collected = []
     if points is None and not queries and query_file is None and more is None:
         points = _DEFAULT_POINTS
     if points is not None:
-        collected.append(parse_points(points).queries(height, width))
+        collected.append(parse_points(points).queries(*source.frame_hw()))
     if queries:
         collected.append(np.stack([parse_query(text) for text in queries]).reshape(-1, 3))
     if query_file is not None:
         collected.append(read_queries(query_file))
     if more is not None:
-        collected.append(collect_points(more, height, width, lambda: clip.frames_rgb[0]))
+        collected.append(collect_points(more, *source.frame_hw(), source.first_frame))
     together = np.concatenate(collected).astype(np.float32)
     if not len(together):
         raise QueryError("There are no query points to track.")
-    check_queries(together, frames, height, width)
     return together
 
 
-def _counter(text: str, notify: Listener) -> Callable[[int, int], None]:
-    def count(done: int, total: int) -> None:
-        notify(Notice(text, done=done, total=total))
+def _counter(text: str, notify: Listener) -> Callable[[int, int | None], None]:
+    def count(done: int, total: int | None) -> None:
+        # A file's own count may be too low; the last report is exact.
+        notify(Notice(text, done=done, total=None if total is None else max(done, total)))
 
     return count

@@ -79,7 +79,7 @@ class GapFiller:
         boxes_xyxy, confidence = seen.boxes_xyxy.copy(), seen.confidence.copy()
         source = np.where(seen.detected, BoxSource.DETECTED, BoxSource.LOST).astype(np.uint8)
         hulls = [
-            hull_of(tracks.tracks_xy[mine, frame][tracks.visible[mine, frame]])
+            hull_of(tracks.xy[mine, frame][tracks.visible[mine, frame]])
             for frame in range(tracks.frames)
         ]
         for gap in find_gaps(seen.detected):
@@ -95,7 +95,7 @@ class GapFiller:
                 shown = local.visible[:, frame - plan.window_start]
                 boxes_xyxy[frame], source[frame] = box, BoxSource.TRACKED
                 confidence[frame] = shown.mean()
-                hulls[frame] = hull_of(local.tracks_xy[shown, frame - plan.window_start])
+                hulls[frame] = hull_of(local.xy[shown, frame - plan.window_start])
         return TrackedObject(seen.object_id, boxes_xyxy, source, confidence, tuple(hulls))
 
     def _track(self, plan: GapPlan, box_xyxy: NDArray[np.float32]) -> Tracks:
@@ -113,7 +113,7 @@ class GapFiller:
             self._count(self._done, self._total)
         rules = self._rules
         visible = mark_outliers(
-            tracks.tracks_xy, tracks.visible, rules.outlier_deviations, rules.displacement
+            tracks.xy, tracks.visible, rules.outlier_deviations, rules.displacement
         )
         return replace(tracks, visible=visible)
 

@@ -161,20 +161,20 @@ def _arrays(found: ObjectTracks) -> dict[str, NDArray[Any]]:
 
 def _track_arrays(tracks: Tracks) -> dict[str, NDArray[Any]]:
     return {
-        "tracks_xy": tracks.tracks_xy,
+        "tracks_xy": tracks.xy,
         "visible": tracks.visible,
         "confidence": tracks.confidence,
-        "query_points_tyx": tracks.query_points_tyx,
+        "query_points_tyx": tracks.query_points,
         "fps": np.asarray(tracks.fps, np.float64),
     }
 
 
 def _from_arrays(arrays: dict[str, NDArray[Any]]) -> ObjectTracks:
     tracks = Tracks(
-        tracks_xy=arrays["tracks_xy"],
+        xy=arrays["tracks_xy"],
         visible=arrays["visible"],
         confidence=arrays["confidence"],
-        query_points_tyx=arrays["query_points_tyx"],
+        query_points=arrays["query_points_tyx"],
         fps=float(arrays["fps"]),
     )
     starts = arrays["hull_starts"]
@@ -224,7 +224,7 @@ def _point_rows(found: ObjectTracks) -> Iterator[tuple[Any, ...]]:
     tracks = found.tracks
     ids = found.object_ids.tolist()
     for frame in range(tracks.frames):
-        x, y = tracks.tracks_xy[:, frame].astype(str).T
+        x, y = tracks.xy[:, frame].astype(str).T
         visible = tracks.visible[:, frame].astype(int)
         confidence = tracks.confidence[:, frame].astype(str)
         for point, row in enumerate(zip(x, y, visible, confidence, strict=True)):

@@ -24,7 +24,7 @@ from locoexport.runtime.video import Clip
 
 __all__ = ["track_objects"]
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int | None], None]
 """Called with what is counted, how much of it is done and how much there is."""
 
 
@@ -55,7 +55,7 @@ def track_objects(
         rules: the numbers.
         keep_apart: ids that a person gave; such an object is never taken for another's return.
         other_points_tyx: float32 (points, 3), further points, of no object.
-        progress: is told how much of ``tracking points`` and ``filling gaps`` is done.
+        progress: is told how much of ``tracking frames`` and ``filling gaps`` is done.
 
     Raises:
         QueryError: there is no point at all to track.
@@ -64,7 +64,7 @@ def track_objects(
     frames, height, width = clip.frames_rgb.shape[:3]
     seen = see_objects(detections, frames)
     queries, object_ids = _place_points(clip, seen, segmenter, rules, other_points_tyx)
-    tracks = tracker.track(clip, queries, progress=_counted("tracking points", progress))
+    tracks = tracker.track(clip, queries, progress=_counted("tracking frames", progress))
     tracks = _without_outliers(tracks, object_ids != NO_OBJECT, rules)
     names = find_returns(seen, tracks, object_ids, (height, width), rules, keep_apart)
     # Ids without holes, unless a person gave them.
@@ -104,7 +104,7 @@ def _place_points(
 def _without_outliers(tracks: Tracks, mine: NDArray[np.bool_], rules: ObjectRules) -> Tracks:
     visible = tracks.visible.copy()
     visible[mine] = mark_outliers(
-        tracks.tracks_xy[mine], visible[mine], rules.outlier_deviations, rules.displacement
+        tracks.xy[mine], visible[mine], rules.outlier_deviations, rules.displacement
     )
     return replace(tracks, visible=visible)
 
@@ -113,7 +113,7 @@ def _rename(ids: NDArray[np.int64], names: dict[int, int]) -> NDArray[np.int64]:
     return np.array([names[old] for old in ids.tolist()], np.int64)
 
 
-def _counted(what: str, progress: Progress | None) -> Callable[[int, int], None] | None:
+def _counted(what: str, progress: Progress | None) -> Callable[[int, int | None], None] | None:
     if progress is None:
         return None
     return lambda done, total: progress(what, done, total)

@@ -8,6 +8,7 @@ grow with the number of points.
 from __future__ import annotations
 
 import colorsys
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,7 +20,10 @@ from locoexport.errors import UsageError, VideoError
 from locoexport.runtime.frames import check_frames
 from locoexport.runtime.tracks import Tracks
 
-__all__ = ["draw_tracks"]
+__all__ = ["TRAIL_FRAMES", "Painter", "draw_tracks"]
+
+TRAIL_FRAMES = 16
+"""How long trails are, unless told otherwise."""
 
 _SHIFT = 4
 """cv2's fixed point: positions and radii in sixteenths of a pixel."""
@@ -56,13 +60,9 @@ class _Pen:
 
 
 def draw_tracks(
-    frames_rgb: NDArray[np.uint8], tracks: Tracks, *, trail_frames: int = 16
+    frames_rgb: NDArray[np.uint8], tracks: Tracks, *, trail_frames: int = TRAIL_FRAMES
 ) -> Iterator[NDArray[np.uint8]]:
-    """Draw tracks over a video, frame by frame.
-
-    A visible point is a filled dot, an occluded one a hollow ring; behind it fades a trail over
-    the last frames, with gaps where it was occluded. A point's colour comes from where it was
-    asked for, so neighbours look alike.
+    """Draw tracks over a video, frame by frame; see ``Painter``.
 
     Args:
         frames_rgb: uint8 (frames, height, width, 3); left as it is.
@@ -82,29 +82,70 @@ def draw_tracks(
             f"The video has {len(frames_rgb)} frames and the tracks {tracks.frames}; they must "
             "be of the same video."
         )
-    if trail_frames < 0:
-        raise UsageError(f"trail_frames is {trail_frames}; it must be 0 or more.")
-    return _drawn_frames(frames_rgb, tracks, trail_frames)
-
-
-def _drawn_frames(
-    frames_rgb: NDArray[np.uint8], tracks: Tracks, trail_frames: int
-) -> Iterator[NDArray[np.uint8]]:
     height, width = frames_rgb.shape[1:3]
-    pen = _Pen.for_frame(height, width)
-    colours = _query_colours(tracks.query_points_tyx, height, width)
-    positions = _fixed_point(tracks.tracks_xy, height, width)
-    drawable = np.asarray(np.isfinite(tracks.tracks_xy).all(axis=2))
-    shown: NDArray[np.bool_] = tracks.visible & drawable
-    for index, frame in enumerate(frames_rgb):
+    painter = Painter((height, width), tracks.query_points, trail_frames=trail_frames)
+    return (
+        painter.paint(frame, tracks.xy[:, index], tracks.visible[:, index])
+        for index, frame in enumerate(frames_rgb)
+    )
+
+
+class Painter:
+    """Draws tracks over frames that come one by one.
+
+    A visible point is a filled dot, an occluded one a hollow ring; behind it fades a trail over
+    the last frames, with gaps where it was occluded. A point's colour comes from where it was
+    asked for, so neighbours look alike.
+    """
+
+    def __init__(
+        self,
+        frame_hw: tuple[int, int],
+        query_points_tyx: NDArray[np.float32],
+        *,
+        trail_frames: int = TRAIL_FRAMES,
+    ) -> None:
+        """For frames of that (height, width) and the points of one video.
+
+        Raises:
+            UsageError: ``trail_frames`` is negative.
+        """
+        if trail_frames < 0:
+            raise UsageError(f"trail_frames is {trail_frames}; it must be 0 or more.")
+        self._frame_hw = frame_hw
+        self._trail_frames = trail_frames
+        self._pen = _Pen.for_frame(*frame_hw)
+        self._colours = _query_colours(query_points_tyx, *frame_hw)
+        # The frames of the trail, newest last: positions, and where they are shown.
+        self._past: deque[tuple[list[_Point], NDArray[np.bool_]]] = deque(maxlen=trail_frames + 1)
+
+    def paint(
+        self,
+        frame_rgb: NDArray[np.uint8],
+        xy: NDArray[np.float32],
+        visible: NDArray[np.bool_],
+    ) -> NDArray[np.uint8]:
+        """The next frame, drawn on: a new uint8 (height, width, 3).
+
+        Args:
+            frame_rgb: uint8 (height, width, 3); left as it is.
+            xy: float32 (points, 2) in its pixels; what is not finite is not drawn.
+            visible: bool (points,).
+        """
+        height, width = self._frame_hw
+        drawable = np.isfinite(xy).all(axis=1)
+        self._past.append((_fixed_point(xy, height, width), visible & drawable))
         canvas = np.zeros((height, width, 4), np.uint8)
-        for step in range(max(1, index - trail_frames + 1), index + 1):
-            alpha = _TRAIL_ALPHA * (1 - (index - step) / trail_frames)
-            _draw_segments(canvas, positions, shown, step, colours, alpha, pen)
-        for point in np.flatnonzero(drawable[:, index]):
-            centre: _Point = positions[point][index]
-            _draw_mark(canvas, centre, colours[point], pen, bool(tracks.visible[point, index]))
-        yield _blend(frame, canvas)
+        for age in range(min(len(self._past) - 1, self._trail_frames) - 1, -1, -1):
+            alpha = _TRAIL_ALPHA * (1 - age / self._trail_frames)
+            before, after = self._past[-2 - age], self._past[-1 - age]
+            _draw_segments(canvas, before, after, self._colours, alpha, self._pen)
+        positions = self._past[-1][0]
+        for point in np.flatnonzero(drawable):
+            _draw_mark(
+                canvas, positions[point], self._colours[point], self._pen, bool(visible[point])
+            )
+        return _blend(frame_rgb, canvas)
 
 
 def _query_colours(query_points_tyx: NDArray[np.float32], height: int, width: int) -> list[_Colour]:
@@ -117,39 +158,31 @@ def _query_colours(query_points_tyx: NDArray[np.float32], height: int, width: in
     return colours
 
 
-def _fixed_point(tracks_xy: NDArray[np.float32], height: int, width: int) -> list[list[_Point]]:
-    """Positions [point][frame] as cv2 wants them: pixel centres at 0, in sixteenths.
+def _fixed_point(xy: NDArray[np.float32], height: int, width: int) -> list[_Point]:
+    """Positions as cv2 wants them: pixel centres at 0, in sixteenths.
 
     Far outside the frame they are clipped, since cv2's integers would overflow.
     """
     size = np.array([width, height])
-    centred = np.nan_to_num(tracks_xy.astype(np.float64)) - 0.5
+    centred = np.nan_to_num(xy.astype(np.float64)) - 0.5
     clipped = np.clip(centred, -4 * size, 5 * size)
     sixteenths = np.rint(clipped * (1 << _SHIFT)).astype(int)
-    return [[(x, y) for x, y in track] for track in sixteenths.tolist()]
+    return [(x, y) for x, y in sixteenths.tolist()]
 
 
 def _draw_segments(
     canvas: NDArray[np.uint8],
-    positions: list[list[_Point]],
-    shown: NDArray[np.bool_],
-    step: int,
+    before: tuple[list[_Point], NDArray[np.bool_]],
+    after: tuple[list[_Point], NDArray[np.bool_]],
     colours: list[_Colour],
     alpha: float,
     pen: _Pen,
 ) -> None:
-    """The piece of every trail from frame ``step - 1`` to ``step``, where both are visible."""
-    for point in np.flatnonzero(shown[:, step - 1] & shown[:, step]):
-        track = positions[point]
-        cv2.line(
-            canvas,
-            track[step - 1],
-            track[step],
-            _ink(colours[point], alpha),
-            pen.trail,
-            cv2.LINE_AA,
-            _SHIFT,
-        )
+    """The piece of every trail from one frame to the next, where it is visible in both."""
+    for point in np.flatnonzero(before[1] & after[1]):
+        ink = _ink(colours[point], alpha)
+        start, end = before[0][point], after[0][point]
+        cv2.line(canvas, start, end, ink, pen.trail, cv2.LINE_AA, _SHIFT)
 
 
 def _draw_mark(
@@ -179,6 +212,6 @@ def _ink(colour: _Colour, alpha: float) -> tuple[float, float, float, float]:
 
 
 def _blend(frame: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    keep = 255 - canvas[..., 3:].astype(np.uint16)
-    mixed = canvas[..., :3] + (frame * keep + 127) // 255
-    return np.minimum(mixed, 255).astype(np.uint8)
+    keep = cv2.cvtColor(cv2.bitwise_not(canvas[..., 3]), cv2.COLOR_GRAY2RGB)
+    kept = cv2.multiply(frame, keep, scale=1 / 255)
+    return cv2.add(cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB), kept).astype(np.uint8, copy=False)

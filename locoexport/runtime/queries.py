@@ -145,13 +145,13 @@ def read_queries(path: str | Path) -> NDArray[np.float32]:
 
 
 def check_queries(
-    query_points_tyx: NDArray[Any], frames: int, height: int, width: int
+    query_points_tyx: NDArray[Any], frames: int | None, height: int, width: int
 ) -> NDArray[np.float32]:
     """Check query points against the video they are for; returns them as float32 (points, 3).
 
     Args:
         query_points_tyx: numbers of shape (points, 3).
-        frames: of the video.
+        frames: of the video; None where that is not known yet.
         height: of the video, in pixels.
         width: of the video, in pixels.
 
@@ -162,15 +162,17 @@ def check_queries(
     points = _as_float32(query_points_tyx)
     if len(points) == 0:
         raise QueryError("There are no query points; give at least one.")
-    limits = np.array([frames - 1, height, width], np.float32)
+    last = np.inf if frames is None else frames - 1
+    limits = np.array([last, height, width], np.float32)
     # `not inside` rather than `outside`, so that NaN counts as wrong.
-    wrong = np.argwhere(~((points >= 0) & (points <= limits)))
+    wrong = np.argwhere(~(np.isfinite(points) & (points >= 0) & (points <= limits)))
     if len(wrong):
         index, axis = (int(i) for i in wrong[0])
         others = len(np.unique(wrong[:, 0])) - 1
+        count = "" if frames is None else f"{frames} "
         raise QueryError(
             f"Query point {index} has {_COLUMNS[axis]} = {points[index, axis]:g}; the video has "
-            f"{frames} frames of {height}x{width}, so {_COLUMNS[axis]} must be from 0 to "
+            f"{count}frames of {height}x{width}, so {_COLUMNS[axis]} must be from 0 to "
             f"{limits[axis]:g}" + (f" ({others} more points are wrong)." if others else ".")
         )
     return points

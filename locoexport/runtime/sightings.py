@@ -90,8 +90,8 @@ def carry_box(
     shown = mine & tracks.visible[:, frame]
     if not shown.any() or lost_frames(tracks.visible[mine, frame, None], least_visible)[0]:
         return None
-    then = tracks.query_points_tyx[shown][:, [2, 1]]
-    moved = move_box(box_xyxy, then, tracks.tracks_xy[shown, frame])
+    then = tracks.query_points[shown][:, [2, 1]]
+    moved = move_box(box_xyxy, then, tracks.xy[shown, frame])
     if not (moved[:2] < moved[2:]).all():
         return None
     cut = clip_boxes(Boxes.of(moved[None]), *size_hw)

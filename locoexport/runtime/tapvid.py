@@ -97,7 +97,7 @@ def tapvid_clip(frames_rgb: NDArray[np.uint8], tracks: Tracks) -> TapVidClip:
     """
     height, width = frames_rgb.shape[1:3]
     size = np.array([width, height], np.float32)
-    return TapVidClip(frames_rgb, tracks.tracks_xy / size, ~tracks.visible)
+    return TapVidClip(frames_rgb, tracks.xy / size, ~tracks.visible)
 
 
 def write_tapvid(path: str | Path, clips: Mapping[str, TapVidClip]) -> None:

@@ -1,38 +1,41 @@
-"""Points through a whole clip, in the clip's own pixels: the runtime's front door."""
+"""Points through a whole video, in the video's own pixels: the runtime's front door."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from locoexport.errors import ModelFileError, UsageError, VideoError
-from locoexport.runtime.frames import (
-    check_frames,
-    scale_queries_to_model,
-    scale_tracks_to_video,
-    to_model_input,
-)
-from locoexport.runtime.queries import check_queries
-from locoexport.runtime.session import ModelSession, RawTracks, open_session
-from locoexport.runtime.tracks import Tracks, visible_from_logits
-from locoexport.runtime.video import DEFAULT_FPS, Clip, read_clip
+from locoexport.errors import ModelFileError, UsageError
+from locoexport.machine import process_memory
+from locoexport.runtime.budget import MemoryModel, Plan, make_plan, measure_memory, parse_memory
+from locoexport.runtime.session import ModelSession, open_session
+from locoexport.runtime.sources import FrameSource, Selection, Video, open_source
+from locoexport.runtime.stopwatch import Stopwatch
+from locoexport.runtime.storage import BYTES_PER_POINT_FRAME
+from locoexport.runtime.tracking import Progress, Sink, Tracking
+from locoexport.runtime.tracks import Tracks
+from locoexport.runtime.windows import DEFAULT_WINDOW, WindowSize
 
 __all__ = ["DEFAULT_POINTS_PER_CALL", "PointTracker"]
 
 DEFAULT_POINTS_PER_CALL = 64
-"""More points in one call encode the video less often and need more memory: with b0-tiny and 60
-frames about 20 MB a point, over 0.9 GB for the frames themselves."""
+"""More points in one call encode a window less often and need more memory."""
+
+_ENCODER_FRAMES = 64
+"""Frames of 1.5 bytes a pixel that an H.264 encoder looks ahead at."""
+_REST_BYTES = 48 << 20
+"""Small things beside the frames: decoder, drawing, Python's own."""
+_LARGEST_IN_MEMORY = 1 << 30
+"""Tracks larger than that are kept in a temporary file."""
 
 
 class PointTracker:
     """A point tracker over an exported file, to be used in a ``with`` block or closed.
 
     It keeps nothing from call to call, and ``track`` may be called from several threads.
+    LocoTrack looks at whole windows of frames, past and future: it is offline. Frames are read,
+    tracked and dropped window by window, so a video may be of any length.
 
     ::
 
@@ -46,30 +49,48 @@ class PointTracker:
         provider: str = "cpu",
         points_per_call: int | None = None,
         threads: int | None = None,
+        *,
+        window: int | None = None,
+        memory: int | str | None = None,
     ) -> None:
         """Open the model.
 
         Args:
             model_path: an .onnx file written by ``locoexport export``.
             provider: a short name of ``locoexport.runtime.providers.PROVIDERS``.
-            points_per_call: how many points go through the model at once; None is 64, or what
-                the file is fixed to. It changes memory and speed, not the tracks.
+            points_per_call: how many points go through the model at once; None is 64, what the
+                file is fixed to, or what ``memory`` allows. It changes memory and speed, not the
+                tracks.
             threads: of the CPU; None is all cores.
+            window: frames that go through the model at once; None is 48, what the file is fixed
+                to, or what ``memory`` allows. Windows share a third of their frames.
+            memory: bytes, or text like ``1GiB``, that this process may hold besides the model
+                while it tracks. The model's need is measured now, by three runs on noise.
 
         Raises:
-            UsageError: no such provider, a number below 1, or a ``points_per_call`` that the
-                file's fixed number of points contradicts.
+            UsageError: no such provider, a number below 1, or a ``points_per_call`` or ``window``
+                that the file's fixed sizes contradict.
             ProviderUnavailableError: the provider does not work on this machine.
             ModelFileError: the file is missing, damaged, not ours, or fixed to a batch above 1.
         """
-        model = open_session(model_path, provider, threads=threads)
+        self._memory = parse_memory(memory) if isinstance(memory, str) else memory
+        if self._memory is not None and self._memory < 1:
+            raise UsageError(f"memory is {self._memory}; it must be at least 1 byte.")
+        model = open_session(model_path, provider, threads=threads, cached=True)
         if model.fixed_batch not in (None, 1):
             raise ModelFileError(
                 f"{model_path} is fixed to a batch of {model.fixed_batch} videos; tracking takes "
                 "one at a time. Export it with --batch 1 or --batch dynamic."
             )
-        self._points_per_call = _chunk_size(model, points_per_call)
+        self._points_per_call = _chosen("points_per_call", points_per_call, model.fixed_points)
+        self._window = _chosen("window", window, model.fixed_frames)
+        if self._window is not None and model.fixed_frames is None:
+            WindowSize.of(self._window)
         self._model: ModelSession | None = model
+        self._held_bytes = process_memory() - Path(model_path).stat().st_size
+        self._need: MemoryModel | None = None
+        if self._memory is not None:
+            self._need = measure_memory(model)
 
     @property
     def model(self) -> ModelSession:
@@ -84,52 +105,64 @@ class PointTracker:
 
     def track(
         self,
-        video: Clip | str | Path | NDArray[np.uint8],
+        video: Video | FrameSource,
         query_points_tyx: Any,
         *,
         fps: float | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        max_frames: int | None = None,
+        progress: Progress | None = None,
+        sink: Sink | None = None,
+        watch: Stopwatch | None = None,
     ) -> Tracks:
         """Track query points through all frames of a video, forwards and backwards.
 
+        A video longer than one window is tracked window by window
+        (``locoexport.runtime.stitching`` has the rule). Points that begin after the first window
+        are tracked backwards in a second pass, for which a file is read again and the frames of an
+        iterator or a camera are kept in a temporary file.
+
         Args:
-            video: a clip, a file's path, or uint8 RGB frames (frames, height, width, 3).
+            video: a clip, a file's path, uint8 RGB frames (frames, height, width, 3), an iterator
+                of uint8 RGB frames, a camera's index, or a source from ``open_source``.
             query_points_tyx: numbers of shape (points, 3): frame index, then y and x in the
                 video's pixels.
-            fps: for ``Tracks.fps``, in place of the video's own (25 for frames in an array).
-            progress: called with (points done, points in all), first with 0 done.
+            fps: for ``Tracks.fps``, in place of the video's own (25 for bare frames).
+            max_frames: stop after that many; a camera needs it.
+            progress: called with (frames done, frames in all or None), first with 0 done.
+            sink: called with frames in order, once their tracks are final.
+            watch: counts the seconds of each part.
+
+        Returns:
+            The tracks. Beyond 1 GiB, or an eighth of ``memory``, its arrays lie in a temporary
+            file that goes away with them.
 
         Raises:
-            VideoError: the video cannot be read, or its number of frames is not the one that
-                the model is fixed to.
+            VideoError: the video cannot be read, or is shorter than the model is fixed to.
             QueryError: no points, or one that is not finite or outside the video.
             MachineError: ONNX Runtime fails, mostly for want of memory.
             ModelFileError: the model's answer is not finite.
-            UsageError: the tracker was closed.
+            UsageError: the tracker was closed, or ``memory`` is too little.
         """
-        model = self.model
-        clip = _as_clip(video)
-        frames, height, width = clip.frames_rgb.shape[:3]
-        points = check_queries(query_points_tyx, frames, height, width)
-        _check_frame_count(model, frames)
-        model_input = to_model_input(clip.frames_rgb, model.resolution_hw)
-        model_points = scale_queries_to_model(points, (height, width), model.resolution_hw)
-        tracks_xy = np.empty((len(points), frames, 2), np.float32)
-        occlusion = np.empty((len(points), frames), np.float32)
-        expected_dist = np.empty((len(points), frames), np.float32)
-        if progress is not None:
-            progress(0, len(points))
-        for chunk in _chunks(len(points), self._points_per_call):
-            raw = _run_chunk(model, model_input, model_points[chunk])
-            tracks_xy[chunk] = scale_tracks_to_video(
-                raw.tracks_xy[0], model.resolution_hw, (height, width)
-            )
-            occlusion[chunk] = raw.occlusion[0]
-            expected_dist[chunk] = raw.expected_dist[0]
-            if progress is not None:
-                progress(chunk.stop, len(points))
-        visible, confidence = visible_from_logits(occlusion, expected_dist)
-        return Tracks(tracks_xy, visible, confidence, points, clip.fps if fps is None else fps)
+        source = (
+            video
+            if isinstance(video, FrameSource)
+            else open_source(video, Selection(max_frames=max_frames))
+        )
+        tracking = Tracking(
+            model=self.model,
+            source=source,
+            points=query_points_tyx,
+            make_plan=self._plan,
+            on_disk=self._on_disk,
+            watch=watch or Stopwatch(),
+            bounded=self._memory is not None,
+            progress=progress,
+            sink=sink,
+        )
+        try:
+            return tracking.run(fps)
+        finally:
+            source.close()
 
     def close(self) -> None:
         """Give the model's memory back. Closing twice is fine."""
@@ -148,57 +181,40 @@ class PointTracker:
         """Close the tracker."""
         self.close()
 
+    def _plan(self, frame_hw: tuple[int, int], points: int) -> Plan:
+        if self._need is None or self._memory is None:
+            frames = self._window or DEFAULT_WINDOW
+            # A model of one frame: its videos have one, and nothing is stitched.
+            size = WindowSize.of(max(2, frames))
+            return Plan(size, self._points_per_call or DEFAULT_POINTS_PER_CALL)
+        frame_bytes = frame_hw[0] * frame_hw[1] * 3
+        free = self._memory - self._held_bytes - _REST_BYTES - _ENCODER_FRAMES * frame_bytes / 2
+        plan = make_plan(
+            self.model,
+            self._need,
+            free,
+            points=points,
+            frame_bytes=frame_bytes,
+            window=self._window,
+        )
+        if self._points_per_call is None:
+            return plan
+        return Plan(plan.size, min(plan.points_per_call, self._points_per_call))
 
-def _chunk_size(model: ModelSession, points_per_call: int | None) -> int:
-    if points_per_call is not None and points_per_call < 1:
-        raise UsageError(f"points_per_call is {points_per_call}; it must be at least 1.")
-    if model.fixed_points is None:
-        return points_per_call or DEFAULT_POINTS_PER_CALL
-    if points_per_call not in (None, model.fixed_points):
+    def _on_disk(self, points: int, frames: int | None) -> bool:
+        if frames is None:
+            return self._memory is not None
+        limit = _LARGEST_IN_MEMORY if self._memory is None else self._memory // 8
+        return points * frames * BYTES_PER_POINT_FRAME > limit
+
+
+def _chosen(name: str, asked: int | None, fixed: int | None) -> int | None:
+    if asked is not None and asked < 1:
+        raise UsageError(f"{name} is {asked}; it must be at least 1.")
+    if fixed is not None and asked not in (None, fixed):
+        axis = "points" if name == "points_per_call" else "frames"
         raise UsageError(
-            f"points_per_call is {points_per_call}, but {model.path} is fixed to "
-            f"{model.fixed_points} points a call. Leave it out, or export with --points dynamic."
+            f"{name} is {asked}, but the model is fixed to {fixed} {axis} a call. Leave it out, or "
+            f"export with --{axis} dynamic."
         )
-    return model.fixed_points
-
-
-def _as_clip(video: Clip | str | Path | NDArray[np.uint8]) -> Clip:
-    if isinstance(video, str | Path):
-        return read_clip(video)
-    clip = Clip(video, DEFAULT_FPS) if isinstance(video, np.ndarray) else video
-    check_frames(clip.frames_rgb)
-    return clip
-
-
-def _check_frame_count(model: ModelSession, frames: int) -> None:
-    if model.fixed_frames not in (None, frames):
-        raise VideoError(
-            f"The video has {frames} frames, but {model.path} is fixed to {model.fixed_frames}. "
-            f"Cut the video to {model.fixed_frames} frames, or export with --frames dynamic."
-        )
-
-
-def _chunks(points: int, size: int) -> Iterator[slice]:
-    for start in range(0, points, size):
-        yield slice(start, min(start + size, points))
-
-
-def _run_chunk(
-    model: ModelSession, video: NDArray[np.float32], points: NDArray[np.float32]
-) -> RawTracks:
-    """Run some points, float32 (points, 3); a model of fixed points gets the last one repeated."""
-    count = len(points)
-    if model.fixed_points is not None:
-        points = np.pad(points, ((0, model.fixed_points - count), (0, 0)), mode="edge")
-    raw = model.run(video, points[None])
-    kept = RawTracks(
-        raw.tracks_xy[:, :count], raw.occlusion[:, :count], raw.expected_dist[:, :count]
-    )
-    for name, values in vars(kept).items():
-        # Without this a broken file (fp16 overflow, damaged weights) would draw nonsense.
-        if not np.isfinite(values).all():
-            raise ModelFileError(
-                f"{model.path} answers NaN or infinity in {name}; the file is broken. "
-                "Run `locoexport verify` on it."
-            )
-    return kept
+    return fixed or asked

@@ -21,6 +21,7 @@ __all__ = [
     "TRACKS_SCHEMA",
     "Tracks",
     "check_tracks_path",
+    "is_visible",
     "read_tracks",
     "visible_from_logits",
     "write_tracks",
@@ -46,29 +47,30 @@ class Tracks:
     """Where every point is in every frame.
 
     Attributes:
-        tracks_xy: float32 (points, frames, 2) as (x, y) in the original video's pixels, pixel
-            centres at .5.
+        xy: float32 (points, frames, 2) as (x, y) in the original video's pixels, pixel centres
+            at .5. In files it is called ``tracks_xy``.
         visible: bool (points, frames).
         confidence: float32 (points, frames) in 0..1: that the point is visible and where the
             track says. ``visible`` is where it is at least 0.5.
-        query_points_tyx: float32 (points, 3): what was asked for.
+        query_points: float32 (points, 3) as (t, y, x): what was asked for. In files
+            ``query_points_tyx``.
         fps: frames a second of the video.
     """
 
-    tracks_xy: NDArray[np.float32]
+    xy: NDArray[np.float32]
     visible: NDArray[np.bool_]
     confidence: NDArray[np.float32]
-    query_points_tyx: NDArray[np.float32]
+    query_points: NDArray[np.float32]
     fps: float
 
     def __post_init__(self) -> None:
         """Raises InputError where types or shapes do not fit together."""
         points, frames = self.visible.shape if self.visible.ndim == 2 else (-1, -1)
         expected: tuple[tuple[str, NDArray[Any], type[np.generic], tuple[int, ...]], ...] = (
-            ("tracks_xy", self.tracks_xy, np.float32, (points, frames, 2)),
+            ("xy", self.xy, np.float32, (points, frames, 2)),
             ("visible", self.visible, np.bool_, (points, frames)),
             ("confidence", self.confidence, np.float32, (points, frames)),
-            ("query_points_tyx", self.query_points_tyx, np.float32, (points, 3)),
+            ("query_points", self.query_points, np.float32, (points, 3)),
         )
         for name, array, dtype, shape in expected:
             if array.dtype != dtype or array.shape != shape:
@@ -100,7 +102,13 @@ def visible_from_logits(
     """
     product = _one_minus_sigmoid(occlusion) * _one_minus_sigmoid(expected_dist)
     confidence = product.astype(np.float32)
-    return 1 - confidence <= 0.5, confidence
+    return is_visible(confidence), confidence
+
+
+def is_visible(confidence: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where one minus the confidence is at most 0.5; NaN is invisible."""
+    answer: NDArray[np.bool_] = 1 - confidence <= 0.5
+    return answer
 
 
 def _one_minus_sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -165,10 +173,10 @@ def read_tracks(path: str | Path) -> Tracks:
 def _write_npz(path: Path, tracks: Tracks) -> None:
     np.savez_compressed(
         path,
-        tracks_xy=tracks.tracks_xy,
+        tracks_xy=tracks.xy,
         visible=tracks.visible,
         confidence=tracks.confidence,
-        query_points_tyx=tracks.query_points_tyx,
+        query_points_tyx=tracks.query_points,
         fps=np.float64(tracks.fps),
     )
 
@@ -182,7 +190,7 @@ def _write_csv(path: Path, tracks: Tracks) -> None:
 
 
 def _csv_rows(point: int, tracks: Tracks) -> Iterator[tuple[Any, ...]]:
-    x, y = tracks.tracks_xy[point].astype(str).T
+    x, y = tracks.xy[point].astype(str).T
     visible = tracks.visible[point].astype(int)
     confidence = tracks.confidence[point].astype(str)
     for frame, row in enumerate(zip(x, y, visible, confidence, strict=True)):
@@ -193,8 +201,8 @@ def _write_json(path: Path, tracks: Tracks) -> None:
     document = {
         "schema": TRACKS_SCHEMA,
         "fps": float(tracks.fps),
-        "query_points_tyx": _shortest(tracks.query_points_tyx),
-        "tracks_xy": _shortest(tracks.tracks_xy),
+        "query_points_tyx": _shortest(tracks.query_points),
+        "tracks_xy": _shortest(tracks.xy),
         "visible": tracks.visible.tolist(),
         "confidence": _shortest(tracks.confidence),
     }
@@ -218,10 +226,10 @@ def _read_npz(path: Path) -> Tracks:
         if not isinstance(arrays, np.lib.npyio.NpzFile):
             raise InputError("it is one array, not a .npz archive.")
         return Tracks(
-            tracks_xy=arrays["tracks_xy"],
+            xy=arrays["tracks_xy"],
             visible=arrays["visible"],
             confidence=arrays["confidence"],
-            query_points_tyx=arrays["query_points_tyx"],
+            query_points=arrays["query_points_tyx"],
             fps=float(arrays["fps"]),
         )
 
@@ -231,9 +239,9 @@ def _read_json(path: Path) -> Tracks:
     if not isinstance(document, dict) or document.get("schema") != TRACKS_SCHEMA:
         raise InputError(f"it is not a document of the schema {TRACKS_SCHEMA}.")
     return Tracks(
-        tracks_xy=np.array(document["tracks_xy"], np.float32),
+        xy=np.array(document["tracks_xy"], np.float32),
         visible=np.array(document["visible"]),
         confidence=np.array(document["confidence"], np.float32),
-        query_points_tyx=np.array(document["query_points_tyx"], np.float32),
+        query_points=np.array(document["query_points_tyx"], np.float32),
         fps=float(document["fps"]),
     )

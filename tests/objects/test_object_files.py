@@ -47,7 +47,7 @@ def test_npz_is_read_as_it_was_written(found: ObjectTracks, tmp_path: Path) -> N
     path = tmp_path / "a.npz"
     write_object_tracks(path, found, FRAMES, "clip")
     again = read_object_tracks(path)
-    np.testing.assert_array_equal(again.tracks.tracks_xy, found.tracks.tracks_xy)
+    np.testing.assert_array_equal(again.tracks.xy, found.tracks.xy)
     np.testing.assert_array_equal(again.object_ids, found.object_ids)
     for name in ("boxes_xyxy", "source", "confidence"):
         one, other = getattr(again.objects[0], name), getattr(found.objects[0], name)
@@ -74,14 +74,14 @@ def test_csv_has_a_row_a_frame_and_point(found: ObjectTracks, tmp_path: Path) ->
     assert rows[0] == ["frame", "object", "point", "x", "y", "visible", "confidence"]
     assert [row[:3] for row in rows[1:4]] == [["0", "5", "0"], ["0", "-1", "1"], ["1", "5", "0"]]
     assert [row[5] for row in rows[1:]] == ["1", "1", "0", "1", "1", "1"]
-    assert np.float32(rows[1][3]) == found.tracks.tracks_xy[0, 0, 0]
+    assert np.float32(rows[1][3]) == found.tracks.xy[0, 0, 0]
 
 
 def test_json_holds_the_same(found: ObjectTracks, tmp_path: Path) -> None:
     write_object_tracks(tmp_path / "a.json", found, FRAMES, "clip")
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["schema"] == "locoexport.object-tracks/1"
-    assert np.array_equal(np.float32(document["tracks_xy"]), found.tracks.tracks_xy)
+    assert np.array_equal(np.float32(document["tracks_xy"]), found.tracks.xy)
     (item,) = document["objects"]
     assert item["boxes_xyxy"] == [[1, 2, 3, 4], None, [0.1, 2, 3.7, 4]]
     assert item["source"] == ["detected", "lost", "tracked"]
@@ -135,7 +135,7 @@ def test_tapvid_layout(found: ObjectTracks, tmp_path: Path) -> None:
     assert list(document) == ["clip"]
     assert sorted(clip) == ["occluded", "points", "video"]
     np.testing.assert_array_equal(clip["video"], FRAMES)
-    np.testing.assert_allclose(clip["points"] * (20, 10), found.tracks.tracks_xy, rtol=1e-6)
+    np.testing.assert_allclose(clip["points"] * (20, 10), found.tracks.xy, rtol=1e-6)
     np.testing.assert_array_equal(clip["occluded"], ~found.tracks.visible)
     again = read_tapvid(path)["clip"]
     np.testing.assert_array_equal(again.points, clip["points"])

@@ -134,7 +134,7 @@ def test_each_object_has_its_points_and_others_have_none(tracker) -> None:
     assert [item.object_id for item in found.objects] == [0, 1]
     assert np.unique(found.object_ids, return_counts=True)[1].tolist() == [1, 64, 64]
     assert found.object_ids.tolist() == [0] * 64 + [1] * 64 + [NO_OBJECT]
-    queries = found.tracks.query_points_tyx
+    queries = found.tracks.query_points
     assert queries[:64, 0].tolist() == [0] * 64
     assert queries[64:128, 0].tolist() == [4] * 64
     assert queries[0].tolist() == [0, 30.5, 10.5]
@@ -175,7 +175,7 @@ def test_objects_elsewhere_or_behind_bright_frames_are_others(tracker) -> None:
 
 def test_points_start_in_the_best_box(tracker) -> None:
     found = follow(tracker, dark_clip(), detected(2, 5, 9, confidence=[0.5, 0.8, 0.8]))
-    assert np.unique(found.tracks.query_points_tyx[:, 0]).tolist() == [5]
+    assert np.unique(found.tracks.query_points[:, 0]).tolist() == [5]
 
 
 def test_no_objects_and_one_point(tracker) -> None:
@@ -215,9 +215,7 @@ def test_progress_counts_gaps(tracker) -> None:
     told = []
     follow(tracker, dark_clip(), detected(3, 9), progress=lambda *state: told.append(state))
     assert told[-1] == ("filling gaps", 3, 3)
-    assert ("tracking points", 32, 32) in told or any(
-        text == "tracking points" for text, *_ in told
-    )
+    assert told[0][0].startswith("tracking ")
 
 
 def made_object(frames: int = 4) -> TrackedObject:

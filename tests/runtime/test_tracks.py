@@ -20,10 +20,10 @@ def tracks() -> Tracks:
     random = np.random.default_rng(0)
     confidence = random.uniform(0, 1, (3, 4)).astype(np.float32)
     return Tracks(
-        tracks_xy=random.normal(50, 40, (3, 4, 2)).astype(np.float32),
+        xy=random.normal(50, 40, (3, 4, 2)).astype(np.float32),
         visible=confidence >= 0.5,
         confidence=confidence,
-        query_points_tyx=random.uniform(0, 3, (3, 3)).astype(np.float32),
+        query_points=random.uniform(0, 3, (3, 3)).astype(np.float32),
         fps=30000 / 1001,
     )
 
@@ -90,7 +90,7 @@ def test_csv_has_a_row_a_point_and_frame(tmp_path: Path, tracks: Tracks) -> None
     ]
     for row in rows:
         at = int(row["point"]), int(row["frame"])
-        assert (np.float32(row["x"]), np.float32(row["y"])) == tuple(tracks.tracks_xy[at])
+        assert (np.float32(row["x"]), np.float32(row["y"])) == tuple(tracks.xy[at])
         assert row["visible"] == str(int(tracks.visible[at]))
         assert np.float32(row["confidence"]) == tracks.confidence[at]
 
@@ -139,14 +139,12 @@ def test_unreadable_files(tmp_path: Path, name: str, content: bytes) -> None:
 
 def test_arrays_that_do_not_fit_are_refused(tracks: Tracks) -> None:
     with pytest.raises(InputError, match="confidence is float32 of shape"):
-        Tracks(
-            tracks.tracks_xy, tracks.visible, tracks.confidence[:2], tracks.query_points_tyx, 25.0
-        )
+        Tracks(tracks.xy, tracks.visible, tracks.confidence[:2], tracks.query_points, 25.0)
     with pytest.raises(InputError, match="fps is nan"):
         Tracks(
-            tracks.tracks_xy,
+            tracks.xy,
             tracks.visible,
             tracks.confidence,
-            tracks.query_points_tyx,
+            tracks.query_points,
             float("nan"),
         )

@@ -1,0 +1,95 @@
+"""Limits of memory: how they are written, what fits into them, and that they are kept."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from locoexport.errors import UsageError
+from locoexport.runtime.budget import MemoryModel, make_plan, measure_memory, parse_memory
+from locoexport.runtime.session import open_session
+from locoexport.runtime.tracker import PointTracker
+
+MB = 1e6
+NEED = MemoryModel(frame=18 * MB, refine=13 * MB, point=0.17 * MB)
+
+
+GOOD_SIZES = {
+    "1GiB": 1 << 30,
+    "800MB": 800_000_000,
+    "1.5 gb": 1_500_000_000,
+    "4096": 4096,
+    "64KiB": 65536,
+}
+BAD_SIZES = ("2g", "", "GiB", "-1GiB", "nan", "1e400", "0", "1 GiB GiB")
+
+
+@pytest.mark.parametrize("text", [*GOOD_SIZES, *BAD_SIZES])
+def test_sizes_as_people_write_them(text: str) -> None:
+    if text in BAD_SIZES:
+        with pytest.raises(UsageError, match="Memory is"):
+            parse_memory(text)
+    else:
+        assert parse_memory(text) == GOOD_SIZES[text]
+
+
+def _model(frames: int | None = None, points: int | None = None):
+    return SimpleNamespace(resolution_hw=(256, 256), fixed_frames=frames, fixed_points=points)
+
+
+def _plan(free_mb: float, points: int = 1000, model=None, window: int | None = None):
+    return make_plan(
+        model or _model(), NEED, free_mb * MB, points=points, frame_bytes=100, window=window
+    )
+
+
+@pytest.mark.parametrize("free_mb", [200, 400, 700, 1500, 5000, 50000])
+def test_a_plan_fits_and_grows_with_the_memory(free_mb: float) -> None:
+    plan = _plan(free_mb)
+    frames = plan.size.frames
+    assert NEED.run_bytes(frames, plan.points_per_call) + frames * 3 * 786432 <= free_mb * MB
+    assert 8 <= frames <= 48
+    more = _plan(2 * free_mb)
+    assert more.size.frames * more.points_per_call >= frames * plan.points_per_call
+
+
+def test_few_points_get_long_windows() -> None:
+    assert _plan(1500, points=4).size.frames == 48
+    assert _plan(1200, points=1000).size.frames < 48
+    assert _plan(1200, points=4).size.frames == 48
+    assert _plan(1500, window=20).size.frames == 20
+
+
+def test_fixed_sizes_are_kept_or_refused() -> None:
+    plan = _plan(5000, model=_model(frames=24, points=100))
+    assert (plan.size.frames, plan.points_per_call) == (24, 100)
+    with pytest.raises(UsageError, match=r"Allow at least \d+ MB more"):
+        _plan(700, model=_model(frames=24, points=100))
+
+
+def test_too_little_memory_says_how_much_is_missing(make_model) -> None:
+    with pytest.raises(UsageError, match=r"leaves 100 MB .* 8 frames at a time need 192 MB"):
+        _plan(100)
+    with (
+        PointTracker(make_model(), memory="1MB") as tracker,
+        pytest.raises(UsageError, match="leaves 0 MB for tracking"),
+    ):
+        tracker.track(np.zeros((3, 8, 8, 3), np.uint8), [[0, 1, 1]])
+    with pytest.raises(UsageError, match="memory is 0"):
+        PointTracker(make_model(), memory=0)
+
+
+def test_measuring_leaves_the_model_as_it_was(make_model) -> None:
+    need = measure_memory(open_session(make_model()))
+    assert need.frame >= 0
+    assert need.run_bytes(4, 10) < 100 * MB
+    assert measure_memory(open_session(make_model(frames=3, points=2))).point == 0
+
+
+def test_a_limit_changes_no_track(make_model, frames_u8: np.ndarray) -> None:
+    with PointTracker(make_model()) as free, PointTracker(make_model(), memory="2GiB") as bounded:
+        expected = free.track(frames_u8, [[0, 24, 20]])
+        found = bounded.track(iter(frames_u8), [[0, 24, 20]])
+    assert isinstance(found.xy.base, np.memmap)
+    for name in ("xy", "visible", "confidence", "query_points"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
