@@ -5,7 +5,8 @@
     LocoExportError
     ├── CheckFailedError        exit 1   a check ran, and its answer is no
     │   ├── ParityFailedError            the graph is not the same function
-    │   └── GraphCheckFailedError        the graph breaks a promise (rank-5 GridSample, opset, ...)
+    │   ├── GraphCheckFailedError        the graph breaks a promise (rank-5 GridSample, opset, ...)
+    │   └── NothingDetectedError         a detector saw nothing that could be tracked
     ├── UsageError              exit 2   the command or call was wrong
     │   ├── ProfileError                 no such profile, or a profile that contradicts itself
     │   └── OutputError                  an output that cannot or must not be written
@@ -31,6 +32,7 @@ __all__ = [
     "LocoExportError",
     "MachineError",
     "ModelFileError",
+    "NothingDetectedError",
     "OutputError",
     "PackageMissingError",
     "ParityFailedError",
@@ -60,6 +62,10 @@ class ParityFailedError(CheckFailedError):
 
 class GraphCheckFailedError(CheckFailedError):
     """The graph breaks a promise that every exported file keeps."""
+
+
+class NothingDetectedError(CheckFailedError):
+    """A detector saw nothing in a clip, and nothing else was asked for."""
 
 
 class UsageError(LocoExportError):

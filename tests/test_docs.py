@@ -39,7 +39,13 @@ def test_every_option_shown_in_the_docs_exists() -> None:
         for spelling in (*parameter.opts, *parameter.secondary_opts)
     }
     options |= {"--help", "--version", "--quiet", "--verbose", "--install-completion"}
-    for page in ("README.md", "README.zh-CN.md", "docs/index.md", "docs/weights.md"):
+    for page in (
+        "README.md",
+        "README.zh-CN.md",
+        "docs/index.md",
+        "docs/weights.md",
+        "docs/objects.md",
+    ):
         lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
         for line in lines:
             if "locoexport" in line or line.startswith("- `--"):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from locoexport.cli import track_options as options
 from locoexport.cli.console import (
     Verbosity,
     check_json_target,
@@ -15,6 +16,7 @@ from locoexport.cli.console import (
     print_result,
     write_json,
 )
+from locoexport.cli.track_objects import track_clip_folder, track_clip_objects
 from locoexport.errors import UsageError
 
 __all__ = ["track"]
@@ -22,13 +24,14 @@ __all__ = ["track"]
 
 def track(
     context: typer.Context,
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A clip.")],
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A clip, or a folder of clips.")],
     model: Annotated[Path, typer.Option(help="An exported file.")],
     points: Annotated[
         str | None,
         typer.Option(
-            metavar="grid:N",
-            help="N×N cell centres on frame 0 (grid:8 where no query is given).",
+            metavar="grid:N|grid:NxM",
+            help="Centres of N×N, or N rows of M, cells on frame 0 (grid:8 where no point and no "
+            "object is asked for).",
         ),
     ] = None,
     query: Annotated[
@@ -38,17 +41,33 @@ def track(
     queries: Annotated[
         Path | None, typer.Option(help="Query points from a .csv, .json or .npy file.")
     ] = None,
+    mask: options.Mask = None,
+    mask_erosion: options.MaskErosion = 2.0,
+    features: options.Features = None,
+    boxes: options.Boxes = None,
+    detect: options.Detect = None,
+    detector_model: options.DetectorModel = None,
+    segment: options.Segment = "ellipse",
+    object_grid: options.ObjectGrid = "8x8",
+    context_frames: options.Context = 10,
+    outlier_deviations: options.OutlierDeviations = 2.0,
+    displacement: options.Displacement = "origin",
+    least_visible: options.LeastVisible = "1/3",
+    least_overlap: options.LeastOverlap = 0.3,
+    least_detections: options.LeastDetections = 3,
+    objects: options.BoxesFile = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "-o",
             "--output",
-            help="Overlay video to write, .mp4 (VIDEO.tracked.mp4 in this folder where neither "
-            "-o nor --tracks is given).",
+            help="Overlay video to write, .mp4 (VIDEO.tracked.mp4 in this folder where no output "
+            "is named); for a folder of clips, the folder of outputs.",
         ),
     ] = None,
     tracks: Annotated[
-        Path | None, typer.Option(help="Tracks file to write (.npz, .csv or .json).")
+        Path | None,
+        typer.Option(help="Tracks file to write (.npz, .csv, .json, or .pkl in TAP-Vid's layout)."),
     ] = None,
     provider: Annotated[str, typer.Option(help="Execution provider: cpu, cuda, ...")] = "cpu",
     start: Annotated[
@@ -93,28 +112,79 @@ def track(
 ) -> None:
     """Track points through a video with an exported file; needs no PyTorch.
 
-    The overlay draws trails, and occluded points as rings. A clip of any length is tracked window
-    by window. An interrupt leaves no output. LOCOEXPORT_CACHE=off optimises the model anew at each
-    start.
+    The overlay draws trails, and occluded points as rings. With --detect or --boxes, objects are
+    followed: their boxes are drawn, dashed where the detector lost them and their points know
+    where they are. Exit code 1: the detector saw nothing, and no other point was asked for. A clip
+    of any length is tracked window by window, but with objects it is held in memory. An interrupt
+    leaves no output. LOCOEXPORT_CACHE=off optimises the model anew at each start.
     """
     check_json_target(json_target, force=force)
-    from locoexport import render
-    from locoexport.pipeline.track import track_video
     from locoexport.runtime.sources import Selection
 
-    if output is None and tracks is None:
+    selection = Selection(start, end, stride, _parse_size(resize))
+    asked = options.PointRequest(
+        points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features
+    )
+    followed = options.ObjectRequest(
+        boxes=tuple(boxes or ()),
+        detect=detect,
+        detector_model=detector_model,
+        segment=segment,
+        grid=object_grid,
+        context=context_frames,
+        outlier_deviations=outlier_deviations,
+        displacement=displacement,
+        least_visible=least_visible,
+        least_overlap=least_overlap,
+        least_detections=least_detections,
+    )
+    if video.is_dir():
+        if tracks is not None or objects is not None:
+            raise UsageError("Of a folder of clips all files are written into the folder -o.")
+        track_clip_folder(
+            context,
+            video,
+            model,
+            asked,
+            followed,
+            out=output,
+            provider=provider,
+            selection=selection,
+            force=force,
+            json_target=json_target,
+        )
+        return
+    if output is None and tracks is None and objects is None:
         output = Path(f"{video.stem}.tracked.mp4")
+    with_frames = tracks is not None and tracks.suffix.lower() == ".pkl"
+    if followed.given or with_frames or objects is not None:
+        track_clip_objects(
+            context,
+            video,
+            model,
+            asked,
+            followed,
+            overlay=output,
+            tracks=tracks,
+            boxes=objects,
+            provider=provider,
+            selection=selection,
+            force=force,
+            json_target=json_target,
+        )
+        return
+    from locoexport import render
+    from locoexport.pipeline.track import track_video
+
     with listening(context) as notify:
         report = track_video(
             video,
             model,
-            points=points,
-            queries=query or (),
-            query_file=queries,
+            more_points=asked.sources("grid:8"),
             overlay=output,
             tracks_file=tracks,
             provider=provider,
-            selection=Selection(start, end, stride, _parse_size(resize)),
+            selection=selection,
             window=window,
             memory=memory,
             compare_windows=compare_windows,

@@ -15,8 +15,9 @@ from locoexport.files import check_output
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.runtime.background import Behind
 from locoexport.runtime.overlay import Painter
-from locoexport.runtime.queries import grid_queries, parse_points, parse_query, read_queries
-from locoexport.runtime.sources import Selection, open_source
+from locoexport.runtime.point_sources import PointSources, collect_points
+from locoexport.runtime.queries import parse_points, parse_query, read_queries
+from locoexport.runtime.sources import FrameSource, Selection, open_source
 from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.tracker import PointTracker
 from locoexport.runtime.tracking import INFERENCE, FrameBatch, Sink
@@ -64,6 +65,7 @@ def track_video(
     points: str | None = None,
     queries: Sequence[str] = (),
     query_file: str | Path | None = None,
+    more_points: PointSources | None = None,
     overlay: str | Path | None = None,
     tracks_file: str | Path | None = None,
     provider: str = "cpu",
@@ -82,9 +84,10 @@ def track_video(
     Args:
         video: a clip that PyAV can decode.
         model: a file written by ``locoexport export``.
-        points: ``grid:N``; ``grid:8`` where no query is given in any way.
+        points: ``grid:N`` or ``grid:NxM``; ``grid:8`` where no query is given in any way.
         queries: ``t,y,x`` each, in pixels of the clip.
         query_file: .csv, .json or .npy.
+        more_points: masks, features and whatever else ``PointSources`` has.
         overlay: an .mp4 to write (H.264), or None.
         tracks_file: .npz, .csv or .json, or None.
         provider: the execution provider; there is no fallback.
@@ -111,7 +114,7 @@ def track_video(
         if compare_windows:
             _check_frames_dynamic(tracker)
         frame_hw = source.frame_hw()
-        query_points_tyx = _collect_queries(frame_hw, points, queries, query_file)
+        query_points_tyx = _collect_queries(source, points, queries, query_file, more_points)
         with _overlay_writer(film_path, source.fps, watch) as sink:
             tracks = tracker.track(
                 source,
@@ -191,20 +194,23 @@ def _overlay_writer(path: Path | None, fps: float, watch: Stopwatch) -> Iterator
 
 
 def _collect_queries(
-    frame_hw: tuple[int, int],
+    source: FrameSource,
     points: str | None,
     queries: Sequence[str],
     query_file: str | Path | None,
+    more: PointSources | None,
 ) -> NDArray[np.float32]:
     collected = []
-    if points is None and not queries and query_file is None:
+    if points is None and not queries and query_file is None and more is None:
         points = _DEFAULT_POINTS
     if points is not None:
-        collected.append(grid_queries(parse_points(points).per_side, *frame_hw))
+        collected.append(parse_points(points).queries(*source.frame_hw()))
     if queries:
         collected.append(np.stack([parse_query(text) for text in queries]).reshape(-1, 3))
     if query_file is not None:
         collected.append(read_queries(query_file))
+    if more is not None:
+        collected.append(collect_points(more, *source.frame_hw(), source.first_frame))
     together = np.concatenate(collected).astype(np.float32)
     if not len(together):
         raise QueryError("There are no query points to track.")

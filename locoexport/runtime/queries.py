@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from locoexport.errors import QueryError
 
 __all__ = [
+    "READ_FAILURES",
     "PointGrid",
     "check_queries",
     "grid_queries",
@@ -29,8 +30,7 @@ __all__ = [
 
 _COLUMNS = ("t", "y", "x")
 _MAX_GRID = 1000
-# What parsing malformed bytes raises, over the json, csv and numpy readers.
-_READ_FAILURES = (
+READ_FAILURES = (
     ValueError,
     TypeError,
     KeyError,
@@ -41,43 +41,61 @@ _READ_FAILURES = (
     SyntaxError,
     csv.Error,
 )
+"""What parsing malformed bytes raises, over the json, csv and numpy readers."""
 
 
 @dataclass(frozen=True)
 class PointGrid:
-    """A square grid of query points on frame 0, still without a video size."""
+    """A grid of query points on frame 0, still without a video size."""
 
-    per_side: int
+    rows: int
+    columns: int
 
     def queries(self, height: int, width: int) -> NDArray[np.float32]:
-        """The grid's points, float32 (per_side², 3), for a video of that size in pixels."""
-        return grid_queries(self.per_side, height, width)
+        """The grid's points, float32 (rows·columns, 3), for a video of that size in pixels."""
+        return grid_queries(self.rows, height, width, columns=self.columns)
 
 
-def grid_queries(per_side: int, height: int, width: int) -> NDArray[np.float32]:
-    """The centres of per_side × per_side equal cells of frame 0, row by row.
+def grid_queries(
+    rows: int, height: int, width: int, *, columns: int | None = None
+) -> NDArray[np.float32]:
+    """The centres of rows × columns equal cells of frame 0, row by row.
+
+    Args:
+        rows: of points.
+        height: of the video, in pixels.
+        width: of the video, in pixels.
+        columns: of points; as many as rows where None.
 
     Raises:
-        QueryError: ``per_side`` is below 1 or above 1000.
+        QueryError: there are fewer than 1 or more than 1000 rows or columns.
     """
-    if not 1 <= per_side <= _MAX_GRID:
-        raise QueryError(f"A grid has 1 to {_MAX_GRID} points a side, not {per_side}.")
-    centres = (np.arange(per_side) + 0.5) / per_side
-    y, x = np.meshgrid(centres * height, centres * width, indexing="ij")
+    columns = rows if columns is None else columns
+    if not (1 <= rows <= _MAX_GRID and 1 <= columns <= _MAX_GRID):
+        raise QueryError(f"A grid has 1 to {_MAX_GRID} points a side, not {rows}x{columns}.")
+    y, x = np.meshgrid(
+        (np.arange(rows) + 0.5) / rows * height,
+        (np.arange(columns) + 0.5) / columns * width,
+        indexing="ij",
+    )
     points = np.stack([0 * y, y, x], axis=-1).reshape(-1, 3)
     return points.astype(np.float32)
 
 
 def parse_points(text: str) -> PointGrid:
-    """Read ``grid:N``.
+    """Read ``grid:N`` (N rows of N points) or ``grid:NxM`` (N rows of M points).
 
     Raises:
-        QueryError: the text is anything else, or N is out of range.
+        QueryError: the text is anything else, or a number is out of range.
     """
-    match = re.fullmatch(r"grid:([0-9]{1,9})", text)
-    if match is None or not 1 <= int(match[1]) <= _MAX_GRID:
-        raise QueryError(f"Points are given as grid:N with N from 1 to {_MAX_GRID}, not {text!r}.")
-    return PointGrid(int(match[1]))
+    match = re.fullmatch(r"grid:([0-9]{1,9})(?:x([0-9]{1,9}))?", text)
+    sides = [int(side) for side in match.groups(default=match[1])] if match else []
+    if not sides or not all(1 <= side <= _MAX_GRID for side in sides):
+        raise QueryError(
+            f"Points are given as grid:N, or grid:NxM for N rows of M points, with numbers from 1 "
+            f"to {_MAX_GRID}; not {text!r}."
+        )
+    return PointGrid(*sides)
 
 
 def parse_query(text: str) -> NDArray[np.float32]:
@@ -118,7 +136,7 @@ def read_queries(path: str | Path) -> NDArray[np.float32]:
         raise QueryError(f"Cannot read {path}: {error.strerror or error}.") from error
     except QueryError as error:
         raise QueryError(f"{path}: {error}") from error
-    except _READ_FAILURES as error:
+    except READ_FAILURES as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise QueryError(f"{path} does not hold query points (t, y, x): {reason}.") from error
     if len(points) == 0:

@@ -120,6 +120,16 @@ class FrameSource:
         assert self._first is not None
         return self._first.shape[0], self._first.shape[1]
 
+    def first_frame(self) -> Frame:
+        """Frame 0, which ``frames`` still gives.
+
+        Raises:
+            VideoError: there is none, or it is malformed.
+        """
+        self.frame_hw()
+        assert self._first is not None
+        return self._first
+
     def frames(self) -> Iterator[Frame]:
         """Every kept frame, uint8 (height, width, 3), all of one size.
 

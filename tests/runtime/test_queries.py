@@ -26,8 +26,18 @@ def test_grid_is_cell_centres_row_by_row() -> None:
     np.testing.assert_array_equal(grid_queries(1, 5, 7), [[0, 2.5, 3.5]])
 
 
+def test_grid_of_rows_by_columns() -> None:
+    grid = parse_points("grid:1x3").queries(40, 60)
+    np.testing.assert_array_equal(grid, [[0, 20, 10], [0, 20, 30], [0, 20, 50]])
+    np.testing.assert_array_equal(grid_queries(1, 40, 60, columns=3), grid)
+
+
 @pytest.mark.parametrize(
-    "text", ["grid:0", "grid:-1", "grid:1001", "grid:", "grid:2x3", "8", "grid:1e2", "mesh:3"]
+    "text",
+    [
+        *("grid:0", "grid:-1", "grid:1001", "grid:", "8", "grid:1e2", "mesh:3", "grid:٣"),
+        *("grid:2x", "grid:x2", "grid:2x0", "grid:2x1001", "grid:2X3", "grid:2x3x4"),
+    ],
 )
 def test_bad_points_text(text: str) -> None:
     with pytest.raises(QueryError, match="grid:N"):

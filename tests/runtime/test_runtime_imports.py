@@ -14,6 +14,8 @@ class Refuse:
             raise ImportError(f"the runtime imported {name}")
 
 sys.meta_path.insert(0, Refuse())
+from locoexport.runtime import detection, object_files, object_overlay, object_tracking
+from locoexport.runtime import point_sources
 from locoexport.runtime.overlay import draw_tracks
 from locoexport.runtime.queries import grid_queries
 from locoexport.runtime.tracker import PointTracker

@@ -1,0 +1,209 @@
+"""The options of ``locoexport track`` that say where points and objects come from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from locoexport.errors import UsageError
+
+if TYPE_CHECKING:
+    from locoexport.pipeline.objects import ObjectSources
+    from locoexport.runtime.object_rules import ObjectRules
+    from locoexport.runtime.point_sources import PointSources
+
+__all__ = [
+    "Boxes",
+    "BoxesFile",
+    "Context",
+    "Detect",
+    "DetectorModel",
+    "Displacement",
+    "Features",
+    "LeastDetections",
+    "LeastOverlap",
+    "LeastVisible",
+    "Mask",
+    "MaskErosion",
+    "ObjectGrid",
+    "ObjectRequest",
+    "OutlierDeviations",
+    "PointRequest",
+    "Segment",
+]
+
+Mask = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mask",
+        metavar="FILE[@frame][:grid]",
+        help="A grid of points (8x8, or N, or NxM) inside an image's non-black pixels; may be "
+        "repeated.",
+    ),
+]
+MaskErosion = Annotated[
+    float, typer.Option(metavar="PX", help="How far from a mask's edge its points begin.")
+]
+Features = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Up to N corners of frame 0 that are easy to follow."),
+]
+Boxes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--boxes",
+        metavar="x0,y0,x1,y1[@frame]|FILE",
+        help="Objects to follow, as a box in pixels or a .csv, .json or .npy file of boxes; may "
+        "be repeated.",
+    ),
+]
+Detect = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Objects to follow: face, or an installed detector's name."),
+]
+DetectorModel = Annotated[
+    Path | None,
+    typer.Option(help="A file for the detector; for face a YuNet .onnx in place of the cascades."),
+]
+Segment = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="What keeps an object's points off its background: ellipse, box, ..."
+    ),
+]
+BoxesFile = Annotated[
+    Path | None,
+    typer.Option("--objects", help="Boxes file to write: a row a frame and object (.csv, .json)."),
+]
+ObjectGrid = Annotated[
+    str, typer.Option(metavar="NxM", help="Rows and columns of points in an object's box.")
+]
+Context = Annotated[
+    int, typer.Option(metavar="FRAMES", help="Seen on each side of a gap that is filled.")
+]
+OutlierDeviations = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        help="Hide a point where its displacement is X standard deviations from usual (inf: "
+        "never).",
+    ),
+]
+Displacement = Annotated[
+    Literal["origin", "step"],
+    typer.Option(help="From where the point began, or from the frame before."),
+]
+LeastVisible = Annotated[
+    str,
+    typer.Option(
+        metavar="SHARE", help="An object is lost where fewer of its points are visible, like 1/3."
+    ),
+]
+LeastOverlap = Annotated[
+    float,
+    typer.Option(metavar="IOU", help="From which two boxes of different frames show one object."),
+]
+LeastDetections = Annotated[
+    int,
+    typer.Option(metavar="N", help="Objects detected in fewer frames are taken for false alarms."),
+]
+
+
+@dataclass(frozen=True)
+class PointRequest:
+    """Points, as they were asked for on the command line."""
+
+    points: str | None
+    queries: tuple[str, ...]
+    query_file: Path | None
+    masks: tuple[str, ...]
+    mask_erosion_px: float
+    features: int | None
+
+    def sources(self, default: str | None) -> PointSources:
+        """All of them; ``default`` points where none were asked for."""
+        from locoexport.runtime.point_sources import PointSources
+
+        sources = PointSources(**vars(self))
+        return sources if sources.given or default is None else PointSources(points=default)
+
+
+@dataclass(frozen=True)
+class ObjectRequest:
+    """Objects, as they were asked for on the command line."""
+
+    boxes: tuple[str, ...]
+    detect: str | None
+    detector_model: Path | None
+    segment: str
+    grid: str
+    context: int
+    outlier_deviations: float
+    displacement: Literal["origin", "step"]
+    least_visible: str
+    least_overlap: float
+    least_detections: int
+
+    @property
+    def given(self) -> bool:
+        """Whether any object was asked for."""
+        return bool(self.boxes) or self.detect is not None
+
+    def sources(self) -> ObjectSources:
+        """Where objects come from; raises UsageError where a number cannot be read."""
+        from locoexport.pipeline.objects import ObjectSources
+
+        if self.detector_model is not None and self.detect is None:
+            raise UsageError("--detector-model is for a detector; name one with --detect.")
+        return ObjectSources(
+            detector=self.detect,
+            detector_model=self.detector_model,
+            boxes=self.boxes,
+            segmenter=self.segment,
+            rules=self._rules(),
+        )
+
+    def _rules(self) -> ObjectRules:
+        from locoexport.runtime.object_rules import ObjectRules
+
+        return ObjectRules(
+            outlier_deviations=self.outlier_deviations,
+            displacement=self.displacement,
+            least_visible=_parse_share(self.least_visible),
+            context_frames=self.context,
+            grid_hw=_parse_grid(self.grid),
+            least_overlap=self.least_overlap,
+            least_detections=self.least_detections,
+        )
+
+
+def described(*requests: PointRequest | ObjectRequest) -> dict[str, Any]:
+    """Requests as JSON values."""
+    values = {name: value for request in requests for name, value in asdict(request).items()}
+    return {
+        name: str(value)
+        if isinstance(value, Path)
+        else list(value)
+        if type(value) is tuple
+        else value
+        for name, value in values.items()
+    }
+
+
+def _parse_share(text: str) -> float:
+    try:
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"A share is a number like 0.3 or 1/3, not {text!r}.") from None
+
+
+def _parse_grid(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,4})(?:x([0-9]{1,4}))?", text)
+    if match is None:
+        raise UsageError(f"A grid is N or NxM (rows and columns), like 8x8, not {text!r}.")
+    return int(match[1]), int(match[2] or match[1])

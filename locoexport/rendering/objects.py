@@ -1,0 +1,105 @@
+"""Objects and folders of clips → text and JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+
+from locoexport.rendering.tables import facts, headed
+
+if TYPE_CHECKING:
+    from locoexport.pipeline.clip_folder import FolderReport
+    from locoexport.pipeline.objects import ObjectReport
+
+__all__ = ["folder_document", "folder_text", "objects_document", "objects_summary", "objects_text"]
+
+
+def objects_text(report: ObjectReport) -> RenderableType:
+    """What was found in a clip, and where it was written."""
+    tracks = report.found.tracks
+    height, width = report.frame_hw
+    visible = f"{tracks.visible.mean():.0%}"
+    rows = [
+        ("video", f"{report.video}: {tracks.frames} frames of {height}x{width}"),
+        ("objects", str(len(report.found.objects))),
+        ("points", f"{tracks.points}, visible {visible} of the time"),
+        ("detecting", f"{report.detecting_seconds:.1f} s"),
+        ("tracking", f"{report.tracking_seconds:.1f} s"),
+        *((name, str(path)) for name, path in report.outputs.written()),
+    ]
+    if not report.found.objects:
+        return facts(rows)
+    table = headed(
+        ("object", "frames detected", "tracked", "lost", "points"),
+        right=("object", "frames detected", "tracked", "lost", "points"),
+    )
+    for row in _object_rows(report):
+        table.add_row(*(str(value) for value in row.values()))
+    return Group(facts(rows), table)
+
+
+def objects_document(report: ObjectReport) -> dict[str, Any]:
+    """``locoexport.track-objects/1``."""
+    return {
+        "schema": "locoexport.track-objects/1",
+        "video": str(report.video),
+        "model": str(report.model),
+        "frames": report.found.tracks.frames,
+        "height": report.frame_hw[0],
+        "width": report.frame_hw[1],
+        "points": report.found.tracks.points,
+        "objects": _object_rows(report),
+        "files": {name: str(path) for name, path in report.outputs.written()},
+        "detecting_seconds": report.detecting_seconds,
+        "tracking_seconds": report.tracking_seconds,
+        "seconds": report.seconds,
+    }
+
+
+def objects_summary(report: ObjectReport) -> str:
+    """A few words, for one of many clips."""
+    tracks = report.found.tracks
+    return f"{len(report.found.objects)} objects, {tracks.points} points, {tracks.frames} frames"
+
+
+def folder_text(report: FolderReport) -> RenderableType:
+    """What became of every clip."""
+    table = headed(("clip", "outcome", ""))
+    for result in report.results:
+        outcome = result.outcome + (" (earlier)" if result.skipped else "")
+        table.add_row(result.clip.name, outcome, result.text)
+    return Group(facts([("outputs", str(report.out))]), table)
+
+
+def folder_document(report: FolderReport) -> dict[str, Any]:
+    """``locoexport.track-folder/1``."""
+    return {
+        "schema": "locoexport.track-folder/1",
+        "passed": report.passed,
+        "folder": str(report.folder),
+        "out": str(report.out),
+        "clips": [
+            {
+                "clip": result.clip.name,
+                "outcome": result.outcome,
+                "skipped": result.skipped,
+                "text": result.text,
+            }
+            for result in report.results
+        ],
+    }
+
+
+def _object_rows(report: ObjectReport) -> list[dict[str, int]]:
+    found = report.found
+    return [
+        {
+            "object": item.object_id,
+            "frames_detected": int((item.source == 1).sum()),
+            "frames_tracked": int((item.source == 2).sum()),
+            "frames_lost": int((item.source == 0).sum()),
+            "points": int((found.object_ids == item.object_id).sum()),
+        }
+        for item in found.objects
+    ]

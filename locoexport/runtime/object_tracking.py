@@ -1,0 +1,119 @@
+"""Following objects through a whole clip.
+
+A detector says where objects are in the frames in which it sees them; tracked points say where
+they are in the others. The rules are in ``object_rules``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locoexport.runtime.boxes import NO_OBJECT, Detections
+from locoexport.runtime.gaps import GapFiller, object_points
+from locoexport.runtime.object_rules import ObjectRules, mark_outliers
+from locoexport.runtime.objects import ObjectTracks
+from locoexport.runtime.segmentation import Segmenter
+from locoexport.runtime.sightings import SeenObject, find_returns, see_objects
+from locoexport.runtime.tracker import PointTracker
+from locoexport.runtime.tracks import Tracks
+from locoexport.runtime.video import Clip
+
+__all__ = ["track_objects"]
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with what is counted, how much of it is done and how much there is."""
+
+
+def track_objects(
+    tracker: PointTracker,
+    clip: Clip,
+    detections: Detections,
+    segmenter: Segmenter,
+    rules: ObjectRules,
+    *,
+    keep_apart: Collection[int] = (),
+    other_points_tyx: NDArray[np.float32] | None = None,
+    progress: Progress | None = None,
+) -> ObjectTracks:
+    """Follow objects, and points that belong to none, through a clip.
+
+    The points of an object are placed in its most confident box (the earliest of equals) and
+    tracked through the whole clip. An object that they lead to another one is the same
+    (``find_returns``), and has the points of both. Frames without a box are then filled gap by
+    gap, each tracked anew from the better side (``plan_gap``). A model of a fixed number of frames
+    sees the whole clip in place of a gap and its context.
+
+    Args:
+        tracker: open.
+        clip: all of it.
+        detections: within the clip and its frame, each with an object id (``name_objects``).
+        segmenter: says where in a box points may be.
+        rules: the numbers.
+        keep_apart: ids that a person gave; such an object is never taken for another's return.
+        other_points_tyx: float32 (points, 3), further points, of no object.
+        progress: is told how much of ``tracking frames`` and ``filling gaps`` is done.
+
+    Raises:
+        QueryError: there is no point at all to track.
+        InputError: the segmenter answers no mask; and what ``PointTracker.track`` raises.
+    """
+    frames, height, width = clip.frames_rgb.shape[:3]
+    seen = see_objects(detections, frames)
+    queries, object_ids = _place_points(clip, seen, segmenter, rules, other_points_tyx)
+    tracks = tracker.track(clip, queries, progress=_counted("tracking frames", progress))
+    tracks = _without_outliers(tracks, object_ids != NO_OBJECT, rules)
+    names = find_returns(seen, tracks, object_ids, (height, width), rules, keep_apart)
+    # Ids without holes, unless a person gave them.
+    free = [name for name in sorted(set(names.values())) if name not in keep_apart]
+    first = max(keep_apart, default=NO_OBJECT) + 1
+    numbers = {name: first + index for index, name in enumerate(free)}
+    renamed = {NO_OBJECT: NO_OBJECT}
+    renamed |= {old: numbers.get(name, name) for old, name in names.items()}
+    object_ids = _rename(object_ids, renamed)
+    detections = replace(detections, object_ids=_rename(detections.object_ids, renamed))
+    seen = see_objects(detections, frames)
+    filler = GapFiller(tracker, clip, segmenter, rules, seen, _counted("filling gaps", progress))
+    objects = tuple(filler.fill(item, tracks, object_ids == item.object_id) for item in seen)
+    return ObjectTracks(tracks, object_ids, objects)
+
+
+def _place_points(
+    clip: Clip,
+    seen: list[SeenObject],
+    segmenter: Segmenter,
+    rules: ObjectRules,
+    other_points_tyx: NDArray[np.float32] | None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Query points of all objects and of none, and the object id of each."""
+    points = [np.zeros((0, 3), np.float32)]
+    ids = [np.zeros(0, np.int64)]
+    for item in seen:
+        box = item.boxes_xyxy[item.best]
+        points.append(object_points(clip, item.best, box, segmenter, rules.grid_hw))
+        ids.append(np.full(len(points[-1]), item.object_id, np.int64))
+    if other_points_tyx is not None:
+        points.append(other_points_tyx)
+        ids.append(np.full(len(other_points_tyx), NO_OBJECT, np.int64))
+    return np.concatenate(points), np.concatenate(ids)
+
+
+def _without_outliers(tracks: Tracks, mine: NDArray[np.bool_], rules: ObjectRules) -> Tracks:
+    visible = tracks.visible.copy()
+    visible[mine] = mark_outliers(
+        tracks.xy[mine], visible[mine], rules.outlier_deviations, rules.displacement
+    )
+    return replace(tracks, visible=visible)
+
+
+def _rename(ids: NDArray[np.int64], names: dict[int, int]) -> NDArray[np.int64]:
+    return np.array([names[old] for old in ids.tolist()], np.int64)
+
+
+def _counted(what: str, progress: Progress | None) -> Callable[[int, int | None], None] | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(what, done, total)

@@ -1,0 +1,43 @@
+"""Detectors and segmenters by name: those that come with the package, and other packages' own.
+
+Another package offers one through an entry point; the group says what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from locoexport.errors import UsageError
+
+__all__ = ["find_plugin", "plugin_names"]
+
+
+def plugin_names(group: str, built_in: Mapping[str, Any]) -> list[str]:
+    """Every name there is on this machine, sorted. Nothing is imported."""
+    return sorted({*built_in, *(entry.name for entry in entry_points(group=group))})
+
+
+def find_plugin(group: str, name: str, built_in: Mapping[str, Any]) -> Any:
+    """What stands behind a name; a built-in one is never replaced by another package's.
+
+    Raises:
+        UsageError: there is no such name, two packages offer it, or its package cannot be
+            imported.
+    """
+    if name in built_in:
+        return built_in[name]
+    found = list(entry_points(group=group, name=name))
+    if not found:
+        raise UsageError(
+            f"There is no {name!r} among {', '.join(plugin_names(group, built_in))}. A package "
+            f"offers another through an entry point of the group {group}."
+        )
+    if len({entry.value for entry in found}) > 1:
+        values = ", ".join(sorted(entry.value for entry in found))
+        raise UsageError(f"Several packages offer {name!r} ({values}); uninstall all but one.")
+    try:
+        return found[0].load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{name!r} ({found[0].value}) cannot be loaded: {error}.") from error

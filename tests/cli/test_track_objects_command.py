@@ -1,0 +1,249 @@
+"""``locoexport track`` with objects, masks, features, and folders of clips."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from synthetic_tracker import tracker_bytes
+
+from locoexport.runtime.object_files import read_object_tracks
+from locoexport.runtime.tapvid import read_tapvid
+from locoexport.runtime.video import read_clip, write_mp4
+
+HEIGHT, WIDTH, FRAMES = 48, 64, 6
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.onnx"
+    path.write_bytes(tracker_bytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def dark(tmp_path_factory) -> Path:
+    """Six dark frames with a brighter square: every point is visible, and there is no face."""
+    path = tmp_path_factory.mktemp("dark") / "dark.mp4"
+    frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    frame[20:36, 16:40] = 90
+    write_mp4(path, [frame] * FRAMES, 10)
+    return path
+
+
+@pytest.fixture
+def track(run, dark: Path, model: Path):
+    return lambda *arguments: run("track", dark, "--model", model, *arguments)
+
+
+def test_boxes_become_objects_in_every_output(track, tmp_path: Path) -> None:
+    film, points, boxes = tmp_path / "a.mp4", tmp_path / "a.npz", tmp_path / "a.csv"
+    outputs = ("-o", film, "--tracks", points, "--objects", boxes)
+    finished = track("--boxes", "16,24,40,40", "--boxes", "4,30,12,38@2", *outputs)
+    assert finished.code == 0, finished.stderr
+    assert names(tmp_path) == ["a.csv", "a.mp4", "a.npz"]
+    found = read_object_tracks(points)
+    assert [item.object_id for item in found.objects] == [0, 1]
+    assert found.objects[0].source.tolist() == [1, 2, 2, 2, 2, 2]
+    assert found.objects[1].source.tolist() == [2, 2, 1, 2, 2, 2]
+    with open(boxes, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * FRAMES
+    assert rows[0] | {"confidence": "1.0"} == {
+        "frame": "0",
+        "object": "0",
+        "x0": "16.0",
+        "y0": "24.0",
+        "x1": "40.0",
+        "y1": "40.0",
+        "source": "detected",
+        "confidence": "1.0",
+    }
+    # A whole line of the first object's colour along its box.
+    assert (read_clip(film).frames_rgb[0, 24, 18:38, 1] > 130).mean() > 0.8
+    # Boxes that were written can be given again.
+    assert track("--boxes", boxes, "--tracks", tmp_path / "b.npz").code == 0
+    again = read_object_tracks(tmp_path / "b.npz")
+    assert all((item.source == 1).all() for item in again.objects)
+
+
+def test_all_sources_of_points_together(track, tmp_path: Path) -> None:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[10:30, 10:30] = 255
+    cv2.imwrite(str(tmp_path / "m.png"), mask)
+    (tmp_path / "q.csv").write_text("3,4,5\n")
+    sources = ("--points", "grid:1x2", "--query", "1,2,3", "--queries", tmp_path / "q.csv")
+    sources += ("--mask", f"{tmp_path / 'm.png'}@2:2", "--mask-erosion", 1, "--features", 4)
+    finished = track(*sources, "--boxes", "16,24,40,40", "--tracks", tmp_path / "a.csv")
+    assert finished.code == 0, finished.stderr
+    with open(tmp_path / "a.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["frame"] == "0"]
+    alone = [row for row in rows if row["object"] == "-1"]
+    assert len(alone) == 2 + 1 + 1 + 4 + 4
+    assert len(rows) > len(alone)
+    # Without objects the same points, as a plain file.
+    assert track(*sources, "--tracks", tmp_path / "a.npz").code == 0
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert len(arrays["query_points_tyx"]) == len(alone)
+        assert arrays["query_points_tyx"][4:8, 0].tolist() == [2] * 4
+
+
+def test_tapvid_without_objects(track, tmp_path: Path) -> None:
+    assert track("--points", "grid:2", "--tracks", tmp_path / "a.pkl").code == 0
+    clip = read_tapvid(tmp_path / "a.pkl")["dark"]
+    assert clip.video.shape == (FRAMES, HEIGHT, WIDTH, 3)
+    assert clip.points.shape == (4, FRAMES, 2)
+    assert clip.points[0, 0] == pytest.approx([0.25, 0.25])
+
+
+def test_no_face_is_exit_1_and_no_file(track, tmp_path: Path) -> None:
+    finished = track("--detect", "face", "--tracks", tmp_path / "a.npz")
+    assert finished.code == 1
+    assert "The detector 'face' saw nothing in" in finished.stderr
+    assert names(tmp_path) == []
+
+
+def test_no_face_but_points_is_a_warning(track, tmp_path: Path) -> None:
+    finished = track("--detect", "face", "--query", "0,1,2", "--tracks", tmp_path / "a.npz")
+    assert finished.code == 0
+    assert "warning: The detector 'face' saw nothing" in finished.stderr
+    assert read_object_tracks(tmp_path / "a.npz").objects == ()
+
+
+def test_json_on_stdout(track, tmp_path: Path) -> None:
+    finished = track("--boxes", "16,24,40,40", "--tracks", tmp_path / "a.npz", "--json", "-")
+    document = json.loads(finished.stdout)
+    assert document["schema"] == "locoexport.track-objects/1"
+    assert document["objects"] == [
+        {"object": 0, "frames_detected": 1, "frames_tracked": 5, "frames_lost": 0, "points": 32}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--detect", "faces"], 2, "There is no 'faces' among"),
+        (["--detect", "face", "--detector-model", "no.onnx"], 2, "There is no detector model"),
+        (["--detector-model", "no.onnx", "--boxes", "1,1,9,9"], 2, "name one with --detect"),
+        (["--boxes", "1,2,3"], 2, "A box is x0,y0,x1,y1"),
+        (["--boxes", "1,2,3,4@6"], 2, "Box 0 is of frame 6; the video has 6 frames"),
+        (["--boxes", "70,2,90,4"], 2, "lies outside the video's 64x48 pixels"),
+        (["--boxes", "no.csv"], 2, "Cannot read no.csv"),
+        (["--boxes", "1,1,9,9", "--segment", "no"], 2, "There is no 'no' among box, ellipse"),
+        (["--boxes", "1,1,9,9", "--least-visible", "1/0"], 2, "A share is a number"),
+        (["--boxes", "1,1,9,9", "--least-visible", "2"], 2, "least_visible (0 to 1)"),
+        (["--boxes", "1,1,9,9", "--object-grid", "8y8"], 2, "A grid is N or NxM"),
+        (["--boxes", "1,1,9,9", "--displacement", "jump"], 2, "displacement"),
+        (["--boxes", "1,1,9,9", "--query", "6,1,1"], 2, "has t = 6"),
+        (["--boxes", "1,1,9,9", "--objects", "a.npz"], 2, "Boxes are written as .csv, .json"),
+        (["--boxes", "1,1,9,9", "--tracks", "a.txt"], 2, "Tracks are written as"),
+        (["--boxes", "1,1,9,9", "-o", "a.avi"], 2, "the overlay is written as .mp4"),
+        (["--mask", "no.png"], 2, "Cannot read no.png"),
+        (["--features", "0"], 2, "Features are 1 to 100000"),
+    ],
+    ids=lambda value: " ".join(value[:4]) if isinstance(value, list) else "",
+)
+def test_what_track_refuses(
+    arguments, code: int, says: str, track, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    finished = track(*arguments)
+    assert (finished.code, finished.stdout) == (code, "")
+    assert says in finished.stderr
+    assert names(tmp_path) == []
+
+
+@pytest.fixture
+def folder(tmp_path: Path, dark: Path) -> Path:
+    """Two good clips, one that is none, and a file that is no clip."""
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    (tmp_path / "out").mkdir()
+    shutil.copy(dark, clips / "a.mp4")
+    shutil.copy(dark, clips / "b.mp4")
+    (clips / "broken.mp4").write_text("no video")
+    (clips / "notes.txt").write_text("no clip")
+    return clips
+
+
+def outcomes(document: str) -> list[tuple[str, str, bool]]:
+    clips = json.loads(document)["clips"]
+    return [(clip["clip"], clip["outcome"], clip["skipped"]) for clip in clips]
+
+
+def test_a_folder_is_done_clip_by_clip_and_only_once(
+    run, folder: Path, model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = ("track", folder, "--model", model, "-o", out, "--json", "-")
+    boxes = ("--boxes", "16,24,40,40")
+    first = run(*command, *boxes)
+    assert first.code == 1  # one clip cannot be read
+    expected = [("a.mp4", "tracked", False), ("b.mp4", "tracked", False)]
+    assert outcomes(first.stdout) == [*expected, ("broken.mp4", "failed", False)]
+    kinds = ("boxes.csv", "done.json", "tracked.mp4", "tracks.npz")
+    assert names(out) == [f"{clip}.mp4.{kind}" for clip in "ab" for kind in kinds]
+    # Again, after one clip was lost and the broken one was mended.
+    before = (out / "a.mp4.tracks.npz").stat().st_mtime_ns
+    (out / "b.mp4.done.json").unlink()
+    shutil.copy(folder / "a.mp4", folder / "broken.mp4")
+    second = run(*command, *boxes)
+    assert second.code == 0
+    done = [("a.mp4", "tracked", True), ("b.mp4", "tracked", False)]
+    assert outcomes(second.stdout) == [*done, ("broken.mp4", "tracked", False)]
+    assert (out / "a.mp4.tracks.npz").stat().st_mtime_ns == before
+    # Other options are another run.
+    other = run(*command, "--boxes", "16,24,40,41")
+    assert other.code == 2
+    assert "is of another run: its options differs" in other.stderr
+    forced = run(*command, "--boxes", "16,24,40,41", "--force")
+    assert [skipped for *_, skipped in outcomes(forced.stdout)] == [False] * 3
+
+
+def test_a_folder_in_which_nothing_is_detected(
+    run, folder: Path, model: Path, tmp_path: Path
+) -> None:
+    (folder / "broken.mp4").unlink()
+    command = ("track", folder, "--model", model, "-o", tmp_path / "out", "--detect", "face")
+    for skipped in (False, True):
+        finished = run(*command, "--json", "-")
+        assert finished.code == 1
+        assert outcomes(finished.stdout) == [
+            (name, "nothing detected", skipped) for name in ("a.mp4", "b.mp4")
+        ]
+    assert names(tmp_path / "out") == ["a.mp4.done.json", "b.mp4.done.json"]
+
+
+def test_a_folder_of_clips_without_objects(run, folder: Path, model: Path, tmp_path: Path) -> None:
+    (folder / "broken.mp4").unlink()
+    finished = run("track", folder, "--model", model, "-o", tmp_path / "out")
+    assert finished.code == 0
+    assert "0 objects, 64 points, 6 frames" in finished.stdout
+
+
+def test_folders_that_cannot_be_done(run, folder: Path, model: Path, tmp_path: Path) -> None:
+    command = ("track", folder, "--model", model)
+    for arguments, says in (
+        ((), "name a folder for the outputs with -o"),
+        (("-o", tmp_path / "no"), "does not exist; make it first"),
+        (("-o", folder), "is the folder of the clips"),
+        (("-o", tmp_path / "out", "--tracks", "a.npz"), "written into the folder -o"),
+    ):
+        finished = run(*command, *arguments)
+        assert finished.code == 2
+        assert says in finished.stderr
+    (tmp_path / "empty").mkdir()
+    finished = run("track", tmp_path / "empty", "--model", model, "-o", tmp_path / "out")
+    assert finished.code == 2
+    assert "holds no clip" in finished.stderr
+    (tmp_path / "out" / "a.mp4.done.json").write_text("{")
+    finished = run(*command, "-o", tmp_path / "out")
+    assert finished.code == 2
+    assert "is no record of this program" in finished.stderr
