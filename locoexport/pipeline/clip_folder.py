@@ -124,7 +124,9 @@ def track_folder(
         raise OutputError(f"The folder {out} does not exist; make it first (mkdir -p {out}).")
     if out.resolve() == folder.resolve():
         raise OutputError(f"{out} is the folder of the clips; name another folder for outputs.")
-    due = {"schema": _SCHEMA, "model_sha256": _model_sha256(model), "options": dict(options)}
+    # As they are read back: JSON makes lists of tuples.
+    written = json.loads(json.dumps(dict(options)))
+    due = {"schema": _SCHEMA, "model_sha256": _model_sha256(model), "options": written}
     earlier = {
         clip: None if force else _earlier_result(clip, ClipFiles.of(clip, out), due)
         for clip in clips
