@@ -38,8 +38,8 @@ PROFILE = settings(
 WORST: dict[tuple[object, ...], float] = {}
 TRIED: dict[tuple[object, ...], int] = {}
 ALLOWED = {"float16": 4e-3, "float32": TOLERANCE, "float64": 1e-12}
-"""Of linear. Measured with 1000 examples: see docs/volumetric-sampling.md. One step of float16 at 4,
-which a normal volume reaches, is 4e-3; the others are 25 and 100 times what was found."""
+"""Of linear, on standard normal volumes. One step of float16 at 4, which these reach, is 4e-3; the
+others are many times what 1000 examples find: see docs/volumetric-sampling.md."""
 
 
 @dataclass(frozen=True)
