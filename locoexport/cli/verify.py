@@ -11,7 +11,6 @@ from locoexport.cli.console import (
     check_json_target,
     listening,
     print_result,
-    require_export_packages,
     write_json,
 )
 
@@ -38,7 +37,9 @@ def verify(
 ) -> None:
     """Compare an exported file with the unrewritten PyTorch model. Exit 1 where they differ."""
     check_json_target(json)
-    require_export_packages()
+    from locoexport.installation import require_extra
+
+    require_extra("export")
     from locoexport import render
     from locoexport.pipeline.verify import verify_model
 

@@ -16,7 +16,7 @@ from locoexport.errors import (
     ProviderUnavailableError,
     UsageError,
 )
-from locoexport.installation import require_packages
+from locoexport.installation import require_extra, require_packages
 from locoexport.pipeline.distrust import Distrust
 from locoexport.pipeline.doctor import built_for
 from locoexport.pipeline.notices import Listener
@@ -82,7 +82,7 @@ def find_model(model: str | Path | None, backbone: str | None, notify: Listener)
     if model is not None:
         return Path(model)
     profile = load_profile(backbone or DEFAULT_PROFILE)
-    require_packages("torch", "onnx", "onnxsim", "onnxscript", "safetensors", extra="export")
+    require_extra("export")
     from locoexport.pipeline.cached_export import cached_export
 
     return cached_export(profile, notify)
