@@ -19,8 +19,9 @@ from locoexport.runtime.frames import (
 )
 from locoexport.runtime.queries import check_queries
 from locoexport.runtime.session import ModelSession, RawTracks, open_session
-from locoexport.runtime.tracks import Tracks, visible_from_logits
+from locoexport.runtime.tracks import Tracks
 from locoexport.runtime.video import DEFAULT_FPS, Clip, read_clip
+from locoexport.visibility import visible_from_logits
 
 __all__ = ["DEFAULT_POINTS_PER_CALL", "PointTracker"]
 
