@@ -1,8 +1,11 @@
-"""What all tests share: where the goldens are, and how hypothesis searches."""
+"""What all tests share: where the goldens are, how hypothesis searches, a tiny tracker."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
@@ -12,3 +15,16 @@ sys.path += [str(TESTS.parent / "parity_tests"), str(TESTS / "runtime")]
 # The same examples every time, and no clock: a busy machine is no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def make_model(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a synthetic tracker (see ``tracker_bytes``) and returns its path."""
+    from synthetic_tracker import tracker_bytes
+
+    def make(name: str = "model.onnx", **options: Any) -> Path:
+        path = tmp_path / name
+        path.write_bytes(tracker_bytes(**options))
+        return path
+
+    return make
