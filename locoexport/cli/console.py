@@ -74,7 +74,7 @@ def print_result(result: RenderableType) -> None:
     console.print(result)
 
 
-def check_json_target(target: str | None, *, force: bool = False) -> None:
+def check_json_target(target: str | None, *, force: bool) -> None:
     """Raise OutputError before any work where ``--json FILE`` cannot be written."""
     if target not in (None, "-"):
         check_output(str(target), force=force)

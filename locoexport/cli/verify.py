@@ -34,9 +34,10 @@ def verify(
     json: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing JSON file.")] = False,
 ) -> None:
     """Compare an exported file with the unrewritten PyTorch model. Exit 1 where they differ."""
-    check_json_target(json)
+    check_json_target(json, force=force)
     from locoexport.installation import require_extra
 
     require_extra("export")
