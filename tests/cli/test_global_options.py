@@ -68,7 +68,13 @@ def test_an_error_is_not_coloured_either() -> None:
 
 def test_verbose_shows_where_an_error_comes_from() -> None:
     assert "Traceback" not in process("inspect", "none.onnx").stderr
-    assert "Traceback" in process("--verbose", "inspect", "none.onnx").stderr
+    for verbose in (["--verbose"], ["-v"], ["-qv"], ["-q", "-v"]):
+        assert "Traceback" in process(*verbose, "inspect", "none.onnx").stderr
+
+
+def test_what_looks_like_verbose_elsewhere_is_not() -> None:
+    done = process("inspect", "--json", "-v", "none.onnx")
+    assert (done.returncode, done.stderr) == (2, "error: There is no model file none.onnx.\n")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
