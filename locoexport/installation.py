@@ -27,6 +27,7 @@ __all__ = [
     "import_failure",
     "installed_version",
     "nvidia_driver",
+    "require_extra",
     "require_packages",
 ]
 
@@ -48,7 +49,8 @@ OPENCV_PACKAGES = (
 )
 """Distributions that all install the module ``cv2``."""
 
-# (distribution, the extra of locoexport that brings it; "" is the base install).
+# (distribution, the extra of locoexport that brings it; "" is the base install). Those of an extra
+# are imported under the distribution's own name.
 _PACKAGES = (
     ("numpy", ""),
     ("av", ""),
@@ -109,6 +111,15 @@ def import_failure(module: str) -> str | None:
     except (ImportError, OSError) as error:
         return " ".join(str(error).split()) or type(error).__name__
     return None
+
+
+def require_extra(extra: str) -> None:
+    """Check that everything an extra brings can be found; nothing is imported.
+
+    Raises:
+        PackageMissingError: something of it is not installed.
+    """
+    require_packages(*(name for name, brought_by in _PACKAGES if brought_by == extra), extra=extra)
 
 
 def require_packages(*modules: str, extra: str) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.profile import Tolerance
+from locoexport.visibility import visible_from_logits
 
 __all__ = [
     "LARGEST_SHARE_APART",
@@ -323,18 +324,9 @@ def _count_flips(reference: TrackOutputs, candidate: TrackOutputs) -> int:
     shape = reference.occlusion.shape
     if candidate.occlusion.shape != shape or candidate.expected_dist.shape != shape:
         return int(np.prod(shape))
-    return int(np.sum(_visible(reference) != _visible(candidate)))
-
-
-def _visible(outputs: TrackOutputs) -> NDArray[np.bool_]:
-    """1 - (1 - σ(occlusion))·(1 - σ(expected_dist)) ≤ 0.5, without overflow."""
-    seen = _not(outputs.occlusion) * _not(outputs.expected_dist)
-    return np.asarray(1.0 - seen <= 0.5)
-
-
-def _not(logits: Floats) -> NDArray[np.float64]:
-    """1 - σ(x) = ½·(1 - tanh(x/2))."""
-    return np.asarray(0.5 * (1.0 - np.tanh(0.5 * logits.astype(np.float64))))
+    seen, _ = visible_from_logits(reference.occlusion, reference.expected_dist)
+    found, _ = visible_from_logits(candidate.occlusion, candidate.expected_dist)
+    return int(np.sum(seen != found))
 
 
 def _worst(cases: tuple[CaseParity, ...], unit: str) -> float:

@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from locoexport.lowering.grid_proof import SampleProof
-    from locoexport.pipeline.rewrite import NodeRewrite, RewriteReport
+    from locoexport.pipeline.rewrite_report import NodeRewrite, RewriteReport
 
 __all__ = ["rewrite_document", "rewrite_text"]
 
@@ -78,28 +77,34 @@ def _nodes(nodes: tuple[NodeRewrite, ...]) -> Table:
             Text(node.before),
             Text(node.after),
             f"{node.nodes_added:+d}",
-            *_proof_cells(node.proof),
+            *_proof_cells(node),
         )
     return table
 
 
-def _proof_cells(proof: SampleProof | None) -> tuple[str, str, Text]:
+def _proof_cells(node: NodeRewrite) -> tuple[str, str, Text]:
+    proof = node.proof
+    told = f"not proven: {node.unproven}" if node.unproven else "not proven"
     if proof is None:
-        return "-", "-", Text("not proven")
+        return "-", "-", Text(told, "yellow")
     verdict = Text("pass", "green") if proof.passed else Text("FAIL", "bold red")
+    if node.unproven:
+        verdict += Text(f"; {told}", "yellow")
     return f"{proof.worst_error:.1e}", f"{proof.tolerance.worst:.0e}", verdict
 
 
 def _verdict(report: RewriteReport) -> Text:
     proofs = [node.proof for node in report.rewritten if node.proof is not None]
     if not proofs:
-        return Text("not proven (--no-check, or nothing that computes was rewritten)")
+        return Text("not proven: see the list" if report.unproven else "not proven (--no-check)")
     points = sum(proof.points for proof in proofs)
     runtimes = ", ".join(dict.fromkeys(proof.runtime for proof in proofs))
     head = Text("PASS ", style="bold green") if report.passed else Text("FAIL ", "bold red")
     tail = f"worst error {report.worst_error:.1e} at {points} points, on {runtimes}"
-    if any(size.reduced for proof in proofs for size in proof.sizes):
+    if any(proof.reduced for proof in proofs):
         tail += "; sizes that take too much memory to try were tried smaller"
+    if report.unproven:
+        tail += f"; {len(report.unproven)} of {len(report.rewritten)} rows not proven, or in part"
     return head + Text(tail)
 
 
@@ -112,4 +117,5 @@ def _node_document(node: NodeRewrite) -> dict[str, Any]:
         "after": node.after,
         "nodes_added": node.nodes_added,
         "proof": None if proof is None else asdict(proof) | {"passed": proof.passed},
+        "unproven": node.unproven or None,
     }

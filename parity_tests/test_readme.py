@@ -1,4 +1,4 @@
-"""The README's Python example, run as it stands."""
+"""The Python examples of README.md and docs/python.md, run as they stand."""
 
 from __future__ import annotations
 
@@ -6,23 +6,44 @@ import re
 from pathlib import Path
 
 import numpy as np
+import torch
 
+import locotrack
 from locoexport.probes import textured_video
 from locoexport.runtime.video import write_mp4
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README, PYTHON = ROOT / "README.md", ROOT / "docs" / "python.md"
 
 
-def test_the_python_example_runs(tmp_path, monkeypatch) -> None:
-    example = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert example is not None
+def examples_of(page: Path) -> list[str]:
+    """The Python blocks of a page, in order."""
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def test_the_readmes_example_runs(tmp_path, monkeypatch) -> None:
+    (example,) = examples_of(README)
     frames = textured_video(6, (160, 208), seed=0)
     monkeypatch.chdir(tmp_path)
     write_mp4("clip.mp4", np.uint8(frames * 127 + 128), 25)
     names: dict[str, object] = {}
-    exec(compile(example[1], "README.md", "exec"), names)
+    exec(compile(example, "README.md", "exec"), names)
     tracks = names["tracks"]
     assert tracks.xy.shape == (1, 6, 2)
     # The texture drifts by (2.3, -1.1) pixels a frame; the tracker is told nothing of it.
     drift = tracks.xy[0, -1] - tracks.xy[0, 0]
     np.testing.assert_allclose(drift, (5 * 2.3, 5 * -1.1), atol=2.0)
+
+
+def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_mp4("clip.mp4", np.uint8(textured_video(6, (160, 208), seed=0) * 127 + 128), 25)
+    weights = locotrack.create_model("b5").state_dict()
+    state_dict = {f"model.{key}": value for key, value in weights.items()}
+    torch.save({"state_dict": state_dict}, "b5.ckpt")
+    export, networks = examples_of(PYTHON)
+    names: dict[str, object] = {}
+    exec(compile(export, "python.md", "exec"), names)
+    assert names["tracks"].tracks_xy.shape == (2, 6, 2)
+    exec(compile(networks, "python.md", "exec"), names)
+    assert names["result"].tracks.shape == (1, 1, 8, 2)

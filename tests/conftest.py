@@ -1,9 +1,12 @@
-"""What all tests share: where the goldens are, and how hypothesis searches."""
+"""What all tests share: where the goldens are, how hypothesis searches, a tiny tracker."""
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
@@ -16,3 +19,16 @@ settings.load_profile("repeatable")
 
 # Tests leave nothing in the user's cache; those of the cache itself switch it on in a folder.
 os.environ["LOCOEXPORT_CACHE"] = "off"
+
+
+@pytest.fixture
+def make_model(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a synthetic tracker (see ``tracker_bytes``) and returns its path."""
+    from synthetic_tracker import tracker_bytes
+
+    def make(name: str = "model.onnx", **options: Any) -> Path:
+        path = tmp_path / name
+        path.write_bytes(tracker_bytes(**options))
+        return path
+
+    return make

@@ -128,7 +128,7 @@ def test_export_and_verify_say_which_packages_are_missing(
     done = python(_NOT_INSTALLED + _COMMAND, *command)
     assert (done.returncode, done.stdout) == (3, "")
     assert (
-        "This command needs torch, onnx, onnxsim, onnxscript, which are not installed"
+        "This command needs torch, onnx, onnxscript, onnxsim, which are not installed"
         in done.stderr
     )
     assert "pip install 'locoexport[export]'" in done.stderr

@@ -48,7 +48,7 @@ def bench(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Draw the report (needs matplotlib).")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing plot.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
     """Time a graph on this machine, turn by turn with PyTorch or with another graph.
 
@@ -56,7 +56,7 @@ def bench(
     taken run by run. Memory and load time come from processes of their own, time by part from a
     profiled session, shares from the matrix product rate measured in the same run.
     """
-    check_json_target(json)
+    check_json_target(json, force=force)
     if plot is not None:
         _check_plot(plot, force=force)
     from locoexport.pipeline.bench import bench_model

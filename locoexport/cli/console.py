@@ -1,8 +1,7 @@
-"""stderr: progress, warnings and errors; stdout: results. And what a command needs installed."""
+"""stderr: progress, warnings and errors; stdout: results."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -25,7 +24,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from locoexport.errors import PackageMissingError
 from locoexport.files import check_output, whole_file
 
 if TYPE_CHECKING:
@@ -37,12 +35,9 @@ __all__ = [
     "listening",
     "print_error",
     "print_result",
-    "require_export_packages",
     "set_verbosity",
     "write_json",
 ]
-
-_EXPORT_PACKAGES = ("torch", "onnx", "onnxsim", "onnxscript", "safetensors")
 
 
 @dataclass(frozen=True)
@@ -56,16 +51,6 @@ class Verbosity:
 def set_verbosity(context: typer.Context, verbosity: Verbosity) -> None:
     """Keep the global options where commands find them."""
     context.obj = verbosity
-
-
-def require_export_packages() -> None:
-    """Raise PackageMissingError where the ``export`` extra is not installed."""
-    missing = [name for name in _EXPORT_PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise PackageMissingError(
-            f"This command needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'}"
-            " not installed: pip install 'locoexport[export]'."
-        )
 
 
 @contextmanager
@@ -98,7 +83,7 @@ def print_result(result: RenderableType) -> None:
     console.print(result)
 
 
-def check_json_target(target: str | None, *, force: bool = False) -> None:
+def check_json_target(target: str | None, *, force: bool) -> None:
     """Raise OutputError before any work where ``--json FILE`` cannot be written."""
     if target not in (None, "-"):
         check_output(str(target), force=force)

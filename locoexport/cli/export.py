@@ -11,7 +11,6 @@ from locoexport.cli.console import (
     check_json_target,
     listening,
     print_result,
-    require_export_packages,
     write_json,
 )
 from locoexport.errors import UsageError
@@ -96,7 +95,9 @@ def export(
         parse_axis("batch", batch), parse_axis("frames", frames), parse_axis("points", points)
     )
     resolution_hw = None if resolution is None else parse_resolution(resolution)
-    require_export_packages()
+    from locoexport.installation import require_extra
+
+    require_extra("export")
     from locoexport import render
     from locoexport.network import choose_profile
     from locoexport.pipeline.export import ExportParityError, export_model

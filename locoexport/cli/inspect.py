@@ -36,13 +36,14 @@ def inspect(
     json: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing JSON file.")] = False,
 ) -> None:
     """Say what an .onnx file is, what a run costs, and what will not run where.
 
     FLOPs and memory are counted from the graph with its open axes bound; what cannot be resolved
     is named and counted. Findings of the lint leave the exit code 0 unless --strict is given.
     """
-    check_json_target(json)
+    check_json_target(json, force=force)
     axes = _sizes(axis or [])
     named = {"frames": frames, "points": points, "batch": batch}
     axes |= {name: size for name, size in named.items() if size is not None}

@@ -79,7 +79,7 @@ def main() -> NoReturn:
         # By name: under python -m the program would be called "python -m locoexport".
         app(prog_name=app.info.name)
     except LocoExportError as error:
-        if "--verbose" in sys.argv or "-v" in sys.argv:
+        if _wants_traceback(sys.argv[1:]):
             raise
         print_error(str(error))
         sys.exit(error.exit_code)
@@ -93,6 +93,16 @@ def main() -> NoReturn:
         sys.stderr.close()
         sys.exit(1)
     sys.exit(0)
+
+
+def _wants_traceback(arguments: list[str]) -> bool:
+    """Whether -v is among the options before the command, alone or as in -qv."""
+    for argument in arguments:
+        if not argument.startswith("-"):
+            return False
+        if argument == "--verbose" or (not argument.startswith("--") and "v" in argument):
+            return True
+    return False
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

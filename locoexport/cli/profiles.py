@@ -16,11 +16,12 @@ def profiles(
     json: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write the profiles as JSON.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing JSON file.")] = False,
 ) -> None:
     """List the export profiles that ship with locoexport."""
     from locoexport import render
 
-    check_json_target(json)
+    check_json_target(json, force=force)
     loaded = [load_profile(name) for name in profile_names()]
     if json is not None:
         write_json(json, render.profiles_document(loaded))

@@ -38,7 +38,7 @@ def rewrite(
     check: Annotated[
         bool, typer.Option(help="Prove each rewritten node before the file appears.")
     ] = True,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     json: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -48,7 +48,7 @@ def rewrite(
     Every rewritten node is cut out and run beside the original in ONNX Runtime. A failed proof is
     exit 1 and no file. A model with nothing to do is written unchanged.
     """
-    check_json_target(json)
+    check_json_target(json, force=force)
     from locoexport.installation import require_packages
 
     require_packages("onnx", "onnx_ir", extra="export")

@@ -11,7 +11,6 @@ from locoexport.cli.console import (
     check_json_target,
     listening,
     print_result,
-    require_export_packages,
     write_json,
 )
 
@@ -35,10 +34,13 @@ def verify(
     json: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing JSON file.")] = False,
 ) -> None:
     """Compare an exported file with the unrewritten PyTorch model. Exit 1 where they differ."""
-    check_json_target(json)
-    require_export_packages()
+    check_json_target(json, force=force)
+    from locoexport.installation import require_extra
+
+    require_extra("export")
     from locoexport import render
     from locoexport.pipeline.verify import verify_model
 

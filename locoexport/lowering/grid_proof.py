@@ -85,6 +85,11 @@ class SampleProof:
     runtime: str
 
     @property
+    def reduced(self) -> bool:
+        """True where the node's own sizes took too much memory to try."""
+        return any(size.reduced for size in self.sizes)
+
+    @property
     def passed(self) -> bool:
         """True where every difference is within the tolerance."""
         return self.worst_error <= self.tolerance.worst

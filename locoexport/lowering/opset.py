@@ -17,21 +17,23 @@ own version converter lacks adapters, and leaves a file at its old opset without
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-import numpy as np
 import onnx
 from onnx import defs, numpy_helper
 
 from locoexport.errors import GraphCheckFailedError, UsageError
 from locoexport.lowering.graphs import iterate_nodes
+from locoexport.lowering.known_values import constants_of
 from locoexport.lowering.opset_types import TypeTable, types_of
 from locoexport.lowering.volumetric_node import respelled_mode
 
-__all__ = ["LOWEST_OPSET", "default_opset", "lower_opset"]
+__all__ = ["LOWEST_OPSET", "LoweredNode", "LoweredOpset", "default_opset", "lower_opset"]
 
 LOWEST_OPSET = 16
 _SPELLINGS = {"bilinear": "linear", "bicubic": "cubic"}
 _AXES_AS_INPUT = 18
+_NOT_RECORDED = ("Constant", "If", "Loop", "Scan")
 _NEVER = {
     ("DFT", 20),
     ("GroupNormalization", 21),
@@ -45,13 +47,39 @@ _NEVER = {
 _Condition = Callable[[onnx.NodeProto], bool]
 
 
+@dataclass(frozen=True)
+class LoweredNode:
+    """A node whose operator has another version at the new opset; ``after`` is what stands there.
+
+    Not recorded: Constant, which is its own value, and control flow, whose bodies are walked.
+    """
+
+    before: onnx.NodeProto
+    after: onnx.NodeProto
+    version_before: int
+    version_after: int
+
+    @property
+    def rewritten(self) -> bool:
+        """False where the text is the same and only its reading is another version's."""
+        return bool(self.before != self.after)
+
+
+@dataclass(frozen=True)
+class LoweredOpset:
+    """The model at the new opset, and what is read by another version of its operator there."""
+
+    model: onnx.ModelProto
+    nodes: tuple[LoweredNode, ...]
+
+
 def default_opset(model: onnx.ModelProto | onnx.FunctionProto) -> int | None:
     """The version of the default domain that is imported; None where none is."""
     versions = [entry.version for entry in model.opset_import if _is_default(entry.domain)]
     return versions[0] if versions else None
 
 
-def lower_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+def lower_opset(model: onnx.ModelProto, opset: int) -> LoweredOpset:
     """A copy of ``model`` at ``opset``; the same object where it is there already.
 
     Precondition: every GridSample is of rank 4. Postcondition: the opset import is ``opset``, and
@@ -69,15 +97,19 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
             "Leave --opset out."
         )
     if current == opset:
-        return model
+        return LoweredOpset(model, ())
     lowered = onnx.ModelProto()
     lowered.CopyFrom(model)
-    types, constants = types_of(model), _constants(model)
+    types, constants = types_of(model), constants_of(model)
     reasons: dict[str, int] = {}
+    nodes = []
     for node in iterate_nodes(lowered):
         if _is_default(node.domain):
+            before = _recorded(node, current, opset)
             for reason in _lower_node(node, current, opset, types, constants):
                 reasons[reason] = reasons.get(reason, 0) + 1
+            if before is not None:
+                nodes.append(replace(before, after=node))
     if reasons:
         listed = "\n".join(f"- {reason} ({count}×)" for reason, count in sorted(reasons.items()))
         raise GraphCheckFailedError(
@@ -88,7 +120,19 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         for entry in graph.opset_import:
             if _is_default(entry.domain):
                 entry.version = min(entry.version, opset)
-    return lowered
+    return LoweredOpset(lowered, tuple(nodes))
+
+
+def _recorded(node: onnx.NodeProto, current: int, opset: int) -> LoweredNode | None:
+    """The node as it is now, where its operator's version is another one at ``opset``."""
+    new, old = _schema(node.op_type, current), _schema(node.op_type, opset)
+    if new is None or old is None or new.since_version == old.since_version:
+        return None
+    if node.op_type in _NOT_RECORDED:
+        return None
+    before = onnx.NodeProto()
+    before.CopyFrom(node)
+    return LoweredNode(before, node, new.since_version, old.since_version)
 
 
 def _lower_node(
@@ -177,33 +221,6 @@ def _axes_to_attribute(
         return
     del node.input[1:]
     node.attribute.append(onnx.helper.make_attribute("axes", [int(axis) for axis in values]))
-
-
-def _constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
-    """Constants by name; a name that two scopes share is left out."""
-    found: dict[str, onnx.TensorProto] = {}
-    seen: set[str] = set()
-    tensors = [(tensor.name, tensor) for tensor in model.graph.initializer]
-    for node in iterate_nodes(model):
-        for attribute in node.attribute:
-            tensors += [(tensor.name, tensor) for tensor in attribute.g.initializer]
-        if node.op_type == "Constant":
-            tensors += [(node.output[0], tensor) for tensor in _constant_tensor(node)]
-    for name, tensor in tensors:
-        if name in seen:
-            found.pop(name, None)
-        elif tensor.data_location != onnx.TensorProto.EXTERNAL:
-            found[name] = tensor
-        seen.add(name)
-    return found
-
-
-def _constant_tensor(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
-    attribute = node.attribute[0]
-    if attribute.name == "value":
-        yield attribute.t
-    elif attribute.name in ("value_ints", "value_int"):
-        yield numpy_helper.from_array(np.array(attribute.ints or [attribute.i], dtype=np.int64))
 
 
 def _schema(name: str, opset: int) -> defs.OpSchema | None:

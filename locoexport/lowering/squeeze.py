@@ -14,22 +14,57 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import onnx
 import onnx_ir as ir
+from numpy.typing import NDArray
+from onnx import numpy_helper
 from onnx_ir.passes import InPlacePass, PassResult
 
 from locoexport.errors import GraphCheckFailedError
+from locoexport.lowering.cut_out import CutOut, cut_out
 from locoexport.lowering.drafts import Draft, Names
+from locoexport.lowering.known_values import Dimension, KnownValue
 
 __all__ = ["SingleAxisSqueeze", "SplitSqueeze"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SplitSqueeze:
-    """One rewritten node: the axes it squeezed, in the order in which they are squeezed now."""
+    """One rewritten node: the axes it squeezed, in the order in which they are squeezed now, and
+    the very nodes that stand in its place.
+
+    ``written_axes`` are those of the file, None where it gives none. ``replacement`` takes
+    ``squeezed``, of which ``known`` is what the model tells, and makes
+    ``output_name``; ``original`` makes what ``original.output`` says.
+    """
 
     name: str
     axes: tuple[int, ...]
-    nodes_added: int
+    original: onnx.NodeProto
+    replacement: tuple[onnx.NodeProto, ...]
+    output_name: str
+    squeezed: str
+    known: KnownValue
+    written_axes: NDArray[np.int64] | None
+
+    @property
+    def nodes_added(self) -> int:
+        """How many nodes more there are than before."""
+        return len(self.replacement) - 1
+
+    def cut_out(self, opset: int) -> CutOut:
+        """Both sides, to be run beside each other."""
+        constants = {}
+        if self.written_axes is not None:
+            constants[self.original.input[1]] = numpy_helper.from_array(self.written_axes)
+        return cut_out(
+            ([self.original], opset),
+            (self.replacement, opset),
+            (self.original.output, [self.output_name]),
+            {self.squeezed: self.known},
+            constants,
+        )
 
 
 class SingleAxisSqueeze(InPlacePass):
@@ -66,6 +101,8 @@ def _split(node: ir.Node, names: Names) -> list[SplitSqueeze]:
     assert graph is not None
     output = node.outputs[0]
     name = node.name or str(output.name)
+    squeezed, known, original = value, _known(value, axes), ir.to_proto(node)
+    written = _written_axes(node)
     draft = Draft(name, names)
     for axis in axes:
         value = draft.op("Squeeze", value, draft.integers(axis))
@@ -73,7 +110,36 @@ def _split(node: ir.Node, names: Names) -> list[SplitSqueeze]:
         value = draft.op("Identity", value)
     value.shape, value.type = output.shape, output.type
     ir.convenience.replace_nodes_and_values(graph, node, [node], draft.nodes, [output], [value])
-    return [SplitSqueeze(name, tuple(axes), len(draft.nodes) - 1)]
+    return [
+        SplitSqueeze(
+            name=name,
+            axes=tuple(axes),
+            original=original,
+            replacement=tuple(ir.to_proto(written) for written in draft.nodes),
+            output_name=str(value.name),
+            squeezed=str(squeezed.name),
+            known=known,
+            written_axes=written,
+        )
+    ]
+
+
+def _written_axes(node: ir.Node) -> NDArray[np.int64] | None:
+    axes = node.inputs[1] if len(node.inputs) > 1 else None
+    constant = None if axes is None else ir.convenience.get_const_tensor(axes)
+    return None if constant is None else np.asarray(constant.numpy(), np.int64).reshape(-1)
+
+
+def _known(value: ir.Value, axes: list[int]) -> KnownValue:
+    """Type and shape with the squeezed axes of length 1; what is unknown does not matter here."""
+    shape: list[Dimension]
+    if value.shape is None:
+        shape = [None] * (max(axes, default=0) + 2)
+    else:
+        shape = [size if isinstance(size, int) else size.value for size in value.shape]
+    for axis in axes:
+        shape[axis] = 1
+    return KnownValue(int(value.dtype or ir.DataType.FLOAT), tuple(shape))
 
 
 def _axes_of(node: ir.Node) -> list[int]:

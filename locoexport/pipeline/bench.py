@@ -28,6 +28,7 @@ from locoexport.installation import installed_version
 from locoexport.machine import CpuWatch, measure_load, read_cpu
 from locoexport.pipeline.contestants import (
     Size,
+    check_opponent,
     choose_sizes,
     find_model,
     open_opponent,
@@ -87,6 +88,7 @@ def bench_model(
     """
     if runs < _LEAST_RUNS:
         raise UsageError(f"--runs is {runs}; percentiles want at least {_LEAST_RUNS}.")
+    check_opponent(against)
     require(provider)
     distrust = Distrust(notify)
     path = find_model(model, backbone, notify)

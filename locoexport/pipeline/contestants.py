@@ -16,7 +16,8 @@ from locoexport.errors import (
     ProviderUnavailableError,
     UsageError,
 )
-from locoexport.installation import require_packages
+from locoexport.files import is_file
+from locoexport.installation import require_extra, require_packages
 from locoexport.pipeline.distrust import Distrust
 from locoexport.pipeline.doctor import built_for
 from locoexport.pipeline.notices import Listener
@@ -24,7 +25,15 @@ from locoexport.probes import Probe, make_probe
 from locoexport.profile import DEFAULT_PROFILE, ExportProfile, load_profile, profile_names
 from locoexport.runtime.providers import require_provider
 
-__all__ = ["Size", "choose_sizes", "find_model", "open_opponent", "require", "title_of"]
+__all__ = [
+    "Size",
+    "check_opponent",
+    "choose_sizes",
+    "find_model",
+    "open_opponent",
+    "require",
+    "title_of",
+]
 
 _FRAMES, _POINTS = (8, 24), (64, 256)
 
@@ -82,7 +91,7 @@ def find_model(model: str | Path | None, backbone: str | None, notify: Listener)
     if model is not None:
         return Path(model)
     profile = load_profile(backbone or DEFAULT_PROFILE)
-    require_packages("torch", "onnx", "onnxsim", "onnxscript", "safetensors", extra="export")
+    require_extra("export")
     from locoexport.pipeline.cached_export import cached_export
 
     return cached_export(profile, notify)
@@ -107,13 +116,30 @@ def choose_sizes(
     return [Size(t, n) for t, n in product(rows, columns)]
 
 
+def check_opponent(against: str | None) -> None:
+    """Check, before any work, that ``against`` names something.
+
+    Raises:
+        UsageError: it does not.
+        ModelFileError: it is an .onnx file that is not there.
+    """
+    if against is None or against in ("none", "torch", "compile"):
+        return
+    if not against.endswith(".onnx"):
+        raise UsageError(
+            f"--against {against!r}: expected torch, compile, none or the path of an .onnx file."
+        )
+    if not is_file(Path(against)):
+        raise ModelFileError(f"There is no model file {against}.")
+
+
 def open_opponent(
     ours: HostGraph | DeviceGraph, against: str | None, provider: str, distrust: Distrust
 ) -> Contender | None:
     """The other side; None where there is none.
 
     Raises:
-        UsageError: ``against`` is nothing known, or the file does not say which network it is.
+        UsageError: the file does not say which network it is.
         ModelFileError: the other .onnx file is not a tracker.
     """
     metadata = _metadata_of(ours)
@@ -124,10 +150,6 @@ def open_opponent(
         return None
     if against.endswith(".onnx"):
         return open_graph(Path(against), provider, Path(against).name)
-    if against not in ("torch", "compile"):
-        raise UsageError(
-            f"--against {against!r}: expected torch, compile, none or the path of an .onnx file."
-        )
     if metadata is None:
         raise UsageError(
             f"{ours.session.path} carries no locoexport metadata, so which network to run in torch "

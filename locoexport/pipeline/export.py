@@ -14,6 +14,7 @@ from locoexport.artifact import (
 )
 from locoexport.errors import ParityFailedError
 from locoexport.files import check_output, whole_files
+from locoexport.interface import GraphPart
 from locoexport.lowering.finishing import to_bytes, with_properties
 from locoexport.lowering.graphs import count_nodes
 from locoexport.network import Network, load_network
@@ -30,7 +31,7 @@ __all__ = ["ExportParityError", "ExportReport", "export_model"]
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export did: one file, or those of a split. ``parity`` is None with ``verify=False``."""
+    """What an export did: one file or three of a split; ``parity`` None with ``verify=False``."""
 
     artifacts: tuple[ExportArtifact, ...]
     nodes_traced: int
@@ -86,7 +87,9 @@ def export_model(
         ExportParityError: the graph is not the same function.
     """
     started = time.perf_counter()
-    named = part_paths(Path(output)) if split else {"whole": Path(output)}
+    named: dict[GraphPart, Path] = {"whole": Path(output)}
+    if split:
+        named = part_paths(Path(output))
     paths = {part: check_output(file, force=force) for part, file in named.items()}
     select_rewrites(profile), select_passes(profile)  # names are checked before any work
     network = load_network(profile, None if checkpoint is None else Path(checkpoint))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -23,7 +23,6 @@ from locoexport.lowering.external_data import (
 )
 from locoexport.lowering.grafting import graft
 from locoexport.lowering.graphs import count_nodes
-from locoexport.lowering.grid_proof import SampleProof, prove_sample
 from locoexport.lowering.inference import infer_shapes
 from locoexport.lowering.loading import check_still_loads, check_still_valid
 from locoexport.lowering.local_functions import inline_volumetric_functions
@@ -37,6 +36,14 @@ from locoexport.lowering.volumetric import (
     volumetric_left,
 )
 from locoexport.pipeline.notices import Listener, Notice, ignore
+from locoexport.pipeline.rewrite_proof import (
+    Rewritten,
+    of_opset,
+    of_sample,
+    of_squeeze,
+    prove_all,
+)
+from locoexport.pipeline.rewrite_report import NodeRewrite, RewriteFailedError, RewriteReport
 
 __all__ = [
     "DEFAULT_LOWERING",
@@ -54,68 +61,6 @@ PASS_NAMES = (VOLUMETRIC, SQUEEZE, OPSET)
 _HIGHEST_TARGET = 20
 _SQUEEZE_OPSET = 13
 _VOLUMETRIC_OPSET = 20
-
-
-@dataclass(frozen=True)
-class NodeRewrite:
-    """One rewritten node. ``proof`` is None unproven: not asked for, or nothing is computed."""
-
-    node: str
-    pass_name: str
-    before: str
-    after: str
-    nodes_added: int
-    proof: SampleProof | None = None
-
-
-@dataclass(frozen=True)
-class RewriteReport:
-    """What a rewrite did. ``model`` is the very model that was handed in where nothing changed.
-
-    ``loads`` is None where the file was not tried in ONNX Runtime, "" where it loads, else the
-    reason why neither the original nor the rewritten file does.
-    """
-
-    model: onnx.ModelProto
-    passes: tuple[str, ...]
-    to: Lowering
-    rewritten: tuple[NodeRewrite, ...]
-    inlined_functions: tuple[str, ...]
-    opset_before: int
-    opset_after: int
-    nodes_before: int
-    nodes_after: int
-    seconds: float
-    path: Path | None = None
-    size_bytes: int | None = None
-    loads: str | None = None
-
-    @property
-    def changed(self) -> bool:
-        """False where there was nothing to do."""
-        return bool(
-            self.rewritten or self.inlined_functions or self.opset_before != self.opset_after
-        )
-
-    @property
-    def passed(self) -> bool:
-        """True where no proof failed."""
-        return all(node.proof is None or node.proof.passed for node in self.rewritten)
-
-    @property
-    def worst_error(self) -> float | None:
-        """The largest difference of any proof; None where nothing was proven."""
-        errors = [node.proof.worst_error for node in self.rewritten if node.proof is not None]
-        return max(errors, default=None)
-
-
-class RewriteFailedError(GraphCheckFailedError):
-    """A proof failed, so no file was written; ``report`` says where."""
-
-    def __init__(self, message: str, report: RewriteReport) -> None:
-        """``report`` is the failed one."""
-        super().__init__(message)
-        self.report = report
 
 
 def rewrite(
@@ -165,16 +110,18 @@ def rewrite(
     current = model
     if VOLUMETRIC in chosen:
         current, inlined = inline_volumetric_functions(current)
-    current, nodes, lowered = _run_passes(current, chosen, to, folder, notify)
+    current, done = _run_passes(current, chosen, to, folder, notify)
     if opset is not None:
         _check_ranks(current, opset, folder)
         notify(Notice(f"bringing opset {before} down to {opset}"))
-        current = lower_opset(current, opset)
+        lowered = lower_opset(current, opset)
+        done += of_opset(lowered, with_small_tensors(current, folder), before, opset, OPSET)
+        current = lowered.model
     report = RewriteReport(
         model=current,
         passes=chosen,
         to=to,
-        rewritten=nodes,
+        rewritten=tuple(rewritten.node for rewritten in done),
         inlined_functions=inlined,
         opset_before=before,
         opset_after=default_opset(current) or 0,
@@ -183,7 +130,8 @@ def rewrite(
         seconds=0.0,
     )
     if check:
-        report = replace(report, rewritten=_prove(nodes, lowered, report.opset_after, notify))
+        opsets = (before, report.opset_after)
+        report = replace(report, rewritten=prove_all(done, opsets, notify))
         _check(model, report, folder)
     return replace(report, seconds=time.perf_counter() - started)
 
@@ -257,37 +205,25 @@ def _run_passes(
     to: Lowering,
     folder: Path | None,
     notify: Listener,
-) -> tuple[onnx.ModelProto, tuple[NodeRewrite, ...], tuple[LoweredSample, ...]]:
-    """The graph passes; what they did to each node; what of it there is to prove."""
+) -> tuple[onnx.ModelProto, list[Rewritten]]:
+    """The graph passes, and what they did to each node."""
     if SQUEEZE in chosen and (default_opset(model) or 0) < _SQUEEZE_OPSET:
         raise UsageError(f"--pass {SQUEEZE} needs opset {_SQUEEZE_OPSET} or later.")
     notify(Notice("reading the graph"))
     graph = _to_ir(model, folder)
     volumetric, squeeze = VolumetricGridSample(to), SingleAxisSqueeze()
     modified = False
-    nodes: list[NodeRewrite] = []
+    done: list[Rewritten] = []
     if VOLUMETRIC in chosen:
         modified |= volumetric(graph).modified
         _warn_of_unknown_axes(volumetric.lowered, notify)
-        nodes += [
-            NodeRewrite(s.sample.name, VOLUMETRIC, str(s.sample), s.after, s.nodes_added)
-            for s in volumetric.lowered
-        ]
+        done += [of_sample(sample, VOLUMETRIC) for sample in volumetric.lowered]
     if SQUEEZE in chosen:
         modified |= squeeze(graph).modified
-        nodes += [
-            NodeRewrite(
-                s.name,
-                SQUEEZE,
-                f"Squeeze of axes {sorted(s.axes)}",
-                "no Squeeze: no axis is of length 1" if not s.axes else f"{len(s.axes)} in a row",
-                s.nodes_added,
-            )
-            for s in squeeze.split
-        ]
+        done += [of_squeeze(split, SQUEEZE) for split in squeeze.split]
     if not modified:
-        return model, (), ()
-    return graft(model, ir.to_proto(graph)), tuple(nodes), volumetric.lowered
+        return model, []
+    return graft(model, ir.to_proto(graph)), done
 
 
 def _warn_of_unknown_axes(lowered: tuple[LoweredSample, ...], notify: Listener) -> None:
@@ -317,22 +253,6 @@ def _to_ir(model: onnx.ModelProto, folder: Path | None) -> ir.Model:
         return ir.from_proto(infer_shapes(with_small_tensors(model, folder)))
     except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
         raise ModelFileError(f"The model's graph cannot be understood: {error}") from error
-
-
-def _prove(
-    nodes: tuple[NodeRewrite, ...],
-    lowered: tuple[LoweredSample, ...],
-    opset: int,
-    notify: Listener,
-) -> tuple[NodeRewrite, ...]:
-    """Each node with its proof; ``lowered`` belongs to the first of them, in order."""
-    proven = []
-    for number, (node, sample) in enumerate(zip(nodes, lowered, strict=False)):
-        notify(Notice("proving", done=number, total=len(lowered)))
-        proven.append(replace(node, proof=prove_sample(sample, opset)))
-    if lowered:
-        notify(Notice("proving", done=len(lowered), total=len(lowered)))
-    return (*proven, *nodes[len(lowered) :])
 
 
 def _check(original: onnx.ModelProto, report: RewriteReport, folder: Path | None) -> None:

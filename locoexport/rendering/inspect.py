@@ -142,10 +142,16 @@ def _parts_table(model: ModelFacts) -> RenderableType:
         table.add_row(
             Text(name),
             f"{parameters.get(name, 0):,}",
-            f"{operations / 1e9:.2f}",
+            _giga(operations),
             f"{operations / total:.0%}",
         )
     return titled("by part", table)
+
+
+def _giga(operations: int) -> str:
+    """In 1e9, to two places; a little is not nothing."""
+    giga = operations / 1e9
+    return f"{giga:.2f}" if giga >= 0.1 or not operations else f"{giga:.2g}"
 
 
 def _costs_facts(costs: Costs) -> Table:
@@ -156,7 +162,7 @@ def _costs_facts(costs: Costs) -> Table:
         ("at", sizes),
         (
             "FLOPs",
-            f"{'at least ' if open_flops else ''}{flops.total / 1e9:.2f} G in {flops.counted} "
+            f"{'at least ' if open_flops else ''}{_giga(flops.total)} G in {flops.counted} "
             "convolutions and matrix products (2 to a multiply-add)",
         ),
         (

@@ -23,8 +23,9 @@ from locoexport.runtime.split import Model
 from locoexport.runtime.stitching import Request, Stitcher
 from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.storage import TrackStore
-from locoexport.runtime.tracks import Tracks, is_visible, visible_from_logits
+from locoexport.runtime.tracks import Tracks
 from locoexport.runtime.windows import Window, read_windows
+from locoexport.visibility import is_visible, visible_from_logits
 
 __all__ = ["INFERENCE", "FrameBatch", "Progress", "Sink", "Tracking"]
 

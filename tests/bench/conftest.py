@@ -1,12 +1,6 @@
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "runtime"))
-from synthetic_tracker import tracker_bytes
 
 from locoexport.benchmarking.report import (
     Agreement,
@@ -20,18 +14,6 @@ from locoexport.benchmarking.report import (
 )
 from locoexport.inspection.parts import Part
 from locoexport.machine import Cpu, Load
-
-
-@pytest.fixture
-def make_tracker(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes a synthetic tracker (see ``tracker_bytes``) and returns its path."""
-
-    def make(name: str = "model.onnx", **options: Any) -> Path:
-        path = tmp_path / name
-        path.write_bytes(tracker_bytes(**options))
-        return path
-
-    return make
 
 
 @pytest.fixture

@@ -25,11 +25,11 @@ def quick(monkeypatch) -> None:
     monkeypatch.setattr(bench, "measure_load", lambda: Load(0.0, 0.0, 2))
 
 
-def test_a_graph_against_another(make_tracker) -> None:
-    theirs = make_tracker("other.onnx")
+def test_a_graph_against_another(make_model) -> None:
+    theirs = make_model("other.onnx")
     notices = []
     report = bench_model(
-        make_tracker(),
+        make_model(),
         frames=[2, 3],
         points=[4],
         against=str(theirs),
@@ -52,33 +52,33 @@ def test_a_graph_against_another(make_tracker) -> None:
     assert len(document["cells"][1]["sides"][0]["seconds"]) == 10
 
 
-def test_two_graphs_that_differ_are_told_apart(make_tracker) -> None:
-    moved = make_tracker("moved.onnx", rename={"{0.5, -0.25}": "{1.5, -0.25}"})
-    report = bench_model(make_tracker(), frames=[3], points=[4], against=str(moved))
+def test_two_graphs_that_differ_are_told_apart(make_model) -> None:
+    moved = make_model("moved.onnx", rename={"{0.5, -0.25}": "{1.5, -0.25}"})
+    report = bench_model(make_model(), frames=[3], points=[4], against=str(moved))
     agreement = report.cells[0].agreement
     assert agreement is not None
     assert agreement.worst_px > 0.5
     assert any("do not compute the same" in warning for warning in report.warnings)
 
 
-def test_alone(make_tracker) -> None:
-    report = bench_model(make_tracker(), frames=[2], points=[4], against="none")
+def test_alone(make_model) -> None:
+    report = bench_model(make_model(), frames=[2], points=[4], against="none")
     assert len(report.cells[0].sides) == 1
     assert report.cells[0].ratio is None
 
 
-def test_axes_that_the_file_fixes(make_tracker) -> None:
-    path = make_tracker(batch=1, frames=3, points=5)
+def test_axes_that_the_file_fixes(make_model) -> None:
+    path = make_model(batch=1, frames=3, points=5)
     report = bench_model(path, against="none")
     assert [(cell.frames, cell.points) for cell in report.cells] == [(3, 5)]
     with pytest.raises(UsageError, match="fixed to 3 frames"):
         bench_model(path, frames=[4], against="none")
     with pytest.raises(UsageError, match="batch of 2"):
-        bench_model(make_tracker(batch=2), against="none")
+        bench_model(make_model(batch=2), against="none")
 
 
-def test_wrong_use(make_tracker) -> None:
-    path = make_tracker()
+def test_wrong_use(make_model) -> None:
+    path = make_model()
     with pytest.raises(UsageError, match="at least 10"):
         bench_model(path, runs=9)
     with pytest.raises(UsageError, match="pass one of them"):
@@ -89,13 +89,13 @@ def test_wrong_use(make_tracker) -> None:
         bench_model(path, provider="gpu")
     with pytest.raises(ModelFileError, match="no model file"):
         bench_model(path, against="/nowhere/other.onnx")
-    foreign = make_tracker("foreign.onnx", metadata_hw=None)
+    foreign = make_model("foreign.onnx", metadata_hw=None)
     with pytest.raises(UsageError, match="carries no locoexport metadata"):
         bench_model(foreign, against="torch")
 
 
-def test_a_file_without_metadata_is_timed_alone_by_default(make_tracker) -> None:
-    report = bench_model(make_tracker(metadata_hw=None), frames=[2], points=[2])
+def test_a_file_without_metadata_is_timed_alone_by_default(make_model) -> None:
+    report = bench_model(make_model(metadata_hw=None), frames=[2], points=[2])
     assert len(report.cells[0].sides) == 1
 
 
@@ -113,10 +113,10 @@ def test_a_missing_provider_ends_it_before_anything_is_exported(provider, monkey
     assert caught.value.exit_code == 3
 
 
-def test_an_export_is_kept_and_used_again(make_tracker, tmp_path, monkeypatch) -> None:
+def test_an_export_is_kept_and_used_again(make_model, tmp_path, monkeypatch) -> None:
     cache = tmp_path / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    model, calls = make_tracker(), []
+    model, calls = make_model(), []
 
     def export_model(profile, path, *, force, notify) -> None:
         calls.append(profile.name)

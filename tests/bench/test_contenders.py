@@ -19,8 +19,8 @@ from locoexport.runtime.session import ModelSession
 PROBE = make_probe("textured", batch=1, frames=3, points=4, size_hw=(24, 32), seed=0)
 
 
-def test_a_graph_runs_and_keeps_its_results(make_tracker) -> None:
-    graph = open_graph(make_tracker(), "cpu", "ours")
+def test_a_graph_runs_and_keeps_its_results(make_model) -> None:
+    graph = open_graph(make_model(), "cpu", "ours")
     graph.prepare(PROBE.video, PROBE.query_points_tyx)
     graph.run()
     assert graph.outputs().tracks_xy.shape == (1, 4, 3, 2)
@@ -28,9 +28,9 @@ def test_a_graph_runs_and_keeps_its_results(make_tracker) -> None:
     assert graph.fresh_task(3, 4) == FreshTask(3, 4, (24, 32), "cpu", graph=str(graph.session.path))
 
 
-def test_io_binding_gives_the_same_results(make_tracker) -> None:
+def test_io_binding_gives_the_same_results(make_model) -> None:
     """The path for CUDA, with this machine's memory as the device."""
-    path = make_tracker()
+    path = make_model()
     bound = create_session(str(path), "cpu", quiet_options())
     device = DeviceGraph(
         ModelSession(path, bound, "cpu", require_metadata=False), bound, "bound", device="cpu"
@@ -91,8 +91,8 @@ def test_what_torch_raises_is_told_as_what_the_machine_lacks() -> None:
         side.run()
 
 
-def test_a_fresh_process_measures_memory_and_load_time(make_tracker) -> None:
-    found = run_fresh(FreshTask(2, 3, (24, 32), graph=str(make_tracker())))
+def test_a_fresh_process_measures_memory_and_load_time(make_model) -> None:
+    found = run_fresh(FreshTask(2, 3, (24, 32), graph=str(make_model())))
     assert isinstance(found, FreshRun), found
     assert found.load_seconds > 0
     assert found.before_bytes > 0
@@ -121,7 +121,7 @@ def test_rate_of_products(monkeypatch) -> None:
     assert measure_gemm("coreml") is None
 
 
-def test_a_graph_can_be_timed_without_torch_and_onnx(make_tracker) -> None:
+def test_a_graph_can_be_timed_without_torch_and_onnx(make_model) -> None:
     script = (
         "import sys, importlib.util as u\n"
         "real = u.find_spec\n"
@@ -133,4 +133,4 @@ def test_a_graph_can_be_timed_without_torch_and_onnx(make_tracker) -> None:
         "assert len(report.cells[0].sides) == 1 and report.cells[0].flops is None\n"
         "assert any('onnx is not installed' in w for w in report.warnings)\n"
     )
-    subprocess.run([sys.executable, "-c", script, str(make_tracker())], check=True)
+    subprocess.run([sys.executable, "-c", script, str(make_model())], check=True)

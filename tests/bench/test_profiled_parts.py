@@ -38,12 +38,12 @@ def test_events_are_summed_by_run_and_part() -> None:
     assert second.total == pytest.approx(100e-6)
 
 
-def test_a_real_profile_has_an_entry_for_every_size(make_tracker) -> None:
+def test_a_real_profile_has_an_entry_for_every_size(make_model) -> None:
     probes = [
         make_probe("noise", batch=1, frames=frames, points=2, size_hw=(24, 32), seed=0)
         for frames in (2, 40)
     ]
-    small, large = profile_parts(make_tracker(), probes)
+    small, large = profile_parts(make_model(), probes)
     assert (small.runs, large.runs) == (3, 3)
     assert small.total > 0
     assert sum(large.by_part.values()) > 0

@@ -63,6 +63,8 @@ def test_a_provider_that_is_not_there(run, provider, tmp_path) -> None:
         (["--plot", "picture.jpg"], "written as .png"),
         (["--plot", "/nowhere/plot.png"], "/nowhere does not exist"),
         (["--json", "/nowhere/b.json"], "/nowhere does not exist"),
+        (["--against", "tensorflow"], "expected torch, compile, none or the path"),
+        (["--against", "missing.onnx"], "no model file missing.onnx"),
         (["missing.onnx"], "no model file missing.onnx"),
         (["missing.onnx", "--backbone", "b0"], "pass one of them"),
     ],

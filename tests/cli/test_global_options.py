@@ -5,10 +5,12 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 import locoexport
+from locoexport.cli.main import app
 
-COMMANDS = ("export", "verify", "track", "profiles", "bench", "inspect", "doctor")
+COMMANDS = ("export", "verify", "track", "profiles", "bench", "inspect", "doctor", "rewrite")
 
 
 def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -66,7 +68,13 @@ def test_an_error_is_not_coloured_either() -> None:
 
 def test_verbose_shows_where_an_error_comes_from() -> None:
     assert "Traceback" not in process("inspect", "none.onnx").stderr
-    assert "Traceback" in process("--verbose", "inspect", "none.onnx").stderr
+    for verbose in (["--verbose"], ["-v"], ["-qv"], ["-q", "-v"]):
+        assert "Traceback" in process(*verbose, "inspect", "none.onnx").stderr
+
+
+def test_what_looks_like_verbose_elsewhere_is_not() -> None:
+    done = process("inspect", "--json", "-v", "none.onnx")
+    assert (done.returncode, done.stderr) == (2, "error: There is no model file none.onnx.\n")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -79,3 +87,42 @@ def test_shell_completion(shell: str) -> None:
 def test_completion_knows_the_commands() -> None:
     done = process(_LOCOEXPORT_COMPLETE="complete_bash", COMP_WORDS="locoexport ", COMP_CWORD="1")
     assert set(COMMANDS) <= set(done.stdout.split())
+
+
+def test_the_commands_are_all_here() -> None:
+    assert set(COMMANDS) == set(typer.main.get_command(app).commands)
+
+
+WITH_JSON = {
+    "export": ["-o", "no/model.onnx"],
+    "verify": ["none.onnx"],
+    "bench": ["none.onnx", "--against", "none"],
+    "inspect": ["none.onnx"],
+    "rewrite": ["none.onnx", "-o", "out.onnx"],
+    "profiles": [],
+    "doctor": [],
+}
+
+
+def test_every_command_with_json_is_tried() -> None:
+    commands = typer.main.get_command(app).commands
+    assert set(WITH_JSON) == {
+        name for name, command in commands.items() if "json" in {p.name for p in command.params}
+    }
+
+
+@pytest.mark.parametrize("command", WITH_JSON)
+def test_an_existing_json_file_needs_force(command: str, run, tmp_path, monkeypatch) -> None:
+    """With it, each command goes on: to its result, or to what else was wrong."""
+    monkeypatch.chdir(tmp_path)
+    report = tmp_path / "report.json"
+    report.write_text("old")
+    arguments = [command, *WITH_JSON[command], "--json", report]
+    refused = run(*arguments)
+    assert refused.code == 2
+    assert f"{report} exists already; pass --force" in refused.stderr
+    assert report.read_text() == "old"
+    allowed = run(*arguments, "--force")
+    assert "report.json" not in allowed.stderr
+    assert allowed.code == (0 if not WITH_JSON[command] else 2)
+    assert (report.read_text() == "old") == (allowed.code == 2)

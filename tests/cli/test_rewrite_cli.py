@@ -108,10 +108,10 @@ def test_a_failed_proof_is_exit_1_and_no_file(source, run, monkeypatch):
     from dataclasses import replace
 
     from locoexport.lowering.grid_proof import prove_sample
-    from locoexport.pipeline import rewrite
+    from locoexport.pipeline import rewrite_proof
 
     monkeypatch.setattr(
-        rewrite,
+        rewrite_proof,
         "prove_sample",
         lambda sample, opset: replace(prove_sample(sample, opset), worst_error=0.5),
     )

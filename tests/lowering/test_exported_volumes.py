@@ -14,8 +14,6 @@ from sampling_graphs import LOWERINGS, run
 from torch import Tensor, nn
 
 import locoexport
-import locotrack.sampling
-from locoexport.rewrites import volumetric_gather, volumetric_planar
 
 
 class SpatialTransformer(nn.Module):
@@ -129,36 +127,3 @@ def test_dynamo_exporter(name, tmp_path):
     network, model = exported(name, tmp_path, dynamo=True)
     for to in LOWERINGS:
         check(network, model, to, MODULES[name][1])
-
-
-class Supports(nn.Module):
-    """What LocoTrack samples of its feature grid, as the model says it."""
-
-    def forward(self, grid: Tensor, centres: Tensor) -> Tensor:
-        return locotrack.sampling.sample_supports(grid, centres, (9, 7))
-
-
-@pytest.mark.parametrize(
-    ("to", "rewrite"), [("gather", volumetric_gather), ("planar", volumetric_planar)]
-)
-def test_the_same_identity_as_exports_own_rewrite(to, rewrite, tmp_path):
-    """``export`` rewrites in torch before tracing, ``rewrite`` in the graph: one function."""
-    random = np.random.default_rng(5)
-    grid = torch.from_numpy(random.standard_normal((2, 5, 9, 7, 3), dtype=np.float32))
-    centres = random.uniform(-3, 12, (2, 4, 3)).astype(np.float32)
-    centres[..., 0] = random.integers(-1, 6, (2, 4))
-    path = tmp_path / "supports.onnx"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            Supports(),
-            (grid, torch.from_numpy(centres)),
-            str(path),
-            input_names=["grid", "centres"],
-            opset_version=20,
-            dynamo=False,
-        )
-    model = locoexport.rewrite(onnx.load(path), to=to).model
-    found = run(model, grid=grid.numpy(), centres=centres)[0]
-    expected = rewrite.sample_supports(grid, torch.from_numpy(centres), (9, 7)).numpy()
-    np.testing.assert_allclose(found, expected, atol=TOLERANCE)

@@ -86,15 +86,14 @@ def test_half_away_from_zero_fails():
 
 
 def test_a_failed_proof_is_an_error_that_holds_the_report(monkeypatch):
-    from locoexport.pipeline import rewrite as pipeline
+    from locoexport.pipeline import rewrite_proof
+    from locoexport.pipeline.rewrite import RewriteFailedError
 
     def sabotage(sample, opset):
         return prove_sample(changed(sample, "Floor", 0, become="Ceil"), opset)
 
-    monkeypatch.setattr(pipeline, "prove_sample", sabotage)
-    with pytest.raises(
-        pipeline.RewriteFailedError, match=r"sample: .* apart, allowed 2e-05"
-    ) as failed:
+    monkeypatch.setattr(rewrite_proof, "prove_sample", sabotage)
+    with pytest.raises(RewriteFailedError, match=r"sample: .* apart, allowed 2e-05") as failed:
         locoexport.rewrite(sampling_model("linear", "border", 0))
     assert not failed.value.report.passed
     assert failed.value.exit_code == 1

@@ -1,22 +1,5 @@
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
-from synthetic_tracker import tracker_bytes
-
-
-@pytest.fixture
-def make_model(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes a synthetic tracker (see ``tracker_bytes``) and returns its path."""
-
-    def make(name: str = "model.onnx", **options: Any) -> Path:
-        path = tmp_path / name
-        path.write_bytes(tracker_bytes(**options))
-        return path
-
-    return make
 
 
 @pytest.fixture
