@@ -39,7 +39,7 @@ from locoexport.network import load_network
 from locoexport.pipeline.export import export_model
 from locoexport.probes import make_probe
 from locoexport.profile import load_profile
-from locoexport.rewrites import REWRITES
+from locoexport.rewrites import GRAPH_PASSES, REWRITES
 
 sys.path.insert(0, str(Path(__file__).parent))
 from speed_pages import write_pages
@@ -91,6 +91,7 @@ def measure_variant(variant: str, folder: Path) -> dict[str, Any]:
     profile = load_profile(variant)
     plain_path, path = folder / f"{variant}.plain.onnx", folder / f"{variant}.onnx"
     off = tuple(rewrite.name for rewrite in REWRITES if not rewrite.required)
+    off += tuple(graph_pass.name for graph_pass in GRAPH_PASSES)
     say(f"{variant}: exporting")
     export_model(profile.with_options(sampling="planar", without=off), plain_path, verify=False)
     export_model(profile, path, verify=False)

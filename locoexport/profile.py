@@ -78,8 +78,8 @@ class ExportProfile:
     """One export, fully decided.
 
     ``resolution_hw`` is (height, width) in pixels, multiples of 8. ``demo_weights`` names a file
-    that the package ships; ``published_weights`` says where the authors' own live. ``without`` and
-    ``with_also`` name rewrites that are switched off, and optional ones that are switched on.
+    that the package ships; ``published_weights`` says where the authors' own live. ``without``
+    names rewrites that are switched off.
     """
 
     name: str
@@ -93,7 +93,6 @@ class ExportProfile:
     published_weights: str | None
     target: Target = "cpu"
     without: tuple[str, ...] = ()
-    with_also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every field; raises ProfileError naming the first that is wrong."""
@@ -132,7 +131,6 @@ class ExportProfile:
         axes: AxisSizes | None = None,
         target: str | None = None,
         without: tuple[str, ...] | None = None,
-        with_also: tuple[str, ...] | None = None,
     ) -> ExportProfile:
         """This profile with the options that were given; None leaves a field as it is."""
         given: dict[str, Any] = {
@@ -142,7 +140,6 @@ class ExportProfile:
             "axes": axes,
             "target": target,
             "without": without,
-            "with_also": with_also,
         }
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 

@@ -19,6 +19,7 @@ from locoexport.artifact import QUERY_INPUT, VIDEO_INPUT
 from locoexport.benchmarking.contenders import quiet_options
 from locoexport.benchmarking.report import PartTimes
 from locoexport.inspection.parts import UNATTRIBUTED, Part, assign_parts
+from locoexport.lowering.graphs import iterate_nodes
 from locoexport.probes import Probe
 from locoexport.runtime.providers import create_session
 
@@ -45,7 +46,7 @@ def profile_parts(path: Path, probes: Iterable[Probe]) -> list[PartTimes]:
             for _ in range(each):
                 session.run(None, {VIDEO_INPUT: probe.video, QUERY_INPUT: probe.query_points_tyx})
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-        nodes = onnx.load(optimised).graph.node
+        nodes = list(iterate_nodes(onnx.load(optimised)))
         parts = dict(zip((node.name for node in nodes), assign_parts(nodes), strict=True))
     runs = sum_by_part(events, parts)
     return [_mean(runs[start + _WARM_UPS : start + each]) for start in range(0, len(runs), each)]

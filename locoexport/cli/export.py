@@ -59,13 +59,6 @@ def export(
         list[str] | None,
         typer.Option(metavar="NAME", help="Leave out a rewrite; may be repeated."),
     ] = None,
-    rewrite: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Add an optional rewrite: frame-scan (memory that does not grow with the clip).",
-        ),
-    ] = None,
     split: Annotated[
         bool,
         typer.Option(
@@ -109,7 +102,6 @@ def export(
         axes=axes,
         target=target,
         without=tuple(no_rewrite or ()),
-        with_also=tuple(rewrite or ()),
     )
     try:
         with listening(context) as notify:

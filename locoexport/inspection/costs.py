@@ -59,7 +59,7 @@ def count_flops(shapes: GraphShapes, parts: Sequence[Part]) -> Flops:
     unresolved: list[str] = []
     not_counted: Counter[str] = Counter()
     counted = 0
-    for node, part in zip(shapes.nodes, parts, strict=True):
+    for node, part, trips in zip(shapes.nodes, parts, shapes.trips, strict=True):
         formula = _FORMULAS.get(node.op_type)
         if formula is not None:
             operations = formula(node, shapes)
@@ -67,8 +67,8 @@ def count_flops(shapes: GraphShapes, parts: Sequence[Part]) -> Flops:
                 unresolved.append(_label(node))
             else:
                 counted += 1
-                by_part[part] += operations
-        elif node.op_type in _NOT_COUNTED:
+                by_part[part] += operations * trips
+        elif node.op_type in _NOT_COUNTED and node.output[0] not in shapes.followed:
             not_counted[node.op_type] += 1
     unresolved += [_label(node) for node in shapes.hidden if node.op_type in _FORMULAS]
     total = sum(by_part.values())

@@ -35,11 +35,15 @@ _DEFAULT_DOMAINS = ("", "ai.onnx")
 class GraphShapes:
     """Nodes that run, in order, with the types and small values of what they read and write.
 
-    ``nodes`` are those of the main graph, of local functions (inlined) and of the branches that are
-    known to be taken. ``hidden`` are those of bodies and branches that nothing is known about.
+    ``nodes`` are those of the main graph, of local functions (inlined), of the branches that are
+    known to be taken, and of Scan bodies (after their Scan) whose length is known; ``trips`` says
+    how often each runs. ``hidden`` are those of bodies and branches that nothing is known about.
     """
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
+    trips: list[int] = field(default_factory=list)
+    followed: set[str] = field(default_factory=set)
+    """First outputs of the Scans whose bodies are among ``nodes``."""
     hidden: list[onnx.NodeProto] = field(default_factory=list)
     types: dict[str, TypeProto] = field(default_factory=dict)
     values: dict[str, Array] = field(default_factory=dict)
@@ -121,6 +125,7 @@ class _Resolver:
         self._imports = list(model.opset_import)
         self._ir_version = model.ir_version
         self._whole = _whole_graph_types(model)
+        self._trips = 1
 
     def follow_graph(self, graph: onnx.GraphProto) -> None:
         found = self.found
@@ -142,6 +147,9 @@ class _Resolver:
                 self._alias(inner.name, outer)
             return
         self.found.nodes.append(node)
+        self.found.trips.append(self._trips)
+        if self._follow_scan(node):
+            return
         for body in _bodies(node):
             self.found.hidden.extend(_all_nodes(body.node))
         for name, kind in self._infer(node).items():
@@ -156,6 +164,37 @@ class _Resolver:
             return None
         wanted = "then_branch" if bool(np.all(condition)) else "else_branch"
         return next(body for name, body in _named_bodies(node) if name == wanted)
+
+    def _follow_scan(self, node: onnx.NodeProto) -> bool:
+        """Follow the body of a Scan over the first axis; False where it cannot be followed."""
+        attributes = {attribute.name: attribute for attribute in node.attribute}
+        plain = set(attributes) <= {"body", "num_scan_inputs"}
+        if node.op_type != "Scan" or node.domain not in _DEFAULT_DOMAINS or not plain:
+            return False
+        body, count = attributes["body"].g, attributes["num_scan_inputs"].i
+        states = len(node.input) - count
+        shapes = [self.found.shape(name) for name in node.input[states:]]
+        if not shapes or any(not shape for shape in shapes):
+            return False
+        length = (shapes[0] or (0,))[0]
+        for outer, inner in zip(node.input[:states], body.input, strict=False):
+            self._alias(outer, inner.name)
+        for outer, inner, shape in zip(
+            node.input[states:], body.input[states:], shapes, strict=True
+        ):
+            element = self.found.element_type(outer)
+            self.found.types[inner.name] = helper.make_tensor_type_proto(element, (shape or ())[1:])
+        outside, self._trips = self._trips, self._trips * length
+        self.follow_graph(body)
+        self._trips = outside
+        for index, (inner, outer) in enumerate(zip(body.output, node.output, strict=True)):
+            if index < states:
+                self._alias(inner.name, outer)
+            elif (shape := self.found.shape(inner.name)) is not None:
+                element = self.found.element_type(inner.name)
+                self.found.types[outer] = helper.make_tensor_type_proto(element, (length, *shape))
+        self.found.followed.add(node.output[0])
+        return True
 
     def _alias(self, inner: str, outer: str) -> None:
         if inner in self.found.types:

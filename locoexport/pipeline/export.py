@@ -23,7 +23,7 @@ from locoexport.pipeline.graph import FinishedGraph, build_graph
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.pipeline.proof import EXPORT_SHAPES, make_probes, prove
 from locoexport.profile import ExportProfile
-from locoexport.rewrites import select_passes, select_rewrites
+from locoexport.rewrites import select_rewrites
 from locoexport.runtime.split import open_model, part_paths
 
 __all__ = ["ExportParityError", "ExportReport", "export_model"]
@@ -91,7 +91,7 @@ def export_model(
     if split:
         named = part_paths(Path(output))
     paths = {part: check_output(file, force=force) for part, file in named.items()}
-    select_rewrites(profile), select_passes(profile)  # names are checked before any work
+    select_rewrites(profile)  # its names are checked before any work
     network = load_network(profile, None if checkpoint is None else Path(checkpoint))
     if network.weights.seeded:
         notify(

@@ -55,8 +55,8 @@ def build_graph(
         GraphCheckFailedError: the graph breaks a promise that every file keeps.
     """
     rewrites = select_rewrites(profile)
-    # The Scan is over the encoder's frames; the other parts of a split have none.
-    passes = select_passes(profile) if part in ("whole", "encoder") else ()
+    # A split encoder is called with a few frames at a time: it needs no Scan.
+    passes = select_passes(profile) if part == "whole" else ()
     interface = interface_of(
         part, profile.axes, profile.resolution_hw, tuple(network.model.grid_shapes())
     )

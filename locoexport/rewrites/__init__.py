@@ -6,7 +6,7 @@ the form of the computation; its test proves it against the unrewritten function
 """
 
 from locoexport.rewrites.registry import (
-    OPTIONAL_PASSES,
+    GRAPH_PASSES,
     REWRITES,
     Rewrite,
     apply_rewrites,
@@ -15,7 +15,7 @@ from locoexport.rewrites.registry import (
 )
 
 __all__ = [
-    "OPTIONAL_PASSES",
+    "GRAPH_PASSES",
     "REWRITES",
     "Rewrite",
     "apply_rewrites",

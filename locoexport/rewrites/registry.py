@@ -22,8 +22,9 @@ from locoexport.rewrites import (
 from locotrack import LocoTrack
 
 __all__ = [
-    "OPTIONAL_PASSES",
+    "GRAPH_PASSES",
     "REWRITES",
+    "GraphPass",
     "Rewrite",
     "apply_rewrites",
     "select_passes",
@@ -118,8 +119,25 @@ REWRITES: tuple[Rewrite, ...] = (
 
 REWRITES_BY_NAME = {rewrite.name: rewrite for rewrite in REWRITES}
 
-OPTIONAL_PASSES = ("frame-scan",)
-"""Graph passes (``locoexport.lowering``) that are taken only where they are asked for."""
+
+@dataclass(frozen=True)
+class GraphPass:
+    """An exact rewrite of the exported graph (``locoexport.lowering``) in place of the model."""
+
+    name: str
+    replaces: str
+    reason: str
+    targets: tuple[Target, ...]
+
+
+GRAPH_PASSES = (
+    GraphPass(
+        "frame-scan",
+        replaces="the encoder over all frames at once",
+        reason="memory does not grow with the clip, and one frame stays in the processor's cache",
+        targets=("cpu",),
+    ),
+)
 
 
 def select_rewrites(profile: ExportProfile) -> tuple[Rewrite, ...]:
@@ -130,10 +148,11 @@ def select_rewrites(profile: ExportProfile) -> tuple[Rewrite, ...]:
     """
     for name in profile.without:
         known = REWRITES_BY_NAME.get(name)
-        if known is None and name not in OPTIONAL_PASSES:
+        passes = [graph_pass.name for graph_pass in GRAPH_PASSES]
+        if known is None and name not in passes:
             raise UsageError(
                 f"There is no rewrite {name!r} to switch off; there are "
-                f"{', '.join((*REWRITES_BY_NAME, *OPTIONAL_PASSES))}."
+                f"{', '.join((*REWRITES_BY_NAME, *passes))}."
             )
         if known is not None and known.required:
             raise UsageError(
@@ -153,17 +172,12 @@ def _has_needs(rewrite: Rewrite, chosen: list[Rewrite]) -> bool:
 
 
 def select_passes(profile: ExportProfile) -> tuple[str, ...]:
-    """The optional graph passes that an export of ``profile`` takes.
-
-    Raises:
-        UsageError: there is no such optional pass.
-    """
-    for name in profile.with_also:
-        if name not in OPTIONAL_PASSES:
-            raise UsageError(
-                f"There is no optional rewrite {name!r}; there is {', '.join(OPTIONAL_PASSES)}."
-            )
-    return tuple(name for name in OPTIONAL_PASSES if name in profile.with_also)
+    """Names of the graph passes that an export of ``profile`` takes."""
+    return tuple(
+        graph_pass.name
+        for graph_pass in GRAPH_PASSES
+        if profile.target in graph_pass.targets and graph_pass.name not in profile.without
+    )
 
 
 def apply_rewrites(model: LocoTrack, rewrites: Iterable[Rewrite]) -> LocoTrack:

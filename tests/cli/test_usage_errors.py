@@ -24,7 +24,6 @@ def names(folder: Path) -> list[str]:
     [
         (["--frobnicate"], "No such option: --frobnicate"),
         (["export", "--frobnicate"], "No such option: --frobnicate"),
-        (["export", "--split"], "No such option: --split"),
         (["export", "surplus"], "unexpected extra argument"),
         (["launch"], "No such command 'launch'"),
         (["export", "--opset", "seventeen"], "Invalid value for '--opset'"),

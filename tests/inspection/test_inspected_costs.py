@@ -140,3 +140,21 @@ def test_weights_are_no_activations() -> None:
 def test_unknown_values_are_counted() -> None:
     found = peak("g (float[t] x) => (float[t] y) { a = Relu(x)  y = Relu(a) }")
     assert (found.size_bytes, found.unknown) == (0, 3)
+
+
+def test_the_body_of_a_scan_counts_once_a_trip() -> None:
+    text = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    g (float[frames, 4, 8] x) => (float[frames, 4, 6] y)
+    <float[8, 6] w = {WEIGHTS}> {
+      y = Scan <num_scan_inputs = 1, body = b (float[4, 8] row) => (float[4, 6] out) {
+        out = MatMul(row, w)
+      }> (x)
+    }
+    """.replace("WEIGHTS", ", ".join(["0"] * 48))
+    shapes = resolve_shapes(onnx.parser.parse_model(text), {"frames": 5})
+    flops = count_flops(shapes, assign_parts(shapes.nodes))
+    assert flops.total == 5 * 2 * 4 * 8 * 6
+    assert flops.not_counted == {}
+    assert list(shapes.unresolved()) == []
+    assert shapes.shape("y") == (5, 4, 6)

@@ -4,7 +4,7 @@ import pytest
 
 from locoexport.errors import ProfileError, UsageError
 from locoexport.profile import load_profile
-from locoexport.rewrites import OPTIONAL_PASSES, REWRITES, select_passes, select_rewrites
+from locoexport.rewrites import GRAPH_PASSES, REWRITES, select_passes, select_rewrites
 
 
 def names(**options) -> list[str]:
@@ -46,10 +46,11 @@ def test_unknown_names_are_told_the_known_ones() -> None:
     with pytest.raises(UsageError, match="correlation-products"):
         names(without=("corelation",))
     with pytest.raises(UsageError, match="frame-scan"):
-        select_passes(load_profile("b0").with_options(with_also=("live-outputs",)))
+        names(without=("scan",))
 
 
-def test_optional_passes_are_taken_where_they_are_asked_for() -> None:
-    assert select_passes(load_profile("b0")) == ()
-    asked = load_profile("b0").with_options(with_also=OPTIONAL_PASSES)
-    assert select_passes(asked) == ("frame-scan",)
+def test_frames_are_scanned_on_the_cpu_alone_and_can_be_left_flat() -> None:
+    assert [graph_pass.name for graph_pass in GRAPH_PASSES] == ["frame-scan"]
+    assert select_passes(load_profile("b0")) == ("frame-scan",)
+    assert select_passes(load_profile("b0").with_options(target="tensorrt")) == ()
+    assert select_passes(load_profile("b0").with_options(without=("frame-scan",))) == ()
