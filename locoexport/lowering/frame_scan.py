@@ -57,45 +57,49 @@ class FrameScan(InPlacePass):
             GraphCheckFailedError: there is no encoder, or one of its operations may mix frames.
         """
         graph = model.graph
-        frames, ends = _boundary(graph)
-        region = _between(frames, ends, graph)
+        frames = _frames(graph)
+        region = _region(graph, frames)
         for node in region:
             _check_by_frame(node)
-        _scan(graph, frames, ends, region)
+        _scan(graph, frames, region)
         return PassResult(model, True)
 
 
-def _boundary(graph: ir.Graph) -> tuple[ir.Value, list[ir.Node]]:
-    """The frames in one row, and the reshapes that give the grids their batch and frames back."""
-    encoder = [node for node in graph if (node.name or "").startswith(_SCOPE)]
-    reshapes = [node for node in encoder if node.op_type == "Reshape"]
-    starts = [node for node in reshapes if (read := node.inputs[0]) and read.name == VIDEO_INPUT]
-    inside = {id(node) for node in encoder}
-    ends = [
+def _frames(graph: ir.Graph) -> ir.Value:
+    """The frames in one row: what the first reshape of the encoder makes of the video."""
+    starts = [
         node
-        for node in reshapes
-        if any(id(use.node) not in inside for use in node.outputs[0].uses())
-        or node.outputs[0].is_graph_output()
+        for node in graph
+        if (node.name or "").startswith(_SCOPE)
+        and node.op_type == "Reshape"
+        and (read := node.inputs[0])
+        and read.name == VIDEO_INPUT
     ]
-    if len(starts) != 1 or len(ends) != 3:
+    if len(starts) != 1:
         raise GraphCheckFailedError(
-            f"{FRAME_SCAN}: the graph has {len(starts)} beginnings and {len(ends)} ends of an "
-            "encoder, where 1 and 3 are due; export with --no-rewrite frame-scan."
+            f"{FRAME_SCAN}: the graph has {len(starts)} beginnings of an encoder, where 1 is due; "
+            "export with --no-rewrite frame-scan."
         )
-    return starts[0].outputs[0], ends
+    return starts[0].outputs[0]
 
 
-def _between(frames: ir.Value, ends: Sequence[ir.Node], graph: ir.Graph) -> list[ir.Node]:
-    """Every node that the grids need and that comes after the frames, in the graph's order."""
-    needed: set[int] = set()
-    pending = [end.inputs[0] for end in ends]
-    while pending:
-        value = pending.pop()
-        node = None if value is None or value is frames else value.producer()
-        if node is not None and id(node) not in needed:
-            needed.add(id(node))
-            pending += node.inputs
-    return [node for node in graph if id(node) in needed]
+def _region(graph: ir.Graph, frames: ir.Value) -> list[ir.Node]:
+    """The encoder's operations on frames, in the graph's order, up to the reshapes of its grids."""
+    made: set[int] = {id(frames)}
+    region = []
+    for node in graph:
+        given = [value for value in node.inputs if value is not None]
+        from_frames = any(id(value) in made for value in given)
+        alone = all(id(value) in made or _is_constant(value) for value in given)
+        mine = (node.name or "").startswith(_SCOPE) and node.op_type != "Reshape"
+        if mine and from_frames and alone:
+            region.append(node)
+            made.update(id(value) for value in node.outputs)
+    return region
+
+
+def _is_constant(value: ir.Value) -> bool:
+    return ir.convenience.get_const_tensor(value) is not None
 
 
 def _check_by_frame(node: ir.Node) -> None:
@@ -134,13 +138,15 @@ def _numbers(value: ir.Value | None) -> list[int]:
     return [] if constant is None else [int(number) for number in constant.numpy().reshape(-1)]
 
 
-def _scan(
-    graph: ir.Graph, frames: ir.Value, ends: Sequence[ir.Node], region: Sequence[ir.Node]
-) -> None:
-    """Move ``region`` into the body of a Scan that stands before the first of ``ends``."""
-    grids = [end.inputs[0] for end in ends]
+def _scan(graph: ir.Graph, frames: ir.Value, region: Sequence[ir.Node]) -> None:
+    """Move ``region`` into the body of a Scan where its first node was."""
     inside = {id(node) for node in region}
-    graph.remove(region)
+    leaving = [
+        value
+        for node in region
+        for value in node.outputs
+        if value.is_graph_output() or any(id(use.node) not in inside for use in value.uses())
+    ]
     assert frames.shape is not None
     image = ir.Value(
         name="frame", shape=ir.Shape(list(frames.shape)[1:]), type=ir.TensorType(ir.DataType.FLOAT)
@@ -152,38 +158,39 @@ def _scan(
         const_value=ir.tensor([0], dtype=ir.DataType.INT64, name="frame_axis"),
     )
     alone = ir.node("Unsqueeze", [image, axis], name=f"{_SCOPE}frame/Unsqueeze")
+    alone.outputs[0].name = "frame_alone"
+    scan = ir.node(
+        "Scan", [frames], {"num_scan_inputs": 1}, num_outputs=len(leaving), name=f"{_SCOPE}Scan"
+    )
+    graph.insert_before(region[0], scan)
+    for index, (value, output) in enumerate(zip(leaving, scan.outputs, strict=True)):
+        output.name, output.type = f"{_SCOPE}all_{index}", ir.TensorType(ir.DataType.FLOAT)
+        for use in list(value.uses()):
+            if id(use.node) not in inside:
+                use.node.replace_input_with(use.idx, output)
+    initializers = _take_initializers(graph, region, inside)
+    graph.remove(region)
     for node in region:
-        for index, value in enumerate(node.inputs):
-            if value is frames:
+        for index, given in enumerate(node.inputs):
+            if given is frames:
                 node.replace_input_with(index, alone.outputs[0])
+        for made in node.outputs:
+            made.shape = None  # what was known was of all frames
     squeezes = [
-        ir.node("Squeeze", [grid, axis], name=f"{_SCOPE}frame/Squeeze_{index}")
-        for index, grid in enumerate(grids)
+        ir.node("Squeeze", [value, axis], name=f"{_SCOPE}frame/Squeeze_{index}")
+        for index, value in enumerate(leaving)
     ]
     for index, squeeze in enumerate(squeezes):
-        squeeze.outputs[0].name = f"frame_grid_{index}"
+        squeeze.outputs[0].name = f"frame_out_{index}"
         squeeze.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
-    alone.outputs[0].name = "frame_alone"
     body = ir.Graph(
         [image],
         [squeeze.outputs[0] for squeeze in squeezes],
         nodes=[alone, *region, *squeezes],
-        initializers=[axis, *_take_initializers(graph, region, inside)],
+        initializers=[axis, *initializers],
         name="encode_frame",
     )
-    scan = ir.node(
-        "Scan",
-        [frames],
-        {"body": body, "num_scan_inputs": 1},
-        num_outputs=len(grids),
-        name=f"{_SCOPE}Scan",
-    )
-    for index, (end, output) in enumerate(zip(ends, scan.outputs, strict=True)):
-        output.name = f"{_SCOPE}grid_{index}"
-        output.type = ir.TensorType(ir.DataType.FLOAT)
-        end.replace_input_with(0, output)
-    first = min(ends, key=list(graph).index)
-    graph.insert_before(first, scan)
+    scan.attributes["body"] = ir.AttrGraph("body", body)
 
 
 def _take_initializers(

@@ -80,6 +80,17 @@ def test_one_scan_holds_the_encoder_and_its_weights() -> None:
     assert not {tensor.name for tensor in scanned.graph.initializer} & {"w0", "w1", "w2"}
 
 
+def test_a_grid_that_is_read_before_its_reshape_leaves_the_scan_as_well() -> None:
+    model = _encoder()
+    # As onnxsim leaves planar sampling: channels-first features are read past the encoder's end.
+    model.graph.node.append(helper.make_node("Neg", ["gated1"], ["early"], name="/sampling/Neg"))
+    model.graph.output.append(helper.make_tensor_value_info("early", TensorProto.FLOAT, None))
+    scanned = scan_frames(model)
+    onnx.checker.check_model(scanned, full_check=True)
+    for found, expected in zip(_run(scanned, 3), _run(model, 3), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+
+
 def test_an_encoder_that_mixes_frames_is_refused() -> None:
     with pytest.raises(GraphCheckFailedError, match="ReduceMean '/encoder/mean0' may mix frames"):
         scan_frames(_encoder(mixes_frames=True))
