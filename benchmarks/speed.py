@@ -19,6 +19,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,19 +64,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--variants", default=",".join(VARIANTS))
     parser.add_argument("--no-scaling", action="store_true")
+    parser.add_argument("--sizes", default=",".join(f"{t}x{n}" for t, n in SIZES))
     parser.add_argument(
         "--pages", action="store_true", help="write the pages again, measure nothing"
     )
     options = parser.parse_args()
-    document = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    document = read_results()
     if not options.pages:
         rate = measure_gemm("cpu")
         assert rate is not None
         document["cpu"] = asdict(read_cpu())
         document["busy_before"] = measure_load().busy_share
         with tempfile.TemporaryDirectory() as folder:
-            for variant in options.variants.split(","):
-                rows = measure_variant(variant, Path(folder))
+            sizes = [tuple(map(int, size.split("x"))) for size in options.sizes.split(",")]
+            for variant in filter(None, options.variants.split(",")):
+                rows = measure_variant(variant, sizes, Path(folder))
                 document.setdefault("variants", {})[variant] = rows
             if not options.no_scaling:
                 document["scaling"] = {"variant": SCALED, "rows": measure_scaling(Path(folder))}
@@ -86,7 +89,15 @@ def main() -> None:
     write_pages(document, ROOT)
 
 
-def measure_variant(variant: str, folder: Path) -> dict[str, Any]:
+def read_results() -> dict[str, Any]:
+    """What was measured before; empty where nothing was."""
+    if not RESULTS.exists():
+        return {}
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return found
+
+
+def measure_variant(variant: str, sizes: Sequence[tuple[int, ...]], folder: Path) -> dict[str, Any]:
     """Every size of one variant: seconds of every run, ratios, memory, and time by part."""
     profile = load_profile(variant)
     plain_path, path = folder / f"{variant}.plain.onnx", folder / f"{variant}.onnx"
@@ -103,7 +114,7 @@ def measure_variant(variant: str, folder: Path) -> dict[str, Any]:
         open_graph(path, "cpu", "default graph"),
     )
     cells = []
-    for frames, points in SIZES:
+    for frames, points in sizes:
         cell = time_cell(contenders, frames, points)
         bound = {"batch": 1, "frames": frames, "points": points}
         cell["work_flops"] = measure_costs(read_model(plain_path), bound).flops.total
