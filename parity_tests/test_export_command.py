@@ -29,9 +29,9 @@ PERTURBED = """
 import sys
 import onnx
 from locoexport.cli import main
-from locoexport.pipeline import export
+from locoexport.pipeline import graph
 
-def trace_wrongly(model, profile, *others, trace=export.trace):
+def trace_wrongly(model, profile, *others, trace=graph.trace):
     traced = trace(model, profile, *others)
     (bias,) = (t for t in traced.model.graph.initializer if t.name.endswith("output_proj.bias"))
     values = onnx.numpy_helper.to_array(bias).copy()
@@ -39,7 +39,7 @@ def trace_wrongly(model, profile, *others, trace=export.trace):
     bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
     return traced
 
-export.trace = trace_wrongly
+graph.trace = trace_wrongly
 sys.argv[0] = "locoexport"
 main()
 """

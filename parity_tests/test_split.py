@@ -107,7 +107,7 @@ def test_files_of_different_exports_are_not_mixed(split: Path, tmp_path: Path) -
     other = tmp_path / "tiny.onnx"
     export_model(load_profile("b0-tiny"), other, split=True, verify=False)
     shutil.copy(split.with_name("tiny.encoder.onnx"), tmp_path / "tiny.encoder.onnx")
-    with pytest.raises(ModelFileError, match="does not belong to .* its weights is"):
+    with pytest.raises(ModelFileError, match=r"does not belong to .* its weights is"):
         open_split(other)
 
 

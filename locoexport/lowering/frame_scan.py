@@ -165,6 +165,7 @@ def _scan(graph: ir.Graph, frames: ir.Value, region: Sequence[ir.Node]) -> None:
     graph.insert_before(region[0], scan)
     for index, (value, output) in enumerate(zip(leaving, scan.outputs, strict=True)):
         output.name, output.type = f"{_SCOPE}all_{index}", ir.TensorType(ir.DataType.FLOAT)
+        output.shape = value.shape
         for use in list(value.uses()):
             if id(use.node) not in inside:
                 use.node.replace_input_with(use.idx, output)
@@ -174,8 +175,6 @@ def _scan(graph: ir.Graph, frames: ir.Value, region: Sequence[ir.Node]) -> None:
         for index, given in enumerate(node.inputs):
             if given is frames:
                 node.replace_input_with(index, alone.outputs[0])
-        for made in node.outputs:
-            made.shape = None  # what was known was of all frames
     squeezes = [
         ir.node("Squeeze", [value, axis], name=f"{_SCOPE}frame/Squeeze_{index}")
         for index, value in enumerate(leaving)
@@ -183,6 +182,11 @@ def _scan(graph: ir.Graph, frames: ir.Value, region: Sequence[ir.Node]) -> None:
     for index, squeeze in enumerate(squeezes):
         squeeze.outputs[0].name = f"frame_out_{index}"
         squeeze.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+        whole = leaving[index].shape
+        squeeze.outputs[0].shape = None if whole is None else ir.Shape(list(whole)[1:])
+    for node in region:
+        for made in node.outputs:
+            made.shape = None  # what was known was of all frames
     body = ir.Graph(
         [image],
         [squeeze.outputs[0] for squeeze in squeezes],
