@@ -41,9 +41,11 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     weights = locotrack.create_model("b5").state_dict()
     state_dict = {f"model.{key}": value for key, value in weights.items()}
     torch.save({"state_dict": state_dict}, "b5.ckpt")
-    export, networks = examples_of(PYTHON)
+    export, streams, networks = examples_of(PYTHON)
+    # It wants a camera and frames from elsewhere; tests/runtime/test_long_videos.py runs the like.
+    compile(streams, "python.md", "exec")
     names: dict[str, object] = {}
     exec(compile(export, "python.md", "exec"), names)
-    assert names["tracks"].tracks_xy.shape == (2, 6, 2)
+    assert names["tracks"].xy.shape == (2, 6, 2)
     exec(compile(networks, "python.md", "exec"), names)
     assert names["result"].tracks.shape == (1, 1, 8, 2)
