@@ -142,8 +142,11 @@ def _draw(document: dict[str, Any], path: Path) -> None:
     left.set_xticks(range(len(cells)), labels, fontsize=6.5, rotation=45)
     left.set_ylabel("time, default graph = 1")
     left.set_title("One call, in turn on one machine")
-    left.legend(frameon=False)
-    if "scaling" in document:
+    left.set_ylim(0, 1.25 * max(max(cell["medians"]) / cell["medians"][2] for cell in cells))
+    left.legend(frameon=False, ncols=3, loc="upper left")
+    if "scaling" not in document:
+        right.set_visible(False)
+    else:
         rows = document["scaling"]["rows"]
         for fixed, key, marker in (("points", "frames", "o-"), ("frames", "points", "s-")):
             value = 64 if fixed == "points" else 24
