@@ -132,7 +132,11 @@ def _replace(path: Path, content: str) -> None:
 
 def _draw(document: dict[str, Any], path: Path) -> None:
     variants = document["variants"]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.8), layout="constrained")
+    columns = 2 if "scaling" in document else 1
+    figure, panels = plt.subplots(
+        1, columns, figsize=(6.5 * columns, 4.8), layout="constrained", squeeze=False
+    )
+    left, right = panels[0, 0], panels[0, -1]
     labels = [f"{v}\n{c['frames']}x{c['points']}" for v, m in variants.items() for c in m["cells"]]
     cells = [cell for measured in variants.values() for cell in measured["cells"]]
     for index, name in enumerate(("PyTorch eager", "plain export", "default graph")):
@@ -144,9 +148,7 @@ def _draw(document: dict[str, Any], path: Path) -> None:
     left.set_title("One call, in turn on one machine")
     left.set_ylim(0, 1.25 * max(max(cell["medians"]) / cell["medians"][2] for cell in cells))
     left.legend(frameon=False, ncols=3, loc="upper left")
-    if "scaling" not in document:
-        right.set_visible(False)
-    else:
+    if "scaling" in document:
         rows = document["scaling"]["rows"]
         for fixed, key, marker in (("points", "frames", "o-"), ("frames", "points", "s-")):
             value = 64 if fixed == "points" else 24
