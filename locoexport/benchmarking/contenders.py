@@ -19,15 +19,14 @@ from locoexport.benchmarking.fresh import FreshTask
 from locoexport.benchmarking.report import Transfers, spread
 from locoexport.errors import MachineError, ProviderUnavailableError
 from locoexport.runtime.providers import ORT_ERRORS, PROVIDERS, create_session, require_provider
-from locoexport.runtime.session import ModelSession, RawTracks, open_session
+from locoexport.runtime.session import ModelSession, RawTracks, open_session, session_options
 
-__all__ = ["Contender", "DeviceGraph", "HostGraph", "open_graph", "quiet_options"]
+__all__ = ["Contender", "DeviceGraph", "HostGraph", "open_graph"]
 
 Floats = NDArray[np.float32]
 
 _ON_DEVICE = ("cuda", "tensorrt")
 _TRANSFER_RUNS = 10
-_ERRORS_ONLY = 3
 
 
 class Contender(Protocol):
@@ -62,7 +61,7 @@ def open_graph(path: Path, provider: str, name: str) -> HostGraph | DeviceGraph:
     if provider not in _ON_DEVICE:
         return HostGraph(open_session(path, provider, require_metadata=False), name)
     require_provider(provider)
-    bound: Any = create_session(str(path), provider, quiet_options())
+    bound: Any = create_session(str(path), provider, session_options(provider))
     given = bound.get_providers()[0]
     if given != PROVIDERS[provider]:
         raise ProviderUnavailableError(
@@ -174,11 +173,3 @@ def _fresh_task(session: ModelSession, frames: int, points: int) -> FreshTask:
     return FreshTask(
         frames, points, session.resolution_hw, session.provider, graph=str(session.path)
     )
-
-
-def quiet_options() -> Any:
-    """Session options as ``open_session`` sets them."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = _ERRORS_ONLY
-    return options

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from locoexport.benchmarking.contenders import quiet_options
 from locoexport.runtime.providers import create_session
+from locoexport.runtime.session import session_options
 
 __all__ = ["measure_gemm"]
 
@@ -52,7 +52,7 @@ def _numpy_product(side: int) -> Callable[[], object]:
 def _graph_product(side: int, provider: str) -> Callable[[], object]:
     import onnxruntime
 
-    session: Any = create_session(_product_model(), provider, quiet_options())
+    session: Any = create_session(_product_model(), provider, session_options(provider))
     device = "cpu" if provider == "cpu" else "cuda"
     binding = session.io_binding()
     for name, matrix in zip("ab", _matrices(side), strict=True):

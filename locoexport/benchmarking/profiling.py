@@ -16,12 +16,12 @@ from typing import Any
 import onnx
 
 from locoexport.artifact import QUERY_INPUT, VIDEO_INPUT
-from locoexport.benchmarking.contenders import quiet_options
 from locoexport.benchmarking.report import PartTimes
 from locoexport.inspection.parts import UNATTRIBUTED, Part, assign_parts
 from locoexport.lowering.graphs import iterate_nodes
 from locoexport.probes import Probe
 from locoexport.runtime.providers import create_session
+from locoexport.runtime.session import session_options
 
 __all__ = ["profile_parts", "sum_by_part"]
 
@@ -37,9 +37,7 @@ def profile_parts(path: Path, probes: Iterable[Probe]) -> list[PartTimes]:
     each = _WARM_UPS + _RUNS
     with tempfile.TemporaryDirectory() as folder:
         optimised = Path(folder) / "optimised.onnx"
-        options = quiet_options()
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
+        options = session_options("cpu", profile_prefix=Path(folder) / "profile")
         options.optimized_model_filepath = str(optimised)
         session = create_session(str(path), "cpu", options)
         for probe in probes:

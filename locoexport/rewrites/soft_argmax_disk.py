@@ -20,12 +20,11 @@ import torch
 from torch import Tensor
 
 from locotrack import LocoTrack
+from locotrack.correlation import NEAR_SQUARED, TEMPERATURE
 
 __all__ = ["rewrite", "soft_argmax"]
 
-_TEMPERATURE = 20.0
 _REACH = 4
-_NEAR_SQUARED = 25
 
 
 def rewrite(model: LocoTrack) -> LocoTrack:
@@ -43,7 +42,7 @@ def soft_argmax(heatmaps: Tensor, grid_hw: tuple[int, int]) -> Tensor:
     y = peak // width + offsets_xy[1]
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     near = cells.gather(1, y.clamp(0, height - 1) * width + x.clamp(0, width - 1))
-    weights = torch.exp(_TEMPERATURE * (near - cells.gather(1, peak))) * inside
+    weights = torch.exp(TEMPERATURE * (near - cells.gather(1, peak))) * inside
     total = weights.sum(-1, keepdim=True)
     # Offsets from the peak are small numbers: their mean keeps its last digits.
     offsets = offsets_xy.to(heatmaps.dtype)
@@ -55,5 +54,5 @@ def _disk(device: torch.device) -> Tensor:
     """(2, 69) integer offsets (x, y) with x² + y² < 25."""
     steps = torch.arange(-_REACH, _REACH + 1, device=device)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
-    near = x * x + y * y < _NEAR_SQUARED
+    near = x * x + y * y < NEAR_SQUARED
     return torch.stack((x[near], y[near]))

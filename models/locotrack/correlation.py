@@ -13,6 +13,8 @@ from locotrack.config import SUPPORT_SIDE, CorrelationConfig
 from locotrack.padding import same_output_hw, same_padding
 
 __all__ = [
+    "NEAR_SQUARED",
+    "TEMPERATURE",
     "CorrelationNetwork",
     "centre_near_peak",
     "correlate_globally",
@@ -23,8 +25,8 @@ __all__ = [
     "soft_argmax",
 ]
 
-_TEMPERATURE = 20.0
-_NEAR_SQUARED = 25.0
+TEMPERATURE = 20.0
+NEAR_SQUARED = 25.0
 _SMALLEST_WEIGHT = 1e-12
 _GROUP_CHANNELS = 16
 
@@ -47,7 +49,7 @@ def soft_argmax(heatmaps: Tensor, grid_hw: tuple[int, int]) -> Tensor:
     Softmax of 20 times the heatmap; the mean of the cells closer than 5 to the largest one,
     weighted by it.
     """
-    weights = torch.softmax(_TEMPERATURE * heatmaps.flatten(1), dim=-1)  # (M, h·w)
+    weights = torch.softmax(TEMPERATURE * heatmaps.flatten(1), dim=-1)  # (M, h·w)
     return centre_near_peak(weights, grid_hw)
 
 
@@ -59,7 +61,7 @@ def centre_near_peak(weights: Tensor, grid_hw: tuple[int, int]) -> Tensor:
     peak = weights.argmax(-1)
     x_away = (x - x[peak % width][:, None]).square()  # (M, w)
     y_away = (y - y[peak // width][:, None]).square()  # (M, h)
-    near = x_away[:, None, :] + y_away[:, :, None] < _NEAR_SQUARED  # (M, h, w)
+    near = x_away[:, None, :] + y_away[:, :, None] < NEAR_SQUARED  # (M, h, w)
     weights = weights.reshape(-1, height, width) * near
     columns, rows = weights.sum(1), weights.sum(2)  # (M, w), (M, h)
     total = rows.sum(-1).clamp(min=_SMALLEST_WEIGHT)

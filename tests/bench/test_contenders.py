@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from locoexport.benchmarking import fresh
-from locoexport.benchmarking.contenders import DeviceGraph, open_graph, quiet_options
+from locoexport.benchmarking.contenders import DeviceGraph, open_graph
 from locoexport.benchmarking.fresh import FreshTask, run_fresh
 from locoexport.benchmarking.gemm import measure_gemm
 from locoexport.benchmarking.report import FreshRun
 from locoexport.errors import MachineError, ModelFileError
 from locoexport.probes import make_probe
 from locoexport.runtime.providers import create_session
-from locoexport.runtime.session import ModelSession
+from locoexport.runtime.session import ModelSession, session_options
 
 PROBE = make_probe("textured", batch=1, frames=3, points=4, size_hw=(24, 32), seed=0)
 
@@ -31,7 +31,7 @@ def test_a_graph_runs_and_keeps_its_results(make_model) -> None:
 def test_io_binding_gives_the_same_results(make_model) -> None:
     """The path for CUDA, with this machine's memory as the device."""
     path = make_model()
-    bound = create_session(str(path), "cpu", quiet_options())
+    bound = create_session(str(path), "cpu", session_options("cpu"))
     device = DeviceGraph(
         ModelSession(path, bound, "cpu", require_metadata=False), bound, "bound", device="cpu"
     )
