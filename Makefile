@@ -32,7 +32,7 @@ check: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	$(BIN)/python -m pytest -q tests
 
-# Half an hour; on an idle machine.
+# Forty minutes; on an idle machine.
 bench: setup
 	$(BIN)/python benchmarks/speed.py
 

@@ -1,6 +1,6 @@
 """How fast the exported graph is: PyTorch eager, a plain export and the default graph, in turn.
 
-    make bench                                     everything (half an hour on two idle cores)
+    make bench                                     everything (forty minutes on two idle cores)
     python benchmarks/speed.py --variants b0-wide  one variant; the others' rows stay as they were
 
 Three contenders take turns in one process: the unrewritten model in PyTorch eager (the oracle), the
@@ -140,7 +140,16 @@ def measure_variant(variant: str, sizes: Sequence[tuple[int, ...]], folder: Path
     parts: dict[str, float] = {"outside kernels": times.outside}
     for part, seconds in times.by_part.items():
         parts[part.name] = parts.get(part.name, 0.0) + seconds
-    return {"cells": cells, "parts_seconds": parts}
+    return {"cells": cells, "parts_seconds": parts, "parts_flops": flops_by_part(path)}
+
+
+def flops_by_part(path: Path) -> dict[str, int]:
+    """What the default graph's own products need by part, at ``PARTS_AT``."""
+    bound = dict(zip(("batch", "frames", "points"), (1, *PARTS_AT), strict=True))
+    parts: dict[str, int] = {}
+    for part, flops in measure_costs(read_model(path), bound).flops.by_part.items():
+        parts[part.name] = parts.get(part.name, 0) + flops
+    return parts
 
 
 def time_cell(contenders: tuple[Any, ...], frames: int, points: int) -> dict[str, Any]:
@@ -185,27 +194,30 @@ def measure_scaling(folder: Path) -> list[dict[str, Any]]:
     profile = load_profile(SCALED)
     path = folder / f"{SCALED}.scaled.onnx"
     export_model(profile, path, verify=False)
-    graph = open_graph(path, "cpu", "default graph")
+    timed = [time_scale(path, frames, points) for frames, points in SCALES]
     rows = []
-    for frames, points in SCALES:
-        probe = make_probe(
-            "textured", batch=1, frames=frames, points=points, size_hw=graph.resolution_hw, seed=0
-        )
-        graph.prepare(probe.video, probe.query_points_tyx)
-        graph.run()
-        rounds = 2 if frames * points > 24 * 1024 else 5
-        (seconds,) = take_turns((graph,), rounds, progress=lambda done: None)
-        task = FreshTask(frames, points, graph.resolution_hw, graph=str(path))
+    # Afterwards: a graph that has run 100 x 1024 keeps 13 GB, and the new process needs its own.
+    for (frames, points), seconds in zip(SCALES, timed, strict=True):
+        task = FreshTask(frames, points, profile.resolution_hw, graph=str(path))
+        latency = asdict(spread(seconds))
         rows.append(
-            {
-                "frames": frames,
-                "points": points,
-                "latency_s": asdict(spread(seconds)),
-                "peak_bytes": memory(task),
-            }
+            {"frames": frames, "points": points, "latency_s": latency, "peak_bytes": memory(task)}
         )
-        say(f"  scaling {frames} x {points}: {np.median(seconds) * 1e3:.0f} ms")
     return rows
+
+
+def time_scale(path: Path, frames: int, points: int) -> tuple[float, ...]:
+    """Seconds of some runs at one size, in a session that ends with it."""
+    graph = open_graph(path, "cpu", "default graph")
+    probe = make_probe(
+        "textured", batch=1, frames=frames, points=points, size_hw=graph.resolution_hw, seed=0
+    )
+    graph.prepare(probe.video, probe.query_points_tyx)
+    graph.run()
+    rounds = 2 if frames * points > 24 * 1024 else 5
+    (seconds,) = take_turns((graph,), rounds, progress=lambda done: None)
+    say(f"  scaling {frames} x {points}: {np.median(seconds) * 1e3:.0f} ms")
+    return tuple(seconds)
 
 
 def memory(task: FreshTask) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import locotrack
+from locoexport.machine import CpuWatch
 from locoexport.network import load_network
 from locoexport.pipeline.export import export_model
 from locoexport.pipeline.notices import ignore
@@ -51,7 +53,9 @@ def measure(variant: str, opset: int, sampling: str) -> dict[str, object]:
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
+        watch = CpuWatch()
         exported = export_model(profile, path, verify=False)
+        others = watch.share_of_others()
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         session = open_session(path, profile_prefix=Path(folder) / "profile")
         shapes = SHAPES
@@ -73,6 +77,7 @@ def measure(variant: str, opset: int, sampling: str) -> dict[str, object]:
         "megabytes": exported.artifact.size_bytes / 1e6,
         "seconds": exported.seconds,
         "peak_mb": peak_mb,
+        "others": others,
     }
 
 
@@ -89,7 +94,9 @@ def _document(rows: list[dict]) -> str:
         "moving texture, noise; queries in corners, on borders, up to 40 px outside, at "
         "fractional times. Allowed: 4e-3 px and 4e-3 logits. *apart*: points counted apart as "
         "ties or unstable (ARCHITECTURE.md, Parity). Seconds and peak memory are those of "
-        "`export --no-verify` in a process of its own.\n\n"
+        "`export --no-verify` in a process of its own; other processes took "
+        f"{statistics.median(row['others'] for row in rows):.0%} of the machine meanwhile (median "
+        "over the rows; an idle machine is faster where that is not 0).\n\n"
         "| variant | opset | sampling | worst px | worst logit | apart | nodes traced → written "
         "| MB | export s | peak MB | |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
     )

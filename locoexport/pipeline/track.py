@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from locoexport.runtime.tracking import INFERENCE, FrameBatch, Sink
 from locoexport.runtime.tracks import Tracks, check_tracks_path, write_tracks
 from locoexport.runtime.video import Mp4Writer
 from locoexport.runtime.windowing import WindowingEffect, compare_tracks
+from locoexport.runtime.windows import DEFAULT_WINDOW
 
 __all__ = ["TrackReport", "track_video"]
 
@@ -107,9 +110,7 @@ def track_video(
     film_path, tracks_path = _check_outputs(overlay, tracks_file, force)
     notify(Notice(f"reading {video}"))
     source = open_source(video, selection)
-    with watch.timed("opening the model"):
-        tracker = PointTracker(model, provider, window=window, memory=memory)
-    with tracker:
+    with _open_tracker(source, watch, model, provider, window=window, memory=memory) as tracker:
         notify(Notice(tracker.model.load_note, detail=True))
         if compare_windows:
             _check_frames_dynamic(tracker)
@@ -169,13 +170,42 @@ def _check_frames_dynamic(tracker: PointTracker) -> None:
 
 
 @contextmanager
+def _open_tracker(
+    source: FrameSource, watch: Stopwatch, model: str | Path, provider: str, **options: Any
+) -> Iterator[PointTracker]:
+    """Open the model while the first window is decoded, which takes about as long."""
+
+    def open_model() -> PointTracker:
+        with watch.timed("opening the model"):
+            return PointTracker(model, provider, **options)
+
+    with ThreadPoolExecutor(1) as opening:
+        opened = opening.submit(open_model)
+        # Under a limit of memory nobody knows yet how many frames there is room for.
+        if options["memory"] is None:
+            with watch.timed("decode"):
+                source.read_early(options["window"] or DEFAULT_WINDOW)
+        tracker = opened.result()
+    with tracker:
+        yield tracker
+
+
+@contextmanager
 def _overlay_writer(path: Path | None, fps: float, watch: Stopwatch) -> Iterator[Sink | None]:
-    """A sink that draws and encodes in a thread of its own; the film appears at the end."""
+    """A sink that draws in one thread and encodes in another; the film appears at the end.
+
+    Both are done beside the model. After the last window nothing else runs, and it is the two
+    threads that keep this end short.
+    """
     if path is None:
         yield None
         return
     painter: Painter | None = None
     with Mp4Writer(path, fps) as film:
+
+        def encode(drawn: NDArray[np.uint8]) -> None:
+            with watch.timed("encoding"):
+                film.write(drawn)
 
         def draw(batch: FrameBatch) -> None:
             nonlocal painter
@@ -184,13 +214,13 @@ def _overlay_writer(path: Path | None, fps: float, watch: Stopwatch) -> Iterator
             for index, frame in enumerate(batch.frames):
                 with watch.timed("drawing"):
                     drawn = painter.paint(frame, batch.xy[:, index], batch.visible[:, index])
-                with watch.timed("encoding"):
-                    film.write(drawn)
+                encoding.put(drawn)
 
-        with Behind(draw, depth=1) as behind:
-            yield behind.put
+        with Behind(encode, depth=2) as encoding, Behind(draw, depth=1) as drawing:
+            yield drawing.put
             with watch.timed("waiting for drawing"):
-                behind.finish()
+                drawing.finish()
+                encoding.finish()
 
 
 def _collect_queries(

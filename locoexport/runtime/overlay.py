@@ -33,6 +33,7 @@ _TRAIL_ALPHA = 0.9
 
 _Colour = tuple[int, int, int]
 _Point = tuple[int, int]
+_Ink = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ class Painter:
         self._trail_frames = trail_frames
         self._pen = _Pen.for_frame(*frame_hw)
         self._colours = _query_colours(query_points_tyx, *frame_hw)
+        # By age of a piece of the trail, then by point.
+        self._trail_inks = [
+            [_ink(colour, _TRAIL_ALPHA * (1 - age / trail_frames)) for colour in self._colours]
+            for age in range(trail_frames)
+        ]
         # The frames of the trail, newest last: positions, and where they are shown.
         self._past: deque[tuple[list[_Point], NDArray[np.bool_]]] = deque(maxlen=trail_frames + 1)
 
@@ -137,9 +143,8 @@ class Painter:
         self._past.append((_fixed_point(xy, height, width), visible & drawable))
         canvas = np.zeros((height, width, 4), np.uint8)
         for age in range(min(len(self._past) - 1, self._trail_frames) - 1, -1, -1):
-            alpha = _TRAIL_ALPHA * (1 - age / self._trail_frames)
             before, after = self._past[-2 - age], self._past[-1 - age]
-            _draw_segments(canvas, before, after, self._colours, alpha, self._pen)
+            _draw_segments(canvas, before, after, self._trail_inks[age], self._pen)
         positions = self._past[-1][0]
         for point in np.flatnonzero(drawable):
             _draw_mark(
@@ -174,15 +179,13 @@ def _draw_segments(
     canvas: NDArray[np.uint8],
     before: tuple[list[_Point], NDArray[np.bool_]],
     after: tuple[list[_Point], NDArray[np.bool_]],
-    colours: list[_Colour],
-    alpha: float,
+    inks: list[_Ink],
     pen: _Pen,
 ) -> None:
     """The piece of every trail from one frame to the next, where it is visible in both."""
-    for point in np.flatnonzero(before[1] & after[1]):
-        ink = _ink(colours[point], alpha)
+    for point in np.flatnonzero(before[1] & after[1]).tolist():
         start, end = before[0][point], after[0][point]
-        cv2.line(canvas, start, end, ink, pen.trail, cv2.LINE_AA, _SHIFT)
+        cv2.line(canvas, start, end, inks[point], pen.trail, cv2.LINE_AA, _SHIFT)
 
 
 def _draw_mark(
@@ -200,18 +203,25 @@ def _draw_disk(
     canvas: NDArray[np.uint8],
     centre: _Point,
     radius: float,
-    ink: tuple[float, float, float, float],
+    ink: _Ink,
 ) -> None:
     fixed_radius = round(radius * (1 << _SHIFT))
     cv2.circle(canvas, centre, fixed_radius, ink, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
 
-def _ink(colour: _Colour, alpha: float) -> tuple[float, float, float, float]:
+def _ink(colour: _Colour, alpha: float) -> _Ink:
     red, green, blue = (channel * alpha for channel in colour)
     return red, green, blue, 255 * alpha
 
 
 def _blend(frame: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    keep = cv2.cvtColor(cv2.bitwise_not(canvas[..., 3]), cv2.COLOR_GRAY2RGB)
-    kept = cv2.multiply(frame, keep, scale=1 / 255)
-    return cv2.add(cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB), kept).astype(np.uint8, copy=False)
+    """The canvas over the frame; only what is drawn on is computed, a small part of most frames."""
+    drawn = np.flatnonzero(cv2.extractChannel(canvas, 3))
+    blended = frame.copy(order="C")
+    if len(drawn):
+        ink = canvas.reshape(-1, 4)[drawn]
+        pixels = blended.reshape(-1, 3)
+        keep = np.repeat(255 - ink[:, 3:], 3, axis=1)
+        kept = cv2.multiply(pixels[drawn], keep, scale=1 / 255)
+        pixels[drawn] = cv2.add(ink[:, :3], kept)
+    return blended

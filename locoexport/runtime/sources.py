@@ -90,7 +90,7 @@ class FrameSource:
         self._spool: IO[bytes] | None = None
         self._shape: tuple[int, ...] = ()
         self._reading: Iterator[Frame] | None = None
-        self._first: Frame | None = None
+        self._early: list[Frame] = []
 
     def keep(self, already: Iterable[Frame] = ()) -> None:
         """Copy the frames of a source that cannot be read twice to a temporary file.
@@ -108,17 +108,24 @@ class FrameSource:
             self._spool.close()
             self._spool = None
 
+    def read_early(self, count: int) -> None:
+        """Read up to that many frames now, which ``frames`` still gives.
+
+        Raises:
+            VideoError: there are none, or one is malformed.
+        """
+        if self._reading is None:
+            self._reading = self._read()
+        self._early += itertools.islice(self._reading, count - len(self._early))
+
     def frame_hw(self) -> tuple[int, int]:
         """Height and width of every frame; reads the first one, which ``frames`` still gives.
 
         Raises:
             VideoError: there is none, or it is malformed.
         """
-        if self._reading is None:
-            self._reading = self._read()
-            self._first = next(self._reading)
-        assert self._first is not None
-        return self._first.shape[0], self._first.shape[1]
+        height, width = self.first_frame().shape[:2]
+        return height, width
 
     def first_frame(self) -> Frame:
         """Frame 0, which ``frames`` still gives.
@@ -126,9 +133,9 @@ class FrameSource:
         Raises:
             VideoError: there is none, or it is malformed.
         """
-        self.frame_hw()
-        assert self._first is not None
-        return self._first
+        if not self._early:
+            self.read_early(1)
+        return self._early[0]
 
     def frames(self) -> Iterator[Frame]:
         """Every kept frame, uint8 (height, width, 3), all of one size.
@@ -136,11 +143,11 @@ class FrameSource:
         Raises:
             VideoError: there are none, or one is malformed.
         """
-        reading, first = self._reading, self._first
-        self._reading = self._first = None
-        if reading is None or first is None:
+        reading, early = self._reading, self._early
+        self._reading, self._early = None, []
+        if reading is None:
             return self._read()
-        return itertools.chain([first], reading)
+        return itertools.chain(_given_away(early), reading)
 
     def _read(self) -> Iterator[Frame]:
         self._times = []
@@ -234,6 +241,13 @@ class FrameSource:
         content = self._spool.read((end - first) * size)
         frames = np.frombuffer(content, np.uint8).reshape(-1, *self._shape)
         return list(frames)
+
+
+def _given_away(frames: list[Frame]) -> Iterator[Frame]:
+    """The frames in order, each dropped as it is given."""
+    frames.reverse()
+    while frames:
+        yield frames.pop()
 
 
 def open_source(video: Video, selection: Selection | None = None) -> FrameSource:

@@ -16,6 +16,7 @@ import av
 import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -28,8 +29,9 @@ DEFAULT_FPS = 25.0
 """Where a file does not tell its frame rate."""
 
 _CRF = "18"
-_PRESET = "veryfast"
-"""25 ms of processor time a 720p frame in place of 58 for x264's own choice, and 10 % smaller."""
+_PRESET, _X264 = "veryfast", "bframes=0"
+"""18 ms of processor time a 720p frame in place of 56 for x264's own choice. Without B-frames the
+film is smaller and nearer to the frames as well: 1.13 MB and 45.0 dB, with them 1.29 and 43.6."""
 _BT709 = 1
 _LIMITED_RANGE = 1
 
@@ -191,6 +193,8 @@ class Mp4Writer:
         self._rate = Fraction(fps).limit_denominator(1001) or Fraction(1, 1001)
         self._stack = ExitStack()
         self._stream: VideoStream | None = None
+        # One for all frames: making its tables anew costs as much as a 720p frame's conversion.
+        self._reformatter = VideoReformatter()
         self._shape: tuple[int, ...] = ()
         self._count = 0
 
@@ -211,7 +215,7 @@ class Mp4Writer:
             )
         self._count += 1
         with self._explained():
-            self._container.mux(self._stream.encode(_yuv_frame(image)))
+            self._container.mux(self._stream.encode(_yuv_frame(image, self._reformatter)))
 
     def __enter__(self) -> Mp4Writer:
         """Open a temporary file beside the path."""
@@ -292,7 +296,8 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float:
 def _add_stream(container: OutputContainer, shape: tuple[int, ...], rate: Fraction) -> VideoStream:
     if len(shape) != 3 or shape[2] != 3 or 0 in shape:
         raise VideoError(f"A frame has shape (height, width, 3), not {shape}.")
-    stream = container.add_stream("libx264", rate=rate, options={"crf": _CRF, "preset": _PRESET})
+    options = {"crf": _CRF, "preset": _PRESET, "x264-params": _X264}
+    stream = container.add_stream("libx264", rate=rate, options=options)
     stream.height, stream.width = (size + size % 2 for size in shape[:2])
     stream.pix_fmt = "yuv420p"
     # Untagged films are shown as BT.601 by some players and as BT.709 by others.
@@ -302,8 +307,14 @@ def _add_stream(container: OutputContainer, shape: tuple[int, ...], rate: Fracti
     return stream
 
 
-def _yuv_frame(image: NDArray[np.uint8]) -> VideoFrame:
+def _yuv_frame(image: NDArray[np.uint8], reformatter: VideoReformatter) -> VideoFrame:
     height, width = image.shape[:2]
-    even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    frame = VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-    return frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+    if height % 2 or width % 2:
+        image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    return reformatter.reformat(
+        frame,
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+    )
