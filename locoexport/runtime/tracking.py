@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import ModelFileError, VideoError
+from locoexport.machine import give_back_memory
 from locoexport.runtime.background import read_ahead
 from locoexport.runtime.budget import Plan
 from locoexport.runtime.frames import scale_queries_to_model, scale_tracks_to_video
@@ -131,7 +132,7 @@ class Tracking:
                     final = window.end - size.overlap
                     self._hand_on(window, handed_on, final)
                     handed_on = max(handed_on, final)
-                self._store.release()
+                self._give_back()
         assert window is not None
         check_queries(self.points, window.end, *self._frame_hw)
         self._total = window.end
@@ -159,7 +160,13 @@ class Tracking:
                 times = newest - np.arange(window.start, window.end)
                 new &= times[None] < begins[rows, None]
                 self._write(times, xy, confidence, new, rows)
-                self._store.release()
+                self._give_back()
+
+    def _give_back(self) -> None:
+        """After each window: what it leaves behind in memory that is not needed any more."""
+        self._store.release()
+        if self.bounded:
+            give_back_memory()
 
     def _reversed_frames(self, end: int, block: int) -> Iterator[NDArray[np.uint8]]:
         for stop in range(end, 0, -block):

@@ -7,6 +7,7 @@ import pytest
 from locoexport import machine
 from locoexport.machine import (
     CpuWatch,
+    give_back_memory,
     measure_load,
     peak_memory,
     process_memory,
@@ -68,3 +69,15 @@ def test_load_is_what_others_do_while_this_process_rests() -> None:
     load = measure_load(0.05)
     assert 0 <= load.busy_share <= 1
     assert load.cores >= 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc can be asked to")
+def test_freed_memory_is_given_back() -> None:
+    """Blocks so small that the C library keeps them; one that stays holds the end of its heap."""
+    blocks = [bytearray(60_000) for _ in range(2_000)]
+    stays = bytearray(60_000)
+    del blocks
+    before = process_memory()
+    give_back_memory()
+    assert before - process_memory() > 60e6
+    assert len(stays) == 60_000
