@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from locoexport.errors import LocoExportError
     from locoexport.pipeline.export import ExportReport, export_model
+    from locoexport.pipeline.objects import (
+        ObjectOutputs,
+        ObjectReport,
+        ObjectSources,
+        track_video_objects,
+    )
     from locoexport.pipeline.rewrite import RewriteReport, rewrite
     from locoexport.pipeline.track import TrackReport, track_video
     from locoexport.pipeline.verify import VerifyReport, verify_model
     from locoexport.profile import ExportProfile, load_profile, profile_names
+    from locoexport.runtime.object_rules import ObjectRules
+    from locoexport.runtime.sources import Selection
     from locoexport.runtime.tracker import PointTracker
     from locoexport.runtime.tracks import Tracks
 
@@ -23,8 +31,13 @@ __all__ = [
     "ExportProfile",
     "ExportReport",
     "LocoExportError",
+    "ObjectOutputs",
+    "ObjectReport",
+    "ObjectRules",
+    "ObjectSources",
     "PointTracker",
     "RewriteReport",
+    "Selection",
     "TrackReport",
     "Tracks",
     "VerifyReport",
@@ -34,6 +47,7 @@ __all__ = [
     "profile_names",
     "rewrite",
     "track_video",
+    "track_video_objects",
     "verify_model",
 ]
 
@@ -43,8 +57,13 @@ _HOMES = {
     "ExportProfile": "locoexport.profile",
     "ExportReport": "locoexport.pipeline.export",
     "LocoExportError": "locoexport.errors",
+    "ObjectOutputs": "locoexport.pipeline.objects",
+    "ObjectReport": "locoexport.pipeline.objects",
+    "ObjectRules": "locoexport.runtime.object_rules",
+    "ObjectSources": "locoexport.pipeline.objects",
     "PointTracker": "locoexport.runtime.tracker",
     "RewriteReport": "locoexport.pipeline.rewrite",
+    "Selection": "locoexport.runtime.sources",
     "TrackReport": "locoexport.pipeline.track",
     "Tracks": "locoexport.runtime.tracks",
     "VerifyReport": "locoexport.pipeline.verify",
@@ -53,6 +72,7 @@ _HOMES = {
     "profile_names": "locoexport.profile",
     "rewrite": "locoexport.pipeline.rewrite",
     "track_video": "locoexport.pipeline.track",
+    "track_video_objects": "locoexport.pipeline.objects",
     "verify_model": "locoexport.pipeline.verify",
 }
 

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 VIDEO_INPUT = "video_input"
-"""float32 (batch, frames, height, width, 3) in [-1, 1]."""
+"""float32 (batch, frames, height, width, 3) in [-1, 1]; or uint8, of any height and width."""
 QUERY_INPUT = "query_input"
 """float32 (batch, points, 3) as (t, y, x), t a frame index, y and x in pixels."""
 OUTPUT_NAMES = ("tracks", "occlusion", "expected_dist")
@@ -120,7 +120,8 @@ class ArtifactMetadata:
 
     ``resolution_hw`` is (height, width) in pixels. ``rewrites`` names every rewrite that was
     applied, in order. ``parity`` is None where the file was exported with ``--no-verify``. ``part``
-    is ``whole``, or which file of a split export this is.
+    is ``whole``, or which file of a split export this is. ``input_type`` is that of the frames:
+    ``float32`` at the resolution, or ``uint8`` of any size.
     """
 
     version: str
@@ -137,6 +138,7 @@ class ArtifactMetadata:
     parity: ParityStamp | None = None
     target: str = "cpu"
     part: str = "whole"
+    input_type: str = "float32"
 
     def to_properties(self) -> dict[str, str]:
         """The properties as ONNX wants them: strings by prefixed name."""
@@ -152,6 +154,7 @@ class ArtifactMetadata:
             "sampling": self.sampling,
             "target": self.target,
             "part": self.part,
+            "input": self.input_type,
             "rewrites": ",".join(self.rewrites),
             "weights": str(self.weights),
             "simplifier": self.simplifier,
@@ -192,8 +195,9 @@ class ArtifactMetadata:
                 opset=int(values["opset"]),
                 precision=values["precision"],
                 sampling=values["sampling"],
-                target=values.get("target", "cpu"),  # files of 0.1.0 say neither
+                target=values.get("target", "cpu"),  # early files of 0.1.0 say none of these
                 part=values.get("part", "whole"),
+                input_type=values.get("input", "float32"),
                 rewrites=tuple(filter(None, values["rewrites"].split(","))),
                 weights=WeightsOrigin.parse(values["weights"]),
                 simplifier=values["simplifier"],

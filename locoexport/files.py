@@ -64,12 +64,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     stem = target.stem[:_STEM_KEPT]
     temporary = target.with_name(f".{stem}.{secrets.token_hex(6)}{target.suffix}")
     try:
-        yield temporary
-        os.replace(temporary, target)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError | PermissionError) or error.errno is not None:
-            raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
-        raise
+        with _refusal_explained(path):
+            yield temporary
+            os.replace(temporary, target)
     finally:
         # What could not be written cannot be removed either; the reason is raised above.
         with suppress(OSError):
@@ -85,15 +82,25 @@ def whole_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
         OutputError: the operating system refuses the write (disk full, no permission).
     """
     targets = [Path(os.path.realpath(path)) for path in paths]
+    with (
+        _refusal_explained(paths[0]),
+        TemporaryDirectory(prefix=".locoexport-", dir=targets[0].parent) as folder,
+    ):
+        drafts = [Path(folder) / path.name for path in paths]
+        yield drafts
+        for draft, target in zip(drafts, targets, strict=True):
+            os.replace(draft, target)
+
+
+@contextmanager
+def _refusal_explained(path: Path) -> Iterator[None]:
+    """What the operating system refuses as an OutputError; other OSErrors (a library's own, without
+    a number) stay what they are."""
     try:
-        with TemporaryDirectory(prefix=".locoexport-", dir=targets[0].parent) as folder:
-            drafts = [Path(folder) / path.name for path in paths]
-            yield drafts
-            for draft, target in zip(drafts, targets, strict=True):
-                os.replace(draft, target)
+        yield
     except OSError as error:
         if isinstance(error, FileNotFoundError | PermissionError) or error.errno is not None:
-            raise OutputError(f"Cannot write {paths[0]}: {error.strerror or error}.") from error
+            raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
         raise
 
 

@@ -2,17 +2,17 @@
 
 A split export is three files that together are the single one: the encoder (frames → grids), the
 query sampler (grids + query points → supports) and the tracker (grids + supports + query points →
-tracks). All tensors are float32.
+tracks). All tensors are float32, but for the frames of a file that takes them as a clip has them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from locoexport.artifact import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
-from locoexport.profile import AxisSizes
+from locoexport.profile import AxisSizes, InputType
 
 __all__ = [
     "GRID_NAMES",
@@ -41,10 +41,18 @@ _SUPPORT_CELLS = 49
 
 @dataclass(frozen=True)
 class GraphInterface:
-    """Inputs and outputs by name, in order: sizes, and names of dynamic axes."""
+    """Inputs and outputs by name, in order: sizes, and names of dynamic axes.
+
+    ``types`` are those of tensors that are not float32.
+    """
 
     inputs: Mapping[str, Shape]
     outputs: Mapping[str, Shape]
+    types: Mapping[str, InputType] = field(default_factory=dict)
+
+    def type_of(self, name: str) -> InputType:
+        """The type of a tensor's elements."""
+        return self.types.get(name, "float32")
 
     @property
     def shapes(self) -> dict[str, Shape]:
@@ -64,12 +72,20 @@ def interface_of(
     axes: AxisSizes,
     resolution_hw: tuple[int, int],
     grids: GridShapes = (),
+    input_type: InputType = "float32",
 ) -> GraphInterface:
-    """The interface of a file; ``grids`` are needed for the parts of a split alone."""
+    """The interface of a file; ``grids`` are needed for the parts of a split alone.
+
+    A file that takes ``uint8`` frames takes any height and width, and is always a single one.
+    """
     batch: int | str = axes.batch or "batch"
     frames: int | str = axes.frames or "frames"
     points: int | str = axes.points or "points"
-    video: dict[str, Shape] = {VIDEO_INPUT: (batch, frames, *resolution_hw, 3)}
+    size_hw: tuple[int | str, int | str] = resolution_hw
+    types: dict[str, InputType] = {}
+    if input_type == "uint8":
+        size_hw, types = ("height", "width"), {VIDEO_INPUT: input_type}
+    video: dict[str, Shape] = {VIDEO_INPUT: (batch, frames, *size_hw, 3)}
     queries: dict[str, Shape] = {QUERY_INPUT: (batch, points, 3)}
     tracks: dict[str, Shape] = {
         OUTPUT_NAMES[0]: (batch, points, frames, 2),
@@ -77,7 +93,7 @@ def interface_of(
         OUTPUT_NAMES[2]: (batch, points, frames),
     }
     if part == "whole":
-        return GraphInterface(video | queries, tracks)
+        return GraphInterface(video | queries, tracks, types)
     features: dict[str, Shape] = {
         name: (batch, frames, *shape) for name, shape in zip(GRID_NAMES, grids, strict=True)
     }

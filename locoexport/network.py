@@ -36,6 +36,7 @@ __all__ = [
     "choose_profile",
     "load_network",
     "measure_noise",
+    "resize_reference",
     "run_reference",
 ]
 
@@ -105,6 +106,24 @@ def load_network(profile: ExportProfile, checkpoint: Path | None) -> Network:
             return _load(path, profile)
     model = locotrack.create_model(profile.variant, profile.resolution_hw)
     return Network(model, WeightsOrigin(None, None))
+
+
+def resize_reference(
+    frames_rgb: NDArray[np.uint8], resolution_hw: tuple[int, int]
+) -> NDArray[np.float32]:
+    """What a graph that takes frames of any size does to them, by definition.
+
+    uint8 (B, T, H, W, 3) → float32 (B, T, h, w, 3): u8/255·2 - 1, then torch's bilinear resize,
+    align_corners False, no antialiasing; in float64, rounded once at the end.
+    """
+    resized = np.empty((*frames_rgb.shape[:2], *resolution_hw, 3), np.float32)
+    for index in np.ndindex(frames_rgb.shape[:2]):
+        frame = torch.from_numpy(frames_rgb[index]).double() / 255 * 2 - 1
+        image = torch.nn.functional.interpolate(
+            frame.permute(2, 0, 1)[None], resolution_hw, mode="bilinear", align_corners=False
+        )
+        resized[index] = image[0].permute(1, 2, 0).numpy()
+    return resized
 
 
 def run_reference(

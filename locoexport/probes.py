@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Probe", "make_probe", "noise_video", "probe_queries", "textured_video"]
+__all__ = [
+    "Probe",
+    "make_probe",
+    "noise_video",
+    "probe_queries",
+    "textured_video",
+    "to_uint8",
+]
 
 Floats = NDArray[np.float32]
 
@@ -17,10 +25,13 @@ _VELOCITY_XY = (2.3, -1.1)  # pixels a frame: sub-pixel motion, another in each 
 
 @dataclass(frozen=True)
 class Probe:
-    """One pair of inputs: (B, T, H, W, 3) in [-1, 1] and (B, N, 3) as (t, y, x)."""
+    """One pair of inputs: (B, T, H, W, 3) and (B, N, 3) as (t, y, x).
+
+    The video is float32 in [-1, 1], or uint8 for a graph that takes frames as a clip has them.
+    """
 
     name: str
-    video: Floats
+    video: NDArray[Any]
     query_points_tyx: Floats
 
 
@@ -32,6 +43,12 @@ def make_probe(
     video = np.stack([make(frames, size_hw, seed + b) for b in range(batch)])
     queries = np.stack([probe_queries(points, frames, size_hw, seed + b) for b in range(batch)])
     return Probe(f"{kind} {batch}x{frames}x{points}", video, queries)
+
+
+def to_uint8(video: Floats) -> NDArray[np.uint8]:
+    """Frames in [-1, 1] as the nearest grey levels."""
+    levels: NDArray[np.uint8] = np.rint((video + 1) * 127.5).astype(np.uint8)
+    return levels
 
 
 def textured_video(frames: int, size_hw: tuple[int, int], seed: int) -> Floats:

@@ -25,6 +25,7 @@ __all__ = [
     "OPSETS",
     "AxisSizes",
     "ExportProfile",
+    "InputType",
     "Sampling",
     "Target",
     "Tolerance",
@@ -40,6 +41,12 @@ OPSETS = (16, 17, 18, 19, 20)
 Sampling = Literal["planar", "gather"]
 Target = Literal["cpu", "cuda", "tensorrt"]
 """What a graph is made fast for; every graph runs everywhere."""
+InputType = Literal["float32", "uint8"]
+"""What a graph takes: frames in [-1, 1] at the working resolution, or frames as a clip has them.
+
+With ``uint8`` frames are of any size, query points and tracks are in their pixels, and the graph
+normalises and resizes them itself (bilinear, align_corners False, no antialiasing).
+"""
 
 _PACKAGE = "locoexport.profiles"
 _RESOLUTION_STEP = 8
@@ -49,7 +56,7 @@ _TABLE_KEYS = {
     "tolerance": ("tracks_px", "logits", "origin"),
     "weights": ("demo", "published"),
 }
-_KEYS = ("name", "variant", "resolution", "opset", "sampling", "target", *_TABLE_KEYS)
+_KEYS = ("name", "variant", "resolution", "opset", "sampling", "target", "input", *_TABLE_KEYS)
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ class ExportProfile:
     demo_weights: str | None
     published_weights: str | None
     target: Target = "cpu"
+    input_type: InputType = "float32"
     without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -107,6 +115,10 @@ class ExportProfile:
         if self.target not in get_args(Target):
             raise ProfileError(
                 f"target {self.target!r} is unknown; expected {_listing(get_args(Target))}."
+            )
+        if self.input_type not in get_args(InputType):
+            raise ProfileError(
+                f"input {self.input_type!r} is unknown; expected {_listing(get_args(InputType))}."
             )
         for side in self.resolution_hw:
             if side % _RESOLUTION_STEP or not _RESOLUTION_STEP * 4 <= side <= _LARGEST_SIDE:
@@ -130,6 +142,7 @@ class ExportProfile:
         resolution_hw: tuple[int, int] | None = None,
         axes: AxisSizes | None = None,
         target: str | None = None,
+        input_type: str | None = None,
         without: tuple[str, ...] | None = None,
     ) -> ExportProfile:
         """This profile with the options that were given; None leaves a field as it is."""
@@ -139,6 +152,7 @@ class ExportProfile:
             "resolution_hw": resolution_hw,
             "axes": axes,
             "target": target,
+            "input_type": input_type,
             "without": without,
         }
         return replace(self, **{name: value for name, value in given.items() if value is not None})
@@ -232,6 +246,7 @@ def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProf
             demo_weights=_optional_text(weights.get("demo")),
             published_weights=_optional_text(weights.get("published")),
             target=document.get("target", "cpu"),
+            input_type=document.get("input", "float32"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProfileError(f"Profile {source} is incomplete or malformed: {error!r}.") from error

@@ -38,7 +38,7 @@ def export_text(report: ExportReport) -> RenderableType:
     metadata = report.artifact.metadata
     rows = [
         *(("file", f"{file.path} ({_megabytes(file.size_bytes)})") for file in report.artifacts),
-        ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}, fp32"),
+        ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}, fp32{_taken(metadata)}"),
         ("opset", str(metadata.opset)),
         ("weights", _short_weights(metadata)),
         ("sampling", f"{metadata.sampling}, for {metadata.target}"),
@@ -92,7 +92,7 @@ def verify_text(report: VerifyReport) -> RenderableType:
     facts = _facts(
         [
             ("file", str(report.model_path)),
-            ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}"),
+            ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}{_taken(metadata)}"),
             ("weights", _short_weights(metadata)),
             ("provider", f"{parity.provider} (nodes: {placement})"),
             ("against", "the unrewritten PyTorch model, 5D grid_sample"),
@@ -175,7 +175,8 @@ def track_text(report: TrackReport, *, verbose: bool = False) -> RenderableType:
     if report.windowing is not None:
         effect = report.windowing
         changed = f"{effect.p50_px:.2f} px p50, {effect.p95_px:.2f} p95, {effect.max_px:.2f} max"
-        rows.append(("windows", f"{changed}, {effect.flips:.1%} visibility flips to one window"))
+        seen = f"visible {effect.visible:.0%}, in one window {effect.visible_in_one_window:.0%}"
+        rows.append(("windows", f"{changed}, {effect.flips:.1%} visibility flips; {seen}"))
     if report.overlay is not None:
         rows.append(("overlay", str(report.overlay)))
     if report.tracks_file is not None:
@@ -243,6 +244,11 @@ def _facts(rows: Sequence[tuple[str, str]]) -> Table:
 
 def _metadata_document(metadata: ArtifactMetadata) -> dict[str, Any]:
     return metadata.to_properties()
+
+
+def _taken(metadata: ArtifactMetadata) -> str:
+    """What is taken in place of floats at the resolution."""
+    return ", from uint8 frames of any size" if metadata.input_type == "uint8" else ""
 
 
 def _parity_line(parity: ParityReport) -> str:

@@ -28,7 +28,7 @@ from locotrack.tracker import ByLevel
 __all__ = ["TracedGraph", "trace"]
 
 # Sizes that differ from one another and from 1, so that no two axes can be mistaken.
-_TRACED = {"batch": 2, "frames": 3, "points": 5}
+_TRACED = {"batch": 2, "frames": 3, "points": 5, "height": 41, "width": 59}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def trace(
     with tempfile.TemporaryDirectory() as folder, _shape_safe_tracing(), torch.no_grad():
         path = Path(folder) / "traced.onnx"
         torch.onnx.export(
-            _MODULES[part](model).eval(),
+            _module_of(model, profile, part).eval(),
             _example_inputs(interface),
             str(path),
             dynamo=False,
@@ -106,6 +106,26 @@ class _Whole(nn.Module):
     def forward(self, video: Tensor, query_points: Tensor) -> tuple[Tensor, ...]:
         result = self.tracker.track_resized(video, query_points)
         return result.tracks, result.occlusion, result.expected_dist
+
+
+class _WholeFromFrames(nn.Module):
+    """uint8 frames of any size and query points in their pixels in, outputs in their pixels out."""
+
+    def __init__(self, tracker: LocoTrack) -> None:
+        super().__init__()
+        self.tracker = tracker
+
+    def forward(self, video: Tensor, query_points: Tensor) -> tuple[Tensor, ...]:
+        working_hw = self.tracker.config.resolution_hw
+        height, width = video.shape[2], video.shape[3]
+        grids = self.tracker.extract_features(video, working_hw)
+        # Multiplied first: a working resolution is small, so that this is exact or nearly so.
+        t, y, x = query_points.unbind(-1)
+        scaled = torch.stack((t, y * working_hw[0] / height, x * working_hw[1] / width), -1)
+        result = self.tracker.track(grids, grids, scaled, working_hw)
+        x, y = result.tracks.unbind(-1)
+        tracks = torch.stack((x * width / working_hw[1], y * height / working_hw[0]), -1)
+        return tracks, result.occlusion, result.expected_dist
 
 
 class _Encoder(nn.Module):
@@ -157,9 +177,18 @@ _MODULES: dict[GraphPart, Callable[[LocoTrack], nn.Module]] = {
 }
 
 
+def _module_of(model: LocoTrack, profile: ExportProfile, part: GraphPart) -> nn.Module:
+    if profile.input_type == "uint8":
+        return _WholeFromFrames(model)
+    return _MODULES[part](model)
+
+
 def _example_inputs(interface: GraphInterface) -> tuple[Tensor, ...]:
     # Only sizes matter to a trace; constants keep the bytes of the file the same.
     return tuple(
-        torch.zeros([size if isinstance(size, int) else _TRACED[size] for size in shape])
-        for shape in interface.inputs.values()
+        torch.zeros(
+            [size if isinstance(size, int) else _TRACED[size] for size in shape],
+            dtype=getattr(torch, interface.type_of(name)),
+        )
+        for name, shape in interface.inputs.items()
     )

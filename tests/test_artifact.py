@@ -51,6 +51,7 @@ metadata = st.builds(
     simplifier=st.text(),
     torch_version=st.text(),
     parity=st.none() | stamps,
+    input_type=st.sampled_from(["float32", "uint8"]),
 )
 
 
@@ -71,6 +72,7 @@ def test_properties_have_the_names_that_others_read() -> None:
         "locoexport.sampling": "gather",
         "locoexport.target": "cpu",
         "locoexport.part": "whole",
+        "locoexport.input": "float32",
         "locoexport.rewrites": "batchnorm-folding,live-outputs",
         "locoexport.weights": f"last.ckpt sha256:{SHA256}",
         "locoexport.simplifier": "onnxsim 0.8.1",
@@ -95,7 +97,7 @@ def test_properties_of_others_are_ignored() -> None:
     assert ArtifactMetadata.from_properties(properties) == METADATA
 
 
-LATER = ("locoexport.target", "locoexport.part")
+LATER = ("locoexport.target", "locoexport.part", "locoexport.input")
 
 
 @pytest.mark.parametrize("name", [name for name in METADATA.to_properties() if name not in LATER])
@@ -112,6 +114,7 @@ def test_a_file_of_before_is_whole_and_for_the_cpu() -> None:
         del properties[name]
     assert ArtifactMetadata.from_properties(properties).target == "cpu"
     assert ArtifactMetadata.from_properties(properties).part == "whole"
+    assert ArtifactMetadata.from_properties(properties).input_type == "float32"
 
 
 @pytest.mark.parametrize(

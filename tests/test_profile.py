@@ -106,6 +106,11 @@ def test_tables_may_be_left_out(load) -> None:
         ("[256, 320]", "256", "malformed"),
         ('"planar"', '"native"', "sampling 'native' is unknown; expected planar, gather"),
         ('"planar"', "4", "sampling 4 is unknown"),
+        (
+            "opset = 18",
+            'opset = 18\ninput = "rgb"',
+            "input 'rgb' is unknown; expected float32, uint8",
+        ),
         ("points = 64", "points = 0", "--points '0': expected a positive number or 'dynamic'"),
         ("points = 64", "points = -1", "--points '-1'"),
         ("points = 64", "points = 2.5", "--points '2.5'"),
@@ -168,6 +173,7 @@ def test_options_override_and_are_checked() -> None:
         {"sampling": "cubic"},
         {"resolution_hw": (63, 64)},
         {"axes": AxisSizes(batch=0)},
+        {"input_type": "uint16"},
     ):
         with pytest.raises(ProfileError):
             profile.with_options(**wrong)

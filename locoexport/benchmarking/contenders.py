@@ -18,10 +18,11 @@ from locoexport.artifact import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.benchmarking.fresh import FreshTask
 from locoexport.benchmarking.report import Transfers, spread
 from locoexport.errors import MachineError, ProviderUnavailableError
+from locoexport.probes import to_uint8
 from locoexport.runtime.providers import ORT_ERRORS, PROVIDERS, create_session, require_provider
 from locoexport.runtime.session import ModelSession, RawTracks, open_session, session_options
 
-__all__ = ["Contender", "DeviceGraph", "HostGraph", "open_graph"]
+__all__ = ["Contender", "DeviceGraph", "HostGraph", "as_taken", "open_graph"]
 
 Floats = NDArray[np.float32]
 
@@ -85,7 +86,7 @@ class HostGraph:
 
     def prepare(self, video: Floats, query_points_tyx: Floats) -> None:
         """See ``Contender``."""
-        self._inputs = (video, query_points_tyx)
+        self._inputs = (as_taken(self.session, video), query_points_tyx)
 
     def run(self) -> None:
         """See ``Contender``."""
@@ -122,7 +123,10 @@ class DeviceGraph:
 
     def prepare(self, video: Floats, query_points_tyx: Floats) -> None:
         """Upload the inputs, and bind the outputs to memory that the device allocates."""
-        self._arrays = {VIDEO_INPUT: video, QUERY_INPUT: query_points_tyx}
+        self._arrays = {
+            VIDEO_INPUT: as_taken(self.session, video),
+            QUERY_INPUT: query_points_tyx,
+        }
         self._values = {
             name: onnxruntime.OrtValue.ortvalue_from_numpy(array, self._device, 0)
             for name, array in self._arrays.items()
@@ -167,6 +171,11 @@ class DeviceGraph:
     def fresh_task(self, frames: int, points: int) -> FreshTask:
         """See ``Contender``; the memory is this machine's, not the device's."""
         return _fresh_task(self.session, frames, points)
+
+
+def as_taken(session: ModelSession, video: Floats) -> NDArray[Any]:
+    """A clip at the working resolution as the file takes it: as it is, or as uint8 frames."""
+    return to_uint8(video) if session.signature.input_type == "uint8" else video
 
 
 def _fresh_task(session: ModelSession, frames: int, points: int) -> FreshTask:

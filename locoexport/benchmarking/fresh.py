@@ -76,13 +76,15 @@ def measure(task: FreshTask) -> FreshRun:
 
 
 def _graph_opener(task: FreshTask) -> Callable[[], Callable[..., object]]:
+    from locoexport.benchmarking.contenders import as_taken
     from locoexport.runtime.session import open_session, require_provider
 
     require_provider(task.provider)
     path = Path(task.graph or "")
 
     def open_graph() -> Callable[..., object]:
-        return open_session(path, task.provider, require_metadata=False).run
+        session = open_session(path, task.provider, require_metadata=False)
+        return lambda video, queries: session.run(as_taken(session, video), queries)
 
     return open_graph
 

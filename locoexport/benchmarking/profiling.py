@@ -19,7 +19,7 @@ from locoexport.artifact import QUERY_INPUT, VIDEO_INPUT
 from locoexport.benchmarking.report import PartTimes
 from locoexport.inspection.parts import UNATTRIBUTED, Part, assign_parts
 from locoexport.lowering.graphs import iterate_nodes
-from locoexport.probes import Probe
+from locoexport.probes import Probe, to_uint8
 from locoexport.runtime.providers import create_session
 from locoexport.runtime.session import session_options
 
@@ -40,9 +40,12 @@ def profile_parts(path: Path, probes: Iterable[Probe]) -> list[PartTimes]:
         options = session_options("cpu", profile_prefix=Path(folder) / "profile")
         options.optimized_model_filepath = str(optimised)
         session = create_session(str(path), "cpu", options)
+        types = {argument.name: argument.type for argument in session.get_inputs()}
         for probe in probes:
+            raw = types.get(VIDEO_INPUT) == "tensor(uint8)"
+            video = to_uint8(probe.video) if raw else probe.video
             for _ in range(each):
-                session.run(None, {VIDEO_INPUT: probe.video, QUERY_INPUT: probe.query_points_tyx})
+                session.run(None, {VIDEO_INPUT: video, QUERY_INPUT: probe.query_points_tyx})
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         nodes = list(iterate_nodes(onnx.load(optimised)))
         parts = dict(zip((node.name for node in nodes), assign_parts(nodes), strict=True))

@@ -55,6 +55,16 @@ def export(
         str | None,
         typer.Option(help="What the graph is made fast for: cpu, cuda or tensorrt (default: cpu)."),
     ] = None,
+    input_type: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="float32|uint8",
+            help="float32: frames in [-1, 1] at the working resolution. uint8: frames of any size "
+            "as a clip has them, query points and tracks in their pixels; the graph resizes and "
+            "normalises (default: float32).",
+        ),
+    ] = None,
     no_rewrite: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Leave out a rewrite; may be repeated."),
@@ -101,6 +111,7 @@ def export(
         resolution_hw=resolution_hw,
         axes=axes,
         target=target,
+        input_type=input_type,
         without=tuple(no_rewrite or ()),
     )
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,6 @@ from locoexport.cli.console import (
     write_json,
 )
 from locoexport.cli.track_objects import track_clip_folder, track_clip_objects
-from locoexport.errors import UsageError
 
 __all__ = ["track"]
 
@@ -26,21 +24,9 @@ def track(
     context: typer.Context,
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A clip, or a folder of clips.")],
     model: Annotated[Path, typer.Option(help="An exported file.")],
-    points: Annotated[
-        str | None,
-        typer.Option(
-            metavar="grid:N|grid:NxM",
-            help="Centres of N×N, or N rows of M, cells on frame 0 (grid:8 where no point and no "
-            "object is asked for).",
-        ),
-    ] = None,
-    query: Annotated[
-        list[str] | None,
-        typer.Option(metavar="t,y,x", help="One query point, in pixels; may be repeated."),
-    ] = None,
-    queries: Annotated[
-        Path | None, typer.Option(help="Query points from a .csv, .json or .npy file.")
-    ] = None,
+    points: options.Points = None,
+    query: options.Query = None,
+    queries: options.Queries = None,
     mask: options.Mask = None,
     mask_erosion: options.MaskErosion = 2.0,
     features: options.Features = None,
@@ -56,72 +42,28 @@ def track(
     least_overlap: options.LeastOverlap = 0.3,
     least_detections: options.LeastDetections = 3,
     objects: options.BoxesFile = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="Overlay video to write, .mp4 (VIDEO.tracked.mp4 in this folder where no output "
-            "is named); for a folder of clips, the folder of outputs.",
-        ),
-    ] = None,
-    tracks: Annotated[
-        Path | None,
-        typer.Option(help="Tracks file to write (.npz, .csv, .json, or .pkl in TAP-Vid's layout)."),
-    ] = None,
-    provider: Annotated[str, typer.Option(help="Execution provider: cpu, cuda, ...")] = "cpu",
-    start: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Begin there; frame 0 is the first from it on.")
-    ] = 0.0,
-    end: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Stop before that time of the clip.")
-    ] = None,
-    stride: Annotated[int, typer.Option(metavar="N", help="Keep every N-th frame.")] = 1,
-    resize: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HxW",
-            help="Scale frames first; query points, tracks and overlay are in that size.",
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE",
-            help="Stay below that much memory besides the model, like 1GiB, at any length.",
-        ),
-    ] = None,
-    window: Annotated[
-        int | None,
-        typer.Option(
-            metavar="FRAMES",
-            help="Frames that go through the model at once (48, or what --memory allows).",
-        ),
-    ] = None,
-    compare_windows: Annotated[
-        bool,
-        typer.Option(
-            "--compare-windows",
-            help="Track the clip in one window as well, and report what windows changed.",
-        ),
-    ] = False,
-    json_target: Annotated[
-        str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    output: options.Output = None,
+    tracks: options.TracksFile = None,
+    provider: options.Provider = "cpu",
+    start: options.Start = 0.0,
+    end: options.End = None,
+    stride: options.Stride = 1,
+    resize: options.Resize = None,
+    memory: options.Memory = None,
+    window: options.Window = None,
+    compare_windows: options.CompareWindows = False,
+    json_target: options.JsonTarget = None,
+    force: options.Force = False,
 ) -> None:
     """Track points through a video with an exported file; needs no PyTorch.
 
     The overlay draws trails, and occluded points as rings. With --detect or --boxes, objects are
     followed: their boxes are drawn, dashed where the detector lost them and their points know
     where they are. Exit code 1: the detector saw nothing, and no other point was asked for. A clip
-    of any length is tracked window by window, but with objects it is held in memory. An interrupt
-    leaves no output. LOCOEXPORT_CACHE=off optimises the model anew at each start.
+    of any length is tracked window by window and never held in memory (but for a .pkl, which holds
+    it). An interrupt leaves no output. LOCOEXPORT_CACHE=off optimises the model anew at each start.
     """
     check_json_target(json_target, force=force)
-    from locoexport.runtime.sources import Selection
-
-    selection = Selection(start, end, stride, _parse_size(resize))
     asked = options.PointRequest(
         points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features
     )
@@ -138,41 +80,26 @@ def track(
         least_overlap=least_overlap,
         least_detections=least_detections,
     )
+    outputs = options.OutputRequest(output, tracks, objects)
+    how = options.RunRequest(
+        provider, start, end, stride, resize, window, memory, compare_windows, force, json_target
+    )
     if video.is_dir():
-        if tracks is not None or objects is not None:
-            raise UsageError("Of a folder of clips all files are written into the folder -o.")
-        track_clip_folder(
-            context,
-            video,
-            model,
-            asked,
-            followed,
-            out=output,
-            provider=provider,
-            selection=selection,
-            force=force,
-            json_target=json_target,
-        )
-        return
-    if output is None and tracks is None and objects is None:
-        output = Path(f"{video.stem}.tracked.mp4")
-    with_frames = tracks is not None and tracks.suffix.lower() == ".pkl"
-    if followed.given or with_frames or objects is not None:
-        track_clip_objects(
-            context,
-            video,
-            model,
-            asked,
-            followed,
-            overlay=output,
-            tracks=tracks,
-            boxes=objects,
-            provider=provider,
-            selection=selection,
-            force=force,
-            json_target=json_target,
-        )
-        return
+        track_clip_folder(context, video, model, asked, followed, outputs, how)
+    elif followed.given or outputs.needs_objects:
+        track_clip_objects(context, video, model, asked, followed, outputs.named(video), how)
+    else:
+        _track_clip_points(context, video, model, asked, outputs.named(video), how)
+
+
+def _track_clip_points(
+    context: typer.Context,
+    video: Path,
+    model: Path,
+    points: options.PointRequest,
+    outputs: options.OutputRequest,
+    how: options.RunRequest,
+) -> None:
     from locoexport import render
     from locoexport.pipeline.track import track_video
 
@@ -180,28 +107,19 @@ def track(
         report = track_video(
             video,
             model,
-            more_points=asked.sources("grid:8"),
-            overlay=output,
-            tracks_file=tracks,
-            provider=provider,
-            selection=selection,
-            window=window,
-            memory=memory,
-            compare_windows=compare_windows,
-            force=force,
+            more_points=points.sources(options.DEFAULT_POINTS),
+            overlay=outputs.overlay,
+            tracks_file=outputs.tracks,
+            provider=how.provider,
+            selection=how.selection(),
+            window=how.window,
+            memory=how.memory,
+            compare_windows=how.compare_windows,
+            force=how.force,
             notify=notify,
         )
-    if json_target is not None:
-        write_json(json_target, render.track_document(report))
-    if json_target != "-":
+    if how.json_target is not None:
+        write_json(how.json_target, render.track_document(report))
+    if how.json_target != "-":
         verbose = isinstance(context.obj, Verbosity) and context.obj.verbose
         print_result(render.track_text(report, verbose=verbose))
-
-
-def _parse_size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
-    if match is None:
-        raise UsageError(f"A size is HxW in pixels, like 480x640, not {text!r}.")
-    return int(match[1]), int(match[2])

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 import typer
 
 from locoexport.cli.console import listening, print_result, write_json
-from locoexport.cli.track_options import ObjectRequest, PointRequest, described
+from locoexport.cli.track_options import (
+    DEFAULT_POINTS,
+    ObjectRequest,
+    OutputRequest,
+    PointRequest,
+    RunRequest,
+    described,
+)
 from locoexport.errors import UsageError
 
 if TYPE_CHECKING:
     from locoexport.pipeline.clip_folder import ClipFiles
-    from locoexport.runtime.sources import Selection
 
 __all__ = ["track_clip_folder", "track_clip_objects"]
-
-_DEFAULT_POINTS = "grid:8"
 
 
 def track_clip_objects(
@@ -27,34 +31,31 @@ def track_clip_objects(
     model: Path,
     points: PointRequest,
     objects: ObjectRequest,
-    *,
-    overlay: Path | None,
-    tracks: Path | None,
-    boxes: Path | None,
-    provider: str,
-    selection: Selection,
-    force: bool,
-    json_target: str | None,
+    outputs: OutputRequest,
+    how: RunRequest,
 ) -> None:
     """Objects and points of one clip."""
-    from locoexport.pipeline.objects import ObjectOutputs, track_video_objects
+    from locoexport.pipeline.objects import track_video_objects
     from locoexport.rendering.objects import objects_document, objects_text
 
+    how.refuse_comparison()
     with listening(context) as notify:
         report = track_video_objects(
             video,
             model,
             sources=objects.sources(),
-            points=points.sources(None if objects.given else _DEFAULT_POINTS),
-            outputs=ObjectOutputs(overlay, tracks, boxes),
-            provider=provider,
-            selection=selection,
-            force=force,
+            points=points.sources(None if objects.given else DEFAULT_POINTS),
+            outputs=outputs.files(),
+            provider=how.provider,
+            selection=how.selection(),
+            window=how.window,
+            memory=how.memory,
+            force=how.force,
             notify=notify,
         )
-    if json_target is not None:
-        write_json(json_target, objects_document(report))
-    if json_target != "-":
+    if how.json_target is not None:
+        write_json(how.json_target, objects_document(report))
+    if how.json_target != "-":
         print_result(objects_text(report))
 
 
@@ -64,22 +65,21 @@ def track_clip_folder(
     model: Path,
     points: PointRequest,
     objects: ObjectRequest,
-    *,
-    out: Path | None,
-    provider: str,
-    selection: Selection,
-    force: bool,
-    json_target: str | None,
+    outputs: OutputRequest,
+    how: RunRequest,
 ) -> None:
     """Every clip of a folder; ends with 1 where one was not tracked."""
-    from locoexport.pipeline.clip_folder import track_folder
+    from locoexport.pipeline.clip_folder import hash_files, track_folder
     from locoexport.pipeline.objects import ObjectOutputs, track_video_objects
     from locoexport.rendering.objects import folder_document, folder_text, objects_summary
 
-    if out is None:
+    how.refuse_comparison()
+    if outputs.tracks is not None or outputs.boxes is not None:
+        raise UsageError("Of a folder of clips all files are written into the folder -o.")
+    if outputs.overlay is None:
         raise UsageError(f"{folder} is a folder of clips; name a folder for the outputs with -o.")
-    sources = objects.sources()
-    where = points.sources(None if objects.given else _DEFAULT_POINTS)
+    sources, selection = objects.sources(), how.selection()
+    where = points.sources(None if objects.given else DEFAULT_POINTS)
     with listening(context) as notify:
 
         def track_clip(clip: Path, files: ClipFiles) -> str:
@@ -90,8 +90,10 @@ def track_clip_folder(
                 sources=sources,
                 points=where,
                 outputs=ObjectOutputs(files.overlay, files.tracks, boxes),
-                provider=provider,
+                provider=how.provider,
                 selection=selection,
+                window=how.window,
+                memory=how.memory,
                 force=True,
                 notify=notify,
             )
@@ -99,16 +101,22 @@ def track_clip_folder(
 
         report = track_folder(
             folder,
-            out,
+            outputs.overlay,
             model,
-            described(points, objects) | asdict(selection),
+            {
+                **described(points, objects),
+                **asdict(selection),
+                "window": how.window,
+                "memory": how.memory,
+                "files_sha256": hash_files((*points.files(), *objects.files())),
+            },
             track_clip,
-            force=force,
+            force=how.force,
             notify=notify,
         )
-    if json_target is not None:
-        write_json(json_target, folder_document(report))
-    if json_target != "-":
+    if how.json_target is not None:
+        write_json(how.json_target, folder_document(report))
+    if how.json_target != "-":
         print_result(folder_text(report))
     if not report.passed:
         raise typer.Exit(1)

@@ -11,31 +11,121 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from locoexport.errors import UsageError
+from locoexport.files import is_file
 
 if TYPE_CHECKING:
-    from locoexport.pipeline.objects import ObjectSources
+    from locoexport.pipeline.objects import ObjectOutputs, ObjectSources
     from locoexport.runtime.object_rules import ObjectRules
     from locoexport.runtime.point_sources import PointSources
+    from locoexport.runtime.sources import Selection
 
 __all__ = [
+    "DEFAULT_POINTS",
     "Boxes",
     "BoxesFile",
+    "CompareWindows",
     "Context",
     "Detect",
     "DetectorModel",
     "Displacement",
+    "End",
     "Features",
+    "Force",
+    "JsonTarget",
     "LeastDetections",
     "LeastOverlap",
     "LeastVisible",
     "Mask",
     "MaskErosion",
+    "Memory",
     "ObjectGrid",
     "ObjectRequest",
     "OutlierDeviations",
+    "Output",
+    "OutputRequest",
     "PointRequest",
+    "Points",
+    "Provider",
+    "Queries",
+    "Query",
+    "Resize",
+    "RunRequest",
     "Segment",
+    "Start",
+    "Stride",
+    "TracksFile",
+    "Window",
 ]
+
+DEFAULT_POINTS = "grid:8"
+"""Tracked where neither points nor objects are asked for."""
+
+Points = Annotated[
+    str | None,
+    typer.Option(
+        metavar="grid:N|grid:NxM",
+        help="Centres of N×N, or N rows of M, cells on frame 0 (grid:8 where no point and no "
+        "object is asked for).",
+    ),
+]
+Query = Annotated[
+    list[str] | None,
+    typer.Option(metavar="t,y,x", help="One query point, in pixels; may be repeated."),
+]
+Queries = Annotated[Path | None, typer.Option(help="Query points from a .csv, .json or .npy file.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        help="Overlay video to write, .mp4 (VIDEO.tracked.mp4 in this folder where no output "
+        "is named); for a folder of clips, the folder of outputs.",
+    ),
+]
+TracksFile = Annotated[
+    Path | None,
+    typer.Option(help="Tracks file to write (.npz, .csv, .json, or .pkl in TAP-Vid's layout)."),
+]
+Provider = Annotated[str, typer.Option(help="Execution provider: cpu, cuda, ...")]
+Start = Annotated[
+    float, typer.Option(metavar="SECONDS", help="Begin there; frame 0 is the first from it on.")
+]
+End = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Stop before that time of the clip.")
+]
+Stride = Annotated[int, typer.Option(metavar="N", help="Keep every N-th frame.")]
+Resize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HxW",
+        help="Scale frames first; query points, tracks and overlay are in that size.",
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Stay below that much memory besides the model, like 1GiB, at any length.",
+    ),
+]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        metavar="FRAMES",
+        help="Frames that go through the model at once (48, or what --memory allows).",
+    ),
+]
+CompareWindows = Annotated[
+    bool,
+    typer.Option(
+        "--compare-windows",
+        help="Track the clip in one window as well, and report what windows changed.",
+    ),
+]
+JsonTarget = Annotated[
+    str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 
 Mask = Annotated[
     list[str] | None,
@@ -125,6 +215,13 @@ class PointRequest:
     mask_erosion_px: float
     features: int | None
 
+    def files(self) -> tuple[Path, ...]:
+        """Files that points are read from."""
+        from locoexport.runtime.masks import parse_mask
+
+        masks = tuple(parse_mask(text).path for text in self.masks)
+        return masks if self.query_file is None else (self.query_file, *masks)
+
     def sources(self, default: str | None) -> PointSources:
         """All of them; ``default`` points where none were asked for."""
         from locoexport.runtime.point_sources import PointSources
@@ -154,6 +251,11 @@ class ObjectRequest:
         """Whether any object was asked for."""
         return bool(self.boxes) or self.detect is not None
 
+    def files(self) -> tuple[Path, ...]:
+        """Files that objects are read from or found with."""
+        boxes = tuple(path for path in map(Path, self.boxes) if is_file(path))
+        return boxes if self.detector_model is None else (*boxes, self.detector_model)
+
     def sources(self) -> ObjectSources:
         """Where objects come from; raises UsageError where a number cannot be read."""
         from locoexport.pipeline.objects import ObjectSources
@@ -182,6 +284,63 @@ class ObjectRequest:
         )
 
 
+@dataclass(frozen=True)
+class OutputRequest:
+    """Files to write, as they were asked for on the command line."""
+
+    overlay: Path | None
+    tracks: Path | None
+    boxes: Path | None
+
+    @property
+    def needs_objects(self) -> bool:
+        """Whether only the way through objects writes one of them."""
+        return self.boxes is not None or (
+            self.tracks is not None and self.tracks.suffix.lower() == ".pkl"
+        )
+
+    def named(self, video: Path) -> OutputRequest:
+        """With an overlay in this folder where nothing is asked for."""
+        if self.overlay is None and self.tracks is None and self.boxes is None:
+            return OutputRequest(Path(f"{video.stem}.tracked.mp4"), None, None)
+        return self
+
+    def files(self) -> ObjectOutputs:
+        """As the pipeline takes them."""
+        from locoexport.pipeline.objects import ObjectOutputs
+
+        return ObjectOutputs(self.overlay, self.tracks, self.boxes)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """How to run, as it was asked for on the command line."""
+
+    provider: str
+    start: float
+    end: float | None
+    stride: int
+    resize: str | None
+    window: int | None
+    memory: str | None
+    compare_windows: bool
+    force: bool
+    json_target: str | None
+
+    def selection(self) -> Selection:
+        """Which part of the clip; raises UsageError where a number is wrong."""
+        from locoexport.runtime.sources import Selection
+
+        return Selection(self.start, self.end, self.stride, _parse_size(self.resize))
+
+    def refuse_comparison(self) -> None:
+        """Raises UsageError where windows are to be compared though that is not done here."""
+        if self.compare_windows:
+            raise UsageError(
+                "--compare-windows is for points of one clip, without objects and without .pkl."
+            )
+
+
 def described(*requests: PointRequest | ObjectRequest) -> dict[str, Any]:
     """Requests as JSON values."""
     values = {name: value for request in requests for name, value in asdict(request).items()}
@@ -193,6 +352,15 @@ def described(*requests: PointRequest | ObjectRequest) -> dict[str, Any]:
         else value
         for name, value in values.items()
     }
+
+
+def _parse_size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
+    if match is None:
+        raise UsageError(f"A size is HxW in pixels, like 480x640, not {text!r}.")
+    return int(match[1]), int(match[2])
 
 
 def _parse_share(text: str) -> float:

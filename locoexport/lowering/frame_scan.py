@@ -1,7 +1,9 @@
 """The encoder frame by frame, as the body of a Scan.
 
 Replaces: the encoder of an exported tracker over all frames at once, from the frames
-(batch·frames, height, width, 3) to the grids (batch·frames, h, w, channels).
+(batch·frames, height, width, 3) to the grids (batch·frames, h, w, channels). Where the file takes
+frames of any size their resize is a part of it: where it reads, and with which weights, is computed
+once before the Scan, from sizes alone.
 
 Identity: every operation of the encoder treats frames alike and none mixes them, so that running it
 on one frame after another gives the same grids. Each operation between frames and grids is checked
@@ -33,9 +35,11 @@ FRAME_SCAN = "frame-scan"
 
 _SCOPE = "/encoder/"
 _ELEMENTWISE = frozenset(
-    ("Add", "Clip", "Div", "Max", "Mul", "Neg", "Pow", "Relu", "Sigmoid", "Sqrt", "Sub")
+    ("Add", "Cast", "Clip", "Div", "Max", "Mul", "Neg", "Pow", "Relu", "Sigmoid", "Sqrt", "Sub")
 )
 _BY_IMAGE = frozenset(("Conv", "InstanceNormalization"))
+_OUTSIDE = frozenset(("Reshape", "Shape"))
+"""What begins and ends the encoder, and what tells the size of a frame."""
 
 
 def scan_frames(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -59,9 +63,11 @@ class FrameScan(InPlacePass):
         graph = model.graph
         frames = _frames(graph)
         region = _region(graph, frames)
+        made = frozenset((id(frames), *(id(value) for node in region for value in node.outputs)))
         for node in region:
-            _check_by_frame(node)
+            _check_by_frame(node, made)
         _scan(graph, frames, region)
+        graph.sort()  # what the body reads from outside comes before it; else nothing moves
         return PassResult(model, True)
 
 
@@ -88,25 +94,27 @@ def _region(graph: ir.Graph, frames: ir.Value) -> list[ir.Node]:
     made: set[int] = {id(frames)}
     region = []
     for node in graph:
-        given = [value for value in node.inputs if value is not None]
-        from_frames = any(id(value) in made for value in given)
-        alone = all(id(value) in made or _is_constant(value) for value in given)
-        mine = (node.name or "").startswith(_SCOPE) and node.op_type != "Reshape"
-        if mine and from_frames and alone:
+        from_frames = any(id(value) in made for value in node.inputs)
+        mine = (node.name or "").startswith(_SCOPE) and node.op_type not in _OUTSIDE
+        if mine and from_frames:
             region.append(node)
             made.update(id(value) for value in node.outputs)
     return region
 
 
-def _is_constant(value: ir.Value) -> bool:
-    return ir.convenience.get_const_tensor(value) is not None
+def _check_by_frame(node: ir.Node, made: frozenset[int]) -> None:
+    """Raises GraphCheckFailedError unless the operation treats axis 0 as a row of images.
 
-
-def _check_by_frame(node: ir.Node) -> None:
-    """Raises GraphCheckFailedError unless the operation treats axis 0 as a row of images."""
+    ``made`` are the values that the region makes, and the frames themselves.
+    """
     kept = node.op_type in _BY_IMAGE | {"Constant"}
     if node.op_type in _ELEMENTWISE:
-        kept = all(_same_for_all(value) for value in node.inputs)
+        kept = all(
+            value is None or id(value) in made or _same_for_all(value) for value in node.inputs
+        )
+    elif node.op_type == "Gather":
+        axis = node.attributes["axis"].as_int() if "axis" in node.attributes else 0
+        kept = axis > 0 and id(node.inputs[0]) in made and id(node.inputs[1]) not in made
     elif node.op_type == "Transpose":
         kept = node.attributes["perm"].as_ints()[0] == 0
     elif node.op_type in ("ReduceMean", "ReduceSum"):
@@ -121,10 +129,11 @@ def _check_by_frame(node: ir.Node) -> None:
         )
 
 
-def _same_for_all(value: ir.Value | None) -> bool:
-    """A computed value, or a constant that is the same for every image (axis 0 is absent or 1)."""
-    constant = None if value is None else ir.convenience.get_const_tensor(value)
-    return constant is None or len(constant.shape) < 4 or constant.shape[0] == 1
+def _same_for_all(value: ir.Value) -> bool:
+    """Whether a value from outside is the same for every image: axis 0 is absent or 1."""
+    constant = ir.convenience.get_const_tensor(value)
+    shape = value.shape if constant is None else constant.shape
+    return shape is not None and (len(shape) < 4 or shape[0] == 1)
 
 
 def _axes(node: ir.Node) -> list[int]:
@@ -148,9 +157,7 @@ def _scan(graph: ir.Graph, frames: ir.Value, region: Sequence[ir.Node]) -> None:
         if value.is_graph_output() or any(id(use.node) not in inside for use in value.uses())
     ]
     assert frames.shape is not None
-    image = ir.Value(
-        name="frame", shape=ir.Shape(list(frames.shape)[1:]), type=ir.TensorType(ir.DataType.FLOAT)
-    )
+    image = ir.Value(name="frame", shape=ir.Shape(list(frames.shape)[1:]), type=frames.type)
     axis = ir.Value(
         name="frame_axis",
         shape=ir.Shape([1]),

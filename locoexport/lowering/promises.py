@@ -13,6 +13,8 @@ from locoexport.lowering.graphs import iterate_bodies, iterate_graphs, iterate_n
 
 __all__ = ["check_promises"]
 
+_ELEMENTS = {"float32": "FLOAT", "uint8": "UINT8"}
+
 
 def check_promises(
     model: onnx.ModelProto, *, opset: int, interface: GraphInterface
@@ -21,7 +23,7 @@ def check_promises(
 
     Promises: valid to ``onnx.checker`` (full check), the opset that was asked for, the default
     domain only, no GridSample of rank 5 or unknown rank, every Squeeze with exactly one axis, no
-    BatchNormalization, no float64, inputs and outputs with their named axes.
+    BatchNormalization, no float64, inputs and outputs with their types and named axes.
 
     Raises:
         GraphCheckFailedError: a promise is broken; all broken ones are listed.
@@ -130,3 +132,8 @@ def _axis_faults(model: onnx.ModelProto, interface: GraphInterface) -> Iterator[
     for name, shape in expected.items():
         if name in found and found[name] != shape:
             yield f"{name} has shape {found[name]}, not {shape}"
+    for value in (*model.graph.input, *model.graph.output):
+        kind = TensorProto.DataType.Name(value.type.tensor_type.elem_type)
+        due = _ELEMENTS[interface.type_of(value.name)]
+        if kind != due:
+            yield f"{value.name} holds {kind}, not {due}"

@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import onnx
@@ -32,7 +33,7 @@ class Simplified:
     refused: str | None
 
 
-def simplify(model: onnx.ModelProto, example: Mapping[str, NDArray[np.float32]]) -> Simplified:
+def simplify(model: onnx.ModelProto, example: Mapping[str, NDArray[Any]]) -> Simplified:
     """Simplify ``model``; ``example`` holds one array for each input, to compare outputs on."""
     name = f"onnxsim {version('onnxsim')}"
     # onnxsim prints to stdout, which is the result's.
@@ -51,7 +52,7 @@ def simplify(model: onnx.ModelProto, example: Mapping[str, NDArray[np.float32]])
 def _largest_change(
     before: onnx.ModelProto,
     after: onnx.ModelProto,
-    example: Mapping[str, NDArray[np.float32]],
+    example: Mapping[str, NDArray[Any]],
 ) -> float:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

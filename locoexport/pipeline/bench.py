@@ -187,6 +187,7 @@ def _add_costs(cells: list[Cell], setting: _Setting) -> list[Cell]:
     costed = []
     for cell in cells:
         sizes = {"batch": 1, "frames": cell.frames, "points": cell.points}
+        sizes |= dict(zip(("height", "width"), setting.contenders[0].resolution_hw, strict=True))
         bound = {name: size for name, size in sizes.items() if name in open_axes}
         flops = measure_costs(model, bound).flops
         missing = len(flops.unresolved) + sum(flops.not_counted.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from locoexport.errors import (
 )
 from locoexport.files import sha256_of, whole_file
 from locoexport.pipeline.notices import Listener, Notice, ignore
+from locoexport.runtime.split import split_paths
 
-__all__ = ["ClipFiles", "ClipResult", "FolderReport", "find_clips", "track_folder"]
+__all__ = ["ClipFiles", "ClipResult", "FolderReport", "find_clips", "hash_files", "track_folder"]
 
 _SCHEMA = "locoexport.tracked-clip/1"
 _SUFFIXES = (
@@ -85,6 +86,15 @@ def find_clips(folder: Path) -> list[Path]:
     return clips
 
 
+def hash_files(paths: Iterable[Path]) -> dict[str, str]:
+    """The SHA-256 of each file by its name, for ``options``: a file of the same name may change.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    return {str(path): _sha256(path) for path in paths}
+
+
 def track_folder(
     folder: Path,
     out: Path,
@@ -126,7 +136,7 @@ def track_folder(
         raise OutputError(f"{out} is the folder of the clips; name another folder for outputs.")
     # As they are read back: JSON makes lists of tuples.
     written = json.loads(json.dumps(dict(options)))
-    due = {"schema": _SCHEMA, "model_sha256": _model_sha256(model), "options": written}
+    due = {"schema": _SCHEMA, "model_sha256": _hash_model(model), "options": written}
     earlier = {
         clip: None if force else _earlier_result(clip, ClipFiles.of(clip, out), due)
         for clip in clips
@@ -190,8 +200,13 @@ def _fingerprint(clip: Path) -> dict[str, int]:
     return {"size_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
 
 
-def _model_sha256(model: Path) -> str:
+def _hash_model(model: Path) -> str | dict[str, str]:
+    parts = split_paths(model)
+    return _sha256(model) if parts is None else hash_files(parts.values())
+
+
+def _sha256(path: Path) -> str:
     try:
-        return sha256_of(model)
+        return sha256_of(path)
     except OSError as error:
-        raise InputError(f"Cannot read {model}: {error.strerror or error}.") from error
+        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error

@@ -12,7 +12,7 @@ from locoexport.artifact import (
     ExportArtifact,
     ParityStamp,
 )
-from locoexport.errors import ParityFailedError
+from locoexport.errors import ParityFailedError, UsageError
 from locoexport.files import check_output, whole_files
 from locoexport.interface import GraphPart
 from locoexport.lowering.finishing import to_bytes, with_properties
@@ -82,11 +82,17 @@ def export_model(
     Raises:
         OutputError: ``output`` cannot or must not be written.
         CheckpointError: the weights cannot be read or do not fit the profile.
-        UsageError: a rewrite that the profile names does not exist or is required.
+        UsageError: a rewrite that the profile names does not exist or is required; or a split of a
+            file that takes ``uint8`` was asked for.
         GraphCheckFailedError: the graph breaks a promise that every file keeps.
         ExportParityError: the graph is not the same function.
     """
     started = time.perf_counter()
+    if split and profile.input_type == "uint8":
+        raise UsageError(
+            "A split export takes float32 frames: its encoder, query sampler and tracker would "
+            "each need the size of the frames. Leave --split out, or pass --input float32."
+        )
     named: dict[GraphPart, Path] = {"whole": Path(output)}
     if split:
         named = part_paths(Path(output))
@@ -152,7 +158,7 @@ def _prove_file(
 ) -> ParityReport:
     with tempfile.TemporaryDirectory() as folder:
         session = open_model(path, profile_prefix=Path(folder) / "profile")
-        probes = make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw)
+        probes = make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw, profile.input_type)
         report = prove(session, network.model, probes, profile.tolerance, notify)
     if not report.passed:
         if not report.conclusive:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +19,7 @@ from locoexport.lowering.promises import check_promises
 from locoexport.lowering.simplification import simplify as simplify_graph
 from locoexport.network import Network
 from locoexport.pipeline.notices import Listener, Notice
-from locoexport.probes import make_probe
+from locoexport.probes import make_probe, to_uint8
 from locoexport.profile import ExportProfile
 from locoexport.rewrites import apply_rewrites, select_passes, select_rewrites
 from locoexport.tracing import trace
@@ -26,7 +27,7 @@ from locoexport.tracing import trace
 __all__ = ["FinishedGraph", "build_graph"]
 
 _SQUEEZE_PASS = "single-axis-squeeze"
-_SIZES = {"batch": 1, "frames": 2, "points": 6}
+_SIZES = {"batch": 1, "frames": 2, "points": 6, "height": 120, "width": 88}
 """Dynamic axes of the inputs that the simplifier's result is compared on: not the traced ones."""
 
 
@@ -58,7 +59,11 @@ def build_graph(
     # A split encoder is called with a few frames at a time: it needs no Scan.
     passes = select_passes(profile) if part == "whole" else ()
     interface = interface_of(
-        part, profile.axes, profile.resolution_hw, tuple(network.model.grid_shapes())
+        part,
+        profile.axes,
+        profile.resolution_hw,
+        tuple(network.model.grid_shapes()),
+        profile.input_type,
     )
     if part in ("whole", "encoder"):
         notify(Notice("rewriting " + ", ".join(rewrite.name for rewrite in rewrites)))
@@ -93,18 +98,19 @@ def build_graph(
         simplifier=simplifier,
         torch_version=traced.torch_version,
         part=part,
+        input_type=profile.input_type,
     )
     return FinishedGraph(model, metadata, traced.node_count, refusal)
 
 
-def _example(interface: GraphInterface) -> Mapping[str, NDArray[np.float32]]:
+def _example(interface: GraphInterface) -> Mapping[str, NDArray[Any]]:
     """Inputs that the simplifier's result is compared on."""
     shapes = {
         name: [size if isinstance(size, int) else _SIZES[size] for size in shape]
         for name, shape in interface.inputs.items()
     }
     random = np.random.default_rng(0)
-    example = {
+    example: dict[str, NDArray[Any]] = {
         name: random.standard_normal(shape, np.float32) / np.float32(shape[-1]) ** np.float32(0.5)
         for name, shape in shapes.items()
     }
@@ -119,7 +125,10 @@ def _example(interface: GraphInterface) -> Mapping[str, NDArray[np.float32]]:
             size_hw=(height, width),
             seed=0,
         )
-        given = {VIDEO_INPUT: probe.video, QUERY_INPUT: probe.query_points_tyx}
+        video: NDArray[Any] = probe.video
+        if interface.type_of(VIDEO_INPUT) == "uint8":
+            video = to_uint8(probe.video)
+        given = {VIDEO_INPUT: video, QUERY_INPUT: probe.query_points_tyx}
         example |= {name: given[name] for name in shapes}
     elif QUERY_INPUT in shapes:
         tyx = random.random(shapes[QUERY_INPUT], np.float32) * np.array([1, 99, 99], np.float32)

@@ -12,7 +12,7 @@ from locoexport.inspection.shapes import dynamic_axes
 
 __all__ = ["InspectReport", "inspect_file"]
 
-_DEFAULT_SIZES = {"batch": 1, "frames": 24, "points": 64}
+_DEFAULT_SIZES = {"batch": 1, "frames": 24, "points": 64, "height": 256, "width": 256}
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from locoexport.errors import NothingDetectedError, OutputError
+from locoexport.errors import NothingDetectedError, OutputError, UsageError
 from locoexport.files import check_output
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.runtime.association import name_objects
 from locoexport.runtime.box_files import check_boxes, read_or_parse_boxes
 from locoexport.runtime.boxes import NO_OBJECT, Detections, gather_detections
+from locoexport.runtime.budget import parse_memory
 from locoexport.runtime.detection import Detector, detect_frames, open_detector
 from locoexport.runtime.object_files import (
     check_boxes_path,
@@ -26,13 +28,14 @@ from locoexport.runtime.object_overlay import draw_objects
 from locoexport.runtime.object_rules import ObjectRules
 from locoexport.runtime.object_tracking import track_objects
 from locoexport.runtime.objects import ObjectTracks
-from locoexport.runtime.overlay import draw_tracks
+from locoexport.runtime.overlay import Painter
 from locoexport.runtime.point_sources import PointSources, collect_points
 from locoexport.runtime.queries import check_queries
 from locoexport.runtime.segmentation import Segmenter, open_segmenter
-from locoexport.runtime.sources import Selection, open_source
+from locoexport.runtime.sources import FrameSource, Selection, open_source
 from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.video import Clip, write_mp4
+from locoexport.runtime.tracks import Tracks
+from locoexport.runtime.video import write_mp4
 
 __all__ = ["ObjectOutputs", "ObjectReport", "ObjectSources", "track_video_objects"]
 
@@ -110,12 +113,16 @@ def track_video_objects(
     points: PointSources | None = None,
     provider: str = "cpu",
     selection: Selection | None = None,
+    window: int | None = None,
+    memory: str | None = None,
     force: bool = False,
     notify: Listener = ignore,
 ) -> ObjectReport:
     """Find objects in a clip, follow them and further points through it, and write the result.
 
-    The whole clip is held in memory, as 8-bit frames.
+    The clip is read several times and never held: once to count its frames, once to detect, once
+    to track, once for the gaps and once to draw. Only a .pkl, which holds the video, needs all of
+    it at once.
 
     Args:
         video: a clip that PyAV can decode.
@@ -125,12 +132,16 @@ def track_video_objects(
         points: further points, which belong to no object.
         provider: the execution provider; there is no fallback.
         selection: which part of the clip, every n-th frame, another size.
+        window: frames a window; see ``PointTracker``.
+        memory: like ``1GiB``; see ``PointTracker``.
         force: replace existing outputs.
         notify: is told of progress.
 
     Raises:
         NothingDetectedError: there is no object, and no other point was asked for. Nothing is
             written then.
+        UsageError: ``window`` or ``memory`` do not fit the model, or a .pkl does not fit into
+            ``memory``.
         OutputError, VideoError, QueryError, InputError, ModelFileError,
         ProviderUnavailableError: see each.
     """
@@ -138,22 +149,27 @@ def track_video_objects(
     outputs.check(force=force)
     given = read_or_parse_boxes(sources.boxes)
     detector, segmenter = _open_plugins(sources)
-    clip = _read(video, selection, notify)
-    frames, height, width = clip.frames_rgb.shape[:3]
-    others = collect_points(points or PointSources(), height, width, lambda: clip.frames_rgb[0])
+    notify(Notice(f"reading {video}"))
+    source = open_source(video, selection)
+    height, width = source.frame_hw()
+    others = collect_points(points or PointSources(), height, width, source.first_frame)
+    frames = source.read_through()
+    for warning in source.warnings:
+        notify(Notice(warning, warning=True))
+    _check_pickle_fits(outputs.tracks_file, frames * height * width * 3, memory)
     if len(others):
         check_queries(others, frames, height, width)
     given = check_boxes(given, frames, height, width)
     detecting_started = time.perf_counter()
-    named = name_objects(given, _detect(clip, detector, notify), sources.rules, frames)
+    named = name_objects(given, _detect(source, detector, notify), sources.rules, frames)
     detecting_seconds = time.perf_counter() - detecting_started
     if detector is not None and not len(named):
         _say_nothing_was_found(video, sources, notify, fatal=not len(others))
-    with PointTracker(model, provider) as tracker:
+    with PointTracker(model, provider, window=window, memory=memory) as tracker:
         tracking_started = time.perf_counter()
         found = track_objects(
             tracker,
-            clip,
+            source,
             named,
             segmenter,
             sources.rules,
@@ -164,7 +180,7 @@ def track_video_objects(
             ),
         )
         tracking_seconds = time.perf_counter() - tracking_started
-    _write(clip, found, outputs, Path(video).stem, notify)
+    _write(source, found, outputs, Path(video).stem, notify)
     seconds = time.perf_counter() - started
     return ObjectReport(
         *(Path(video), Path(model), found, (height, width), outputs),
@@ -172,14 +188,17 @@ def track_video_objects(
     )
 
 
-def _read(video: str | Path, selection: Selection | None, notify: Listener) -> Clip:
-    notify(Notice(f"reading {video}"))
-    source = open_source(video, selection)
-    source.frame_hw()  # raises where there is no frame
-    frames_rgb = np.stack(list(source.frames()))
-    for warning in source.warnings:
-        notify(Notice(warning, warning=True))
-    return Clip(frames_rgb, source.fps)
+def _check_pickle_fits(tracks_file: Path | None, video_bytes: int, memory: str | None) -> None:
+    """Raises UsageError where a file that holds the video cannot be made within the limit."""
+    if memory is None or tracks_file is None or tracks_file.suffix.lower() != ".pkl":
+        return
+    needed = 2 * video_bytes  # pickle copies an array before it writes it
+    if needed > parse_memory(memory):
+        raise UsageError(
+            f"{tracks_file} will hold the video, and making it takes {needed / 1e6:.0f} MB where "
+            f"--memory allows {memory}. Allow more, choose a part of the clip (--start, --end, "
+            "--resize), or write .npz."
+        )
 
 
 def _open_plugins(sources: ObjectSources) -> tuple[Detector | None, Segmenter]:
@@ -191,10 +210,15 @@ def _open_plugins(sources: ObjectSources) -> tuple[Detector | None, Segmenter]:
     return detector, segmenter
 
 
-def _detect(clip: Clip, detector: Detector | None, notify: Listener) -> Detections:
+def _detect(source: FrameSource, detector: Detector | None, notify: Listener) -> Detections:
     if detector is None:
         return gather_detections([])
-    return detect_frames(detector, clip.frames_rgb, _counter("detecting, frames", notify))
+    total = source.frames_read
+    return detect_frames(
+        detector,
+        source.frames(),
+        lambda done: notify(Notice("detecting, frames", done=done, total=total)),
+    )
 
 
 def _say_nothing_was_found(
@@ -217,20 +241,21 @@ def _say_nothing_was_found(
 
 
 def _write(
-    clip: Clip, found: ObjectTracks, outputs: ObjectOutputs, name: str, notify: Listener
+    source: FrameSource, found: ObjectTracks, outputs: ObjectOutputs, name: str, notify: Listener
 ) -> None:
     if outputs.overlay is not None:
         notify(Notice(f"drawing {outputs.overlay}"))
-        frames = draw_objects(draw_tracks(clip.frames_rgb, found.tracks), found.objects)
-        write_mp4(outputs.overlay, frames, clip.fps)
+        frames = draw_objects(_draw_points(source, found.tracks), found.objects)
+        write_mp4(outputs.overlay, frames, source.fps)
     if outputs.tracks_file is not None:
-        write_object_tracks(outputs.tracks_file, found, np.asarray(clip.frames_rgb), name)
+        holds_video = outputs.tracks_file.suffix.lower() == ".pkl"
+        frames_rgb = np.stack(list(source.frames())) if holds_video else None
+        write_object_tracks(outputs.tracks_file, found, frames_rgb, name)
     if outputs.boxes_file is not None:
         write_boxes(outputs.boxes_file, found.objects)
 
 
-def _counter(text: str, notify: Listener) -> Callable[[int, int], None]:
-    def count(done: int, total: int) -> None:
-        notify(Notice(text, done=done, total=total))
-
-    return count
+def _draw_points(source: FrameSource, tracks: Tracks) -> Iterator[NDArray[np.uint8]]:
+    painter = Painter(source.frame_hw(), tracks.query_points)
+    for index, frame in enumerate(source.frames()):
+        yield painter.paint(frame, tracks.xy[:, index], tracks.visible[:, index])

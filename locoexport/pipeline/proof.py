@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from locoexport.network import measure_noise, run_reference
+from locoexport.network import measure_noise, resize_reference, run_reference
 from locoexport.parity import CaseParity, Conditioning, ParityReport, compare_case, summarise
 from locoexport.pipeline.notices import Listener, Notice
-from locoexport.probes import Probe, make_probe
-from locoexport.profile import AxisSizes, Tolerance
+from locoexport.probes import Probe, make_probe, to_uint8
+from locoexport.profile import AxisSizes, InputType, Tolerance
+from locoexport.runtime.frames import scale_queries_to_model, scale_tracks_to_model
 from locoexport.runtime.session import RawTracks
 from locoexport.runtime.split import Model
 from locotrack import LocoTrack
@@ -20,14 +22,21 @@ EXPORT_SHAPES = ((1, 1, 1), (1, 2, 1), (2, 3, 4), (1, 8, 20))
 VERIFY_SHAPES = (*EXPORT_SHAPES, (1, 24, 64))
 """What ``verify`` tries as well. The traced shape, (2, 3, 5), is in neither."""
 _NOISE_SHAPE = (1, 4, 9)
+_FRAME_SIZES_HW = ((97, 131), (270, 481), (480, 270), (144, 176), (720, 1280))
+"""Frames that a graph for any size is tried on, in turn: small and odd, wide, upright, large. The
+traced size, 41x59, is none of them."""
 
 
 def make_probes(
-    shapes: Sequence[tuple[int, int, int]], axes: AxisSizes, resolution_hw: tuple[int, int]
-) -> Iterable[Probe]:
+    shapes: Sequence[tuple[int, int, int]],
+    axes: AxisSizes,
+    resolution_hw: tuple[int, int],
+    input_type: InputType = "float32",
+) -> Iterator[Probe]:
     """Textured clips of those shapes and one of noise; fixed axes replace the sizes asked for.
 
     Every clip and its queries are different, so that a graph of one fixed shape is tried as often.
+    Clips for a graph that takes ``uint8`` are of several sizes, the first of the working one.
     """
     kinds = [("textured", shape) for shape in shapes] + [("noise", _NOISE_SHAPE)]
     adapted = [
@@ -35,9 +44,16 @@ def make_probes(
         for kind, (batch, frames, points) in kinds
     ]
     for seed, (kind, (batch, frames, points)) in enumerate(adapted):
-        yield make_probe(
-            kind, batch=batch, frames=frames, points=points, size_hw=resolution_hw, seed=seed
+        size_hw = resolution_hw
+        if input_type == "uint8" and seed > 0:
+            size_hw = _FRAME_SIZES_HW[(seed - 1) % len(_FRAME_SIZES_HW)]
+        probe = make_probe(
+            kind, batch=batch, frames=frames, points=points, size_hw=size_hw, seed=seed
         )
+        if input_type == "uint8":
+            name = f"{probe.name} of {size_hw[0]}x{size_hw[1]}"
+            probe = replace(probe, name=name, video=to_uint8(probe.video))
+        yield probe
 
 
 def prove(
@@ -49,7 +65,8 @@ def prove(
 ) -> ParityReport:
     """Compare the session with ``model`` on every probe.
 
-    The session must have been opened with a profile prefix; its first run is profiled.
+    The session must have been opened with a profile prefix; its first run is profiled. Errors are
+    in pixels of the working resolution, whatever the size of the frames.
     """
     cases = []
     placement: tuple[tuple[str, int], ...] = ()
@@ -58,8 +75,26 @@ def prove(
         candidate = session.run(probe.video, probe.query_points_tyx)
         if not placement:
             placement = session.node_placement()
+        if session.signature.input_type == "uint8":
+            probe, candidate = _at_working_resolution(probe, candidate, session.resolution_hw)
         cases.append(_compare(probe, candidate, model, tolerance, notify))
     return summarise(cases, tolerance, session.provider, placement)
+
+
+def _at_working_resolution(
+    probe: Probe, candidate: RawTracks, resolution_hw: tuple[int, int]
+) -> tuple[Probe, RawTracks]:
+    """What the oracle is asked in place of a clip of any size, and the answer in its pixels."""
+    frame_hw = (probe.video.shape[2], probe.video.shape[3])
+    tracks_xy = scale_tracks_to_model(candidate.tracks_xy, frame_hw, resolution_hw)
+    return (
+        Probe(
+            probe.name,
+            resize_reference(probe.video, resolution_hw),
+            scale_queries_to_model(probe.query_points_tyx, frame_hw, resolution_hw),
+        ),
+        replace(candidate, tracks_xy=tracks_xy),
+    )
 
 
 def _compare(

@@ -6,8 +6,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import locotrack
 from locoexport.artifact import ArtifactMetadata
@@ -163,29 +165,32 @@ def _profile_of(session: Model, tolerance_px: float | None) -> ExportProfile:
         profile,
         variant=metadata.variant,
         resolution_hw=session.resolution_hw,
+        input_type=session.signature.input_type,
         axes=axes,
         tolerance=tolerance,
     )
 
 
 def _probes(session: Model, profile: ExportProfile, video: str | Path | None) -> Iterator[Probe]:
-    yield from make_probes(VERIFY_SHAPES, profile.axes, profile.resolution_hw)
+    yield from make_probes(VERIFY_SHAPES, profile.axes, profile.resolution_hw, profile.input_type)
     if video is not None:
         yield _clip_probe(Path(video), session)
 
 
 def _clip_probe(path: Path, session: Model) -> Probe:
-    """The clip's first frames at the working resolution, a grid of queries and awkward ones."""
+    """The clip's first frames as the model takes them, a grid of queries and awkward ones."""
     frames_wanted = session.fixed_frames or _CLIP_FRAMES
     clip = read_clip(path, max_frames=frames_wanted)
-    video = to_model_input(clip.frames_rgb, session.resolution_hw)
-    frames = video.shape[1]
+    video: NDArray[Any] = clip.frames_rgb[None]
+    if session.signature.input_type == "float32":
+        video = to_model_input(clip.frames_rgb, session.resolution_hw)
+    frames, *size_hw = video.shape[1:4]
     if session.fixed_frames is not None and frames != session.fixed_frames:
         raise UsageError(
             f"{path} has {frames} frames; this model is fixed to {session.fixed_frames}."
         )
-    grid = grid_queries(_CLIP_GRID, *session.resolution_hw)
-    awkward = probe_queries(16, frames, session.resolution_hw, seed=0)
+    grid = grid_queries(_CLIP_GRID, *size_hw)
+    awkward = probe_queries(16, frames, (size_hw[0], size_hw[1]), seed=0)
     queries = np.concatenate((grid, awkward))
     if session.fixed_points is not None:
         queries = np.resize(queries, (session.fixed_points, 3))

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import get_args
 
 from locoexport.errors import UsageError
-from locoexport.profile import ExportProfile, Sampling, Target
+from locoexport.profile import ExportProfile, InputType, Sampling, Target
 from locoexport.rewrites import (
     batchnorm_folding,
     correlation_products,
+    frame_gather,
     group_norm_products,
     live_outputs,
     neighbourhood_gather,
@@ -37,7 +38,8 @@ class Rewrite:
     """One exact re-expression. ``sampling`` is the form it belongs to; None is both.
 
     ``needs`` names a rewrite without which this one has nothing to do. A ``required`` one keeps
-    what every exported file promises and cannot be switched off. ``targets`` are those it is for.
+    what every exported file promises and cannot be switched off. ``targets`` and ``inputs`` are
+    those it is for.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Rewrite:
     needs: str | None = None
     required: bool = False
     targets: tuple[Target, ...] = get_args(Target)
+    inputs: tuple[InputType, ...] = get_args(InputType)
 
 
 REWRITES: tuple[Rewrite, ...] = (
@@ -57,6 +60,14 @@ REWRITES: tuple[Rewrite, ...] = (
         reason="one multiply-add a cell less; some runtimes do not fold by themselves",
         apply=batchnorm_folding.rewrite,
         required=True,
+    ),
+    Rewrite(
+        "frame-gather",
+        replaces="the resize of frames of any size",
+        reason="only the pixels that a resize reads become floats; no frame is converted whole",
+        apply=frame_gather.rewrite,
+        required=True,
+        inputs=("uint8",),
     ),
     Rewrite(
         "volumetric-planar",
@@ -161,7 +172,11 @@ def select_rewrites(profile: ExportProfile) -> tuple[Rewrite, ...]:
             )
     chosen: list[Rewrite] = []
     for rewrite in REWRITES:
-        fits = rewrite.sampling in (None, profile.sampling) and profile.target in rewrite.targets
+        fits = (
+            rewrite.sampling in (None, profile.sampling)
+            and profile.target in rewrite.targets
+            and profile.input_type in rewrite.inputs
+        )
         if fits and rewrite.name not in profile.without and _has_needs(rewrite, chosen):
             chosen.append(rewrite)
     return tuple(chosen)

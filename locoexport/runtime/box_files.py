@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from locoexport.errors import InputError, QueryError
 from locoexport.files import is_file
 from locoexport.runtime.boxes import NO_OBJECT, Boxes, Detections, clip_boxes, gather_detections
-from locoexport.runtime.queries import READ_FAILURES
+from locoexport.runtime.reading import load_array, read_by_suffix, read_rows
 
 __all__ = ["check_boxes", "parse_box", "read_boxes", "read_or_parse_boxes"]
 
@@ -82,19 +81,7 @@ def read_boxes(path: str | Path) -> Detections:
         QueryError: the file is missing, of another kind, or malformed; it holds no boxes; or an
             object is twice in a frame.
     """
-    path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise QueryError(f"{path}: boxes are read from {', '.join(_READERS)} files.")
-    try:
-        found = _detections(reader(path))
-    except OSError as error:
-        raise QueryError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except InputError as error:
-        raise QueryError(f"{path}: {error}") from error
-    except READ_FAILURES as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise QueryError(f"{path} does not hold boxes: {reason}.") from error
+    found = read_by_suffix(path, _READERS, "boxes", QueryError)
     if not len(found):
         raise QueryError(f"{path} holds no boxes.")
     return found
@@ -146,11 +133,10 @@ def _whole(name: str, values: NDArray[np.float64], least: int) -> NDArray[np.int
     return values.astype(np.int64)
 
 
-def _read_csv(path: Path) -> list[dict[str, float]]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
+def _read_csv(path: Path) -> Detections:
+    rows = read_rows(path)
     if not rows:
-        return []
+        return _detections([])
     header = [name.strip().lower() for name in rows[0][1]]
     if set(_CORNERS) <= set(header):
         rows.pop(0)
@@ -176,17 +162,17 @@ def _read_csv(path: Path) -> list[dict[str, float]]:
                 raise ValueError
         except ValueError:
             raise InputError(f"line {number} is no box: {','.join(row)!r}.") from None
-    return boxes
+    return _detections(boxes)
 
 
-def _read_json(path: Path) -> list[dict[str, float]]:
+def _read_json(path: Path) -> Detections:
     document = json.loads(path.read_bytes())
     if isinstance(document, dict):
         document = document["boxes"]
     if not isinstance(document, list):
         raise InputError("it must hold a list of boxes.")
     boxes = (_json_box(index, item) for index, item in enumerate(document))
-    return [box for box in boxes if box is not None]
+    return _detections([box for box in boxes if box is not None])
 
 
 def _json_box(index: int, item: Any) -> dict[str, float] | None:
@@ -206,19 +192,15 @@ def _json_box(index: int, item: Any) -> dict[str, float] | None:
     )
 
 
-def _read_npy(path: Path) -> list[dict[str, float]]:
-    # np.load given a path leaks its file where that holds a damaged archive.
-    with open(path, "rb") as file:
-        array = np.load(file, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise InputError("it is a .npz archive, not one .npy array.")
+def _read_npy(path: Path) -> Detections:
+    array = load_array(path)
     if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] not in (4, 5):
         raise InputError(
             f"boxes are numbers of shape (boxes, 4) or (boxes, 5), not {array.dtype} of shape "
             f"{array.shape}."
         )
     names = _COLUMNS[5 - array.shape[1] : 5]
-    return [dict(zip(names, map(float, row), strict=True)) for row in array.tolist()]
+    return _detections([dict(zip(names, map(float, row), strict=True)) for row in array.tolist()])
 
 
 _READERS = {".csv": _read_csv, ".json": _read_json, ".npy": _read_npy}

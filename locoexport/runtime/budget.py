@@ -9,8 +9,10 @@ times the formula (docs/long-videos.md). Other files have other numbers, so they
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from locoexport.errors import UsageError
 from locoexport.machine import peak_memory, process_memory, reset_peak_memory
@@ -78,7 +80,10 @@ def measure_memory(model: Model) -> MemoryModel:
     frames = model.fixed_frames or _PROBE_FRAMES
     fixed = model.fixed_points
     rng = np.random.default_rng(0)
-    video = rng.random((1, frames, *model.resolution_hw, 3), np.float32) * 2 - 1
+    shape = (1, frames, *model.resolution_hw, 3)
+    video: NDArray[Any] = rng.random(shape, np.float32) * 2 - 1
+    if model.signature.input_type == "uint8":  # a frame's size hardly matters: it is read in place
+        video = rng.integers(0, 256, shape, np.uint8)
     grown = []
     for points in (_FEW, _SOME, _MANY) if fixed is None else (fixed,):
         queries = rng.random((1, points, 3)) * (0, *model.resolution_hw)
@@ -116,7 +121,8 @@ def make_plan(
         UsageError: not even the smallest run fits.
     """
     height, width = model.resolution_hw
-    a_frame = _WINDOWS_ALIVE * height * width * 12 + _FRAMES_ALIVE * frame_bytes
+    taken = frame_bytes if model.signature.input_type == "uint8" else height * width * 12
+    a_frame = _WINDOWS_ALIVE * taken + _FRAMES_ALIVE * frame_bytes
     given = model.fixed_frames or window
     choices = [given] if given else list(range(DEFAULT_WINDOW, _SHORTEST - 1, -_STEP))
     best: tuple[int, int] | None = None

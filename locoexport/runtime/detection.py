@@ -6,7 +6,7 @@ point of the group ``locoexport.detectors``, which names a ``DetectorFactory``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -77,15 +77,15 @@ def open_detector(name: str, model_file: str | Path | None = None) -> Detector:
 
 def detect_frames(
     detector: Detector,
-    frames_rgb: NDArray[np.uint8],
-    progress: Callable[[int, int], None] | None = None,
+    frames_rgb: Iterable[NDArray[np.uint8]],
+    progress: Callable[[int], None] | None = None,
 ) -> Detections:
     """Run a detector over all frames of a video, one by one.
 
     Args:
         detector: whichever.
-        frames_rgb: uint8 (frames, height, width, 3).
-        progress: called with (frames done, frames in all), first with 0 done.
+        frames_rgb: uint8 (height, width, 3) each.
+        progress: called with how many frames are done, first with 0.
 
     Returns:
         Its boxes, cut to the frame, in the order of the frames and without object ids.
@@ -93,22 +93,21 @@ def detect_frames(
     Raises:
         InputError: the detector answers anything but ``Boxes``.
     """
-    height, width = frames_rgb.shape[1:3]
-    found = []
+    found: list[Detections] = []
     for index, frame in enumerate(frames_rgb):
         if progress is not None:
-            progress(index, len(frames_rgb))
+            progress(index)
         boxes = detector.detect(frame)
         if not isinstance(boxes, Boxes):
             raise InputError(
                 f"{type(detector).__name__}.detect answered {type(boxes).__name__} in frame "
                 f"{index}; a detector answers locoexport.runtime.boxes.Boxes."
             )
-        boxes = clip_boxes(boxes, height, width)
+        boxes = clip_boxes(boxes, *frame.shape[:2])
         frames = np.full(len(boxes), index, np.int64)
         found.append(Detections(frames, boxes, np.full(len(boxes), NO_OBJECT, np.int64)))
     if progress is not None:
-        progress(len(frames_rgb), len(frames_rgb))
+        progress(len(found))
     return gather_detections(found)
 
 

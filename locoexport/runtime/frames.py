@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from locoexport.errors import VideoError
 
-__all__ = ["check_frames", "scale_queries_to_model", "scale_tracks_to_video", "to_model_input"]
+__all__ = [
+    "check_frames",
+    "scale_queries_to_model",
+    "scale_tracks_to_model",
+    "scale_tracks_to_video",
+    "to_model_input",
+]
 
 # What each grey level becomes: one look-up in place of three passes over the frame, equal bits.
 _NORMALISED = np.arange(256, dtype=np.float32) / np.float32(255) * np.float32(2) - np.float32(1)
@@ -67,6 +73,15 @@ def scale_queries_to_model(
     factors = np.array([1.0, model_hw[0] / video_hw[0], model_hw[1] / video_hw[1]])
     scaled: NDArray[np.float32] = (query_points_tyx * factors).astype(np.float32)
     return scaled
+
+
+def scale_tracks_to_model(
+    tracks_xy: NDArray[np.float32],
+    video_hw: tuple[int, int],
+    model_hw: tuple[int, int],
+) -> NDArray[np.float32]:
+    """Tracks (..., 2) in the video's pixels → in the model's."""
+    return scale_tracks_to_video(tracks_xy, video_hw, model_hw)
 
 
 def scale_tracks_to_video(

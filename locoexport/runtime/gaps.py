@@ -20,27 +20,26 @@ from locoexport.runtime.object_rules import (
 from locoexport.runtime.objects import BoxSource, TrackedObject
 from locoexport.runtime.segmentation import Segmenter, segment_box
 from locoexport.runtime.sightings import SeenObject, carry_box
+from locoexport.runtime.sources import FrameSource
 from locoexport.runtime.tracker import PointTracker
 from locoexport.runtime.tracks import Tracks
-from locoexport.runtime.video import Clip
 
 __all__ = ["GapFiller", "object_points"]
 
 
 def object_points(
-    clip: Clip,
+    image_rgb: NDArray[np.uint8],
     frame: int,
     box_xyxy: NDArray[np.float32],
     segmenter: Segmenter,
     grid_hw: tuple[int, int],
 ) -> NDArray[np.float32]:
-    """Query points on the object in a box, float32 (points, 3), all at t = frame.
+    """Query points on the object in a box of an image, float32 (points, 3), all at t = frame.
 
     A grid in the box, kept where the mask says so; all pixels of the mask where the grid misses
     it. Where the mask is empty, the pixels of the whole box count as its mask.
     """
-    image = clip.frames_rgb[frame]
-    mask = segment_box(segmenter, image, box_xyxy)
+    mask = segment_box(segmenter, image_rgb, box_xyxy)
     if not mask.any():
         mask = np.ones_like(mask)
     yx = grid_in_mask(mask, grid_hw, box_xyxy)
@@ -53,15 +52,19 @@ class GapFiller:
     def __init__(
         self,
         tracker: PointTracker,
-        clip: Clip,
+        source: FrameSource,
         segmenter: Segmenter,
         rules: ObjectRules,
         seen: Sequence[SeenObject],
         count: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Take what all objects share; ``count`` is told of (gaps done, gaps of all ``seen``)."""
+        """Take what all objects share; ``count`` is told of (gaps done, gaps of all ``seen``).
+
+        ``source`` was read through before.
+        """
         self._tracker = tracker
-        self._clip = clip
+        self._source = source
+        self._frame_hw = source.frames_between(0, 1)[0].shape[:2]
         self._segmenter = segmenter
         self._rules = rules
         self._count = count
@@ -102,12 +105,11 @@ class GapFiller:
         """The object's points through the gap and its context, outliers marked."""
         if self._count is not None:
             self._count(self._done, self._total)
-        queries = object_points(
-            self._clip, plan.anchor, box_xyxy, self._segmenter, self._rules.grid_hw
-        )
+        (image,) = self._source.frames_between(plan.anchor, plan.anchor + 1)
+        queries = object_points(image, plan.anchor, box_xyxy, self._segmenter, self._rules.grid_hw)
         queries[:, 0] -= plan.window_start
-        window = self._clip.frames_rgb[plan.window_start : plan.window_stop]
-        tracks = self._tracker.track(Clip(window, self._clip.fps), queries)
+        window = self._source.part(plan.window_start, plan.window_stop)
+        tracks = self._tracker.track(window, queries)
         self._done += 1
         if self._count is not None:
             self._count(self._done, self._total)
@@ -121,7 +123,7 @@ class GapFiller:
         self, plan: GapPlan, seen: SeenObject, local: Tracks, frame: int
     ) -> NDArray[np.float32] | None:
         """The anchor's box in a frame of the window."""
-        height, width = self._clip.frames_rgb.shape[1:3]
+        height, width = self._frame_hw
         every = np.ones(local.points, np.bool_)
         box = seen.boxes_xyxy[plan.anchor]
         return carry_box(box, local, every, frame, (height, width), self._rules.least_visible)

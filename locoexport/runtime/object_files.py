@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
 from locoexport.files import whole_file
+from locoexport.runtime.boxes import NO_OBJECT
 from locoexport.runtime.objects import BoxSource, ObjectTracks, TrackedObject
 from locoexport.runtime.tapvid import tapvid_clip, write_tapvid
-from locoexport.runtime.tracks import Tracks
+from locoexport.runtime.tracks import Tracks, write_point_rows
 
 __all__ = [
     "BOXES_SCHEMA",
@@ -30,7 +31,6 @@ __all__ = [
 
 OBJECT_TRACKS_SCHEMA = "locoexport.object-tracks/1"
 BOXES_SCHEMA = "locoexport.boxes/1"
-_POINT_COLUMNS = ("frame", "object", "point", "x", "y", "visible", "confidence")
 _BOX_COLUMNS = ("frame", "object", "x0", "y0", "x1", "y1", "source", "confidence")
 _TRACK_KINDS = (".npz", ".csv", ".json", ".pkl")
 _BOX_KINDS = (".csv", ".json")
@@ -47,7 +47,7 @@ def check_boxes_path(path: str | Path) -> Path:
 
 
 def write_object_tracks(
-    path: str | Path, found: ObjectTracks, frames_rgb: NDArray[np.uint8], name: str
+    path: str | Path, found: ObjectTracks, frames_rgb: NDArray[np.uint8] | None, name: str
 ) -> None:
     """Write all points and objects, by the path's suffix; an existing file is replaced.
 
@@ -57,7 +57,8 @@ def write_object_tracks(
       ``box_confidence`` float32 (objects, frames); ``hulls_xy`` float32 (corners, 2) of all hulls,
       the one of object i in frame t being ``hulls_xy[s[k]:s[k + 1]]`` with s = ``hull_starts`` and
       k = i·frames + t
-    - .csv: a row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence
+    - .csv: a row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence; object is
+      empty for none
     - .json: the data of the .npz, a ``schema``, and null for what is lost
     - .pkl: TAP-Vid's layout, with the video in it (``tapvid``)
 
@@ -66,23 +67,27 @@ def write_object_tracks(
     Args:
         path: the file.
         found: what to write.
-        frames_rgb: uint8 (frames, height, width, 3), for .pkl.
+        frames_rgb: uint8 (frames, height, width, 3), for .pkl; the others need none.
         name: of the clip, for .pkl.
 
     Raises:
-        UsageError: another suffix.
+        UsageError: another suffix, or a .pkl without frames.
         OutputError: the file cannot be written.
     """
     path = check_object_tracks_path(path)
     kind = path.suffix.lower()
     if kind == ".pkl":
+        if frames_rgb is None:
+            raise UsageError(f"{path}: TAP-Vid's layout holds the video; pass its frames.")
         write_tapvid(path, {name: tapvid_clip(frames_rgb, found.tracks)})
         return
     with whole_file(path) as temporary:
         if kind == ".npz":
             np.savez_compressed(temporary, allow_pickle=False, **_arrays(found))
         elif kind == ".csv":
-            _write_rows(temporary, _POINT_COLUMNS, _point_rows(found))
+            ids = found.object_ids.tolist()
+            names = [None if name == NO_OBJECT else name for name in ids]
+            write_point_rows(temporary, found.tracks, names)
         else:
             _write_json(temporary, _document(found))
 
@@ -218,17 +223,6 @@ def _plain(value: NDArray[Any]) -> Any:
     if value.dtype == np.float32:
         value = value.astype(str).astype(np.float64)
     return value.tolist()
-
-
-def _point_rows(found: ObjectTracks) -> Iterator[tuple[Any, ...]]:
-    tracks = found.tracks
-    ids = found.object_ids.tolist()
-    for frame in range(tracks.frames):
-        x, y = tracks.xy[:, frame].astype(str).T
-        visible = tracks.visible[:, frame].astype(int)
-        confidence = tracks.confidence[:, frame].astype(str)
-        for point, row in enumerate(zip(x, y, visible, confidence, strict=True)):
-            yield frame, ids[point], point, *row
 
 
 def _box_rows(objects: Sequence[TrackedObject]) -> Iterator[tuple[Any, ...]]:

@@ -12,15 +12,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from locoexport.errors import UsageError
 from locoexport.runtime.boxes import NO_OBJECT, Detections
 from locoexport.runtime.gaps import GapFiller, object_points
 from locoexport.runtime.object_rules import ObjectRules, mark_outliers
 from locoexport.runtime.objects import ObjectTracks
 from locoexport.runtime.segmentation import Segmenter
 from locoexport.runtime.sightings import SeenObject, find_returns, see_objects
+from locoexport.runtime.sources import FrameSource, Video, open_source
 from locoexport.runtime.tracker import PointTracker
 from locoexport.runtime.tracks import Tracks
-from locoexport.runtime.video import Clip
 
 __all__ = ["track_objects"]
 
@@ -30,7 +31,7 @@ Progress = Callable[[str, int, int | None], None]
 
 def track_objects(
     tracker: PointTracker,
-    clip: Clip,
+    video: Video | FrameSource,
     detections: Detections,
     segmenter: Segmenter,
     rules: ObjectRules,
@@ -49,7 +50,7 @@ def track_objects(
 
     Args:
         tracker: open.
-        clip: all of it.
+        video: a file, a clip or frames: what can be read again. Frames are never all held.
         detections: within the clip and its frame, each with an object id (``name_objects``).
         segmenter: says where in a box points may be.
         rules: the numbers.
@@ -59,12 +60,17 @@ def track_objects(
 
     Raises:
         QueryError: there is no point at all to track.
+        UsageError: the video can be read once only.
         InputError: the segmenter answers no mask; and what ``PointTracker.track`` raises.
     """
-    frames, height, width = clip.frames_rgb.shape[:3]
+    source = video if isinstance(video, FrameSource) else open_source(video)
+    if not source.rereadable:
+        raise UsageError("Objects need a video that can be read again; pass a file or an array.")
+    frames = source.frames_read or source.read_through()
+    height, width = source.frames_between(0, 1)[0].shape[:2]
     seen = see_objects(detections, frames)
-    queries, object_ids = _place_points(clip, seen, segmenter, rules, other_points_tyx)
-    tracks = tracker.track(clip, queries, progress=_counted("tracking frames", progress))
+    queries, object_ids = _place_points(source, seen, segmenter, rules, other_points_tyx)
+    tracks = tracker.track(source, queries, progress=_counted("tracking frames", progress))
     tracks = _without_outliers(tracks, object_ids != NO_OBJECT, rules)
     names = find_returns(seen, tracks, object_ids, (height, width), rules, keep_apart)
     # Ids without holes, unless a person gave them.
@@ -76,13 +82,13 @@ def track_objects(
     object_ids = _rename(object_ids, renamed)
     detections = replace(detections, object_ids=_rename(detections.object_ids, renamed))
     seen = see_objects(detections, frames)
-    filler = GapFiller(tracker, clip, segmenter, rules, seen, _counted("filling gaps", progress))
+    filler = GapFiller(tracker, source, segmenter, rules, seen, _counted("filling gaps", progress))
     objects = tuple(filler.fill(item, tracks, object_ids == item.object_id) for item in seen)
     return ObjectTracks(tracks, object_ids, objects)
 
 
 def _place_points(
-    clip: Clip,
+    source: FrameSource,
     seen: list[SeenObject],
     segmenter: Segmenter,
     rules: ObjectRules,
@@ -93,7 +99,8 @@ def _place_points(
     ids = [np.zeros(0, np.int64)]
     for item in seen:
         box = item.boxes_xyxy[item.best]
-        points.append(object_points(clip, item.best, box, segmenter, rules.grid_hw))
+        (image,) = source.frames_between(item.best, item.best + 1)
+        points.append(object_points(image, item.best, box, segmenter, rules.grid_hw))
         ids.append(np.full(len(points[-1]), item.object_id, np.int64))
     if other_points_tyx is not None:
         points.append(other_points_tyx)

@@ -6,7 +6,6 @@ pixels, pixel centres at .5. Arrays of queries are float32 (points, 3).
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import QueryError
+from locoexport.runtime.reading import load_array, read_by_suffix, read_rows
 
 __all__ = [
-    "READ_FAILURES",
     "PointGrid",
     "check_queries",
     "grid_queries",
@@ -30,18 +29,6 @@ __all__ = [
 
 _COLUMNS = ("t", "y", "x")
 _MAX_GRID = 1000
-READ_FAILURES = (
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
-    SyntaxError,
-    csv.Error,
-)
-"""What parsing malformed bytes raises, over the json, csv and numpy readers."""
 
 
 @dataclass(frozen=True)
@@ -125,20 +112,7 @@ def read_queries(path: str | Path) -> NDArray[np.float32]:
     Raises:
         QueryError: the file is missing, of another kind, or malformed; or it holds no points.
     """
-    path = Path(path)
-    readers = {".csv": _read_csv, ".json": _read_json, ".npy": _read_npy}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise QueryError(f"{path}: query points are read from {', '.join(readers)} files.")
-    try:
-        points = _as_float32(reader(path))
-    except OSError as error:
-        raise QueryError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except QueryError as error:
-        raise QueryError(f"{path}: {error}") from error
-    except READ_FAILURES as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise QueryError(f"{path} does not hold query points (t, y, x): {reason}.") from error
+    points = read_by_suffix(path, _READERS, "query points (t, y, x)", QueryError)
     if len(points) == 0:
         raise QueryError(f"{path} holds no query points.")
     return points
@@ -178,9 +152,8 @@ def check_queries(
     return points
 
 
-def _read_csv(path: Path) -> list[list[float]]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
+def _read_csv(path: Path) -> NDArray[np.float32]:
+    rows = read_rows(path)
     columns = [0, 1, 2]
     if rows and not _is_number(rows[0][1][0]):
         header = [name.strip().lower() for name in rows.pop(0)[1]]
@@ -195,7 +168,7 @@ def _read_csv(path: Path) -> list[list[float]]:
             points.append([float(row[column]) for column in columns])
         except (ValueError, IndexError):
             raise QueryError(f"line {number} is not t,y,x: {','.join(row)!r}.") from None
-    return points
+    return _as_float32(points)
 
 
 def _is_number(text: str) -> bool:
@@ -206,7 +179,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path) -> NDArray[np.float32]:
     document = json.loads(path.read_bytes())
     if isinstance(document, dict):
         document = document["query_points_tyx"]
@@ -216,16 +189,11 @@ def _read_json(path: Path) -> Any:
         for point in document
     ):
         raise QueryError("it must hold a list of [t, y, x] numbers.")
-    return document
+    return _as_float32(document)
 
 
-def _read_npy(path: Path) -> Any:
-    # np.load given a path leaks its file where that holds a damaged archive.
-    with open(path, "rb") as file:
-        array = np.load(file, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise QueryError("it is a .npz archive, not one .npy array.")
-    return array
+def _read_npy(path: Path) -> NDArray[np.float32]:
+    return _as_float32(load_array(path))
 
 
 def _as_float32(points: Any) -> NDArray[np.float32]:
@@ -240,3 +208,6 @@ def _as_float32(points: Any) -> NDArray[np.float32]:
         )
     with np.errstate(over="ignore"):  # 1e300 becomes inf, which check_queries refuses
         return array.astype(np.float32)
+
+
+_READERS = {".csv": _read_csv, ".json": _read_json, ".npy": _read_npy}

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -17,9 +17,7 @@ from locoexport.errors import (
     MachineError,
     ModelFileError,
     ProviderUnavailableError,
-    QueryError,
     UsageError,
-    VideoError,
 )
 from locoexport.files import is_file
 from locoexport.runtime.model_cache import create_cached_session
@@ -30,13 +28,17 @@ from locoexport.runtime.providers import (
     require_provider,
     resolve_provider,
 )
+from locoexport.runtime.signature import (
+    check_queries_fit,
+    check_video_fits,
+    read_metadata,
+    read_signature,
+)
 
 __all__ = [
     "PROVIDERS",
     "ModelSession",
     "RawTracks",
-    "check_queries_fit",
-    "check_video_fits",
     "create_checked_session",
     "one_line",
     "open_session",
@@ -47,16 +49,15 @@ __all__ = [
     "session_options",
 ]
 
-_RANKS = {VIDEO_INPUT: 5, QUERY_INPUT: 3, **dict(zip(OUTPUT_NAMES, (4, 3, 3), strict=True))}
 _ERRORS_ONLY = 3
 
 
 @dataclass(frozen=True, eq=False)
 class RawTracks:
-    """What the graph answers, at the model's resolution.
+    """What the graph answers.
 
-    ``tracks_xy`` is float32 (batch, points, frames, 2) in the model's pixels; ``occlusion`` and
-    ``expected_dist`` are float32 (batch, points, frames) logits.
+    ``tracks_xy`` is float32 (batch, points, frames, 2) in the pixels that the queries were in;
+    ``occlusion`` and ``expected_dist`` are float32 (batch, points, frames) logits.
     """
 
     tracks_xy: NDArray[np.float32]
@@ -174,12 +175,12 @@ class ModelSession:
         self._session = session
         self._profiled = profiled
         self._placement: tuple[tuple[str, int], ...] | None = None
-        self._metadata = self._read_metadata(require_metadata)
-        video_shape, query_shape = self._read_signature()
-        self.resolution_hw = self._read_resolution(video_shape)
-        self.fixed_batch = _fixed(video_shape[0], query_shape[0])
-        self.fixed_frames = _fixed(video_shape[1])
-        self.fixed_points = _fixed(query_shape[1])
+        self._metadata = read_metadata(path, session, required=require_metadata)
+        self.signature = read_signature(path, session, self._metadata)
+        self.resolution_hw = self.signature.resolution_hw
+        self.fixed_batch = self.signature.fixed_batch
+        self.fixed_frames = self.signature.fixed_frames
+        self.fixed_points = self.signature.fixed_points
 
     @property
     def size_bytes(self) -> int:
@@ -199,7 +200,7 @@ class ModelSession:
 
     def run(
         self,
-        video: NDArray[np.float32],
+        video: NDArray[Any],
         query_points_tyx: NDArray[np.float32],
         *,
         release_memory: bool = False,
@@ -207,9 +208,10 @@ class ModelSession:
         """Track points through a video.
 
         Args:
-            video: float32 (batch, frames, height, width, 3) in [-1, 1], at ``resolution_hw``.
+            video: float32 (batch, frames, height, width, 3) in [-1, 1], at ``resolution_hw``; of a
+                file that takes ``uint8``, such frames of any size.
             query_points_tyx: float32 (batch, points, 3): frame index, then y and x in pixels of
-                that resolution.
+                the video.
             release_memory: give the memory of this run back to the operating system after it.
                 Kept, it makes runs of equal sizes faster, but runs of many sizes leave holes in
                 it, and the process grows by a third and more beyond what any of them needs.
@@ -261,61 +263,7 @@ class ModelSession:
             self._placement = placement
         return self._placement
 
-    def _read_metadata(self, required: bool) -> ArtifactMetadata | None:
-        properties = dict(self._session.get_modelmeta().custom_metadata_map)
-        try:
-            return ArtifactMetadata.from_properties(properties)
-        except ModelFileError as error:
-            if not required:
-                return None
-            raise ModelFileError(f"{self.path}: {error}") from error
-
-    def _read_signature(self) -> tuple[list[Any], list[Any]]:
-        """Shapes of the two inputs, after a check of all names, types and ranks."""
-        arguments = {
-            argument.name: argument
-            for argument in (*self._session.get_inputs(), *self._session.get_outputs())
-        }
-        inputs = {argument.name for argument in self._session.get_inputs()}
-        if self._metadata is not None and self._metadata.part != "whole":
-            raise ModelFileError(
-                f"{self.path} is the {self._metadata.part} file of a split export, which needs its "
-                "two neighbours beside it; this command takes a single file."
-            )
-        if inputs != {VIDEO_INPUT, QUERY_INPUT} or not arguments.keys() >= set(OUTPUT_NAMES):
-            raise ModelFileError(
-                f"{self.path} is not an exported tracker: its inputs are "
-                f"{', '.join(sorted(inputs)) or 'none'} and its outputs "
-                f"{', '.join(sorted(arguments.keys() - inputs)) or 'none'}, where "
-                f"{VIDEO_INPUT}, {QUERY_INPUT} and {', '.join(OUTPUT_NAMES)} are due."
-            )
-        for name, rank in _RANKS.items():
-            argument = arguments[name]
-            if argument.type != "tensor(float)" or len(argument.shape) != rank:
-                raise ModelFileError(
-                    f"{self.path} is not an exported tracker: {name} is {argument.type} of shape "
-                    f"{argument.shape}, where float32 of rank {rank} is due."
-                )
-        return list(arguments[VIDEO_INPUT].shape), list(arguments[QUERY_INPUT].shape)
-
-    def _read_resolution(self, video_shape: list[Any]) -> tuple[int, int]:
-        height, width, channels = video_shape[2:]
-        if not isinstance(height, int) or not isinstance(width, int) or channels != 3:
-            raise ModelFileError(
-                f"{self.path}: {VIDEO_INPUT} has shape {video_shape}; height and width must be "
-                "fixed and there must be 3 channels."
-            )
-        stated = self._metadata.resolution_hw if self._metadata else (height, width)
-        if stated != (height, width):
-            raise ModelFileError(
-                f"{self.path} contradicts itself: its metadata says {stated[0]}x{stated[1]}, "
-                f"its graph takes {height}x{width}. Export it again."
-            )
-        return height, width
-
-    def prepare(
-        self, video: NDArray[np.float32], *, release_memory: bool = False
-    ) -> NDArray[np.float32]:
+    def prepare(self, video: NDArray[Any], *, release_memory: bool = False) -> NDArray[Any]:
         """What ``run_prepared`` takes: here the video itself; a split export encodes it."""
         return video
 
@@ -328,58 +276,6 @@ class ModelSession:
     ) -> RawTracks:
         """``run`` on what ``prepare`` gave."""
         return self.run(prepared, query_points_tyx, release_memory=release_memory)
-
-
-class _Fitted(Protocol):
-    """What the checks of inputs read of a model."""
-
-    path: Path
-    resolution_hw: tuple[int, int]
-    fixed_batch: int | None
-    fixed_frames: int | None
-    fixed_points: int | None
-
-
-def check_video_fits(model: _Fitted, video: NDArray[np.float32]) -> None:
-    """Raises VideoError where type or shape are not what the model takes."""
-    height, width = model.resolution_hw
-    wanted = (
-        model.fixed_batch or "batch",
-        model.fixed_frames or "frames",
-        height,
-        width,
-        3,
-    )
-    fits = video.ndim == 5 and all(
-        have == want if isinstance(want, int) else have > 0
-        for have, want in zip(video.shape, wanted, strict=True)
-    )
-    if video.dtype != np.float32 or not fits:
-        raise VideoError(
-            f"{model.path} takes a float32 video of shape "
-            f"({', '.join(map(str, wanted))}), not {video.dtype} of shape {video.shape}."
-        )
-
-
-def check_queries_fit(model: _Fitted, points: NDArray[np.float32], *, batch: int) -> None:
-    """Raises QueryError where type or shape are not what the model takes, or one is not finite."""
-    wanted = (batch, model.fixed_points or "points", 3)
-    fits = points.ndim == 3 and all(
-        have == want if isinstance(want, int) else have > 0
-        for have, want in zip(points.shape, wanted, strict=True)
-    )
-    if points.dtype != np.float32 or not fits:
-        raise QueryError(
-            f"{model.path} takes float32 query points of shape "
-            f"({', '.join(map(str, wanted))}), not {points.dtype} of shape {points.shape}."
-        )
-    bad = np.argwhere(~np.isfinite(points).all(axis=2))
-    if len(bad):
-        index = tuple(int(i) for i in bad[0])
-        raise QueryError(
-            f"Query point {index[1]} of batch entry {index[0]} is "
-            f"{tuple(float(v) for v in points[index])} (t, y, x); all three must be finite."
-        )
 
 
 def session_options(
@@ -410,11 +306,6 @@ def releasing() -> Any:
     options = onnxruntime.RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     return options
-
-
-def _fixed(*dimensions: Any) -> int | None:
-    """The fixed size among dimensions that must agree; None where all are dynamic."""
-    return next((size for size in dimensions if isinstance(size, int)), None)
 
 
 def place_nodes(session: Any) -> tuple[tuple[str, int], ...]:

@@ -24,6 +24,9 @@ from locoexport.runtime.video import DEFAULT_FPS, Clip, VideoReader
 
 __all__ = ["FrameSource", "Selection", "Video", "open_source"]
 
+_BLOCK = 48
+"""Frames of a part that are read again at once."""
+
 Frame = NDArray[np.uint8]
 Video = Clip | str | Path | NDArray[np.uint8] | Iterable[NDArray[np.uint8]] | int
 """A clip, a file, frames (frames, height, width, 3), an iterator of frames, a camera's index."""
@@ -87,6 +90,7 @@ class FrameSource:
         self._timed = timed
         self._selection = selection
         self._times: list[float] = []
+        self._read_to_the_end = False
         self._spool: IO[bytes] | None = None
         self._shape: tuple[int, ...] = ()
         self._reading: Iterator[Frame] | None = None
@@ -150,7 +154,7 @@ class FrameSource:
         return itertools.chain(_given_away(early), reading)
 
     def _read(self) -> Iterator[Frame]:
-        self._times = []
+        self._times, self._read_to_the_end = [], False
         for time_s, frame in self._chosen(self._timed(None)):
             self._times.append(time_s)
             if self._spool is not None:
@@ -162,6 +166,39 @@ class FrameSource:
                 if self._selection.start_s
                 else "The video has no frames."
             )
+        self._read_to_the_end = True
+
+    @property
+    def frames_read(self) -> int:
+        """How many frames there are; 0 before they were all read."""
+        return len(self._times) if self._read_to_the_end else 0
+
+    def read_through(self) -> int:
+        """Read every frame of a rereadable source and drop it; returns how many there are.
+
+        ``frames_between`` and ``part`` know from then on where each frame is.
+        """
+        return sum(1 for _ in self.frames())
+
+    def part(self, first: int, end: int) -> FrameSource:
+        """Frames ``first`` to ``end - 1``, after all were read, as a source of their own."""
+
+        def timed(seek_s: float | None) -> Iterator[tuple[float, Frame]]:
+            # Times are indices: exact, and in order whatever the file's own are.
+            start = first if seek_s is None else first + int(seek_s)
+            for begin in range(start, end, _BLOCK):
+                block = self.frames_between(begin, min(begin + _BLOCK, end))
+                for index, frame in enumerate(block, begin - first):
+                    yield float(index), frame
+
+        return FrameSource(
+            timed,
+            Selection(),
+            fps=self.fps,
+            frames_hint=end - first,
+            warnings=[],
+            rereadable=True,
+        )
 
     def count(self) -> int:
         """How many frames there are, by reading a rereadable source once more."""

@@ -23,13 +23,17 @@ from locoexport.runtime.providers import ORT_ERRORS
 from locoexport.runtime.session import (
     ModelSession,
     RawTracks,
-    check_queries_fit,
-    check_video_fits,
     create_checked_session,
     one_line,
     open_session,
     place_nodes,
     releasing,
+)
+from locoexport.runtime.signature import (
+    Signature,
+    check_queries_fit,
+    check_video_fits,
+    fixed_size,
 )
 
 __all__ = ["EncodedFrames", "SplitSession", "open_model", "open_split", "part_paths", "split_paths"]
@@ -153,8 +157,11 @@ class SplitSession:
             )
         batch, frames, height, width, _ = shapes[VIDEO_INPUT]
         self.resolution_hw: tuple[int, int] = (height, width)
-        self.fixed_batch, self.fixed_frames = _fixed(batch), _fixed(frames)
-        self.fixed_points = _fixed(shapes[QUERY_INPUT][1])
+        self.fixed_batch, self.fixed_frames = fixed_size(batch), fixed_size(frames)
+        self.fixed_points = fixed_size(shapes[QUERY_INPUT][1])
+        self.signature = Signature(
+            self.resolution_hw, "float32", self.fixed_batch, self.fixed_frames, self.fixed_points
+        )
 
     @property
     def size_bytes(self) -> int:
@@ -249,7 +256,3 @@ def _metadata_of(path: Path, part: str, session: Any) -> ArtifactMetadata:
             "renamed. Give it its name back, or export it again."
         )
     return metadata
-
-
-def _fixed(size: Any) -> int | None:
-    return size if isinstance(size, int) else None

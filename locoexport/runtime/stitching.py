@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ _NEVER = -1
 class Request:
     """One run of the model: these points, float32 (points, 3) in the window's time, over this."""
 
-    video: Floats
+    video: NDArray[Any]
     points: NDArray[np.intp]
     queries_tyx: Floats
 
@@ -67,7 +68,7 @@ class Stitcher:
         self._hold_until = np.full(count, _NEVER)
         self._anchor_t = np.full(count, _NEVER)
         self._anchor_xy = np.zeros((count, 2), np.float32)
-        self._anchors: dict[int, Floats] = {}
+        self._anchors: dict[int, NDArray[Any]] = {}
         self._recent: _Answers | None = None
 
     def begin(self, window: Window) -> NDArray[np.bool_]:
@@ -147,7 +148,7 @@ class Stitcher:
         )
         self._hold_until[rows] = np.where(found, window.start + last, hidden)[rows]
 
-    def _video_with_anchors(self, window: Window) -> Floats:
+    def _video_with_anchors(self, window: Window) -> NDArray[Any]:
         video = window.video.copy()
         for slot, frame in enumerate(self._anchors.values()):
             video[0, slot] = frame

@@ -72,7 +72,7 @@ class Tracking:
     bounded: bool = False
     progress: Progress | None = None
     sink: Sink | None = None
-    _prepared: tuple[NDArray[np.float32], Any] | None = None
+    _prepared: tuple[NDArray[Any], Any] | None = None
 
     def run(self, fps: float | None) -> Tracks:
         """Track all points through all frames."""
@@ -83,9 +83,10 @@ class Tracking:
         self._frame_hw = (height, width)
         self.points = check_queries(self.points, None, height, width)
         self._check_times_early()
-        self._model_points = scale_queries_to_model(
-            self.points, self._frame_hw, self.model.resolution_hw
-        )
+        takes = self.model.signature
+        # The pixels that the model is asked and answers in.
+        self._model_hw = self._frame_hw if takes.input_type == "uint8" else takes.resolution_hw
+        self._model_points = scale_queries_to_model(self.points, self._frame_hw, self._model_hw)
         self._plan = self.make_plan(self._frame_hw, len(self.points))
         self._total = self.source.frames_hint
         self._reported: tuple[int, int | None] | None = None
@@ -119,7 +120,7 @@ class Tracking:
         begins = np.full(len(self.points), np.iinfo(np.intp).max)
         handed_on, window = 0, None
         self._report(0)
-        windows = read_windows(frames, size, self.model.resolution_hw, self.watch)
+        windows = read_windows(frames, size, self.model.signature, self.watch)
         with closing(read_ahead(windows, self.watch)) as ahead:
             for window in ahead:
                 self._check_length(window)
@@ -153,7 +154,7 @@ class Tracking:
         queries[:, 0] = newest - queries[:, 0]
         stitcher = Stitcher(queries, size)
         frames = self._reversed_frames(newest + 1, size.frames)
-        windows = read_windows(frames, size, self.model.resolution_hw, self.watch)
+        windows = read_windows(frames, size, self.model.signature, self.watch)
         with closing(read_ahead(windows, self.watch)) as ahead:
             for window in ahead:
                 xy, confidence, new = self._track(stitcher, window, shown=False)
@@ -210,7 +211,7 @@ class Tracking:
                 )
         return kept
 
-    def _prepare(self, video: NDArray[np.float32]) -> Any:
+    def _prepare(self, video: NDArray[Any]) -> Any:
         """What the model makes of a window's frames, once for all chunks of points."""
         if self._prepared is None or self._prepared[0] is not video:
             self._prepared = None  # the last window's goes before this one's comes
@@ -227,7 +228,7 @@ class Tracking:
     ) -> None:
         points, steps = np.nonzero(new)
         where = points if rows is None else rows[points]
-        scaled = scale_tracks_to_video(xy[points, steps], self.model.resolution_hw, self._frame_hw)
+        scaled = scale_tracks_to_video(xy[points, steps], self._model_hw, self._frame_hw)
         values = self._store.values
         values[times[steps], where, :2] = scaled
         values[times[steps], where, 2] = confidence[points, steps]

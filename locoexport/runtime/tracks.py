@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,28 +15,19 @@ from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
 from locoexport.files import whole_file
+from locoexport.runtime.reading import read_by_suffix
 
 __all__ = [
     "TRACKS_SCHEMA",
     "Tracks",
     "check_tracks_path",
     "read_tracks",
+    "write_point_rows",
     "write_tracks",
 ]
 
 TRACKS_SCHEMA = "locoexport.tracks/1"
-_CSV_COLUMNS = ("point", "frame", "x", "y", "visible", "confidence")
-_READ_FAILURES = (
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
-    SyntaxError,
-    zipfile.BadZipFile,
-)
+_POINT_COLUMNS = ("frame", "object", "point", "x", "y", "visible", "confidence")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +96,8 @@ def write_tracks(path: str | Path, tracks: Tracks) -> None:
     """Write tracks as .npz, .csv or .json, by the name's suffix; an existing file is replaced.
 
     - .npz: the arrays of ``Tracks`` by name, and ``fps``
-    - .csv: a row a point and frame: point,frame,x,y,visible (0 or 1),confidence
+    - .csv: a row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence, of which
+      object is empty, as these points belong to none
     - .json: the data of the .npz, and a ``schema``
 
     Numbers in text are the shortest that read back as the same float32.
@@ -126,20 +117,7 @@ def read_tracks(path: str | Path) -> Tracks:
     Raises:
         InputError: the file is missing, of another kind, or malformed.
     """
-    path = Path(path)
-    readers = {".npz": _read_npz, ".json": _read_json}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(f"{path}: tracks are read from {' and '.join(readers)} files.")
-    try:
-        return reader(path)
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except _READ_FAILURES as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} does not hold tracks: {reason}.") from error
+    return read_by_suffix(path, {".npz": _read_npz, ".json": _read_json}, "tracks")
 
 
 def _write_npz(path: Path, tracks: Tracks) -> None:
@@ -153,20 +131,31 @@ def _write_npz(path: Path, tracks: Tracks) -> None:
     )
 
 
-def _write_csv(path: Path, tracks: Tracks) -> None:
+def write_point_rows(path: Path, tracks: Tracks, objects: Sequence[int | None]) -> None:
+    """Write a row a frame and point as .csv; of each point the object, None where it has none.
+
+    frame,object,point,x,y,visible (0 or 1),confidence; numbers as ``write_tracks`` says.
+    """
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_CSV_COLUMNS)
-        for point in range(tracks.points):
-            writer.writerows(_csv_rows(point, tracks))
+        writer.writerow(_POINT_COLUMNS)
+        for frame in range(tracks.frames):
+            writer.writerows(_point_rows(frame, tracks, objects))
 
 
-def _csv_rows(point: int, tracks: Tracks) -> Iterator[tuple[Any, ...]]:
-    x, y = tracks.xy[point].astype(str).T
-    visible = tracks.visible[point].astype(int)
-    confidence = tracks.confidence[point].astype(str)
-    for frame, row in enumerate(zip(x, y, visible, confidence, strict=True)):
-        yield point, frame, *row
+def _point_rows(
+    frame: int, tracks: Tracks, objects: Sequence[int | None]
+) -> Iterator[tuple[Any, ...]]:
+    x, y = tracks.xy[:, frame].astype(str).T
+    visible = tracks.visible[:, frame].astype(int)
+    confidence = tracks.confidence[:, frame].astype(str)
+    rows = zip(objects, x, y, visible, confidence, strict=True)
+    for point, (name, *row) in enumerate(rows):
+        yield frame, name, point, *row
+
+
+def _write_csv(path: Path, tracks: Tracks) -> None:
+    write_point_rows(path, tracks, [None] * tracks.points)
 
 
 def _write_json(path: Path, tracks: Tracks) -> None:

@@ -17,7 +17,8 @@ class WindowingEffect:
     """How far tracks over windows are from those in one window.
 
     Distances are in pixels of the video, over all points and frames that both call visible (0
-    where there are none); ``flips`` is the share of all points and frames whose visibility differs.
+    where there are none); ``flips`` is the share of all points and frames whose visibility differs,
+    ``visible`` and ``visible_in_one_window`` the shares that each calls visible.
     """
 
     p50_px: float
@@ -25,6 +26,8 @@ class WindowingEffect:
     max_px: float
     flips: float
     compared: int
+    visible: float
+    visible_in_one_window: float
 
 
 def compare_tracks(windowed: Tracks, whole: Tracks) -> WindowingEffect:
@@ -42,4 +45,12 @@ def compare_tracks(windowed: Tracks, whole: Tracks) -> WindowingEffect:
     distance = np.linalg.norm(windowed.xy - whole.xy, axis=-1)[both]
     p50, p95, worst = np.percentile(distance, (50, 95, 100)) if len(distance) else (0.0, 0.0, 0.0)
     flips = float((windowed.visible != whole.visible).mean())
-    return WindowingEffect(float(p50), float(p95), float(worst), flips, len(distance))
+    return WindowingEffect(
+        float(p50),
+        float(p95),
+        float(worst),
+        flips,
+        len(distance),
+        float(windowed.visible.mean()),
+        float(whole.visible.mean()),
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import UsageError
 from locoexport.runtime.frames import to_model_input
+from locoexport.runtime.signature import Signature
 from locoexport.runtime.stopwatch import Stopwatch
 
 __all__ = ["DEFAULT_WINDOW", "Window", "WindowSize", "read_windows"]
@@ -50,13 +52,14 @@ class Window:
         start: index of its first frame in the video.
         commit_from: the first frame whose tracks are not final yet when this window comes.
         frames: uint8 (height, width, 3) each.
-        video: float32 (1, frames, height, width, 3), as the model takes it.
+        video: (1, frames, height, width, 3), as the model takes it: float32 at its resolution, or
+            uint8 as the frames are.
     """
 
     start: int
     commit_from: int
     frames: list[NDArray[np.uint8]]
-    video: NDArray[np.float32]
+    video: NDArray[Any]
 
     @property
     def end(self) -> int:
@@ -67,12 +70,13 @@ class Window:
 def read_windows(
     frames: Iterator[NDArray[np.uint8]],
     size: WindowSize,
-    resolution_hw: tuple[int, int],
+    takes: Signature,
     watch: Stopwatch,
 ) -> Iterator[Window]:
     """Windows of exactly ``size.frames``, of which the last reaches further back where it must.
 
-    Only a video that is shorter than one window gives a shorter one.
+    Only a video that is shorter than one window gives a shorter one. ``takes`` says what the model
+    is given.
     """
     previous: Window | None = None
     while True:
@@ -82,7 +86,7 @@ def read_windows(
         if not new:
             return
         with watch.timed("resize"):
-            previous = _joined(previous, new, size, resolution_hw)
+            previous = _joined(previous, new, size, takes)
         yield previous
 
 
@@ -90,12 +94,14 @@ def _joined(
     previous: Window | None,
     new: list[NDArray[np.uint8]],
     size: WindowSize,
-    resolution_hw: tuple[int, int],
+    takes: Signature,
 ) -> Window:
     shared = 0 if previous is None else size.frames - len(new)
-    video = np.empty((1, shared + len(new), *resolution_hw, 3), np.float32)
+    raw = takes.input_type == "uint8"
+    frame_hw = new[0].shape[:2] if raw else takes.resolution_hw
+    video = np.empty((1, shared + len(new), *frame_hw, 3), np.dtype(takes.input_type))
     for index, frame in enumerate(new, shared):
-        video[:, index : index + 1] = to_model_input(frame[None], resolution_hw)
+        video[:, index] = frame if raw else to_model_input(frame[None], takes.resolution_hw)[:, 0]
     if previous is None:
         return Window(0, 0, new, video)
     first = len(previous.frames) - shared

@@ -18,13 +18,14 @@ from locotrack.correlation import (
     resize_planes,
     soft_argmax,
 )
+from locotrack.frames import resize_frames
 from locotrack.refinement import attend
 from locotrack.sampling import keep_grid, sample_neighbourhoods, sample_supports
 
 __all__ = ["REFERENCE", "Operations", "Size"]
 
 Size = tuple[int, int]
-"""(height, width) of a grid, in cells, as Python integers."""
+"""(height, width) of a grid in cells, or of images in pixels, as Python integers."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Operations:
     each of the four refinements.
     """
 
+    resize_frames: Callable[[Tensor, Size], Tensor] = resize_frames
     sample_supports: Callable[[Tensor, Tensor, Size], Tensor] = sample_supports
     prepare_grid: Callable[[Tensor], Tensor] = keep_grid
     sample_neighbourhoods: Callable[[Tensor, Tensor, Size], Tensor] = sample_neighbourhoods

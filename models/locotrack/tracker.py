@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from locotrack.config import REFINEMENT_ITERATIONS, SUPPORT_SIDE, TrackerConfig
@@ -166,7 +165,10 @@ class LocoTrack(nn.Module):
     def extract_features(
         self, video: Tensor, resolution_hw: tuple[int, int], *, resize: bool = True
     ) -> FeatureGrids:
-        """The grids of every frame: (B, T, H, W, 3) → normalised (B, T, h, w, C) grids."""
+        """The grids of every frame: (B, T, H, W, 3) → normalised (B, T, h, w, C) grids.
+
+        ``video`` is float in [-1, 1], or uint8 where it is resized.
+        """
         features: FeatureGrids = self._part("encoder")(
             self._extract_features, video, resolution_hw, resize
         )
@@ -247,10 +249,13 @@ class LocoTrack(nn.Module):
     def _extract_features(
         self, video: Tensor, resolution_hw: tuple[int, int], resize: bool
     ) -> FeatureGrids:
-        frames = video.flatten(0, 1).permute(0, 3, 1, 2)  # (B·T, 3, H, W)
-        if resize and (frames.shape[2], frames.shape[3]) != resolution_hw:
-            frames = F.interpolate(frames, resolution_hw, mode="bilinear", align_corners=False)
-        grids = [_normalise(grid, video) for grid in self.backbone(frames, resolution_hw)]
+        frames = video.flatten(0, 1)
+        images = (
+            self.operations.resize_frames(frames, resolution_hw)
+            if resize
+            else frames.permute(0, 3, 1, 2)
+        )  # (B·T, 3, H, W)
+        grids = [_normalise(grid, video) for grid in self.backbone(images, resolution_hw)]
         sizes_hw = self.backbone.grid_sizes(*resolution_hw)
         return FeatureGrids(_by_level(*grids), _by_level(*sizes_hw), resolution_hw)
 

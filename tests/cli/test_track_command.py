@@ -66,7 +66,7 @@ def test_tracks_as_json_and_csv_hold_the_same(track, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 3
     from_csv = [[float(row["x"]), float(row["y"])] for row in rows]
-    from_json = np.array(document["tracks_xy"]).reshape(-1, 2)
+    from_json = np.array(document["tracks_xy"]).transpose(1, 0, 2).reshape(-1, 2)
     np.testing.assert_allclose(from_csv, from_json, rtol=1e-5)
 
 

@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -85,7 +87,7 @@ def test_all_sources_of_points_together(track, tmp_path: Path) -> None:
     assert finished.code == 0, finished.stderr
     with open(tmp_path / "a.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["frame"] == "0"]
-    alone = [row for row in rows if row["object"] == "-1"]
+    alone = [row for row in rows if row["object"] == ""]
     assert len(alone) == 2 + 1 + 1 + 4 + 4
     assert len(rows) > len(alone)
     # Without objects the same points, as a plain file.
@@ -147,6 +149,10 @@ def test_json_on_stdout(track, tmp_path: Path) -> None:
         (["--boxes", "1,1,9,9", "-o", "a.avi"], 2, "the overlay is written as .mp4"),
         (["--mask", "no.png"], 2, "Cannot read no.png"),
         (["--features", "0"], 2, "Features are 1 to 100000"),
+        (["--boxes", "1,1,9,9", "--compare-windows"], 2, "is for points of one clip"),
+        (["--boxes", "1,1,9,9", "--window", "1"], 2, "at least 2"),
+        (["--boxes", "1,1,9,9", "--memory", "1KiB"], 2, "Allow at least"),
+        (["--tracks", "a.pkl", "--memory", "16KiB"], 2, "a.pkl will hold the video"),
     ],
     ids=lambda value: " ".join(value[:4]) if isinstance(value, list) else "",
 )
@@ -207,6 +213,31 @@ def test_a_folder_is_done_clip_by_clip_and_only_once(
     assert [skipped for *_, skipped in outcomes(forced.stdout)] == [False] * 3
 
 
+@pytest.mark.parametrize("option", ["--boxes", "--queries", "--mask"])
+def test_a_folder_notices_that_a_file_of_points_or_boxes_changed(
+    run, folder: Path, model: Path, tmp_path: Path, option: str
+) -> None:
+    (folder / "broken.mp4").unlink()
+    file = tmp_path / ("m.png" if option == "--mask" else "given.csv")
+    command = ("track", folder, "--model", model, "-o", tmp_path / "out", "--json", "-")
+    contents = (
+        [b"16,24,40,40\n", b"16,24,40,41\n"] if option == "--boxes" else [b"0,9,9\n", b"0,9,8\n"]
+    )
+    if option == "--mask":
+        masks = [np.zeros((HEIGHT, WIDTH), np.uint8) for _ in range(2)]
+        for size, mask in zip((20, 24), masks, strict=True):
+            mask[8:size, 8:size] = 255
+        contents = [cv2.imencode(".png", mask)[1].tobytes() for mask in masks]
+    file.write_bytes(contents[0])
+    assert run(*command, option, file).code == 0
+    again = run(*command, option, file)
+    assert [skipped for *_, skipped in outcomes(again.stdout)] == [True, True]
+    file.write_bytes(contents[1])
+    changed = run(*command, option, file)
+    assert changed.code == 2
+    assert "is of another run: its options differs" in changed.stderr
+
+
 def test_a_folder_in_which_nothing_is_detected(
     run, folder: Path, model: Path, tmp_path: Path
 ) -> None:
@@ -247,3 +278,34 @@ def test_folders_that_cannot_be_done(run, folder: Path, model: Path, tmp_path: P
     finished = run(*command, "-o", tmp_path / "out")
     assert finished.code == 2
     assert "is no record of this program" in finished.stderr
+
+
+_PEAK = """
+import sys
+from locoexport.cli import main
+from locoexport.machine import peak_memory
+
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+print(peak_memory(), file=sys.stderr)
+"""
+
+
+def test_memory_with_objects_does_not_grow_with_the_clip(model: Path, tmp_path: Path) -> None:
+    frame = np.random.default_rng(0).integers(0, 60, (240, 320, 3)).astype(np.uint8)
+    write_mp4(tmp_path / "c.mp4", (np.roll(frame, t, 1) for t in range(400)), 25)
+    peaks = []
+    for seconds in (8, 16):
+        arguments = ("track", tmp_path / "c.mp4", "--model", model, "--boxes", "160,120,200,160")
+        arguments += ("--end", seconds, "-o", tmp_path / "a.mp4", "--objects", tmp_path / "b.csv")
+        done = subprocess.run(
+            [sys.executable, "-c", _PEAK, *map(str, arguments), "--force"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stderr.split()[-1]))
+    # The 200 frames more would be 46 MB.
+    assert peaks[1] - peaks[0] < 12e6, peaks

@@ -25,6 +25,8 @@ def names(folder: Path) -> list[str]:
         (["--frobnicate"], "No such option: --frobnicate"),
         (["export", "--frobnicate"], "No such option: --frobnicate"),
         (["export", "surplus"], "unexpected extra argument"),
+        (["export", "--input", "rgb"], "input 'rgb' is unknown; expected float32, uint8"),
+        (["export", "--input", "uint8", "--split"], "A split export takes float32 frames"),
         (["launch"], "No such command 'launch'"),
         (["export", "--opset", "seventeen"], "Invalid value for '--opset'"),
         (["verify"], "Missing argument 'MODEL.onnx'"),

@@ -106,3 +106,76 @@ def test_a_graph_without_an_encoder_is_refused() -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     with pytest.raises(GraphCheckFailedError, match="0 beginnings"):
         scan_frames(model)
+
+
+def _with_resize(*, along_frames: bool = False) -> onnx.ModelProto:
+    """The encoder behind frames of any size as bytes, of which rows and columns are gathered."""
+    model = _encoder()
+    graph = model.graph
+    (flat,) = [tensor for tensor in graph.initializer if tensor.name == "flat"]
+    graph.input[0].type.CopyFrom(
+        helper.make_tensor_type_proto(TensorProto.UINT8, [1, "frames", "height", "width", 3])
+    )
+    constants = {
+        "five": np.array([0, -1, 3]),
+        "sizes": np.array([2, 3, 4]),
+        "rows": np.arange(HEIGHT),
+        "columns": np.arange(WIDTH),
+        "minus": np.array([-1]),
+        "weight": np.linspace(0, 1, WIDTH, dtype=np.float32)[:, None],
+        "row": np.array(2),
+    }
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(value, name) for name, value in constants.items()
+    )
+    made = [
+        ("Shape", ["video_input"], "size", {}),
+        ("Gather", ["size", "sizes"], "frame_size", {"axis": 0}),
+        ("Concat", ["minus", "frame_size"], "any", {"axis": 0}),
+        ("Reshape", ["video_input", "any"], "frames", {}),
+        ("Gather", ["frames", "rows"], "some_rows", {"axis": 0 if along_frames else 1}),
+        ("Gather", ["size", "row"], "height", {"axis": 0}),
+        # Computed from sizes, after the first operation on frames.
+        ("Sub", ["columns", "columns"], "nothing", {}),
+        ("Add", ["columns", "nothing"], "last_columns", {}),
+        ("Gather", ["some_rows", "last_columns"], "corner", {"axis": 2}),
+        ("Cast", ["corner"], "levels", {"to": TensorProto.FLOAT}),
+        ("Mul", ["levels", "weight"], "weighed", {}),
+        ("Transpose", ["weighed"], "images", {"perm": [0, 3, 1, 2]}),
+    ]
+    rest = [node for node in graph.node if node.output[0] not in ("frames", "images")]
+    del graph.node[:]
+    graph.node.extend(
+        helper.make_node(op, inputs, [name], name=f"/encoder/{name}", **attributes)
+        for op, inputs, name, attributes in made
+    )
+    graph.node.extend(rest)
+    graph.initializer.remove(flat)
+    return model
+
+
+@pytest.mark.parametrize("size_hw", [(HEIGHT, WIDTH), (31, 17)])
+def test_frames_of_any_size_are_resized_in_the_scan(size_hw: tuple[int, int]) -> None:
+    model = _with_resize()
+    scanned = scan_frames(model)
+    onnx.checker.check_model(scanned, full_check=True)
+    (scan,) = [node for node in scanned.graph.node if node.op_type == "Scan"]
+    body = next(attribute.g for attribute in scan.attribute if attribute.name == "body")
+    assert body.input[0].type.tensor_type.elem_type == TensorProto.UINT8
+    assert sum(node.op_type == "Gather" for node in body.node) == 2
+    outside = [node.op_type for node in scanned.graph.node]
+    assert outside.index("Scan") > outside.index("Add")
+    video = np.random.default_rng(0).integers(0, 256, (1, 4, *size_hw, 3)).astype(np.uint8)
+    answers = [
+        onnxruntime.InferenceSession(
+            each.SerializeToString(), providers=["CPUExecutionProvider"]
+        ).run(None, {"video_input": video})
+        for each in (scanned, model)
+    ]
+    for found, expected in zip(*answers, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-3)
+
+
+def test_gathering_frames_is_refused() -> None:
+    with pytest.raises(GraphCheckFailedError, match="Gather '/encoder/some_rows' may mix frames"):
+        scan_frames(_with_resize(along_frames=True))

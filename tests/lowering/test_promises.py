@@ -232,6 +232,15 @@ def test_an_axis_of_another_name(tensor: str, axis: int) -> None:
     assert "'some'" in fault
 
 
+def test_an_input_of_another_type() -> None:
+    frames = interface_of("whole", DYNAMIC, RESOLUTION_HW, input_type="uint8")
+    with pytest.raises(GraphCheckFailedError) as caught:
+        check_promises(make_model(), opset=17, interface=frames)
+    _, shape, kind = str(caught.value).split("\n- ")
+    assert shape.endswith("not ['batch', 'frames', 'height', 'width', 3]")
+    assert kind == "video_input holds FLOAT, not UINT8"
+
+
 def test_axes_that_should_be_fixed() -> None:
     found = faults(make_model(), axes=AxisSizes(batch=1, frames=8))
     assert len(found) == 5

@@ -72,7 +72,7 @@ def test_csv_has_a_row_a_frame_and_point(found: ObjectTracks, tmp_path: Path) ->
     with open(tmp_path / "a.csv", newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["frame", "object", "point", "x", "y", "visible", "confidence"]
-    assert [row[:3] for row in rows[1:4]] == [["0", "5", "0"], ["0", "-1", "1"], ["1", "5", "0"]]
+    assert [row[:3] for row in rows[1:4]] == [["0", "5", "0"], ["0", "", "1"], ["1", "5", "0"]]
     assert [row[5] for row in rows[1:]] == ["1", "1", "0", "1", "1", "1"]
     assert np.float32(rows[1][3]) == found.tracks.xy[0, 0, 0]
 

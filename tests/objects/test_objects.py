@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic_tracker import MODEL_HW, VELOCITY_XY, tracker_bytes
 
-from locoexport.errors import InputError, VideoError
+from locoexport.errors import InputError, UsageError, VideoError
 from locoexport.runtime.boxes import NO_OBJECT, Boxes, Detections
 from locoexport.runtime.gaps import object_points
 from locoexport.runtime.object_overlay import draw_objects
@@ -14,6 +14,7 @@ from locoexport.runtime.object_rules import ObjectRules
 from locoexport.runtime.object_tracking import track_objects
 from locoexport.runtime.objects import BoxSource, ObjectTracks, TrackedObject
 from locoexport.runtime.segmentation import EllipseSegmenter, WholeBoxSegmenter
+from locoexport.runtime.sources import FrameSource
 from locoexport.runtime.tracker import PointTracker
 from locoexport.runtime.video import Clip
 
@@ -185,9 +186,9 @@ def test_no_objects_and_one_point(tracker) -> None:
 
 
 def test_points_of_an_object_where_the_mask_says_so() -> None:
-    clip = dark_clip()
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     box = np.array([10, 10, 26, 26], np.float32)
-    points = object_points(clip, 3, box, EllipseSegmenter(), (8, 8))
+    points = object_points(image, 3, box, EllipseSegmenter(), (8, 8))
     assert 0 < len(points) < 64
     assert (np.hypot(*(points[:, 1:] - 18).T) <= 8 * 0.8 + 1).all()
     assert (points[:, 0] == 3).all()
@@ -199,7 +200,7 @@ def test_points_of_an_object_where_the_mask_says_so() -> None:
             return mask
 
     # The grid, at 11, 13, ..., misses the two pixels: both are taken.
-    assert object_points(clip, 0, box, Corner(), (2, 2)).tolist() == [
+    assert object_points(image, 0, box, Corner(), (2, 2)).tolist() == [
         [0, 10.5, 10.5],
         [0, 10.5, 11.5],
     ]
@@ -208,7 +209,29 @@ def test_points_of_an_object_where_the_mask_says_so() -> None:
         def segment(self, frame_rgb, box_xyxy):
             return np.zeros(frame_rgb.shape[:2], np.bool_)
 
-    assert len(object_points(clip, 0, box, Nothing(), (8, 8))) == 64
+    assert len(object_points(image, 0, box, Nothing(), (8, 8))) == 64
+
+
+def test_a_video_that_can_be_read_once_is_refused(tracker) -> None:
+    with pytest.raises(UsageError, match="pass a file or an array"):
+        follow(tracker, iter(dark_clip().frames_rgb), detected(3))
+
+
+def test_frames_are_read_again_and_never_held(tracker, monkeypatch) -> None:
+    """Neither the points nor the gaps ask for more frames at once than a window has."""
+    asked: list[int] = []
+    real = FrameSource.frames_between
+
+    def frames_between(self, first: int, end: int) -> list[np.ndarray]:
+        asked.append(end - first)
+        return real(self, first, end)
+
+    monkeypatch.setattr(FrameSource, "frames_between", frames_between)
+    frames = np.zeros((160, HEIGHT, WIDTH, 3), np.uint8)
+    seen = detected(*range(3), *range(157, 160))
+    (item,) = follow(tracker, Clip(frames, 25.0), seen).objects
+    assert item.frames_of(BoxSource.TRACKED) > 30  # then it leaves the frame
+    assert 1 < max(asked) <= 48
 
 
 def test_progress_counts_gaps(tracker) -> None:

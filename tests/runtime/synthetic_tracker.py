@@ -47,7 +47,23 @@ tracker (float[{batch},{frames},{height},{width},3] video_input,
 """
 
 
-def synthetic_metadata(resolution_hw: tuple[int, int] = MODEL_HW) -> ArtifactMetadata:
+# What a tracker that takes uint8 frames of any size has in place of the lines above.
+_FROM_FRAMES = {
+    "float[{batch},{frames},{height},{width},3] video_input": (
+        "uint8[{batch},{frames},height,width,3] video_input"
+    ),
+    "  mean = ReduceMean<axes = [2, 3, 4], keepdims = 0>(video_input)": (
+        "  levels = Cast<to = 1>(video_input)\n  grey = Div(levels, half)\n"
+        "  normal = Sub(grey, unit)\n"
+        "  mean = ReduceMean<axes = [2, 3, 4], keepdims = 0>(normal)"
+    ),
+    " float[2] velocity": " float half = {{127.5}}, float unit = {{1}}, float[2] velocity",
+}
+
+
+def synthetic_metadata(
+    resolution_hw: tuple[int, int] = MODEL_HW, input_type: str = "float32"
+) -> ArtifactMetadata:
     return ArtifactMetadata(
         version="0.1.0",
         profile="b0-tiny",
@@ -60,6 +76,7 @@ def synthetic_metadata(resolution_hw: tuple[int, int] = MODEL_HW) -> ArtifactMet
         weights=WeightsOrigin(None, None),
         simplifier="none",
         torch_version="2.13.0",
+        input_type=input_type,
     )
 
 
@@ -69,17 +86,26 @@ def tracker_bytes(
     frames: int | str = "frames",
     points: int | str = "points",
     metadata_hw: tuple[int, int] | None = MODEL_HW,
+    input_type: str = "float32",
     rename: dict[str, str] | None = None,
     finish: str = "Identity",
 ) -> bytes:
-    """The file's bytes; an axis is fixed by an int. ``rename`` replaces text in the graph."""
+    """The file's bytes; an axis is fixed by an int. ``rename`` replaces text in the graph.
+
+    With ``uint8`` it takes frames of any size, and points move in the pixels of those.
+    """
     height, width = MODEL_HW
-    text = _GRAPH.format(
+    text = _GRAPH
+    for old, new in _FROM_FRAMES.items() if input_type == "uint8" else ():
+        assert old in text
+        text = text.replace(old, new)
+    text = text.format(
         batch=batch, frames=frames, points=points, height=height, width=width, finish=finish
     )
     for old, new in (rename or {}).items():
         text = text.replace(old, new)
     model = onnx.parser.parse_model(text)
     if metadata_hw is not None:
-        onnx.helper.set_model_props(model, synthetic_metadata(metadata_hw).to_properties())
+        metadata = synthetic_metadata(metadata_hw, input_type)
+        onnx.helper.set_model_props(model, metadata.to_properties())
     return bytes(model.SerializeToString())

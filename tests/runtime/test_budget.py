@@ -8,6 +8,7 @@ import pytest
 from locoexport.errors import UsageError
 from locoexport.runtime.budget import MemoryModel, make_plan, measure_memory, parse_memory
 from locoexport.runtime.session import open_session
+from locoexport.runtime.signature import Signature
 from locoexport.runtime.tracker import PointTracker
 
 MB = 1e6
@@ -34,7 +35,12 @@ def test_sizes_as_people_write_them(text: str) -> None:
 
 
 def _model(frames: int | None = None, points: int | None = None):
-    return SimpleNamespace(resolution_hw=(256, 256), fixed_frames=frames, fixed_points=points)
+    return SimpleNamespace(
+        resolution_hw=(256, 256),
+        fixed_frames=frames,
+        fixed_points=points,
+        signature=Signature((256, 256), "float32", None, frames, points),
+    )
 
 
 def _plan(free_mb: float, points: int = 1000, model=None, window: int | None = None):

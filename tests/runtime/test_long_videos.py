@@ -12,6 +12,7 @@ import pytest
 from synthetic_tracker import VELOCITY_XY
 
 from locoexport.errors import InputError, QueryError, UsageError, VideoError
+from locoexport.runtime.signature import Signature
 from locoexport.runtime.sources import Selection, open_source
 from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.tracker import PointTracker
@@ -21,6 +22,7 @@ from locoexport.runtime.windowing import WindowingEffect, compare_tracks
 from locoexport.runtime.windows import WindowSize, read_windows
 
 FRAMES, HEIGHT, WIDTH = 37, 48, 40
+SMALL = Signature((6, 4), "float32", None, None, None)
 QUERIES = np.array([[0, 24, 20], [3.5, 40, 8], [18, 10, 30], [36, 20, 20], [11.5, 1, 1]])
 
 
@@ -37,7 +39,7 @@ def _expected_xy(frames: int, window: int) -> np.ndarray:
     So before the window in which a point begins, which are tracked in reverse, it moves away again.
     """
     elapsed = np.arange(frames) - QUERIES[:, :1]
-    windows = read_windows(iter(_numbered(frames)), WindowSize.of(window), (6, 4), Stopwatch())
+    windows = read_windows(iter(_numbered(frames)), WindowSize.of(window), SMALL, Stopwatch())
     spans = [(window.start, window.end) for window in windows]
     for row, t in zip(elapsed, QUERIES[:, 0], strict=True):
         begin = next(start for start, end in spans if t <= end - 1)
@@ -57,7 +59,7 @@ def _expected_xy(frames: int, window: int) -> np.ndarray:
     ],
 )
 def test_windows_cover_the_video_and_share_frames(count, size, spans) -> None:
-    windows = list(read_windows(iter(_numbered(count)), WindowSize(*size), (6, 4), Stopwatch()))
+    windows = list(read_windows(iter(_numbered(count)), WindowSize(*size), SMALL, Stopwatch()))
     assert [(w.start, w.end, w.commit_from) for w in windows] == spans
     for window in windows:
         levels = np.arange(window.start, window.end)
@@ -258,7 +260,7 @@ def test_what_windows_change_is_measured(make_model) -> None:
     with PointTracker(make_model(), window=8) as tracker:
         windowed = tracker.track(_numbered(), QUERIES[:2])
         shorter = tracker.track(_numbered(5), QUERIES[:2])
-    assert compare_tracks(windowed, windowed) == WindowingEffect(0, 0, 0, 0, 2 * FRAMES)
+    assert compare_tracks(windowed, windowed) == WindowingEffect(0, 0, 0, 0, 2 * FRAMES, 1, 1)
     moved = replace(
         windowed,
         xy=windowed.xy + np.float32([3, 4]),
@@ -267,6 +269,8 @@ def test_what_windows_change_is_measured(make_model) -> None:
     effect = compare_tracks(moved, windowed)
     assert (effect.p50_px, effect.max_px) == pytest.approx((5, 5), abs=1e-4)
     assert effect.flips == pytest.approx(1 / FRAMES)
+    assert effect.visible == pytest.approx(1 - 1 / FRAMES)
+    assert effect.visible_in_one_window == 1
     with pytest.raises(InputError, match="cannot be compared"):
         compare_tracks(shorter, windowed)
 

@@ -53,12 +53,14 @@ def test_npz_is_the_contract(tmp_path: Path, tracks: Tracks) -> None:
         }
 
 
-def test_csv_has_a_row_a_point_and_frame(tmp_path: Path, tracks: Tracks) -> None:
+def test_csv_has_a_row_a_frame_and_point(tmp_path: Path, tracks: Tracks) -> None:
     write_tracks(tmp_path / "t.csv", tracks)
     rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
-    assert list(rows[0]) == ["point", "frame", "x", "y", "visible", "confidence"]
-    assert [(row["point"], row["frame"]) for row in rows] == [
-        (str(point), str(frame)) for point in range(3) for frame in range(4)
+    columns = ["frame", "object", "point", "x", "y", "visible", "confidence"]
+    assert list(rows[0]) == columns
+    assert {row["object"] for row in rows} == {""}
+    assert [(row["frame"], row["point"]) for row in rows] == [
+        (str(frame), str(point)) for frame in range(4) for point in range(3)
     ]
     for row in rows:
         at = int(row["point"]), int(row["frame"])
