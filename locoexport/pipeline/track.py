@@ -130,23 +130,24 @@ def track_video(
         with watch.timed("writing tracks"):
             write_tracks(tracks_path, tracks)
     report = TrackReport(
-        video=Path(video),
-        model=Path(model),
-        tracks=tracks,
-        frame_hw=frame_hw,
-        overlay=film_path,
-        tracks_file=tracks_path,
+        *(Path(video), Path(model), tracks, frame_hw, film_path, tracks_path),
         seconds=watch.wall,
         inference_seconds=watch.seconds(INFERENCE),
         first_frame_seconds=watch.first("first tracked frame") or watch.wall,
         parts=watch.shares(),
     )
-    if compare_windows:
-        notify(Notice(f"tracking {tracks.frames} frames in one window"))
-        with PointTracker(model, provider, window=max(2, tracks.frames)) as tracker:
-            whole = tracker.track(open_source(video, selection), tracks.query_points)
-        report = replace(report, windowing=compare_tracks(tracks, whole))
-    return report
+    if not compare_windows:
+        return report
+    notify(Notice(f"tracking {tracks.frames} frames in one window"))
+    again = open_source(video, selection)
+    return replace(report, windowing=_compare_to_one_window(tracks, again, model, provider))
+
+
+def _compare_to_one_window(
+    tracks: Tracks, source: FrameSource, model: str | Path, provider: str
+) -> WindowingEffect:
+    with PointTracker(model, provider, window=max(2, tracks.frames)) as tracker:
+        return compare_tracks(tracks, tracker.track(source, tracks.query_points))
 
 
 def _check_outputs(

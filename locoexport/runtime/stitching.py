@@ -2,13 +2,17 @@
 
 The rule, for a point that was tracked in a window, when the next one comes:
 
-1. It is asked for again where it was last visible among the frames that both windows have. Up to
-   that frame the older window's answer stays, after it the newer one's counts.
-2. A point that is visible in none of them goes on from where it was last visible before: that
-   frame (an anchor) takes the place of one of the first shared frames, and the point is asked for
-   there. Anchors are few (half of the shared frames at most): those that serve most points.
-3. A point without an anchor is asked for again where it was most confident among the shared
-   frames, and the older window's answer stays for all of these.
+1. It is asked for again where it was asked for first: its own frame takes the place of one of the
+   first shared frames (an anchor), unless the window holds it anyway. For the first half of the
+   shared frames the older window's answer stays. So no error of one window is the next one's
+   question: tracks do not drift, and are judged visible by what the point looked like at first.
+2. Anchors are few (half of the shared frames at most): those that serve most points. A point
+   without one, or asked for between two frames, is asked for again where it was last visible among
+   the frames that both windows have. Up to that frame the older window's answer stays.
+3. If it is visible in none of them, it goes on from where it was last visible before, by an anchor
+   where there is room for one.
+4. Else it is asked for again where it was most confident among the shared frames, and the older
+   window's answer stays for all of these.
 
 Frames behind ``commit_from`` of the next window are final.
 """
@@ -62,7 +66,10 @@ class Stitcher:
     def __init__(self, queries_tyx: Floats, size: WindowSize) -> None:
         """``queries_tyx``: float32 (points, 3), in the time of this pass."""
         self._size = size
+        self._asked = queries_tyx
         self._queries = queries_tyx.copy()
+        own = np.rint(queries_tyx[:, 0])
+        self._own_t = np.where(own == queries_tyx[:, 0], own, _NEVER).astype(np.intp)
         count = len(queries_tyx)
         self._begun = np.zeros(count, bool)
         self._hold_until = np.full(count, _NEVER)
@@ -136,17 +143,22 @@ class Stitcher:
         rows = np.flatnonzero(self._begun)
         self._queries[rows, 0] = window.start + step[rows]
         self._queries[rows, 1:] = xy[rows, step[rows], ::-1]
-        self._anchored = self._begun & ~found & (self._anchor_t != _NEVER)
+        inside = self._begun & (self._asked[:, 0] >= window.start)
+        self._queries[inside] = self._asked[inside]
+        own = self._begun & (self._anchor_t == self._own_t) & (self._own_t != _NEVER)
+        lost = self._begun & ~found & (self._anchor_t != _NEVER)
+        self._anchored = (own | lost) & ~inside
         anchored = np.flatnonzero(self._anchored)
         slots = {time: slot for slot, time in enumerate(self._anchors)}
         self._queries[anchored, 0] = [slots[int(time)] for time in self._anchor_t[anchored]]
         self._queries[anchored, 1:] = self._anchor_xy[anchored, ::-1]
-        hidden = np.where(
-            self._anchored,
-            max(window.commit_from, window.start + len(self._anchors)) - 1,
-            window.start + shared - 1,
-        )
-        self._hold_until[rows] = np.where(found, window.start + last, hidden)[rows]
+        behind_anchors = window.start + len(self._anchors)
+        middle = window.commit_from + self._size.overlap // 2
+        hold = np.where(found, window.start + last, window.start + shared - 1)
+        hold[self._anchored] = max(window.commit_from, behind_anchors) - 1
+        hold[inside] = middle - 1
+        hold[own & ~inside] = max(middle, behind_anchors) - 1
+        self._hold_until[rows] = hold[rows]
 
     def _video_with_anchors(self, window: Window) -> NDArray[Any]:
         video = window.video.copy()
@@ -155,33 +167,64 @@ class Stitcher:
         return video
 
     def _choose_anchors(self, window: Window) -> None:
-        """For points that the next window will not see: the frames that show most of them."""
+        """Frames for the next window: points' own ones, then those that show most lost points."""
+        room = self._size.overlap // 2
+        own = self._own_frames(window)
+        chosen = sorted(own, key=lambda time: (-int(own[time].sum()), time))[:room]
+        home = np.zeros(len(self._begun), bool)
+        for time in chosen:
+            home |= own[time]
+        shows = self._frames_of_lost(window, ~home)
+        waiting = np.any(list(shows.values()), axis=0) if shows else home & False
+        for time in chosen:
+            waiting &= ~shows.get(time, home & False)
+        while waiting.any() and len(chosen) < room:
+            served = {time: int((points & waiting).sum()) for time, points in shows.items()}
+            time = max(shows, key=lambda each: (served[each], each))
+            chosen.append(time)
+            waiting &= ~shows[time]
+        self._keep_anchors(window, sorted(chosen), own, shows)
+
+    def _own_frames(self, window: Window) -> dict[int, NDArray[np.bool_]]:
+        """The points' own frames that are at hand, each with its points, bool (points,)."""
+        times = set(self._own_t[self._begun].tolist())
+        at_hand = {time for time in times if time in self._anchors or time >= window.start}
+        return {time: self._begun & (self._own_t == time) for time in at_hand if time != _NEVER}
+
+    def _frames_of_lost(
+        self, window: Window, among: NDArray[np.bool_]
+    ) -> dict[int, NDArray[np.bool_]]:
+        """For points that the next window will not see: frames that show them, with the points."""
         assert self._recent is not None
         overlap = min(self._size.overlap, len(window.frames))
         visible = self._recent.visible
-        lost = self._begun & ~visible[:, -overlap:].any(axis=1)
-        shows: dict[int, NDArray[np.bool_]] = {
-            time: lost & (self._anchor_t == time) for time in self._anchors
-        }
+        lost = among & self._begun & ~visible[:, -overlap:].any(axis=1)
+        shows = {time: lost & (self._anchor_t == time) for time in self._anchors}
         for step in np.flatnonzero(visible[lost].any(axis=0)):
             shows[window.start + int(step)] = lost & visible[:, step]
-        chosen: list[int] = []
-        waiting = lost.copy()
-        while waiting.any() and len(chosen) < self._size.overlap // 2:
-            served = {time: int((points & waiting).sum()) for time, points in shows.items()}
-            time = max(shows, key=lambda each: (served[each], each), default=_NEVER)
-            if not served.get(time):
-                break
-            chosen.append(time)
-            waiting &= ~shows[time]
+        return shows
+
+    def _keep_anchors(
+        self,
+        window: Window,
+        chosen: list[int],
+        own: dict[int, NDArray[np.bool_]],
+        shows: dict[int, NDArray[np.bool_]],
+    ) -> None:
+        assert self._recent is not None
+        nobody = np.zeros(len(self._begun), bool)
         anchors, xys = {}, self._anchor_xy.copy()
-        times = np.full(len(lost), _NEVER)
-        for time in sorted(chosen):
-            old = time in self._anchors
+        times = np.full(len(nobody), _NEVER)
+        for time in chosen:
             at = time - window.start
-            anchors[time] = self._anchors[time] if old else window.video[0, at].copy()
-            points = shows[time]
+            kept = self._anchors.get(time)
+            anchors[time] = window.video[0, at].copy() if kept is None else kept
+            points = shows.get(time, nobody)
             times[points] = time
-            if not old:
+            if kept is None:
                 xys[points] = self._recent.xy[points, at]
+        for time in chosen:
+            points = own.get(time, nobody)
+            times[points] = time
+            xys[points] = self._asked[points][:, :0:-1]
         self._anchors, self._anchor_t, self._anchor_xy = anchors, times, xys

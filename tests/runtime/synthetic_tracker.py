@@ -6,7 +6,8 @@ import onnx.parser
 from locoexport.artifact import ArtifactMetadata, WeightsOrigin
 
 # Points move by VELOCITY a frame from where they were asked for. Occlusion is 8 × the frame's mean
-# brightness, so bright frames hide every point; expected_dist is the query's y / 100 - 4.
+# brightness, so bright frames hide every point; expected_dist is the query's y / 100 - 4. With eyes
+# it reads a frame's time off its grey level, 1 a frame, wherever the frame stands.
 VELOCITY_XY = (0.5, -0.25)
 MODEL_HW = (24, 32)
 
@@ -19,7 +20,7 @@ tracker (float[{batch},{frames},{height},{width},3] video_input,
 <int64[1] one = {{1}}, int64[1] two = {{2}}, int64[1] three = {{3}}, int64[1] nil = {{0}},
  int64[1] last = {{-1}}, int64 zero_i = {{0}}, int64 one_i = {{1}}, int64[1] axis1 = {{1}},
  float zero = {{0}}, float eight = {{8}}, float hundred = {{100}}, float four = {{4}},
- float[2] velocity = {{0.5, -0.25}}>
+ float half = {{127.5}}, float unit = {{1}}, float[2] velocity = {{0.5, -0.25}}>
 {{
   shape = Shape(video_input)
   count = Gather(shape, one_i)
@@ -28,15 +29,15 @@ tracker (float[{batch},{frames},{height},{width},3] video_input,
   t = Slice(query_input, nil, one, two)
   y = Slice(query_input, one, two, two)
   x = Slice(query_input, two, three, two)
-  elapsed = Sub(index, t)
+  mean = ReduceMean<axes = [2, 3, 4], keepdims = 0>(video_input)
+  bright = Unsqueeze(mean, axis1)
+{elapsed}
   xy = Concat<axis = 2>(x, y)
   start = Unsqueeze(xy, two)
   steps = Unsqueeze(elapsed, last)
   motion = Mul(steps, velocity)
   moved = Add(start, motion)
   tracks = {finish}(moved)
-  mean = ReduceMean<axes = [2, 3, 4], keepdims = 0>(video_input)
-  bright = Unsqueeze(mean, axis1)
   still = Mul(elapsed, zero)
   scaled = Mul(bright, eight)
   occlusion = Add(scaled, still)
@@ -57,8 +58,19 @@ _FROM_FRAMES = {
         "  normal = Sub(grey, unit)\n"
         "  mean = ReduceMean<axes = [2, 3, 4], keepdims = 0>(normal)"
     ),
-    " float[2] velocity": " float half = {{127.5}}, float unit = {{1}}, float[2] velocity",
 }
+_BY_PLACE = "  elapsed = Sub(index, t)"
+_BY_SIGHT = """
+  apart = Sub(index, t)
+  far = Abs(apart)
+  near = Sub(unit, far)
+  chosen = Relu(near)
+  above = Add(bright, unit)
+  level = Mul(above, half)
+  own = Mul(level, chosen)
+  since = ReduceSum<keepdims = 1>(own, last)
+  elapsed = Sub(level, since)
+"""
 
 
 def synthetic_metadata(
@@ -87,6 +99,7 @@ def tracker_bytes(
     points: int | str = "points",
     metadata_hw: tuple[int, int] | None = MODEL_HW,
     input_type: str = "float32",
+    eyes: bool = False,
     rename: dict[str, str] | None = None,
     finish: str = "Identity",
 ) -> bytes:
@@ -100,7 +113,13 @@ def tracker_bytes(
         assert old in text
         text = text.replace(old, new)
     text = text.format(
-        batch=batch, frames=frames, points=points, height=height, width=width, finish=finish
+        batch=batch,
+        frames=frames,
+        points=points,
+        height=height,
+        width=width,
+        finish=finish,
+        elapsed=_BY_SIGHT if eyes else _BY_PLACE,
     )
     for old, new in (rename or {}).items():
         text = text.replace(old, new)

@@ -33,17 +33,9 @@ def _numbered(count: int = FRAMES) -> np.ndarray:
     )
 
 
-def _expected_xy(frames: int, window: int) -> np.ndarray:
-    """The synthetic model's motion. It has no eyes: in a reversed video it moves the same way.
-
-    So before the window in which a point begins, which are tracked in reverse, it moves away again.
-    """
+def _expected_xy(frames: int) -> np.ndarray:
+    """The synthetic model's motion, in both directions: it reads a frame's time off its level."""
     elapsed = np.arange(frames) - QUERIES[:, :1]
-    windows = read_windows(iter(_numbered(frames)), WindowSize.of(window), SMALL, Stopwatch())
-    spans = [(window.start, window.end) for window in windows]
-    for row, t in zip(elapsed, QUERIES[:, 0], strict=True):
-        begin = next(start for start, end in spans if t <= end - 1)
-        row[:begin] *= -1
     return QUERIES[:, None, [2, 1]] + elapsed[..., None] * np.array(VELOCITY_XY) * (1.25, 2)
 
 
@@ -78,9 +70,9 @@ def test_windows_that_cannot_advance_or_join(frames: int, overlap: int) -> None:
 def test_tracks_do_not_depend_on_windows_where_motion_is_exact(
     make_model, window: int, per_call: int
 ) -> None:
-    with PointTracker(make_model(), points_per_call=per_call, window=window) as tracker:
+    with PointTracker(make_model(eyes=True), points_per_call=per_call, window=window) as tracker:
         tracks = tracker.track(_numbered(), QUERIES)
-    np.testing.assert_allclose(tracks.xy, _expected_xy(FRAMES, window), atol=2e-3)
+    np.testing.assert_allclose(tracks.xy, _expected_xy(FRAMES), atol=2e-3)
     assert tracks.visible.all()
     assert np.isfinite(tracks.confidence).all()
 
@@ -115,34 +107,34 @@ def test_frames_and_tracks_are_handed_on_together(make_model) -> None:
             assert frame[0, 0, 0] == index
         assert batch.visible.shape == (1, len(batch.frames))
 
-    with PointTracker(make_model(), window=6) as tracker:
+    with PointTracker(make_model(eyes=True), window=6) as tracker:
         tracker.track(frames(), QUERIES[:1], sink=sink)
     assert order.index("done 0") < order.index("read 30")
 
 
 def test_a_model_of_fixed_frames_takes_longer_videos(make_model) -> None:
-    with PointTracker(make_model(frames=8, points=4)) as tracker:
+    with PointTracker(make_model(eyes=True, frames=8, points=4)) as tracker:
         tracks = tracker.track(_numbered(), QUERIES)
-        np.testing.assert_allclose(tracks.xy, _expected_xy(FRAMES, 8), atol=2e-3)
+        np.testing.assert_allclose(tracks.xy, _expected_xy(FRAMES), atol=2e-3)
         with pytest.raises(VideoError, match="has 7 frames, but"):
             tracker.track(_numbered(7), [[0, 1, 1]])
     with pytest.raises(UsageError, match="window is 4, but the model is fixed to 8 frames"):
-        PointTracker(make_model(frames=8), window=4)
+        PointTracker(make_model(eyes=True, frames=8), window=4)
 
 
 def test_a_point_comes_back_after_it_was_hidden_for_longer_than_a_window(make_model) -> None:
     frames = _numbered(60).copy()
     frames[15:40] = 250  # bright frames hide every point from the synthetic tracker
-    with PointTracker(make_model(), window=9) as tracker:
+    with PointTracker(make_model(eyes=True), window=9) as tracker:
         tracks = tracker.track(frames, QUERIES[:2])
     shown = [True] * 15 + [False] * 25 + [True] * 20
     np.testing.assert_array_equal(tracks.visible, [shown, shown])
-    np.testing.assert_allclose(tracks.xy[:, :15], _expected_xy(60, 9)[:2, :15], atol=2e-3)
+    np.testing.assert_allclose(tracks.xy[:, :15], _expected_xy(60)[:2, :15], atol=2e-3)
 
 
 def test_late_queries_are_named(make_model, tmp_path: Path) -> None:
     write_mp4(tmp_path / "f.mp4", _numbered(), 10)
-    with PointTracker(make_model(), window=8) as tracker:
+    with PointTracker(make_model(eyes=True), window=8) as tracker:
         for video in (_numbered(), iter(_numbered()), tmp_path / "f.mp4"):
             with pytest.raises(QueryError, match=r"point 1 has t = 37; the video has 37 frames"):
                 tracker.track(video, [[0, 1, 1], [37, 1, 1]])
@@ -207,7 +199,7 @@ def test_streams_that_go_wrong(make_model) -> None:
         yield from _numbered(20)
         raise OSError("the camera was unplugged")
 
-    with PointTracker(make_model(), window=6) as tracker:
+    with PointTracker(make_model(eyes=True), window=6) as tracker:
         with pytest.raises(OSError, match="unplugged"):
             tracker.track(broken(), [[0, 1, 1]])
         with pytest.raises(VideoError, match="no frames"):
@@ -247,7 +239,7 @@ def test_peak_memory_does_not_grow_with_the_video(make_model) -> None:
     peaks = []
     for count in (300, 600):
         done = subprocess.run(
-            [sys.executable, "-c", _PEAK, str(make_model()), str(count)],
+            [sys.executable, "-c", _PEAK, str(make_model(eyes=True)), str(count)],
             capture_output=True,
             text=True,
         )
@@ -256,8 +248,27 @@ def test_peak_memory_does_not_grow_with_the_video(make_model) -> None:
     assert abs(peaks[1] / peaks[0] - 1) < 0.05, peaks
 
 
+def test_points_are_asked_for_at_their_own_frames_over_and_over(make_model) -> None:
+    """Each request holds each point's own frame, at the very place that was asked for."""
+    asked = []
+    with PointTracker(make_model(eyes=True), window=12) as tracker:
+        run = tracker.model.run_prepared
+        tracker.model.run_prepared = lambda video, queries, **k: (
+            asked.append((video, queries)) or run(video, queries, **k)
+        )
+        tracks = tracker.track(_numbered(), QUERIES[[0, 4]])
+    assert tracks.frames == FRAMES
+    levels = [np.rint((video[0, :, 0, 0, 0] + 1) * 127.5).astype(int) for video, _ in asked]
+    assert len(levels) > 3
+    for row, (_, queries) in zip(levels, asked, strict=True):
+        for t, y, x in queries[0]:
+            if (y, x) == pytest.approx((12, 16)):  # the first point, in the model's pixels
+                assert row[round(t)] == 0
+    assert sum(any(y == pytest.approx(12) for _, y, _ in q[0]) for _, q in asked) == len(asked)
+
+
 def test_what_windows_change_is_measured(make_model) -> None:
-    with PointTracker(make_model(), window=8) as tracker:
+    with PointTracker(make_model(eyes=True), window=8) as tracker:
         windowed = tracker.track(_numbered(), QUERIES[:2])
         shorter = tracker.track(_numbered(5), QUERIES[:2])
     assert compare_tracks(windowed, windowed) == WindowingEffect(0, 0, 0, 0, 2 * FRAMES, 1, 1)
@@ -276,7 +287,7 @@ def test_what_windows_change_is_measured(make_model) -> None:
 
 
 def test_threads_share_a_tracker(make_model) -> None:
-    with PointTracker(make_model(), window=8, threads=1) as tracker:
+    with PointTracker(make_model(eyes=True), window=8, threads=1) as tracker:
         expected = tracker.track(_numbered(), QUERIES)
         with ThreadPoolExecutor(4) as pool:
             jobs = [pool.submit(tracker.track, iter(_numbered()), QUERIES) for _ in range(8)]
@@ -286,7 +297,7 @@ def test_threads_share_a_tracker(make_model) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 48, 40), (1, 1, 30), (20, 1, 30), (20, 30, 1)])
 def test_smallest_videos(make_model, shape: tuple[int, int, int]) -> None:
-    with PointTracker(make_model(), window=6) as tracker:
+    with PointTracker(make_model(eyes=True), window=6) as tracker:
         tracks = tracker.track(np.zeros((*shape, 3), np.uint8), [[shape[0] - 1, 0.5, 0.5]])
     assert tracks.visible.shape == (1, shape[0])
     assert np.isfinite(tracks.xy).all()
