@@ -29,7 +29,7 @@ def test_an_export_comes_down(opset: int, sampling: str, target: int, tmp_path: 
     written = onnx.load(output)
     assert [entry.version for entry in written.opset_import] == [target]
 
-    session = open_session(output)
+    session = open_session(output, profile_prefix=tmp_path / "ort")
     assert session.metadata.opset == target
     probes = [
         make_probe(

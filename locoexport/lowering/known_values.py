@@ -55,8 +55,9 @@ def known_values(model: onnx.ModelProto) -> dict[str, KnownValue]:
 
 
 def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
-    """Constants by name. External ones, a name that two scopes share, and initializers that a caller
-    may override (inputs of the graph) are left out."""
+    """Constants by name. Left out are external ones, a name that two scopes share, and initializers
+    that a caller may override (inputs of the graph).
+    """
     found: dict[str, onnx.TensorProto] = {}
     seen: set[str] = set()
     if model.ir_version >= _OVERRIDABLE_IR_VERSION:
