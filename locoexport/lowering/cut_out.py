@@ -202,7 +202,7 @@ def _arrays(
         ]
         for index, known in enumerate(subject.inputs):
             if _is_float(known) and index != subject.grid:
-                spread = np.asarray(arrays[index] * _SPREADS[trial])
+                spread = np.asarray(arrays[index].astype(np.float64) * _SPREADS[trial])
                 arrays[index] = spread.astype(arrays[index].dtype)
         if subject.sizes is not None:
             lengths = (shapes[0][0], *_SIZES[1:])

@@ -12,14 +12,9 @@ from locoexport.lowering.drafts import Draft
 from locoexport.lowering.inference import infer_shapes
 from locoexport.lowering.newer_bodies import CannotExpandError
 
-__all__ = ["has_function_body", "write_function_body"]
+__all__ = ["write_function_body"]
 
 _IR_VERSION = 10
-
-
-def has_function_body(schema: onnx.defs.OpSchema) -> bool:
-    """True where the schema says what the operator is in terms of others."""
-    return schema.has_function or schema.has_context_dependent_function
 
 
 def write_function_body(
@@ -39,7 +34,9 @@ def write_function_body(
         made[value] = node.inputs[int(str(value.name)[1:])]
     for inner in body:
         if inner.op_type == node.op_type:
-            raise CannotExpandError("onnx has no function body of it for these inputs")
+            raise CannotExpandError(
+                "older operators cannot express it: onnx has no function body for these inputs"
+            )
         if any(attribute.type == ir.AttributeType.GRAPH for attribute in inner.attributes.values()):
             raise CannotExpandError("its function body holds control flow")
         inputs = [None if value is None else made[value] for value in inner.inputs]
