@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from locoexport.errors import LocoExportError
+    from locoexport.metrics import sample_queries, tapvid_metrics
+    from locoexport.pipeline.evaluate import EvalReport, evaluate_model
     from locoexport.pipeline.export import ExportReport, export_model
     from locoexport.pipeline.objects import (
         ObjectOutputs,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from locoexport.runtime.tracks import Tracks
 
 __all__ = [
+    "EvalReport",
     "ExportProfile",
     "ExportReport",
     "LocoExportError",
@@ -42,10 +45,13 @@ __all__ = [
     "Tracks",
     "VerifyReport",
     "__version__",
+    "evaluate_model",
     "export_model",
     "load_profile",
     "profile_names",
     "rewrite",
+    "sample_queries",
+    "tapvid_metrics",
     "track_video",
     "track_video_objects",
     "verify_model",
@@ -54,6 +60,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "EvalReport": "locoexport.pipeline.evaluate",
     "ExportProfile": "locoexport.profile",
     "ExportReport": "locoexport.pipeline.export",
     "LocoExportError": "locoexport.errors",
@@ -67,10 +74,13 @@ _HOMES = {
     "TrackReport": "locoexport.pipeline.track",
     "Tracks": "locoexport.runtime.tracks",
     "VerifyReport": "locoexport.pipeline.verify",
+    "evaluate_model": "locoexport.pipeline.evaluate",
     "export_model": "locoexport.pipeline.export",
     "load_profile": "locoexport.profile",
     "profile_names": "locoexport.profile",
     "rewrite": "locoexport.pipeline.rewrite",
+    "sample_queries": "locoexport.metrics",
+    "tapvid_metrics": "locoexport.metrics",
     "track_video": "locoexport.pipeline.track",
     "track_video_objects": "locoexport.pipeline.objects",
     "verify_model": "locoexport.pipeline.verify",

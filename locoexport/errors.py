@@ -17,7 +17,8 @@
     │   └── QueryError                   query points
     └── MachineError            exit 3   this machine lacks something
         ├── ProviderUnavailableError     an execution provider
-        └── PackageMissingError          a Python package
+        ├── PackageMissingError          a Python package
+        └── UnreachableError             a server
 
 A message says what was found, what was expected and what to do.
 """
@@ -39,6 +40,7 @@ __all__ = [
     "ProfileError",
     "ProviderUnavailableError",
     "QueryError",
+    "UnreachableError",
     "UsageError",
     "VideoError",
 ]
@@ -112,3 +114,7 @@ class ProviderUnavailableError(MachineError):
 
 class PackageMissingError(MachineError):
     """A Python package that this command needs is not installed."""
+
+
+class UnreachableError(MachineError):
+    """A server that weights are to come from cannot be reached."""

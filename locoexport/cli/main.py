@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from locoexport import __version__
-from locoexport.cli import bench, doctor, export, inspect, profiles, rewrite, track, verify
+from locoexport.cli import bench, doctor, eval, export, inspect, profiles, rewrite, track, verify
 from locoexport.cli.console import Verbosity, print_error, set_verbosity
 from locoexport.errors import LocoExportError
 
@@ -36,6 +36,7 @@ app.command("bench")(bench.bench)
 app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)
 app.command("rewrite")(rewrite.rewrite)
+app.command("eval")(eval.evaluate)
 
 
 def _print_version(wanted: bool) -> None:

@@ -34,7 +34,7 @@ from locoexport.runtime.session import require_provider
 from locoexport.runtime.split import Model, open_model
 from locoexport.runtime.video import read_clip
 
-__all__ = ["VerifyReport", "verify_model"]
+__all__ = ["VerifyReport", "load_weights", "profile_of", "verify_model"]
 
 _CLIP_FRAMES = 24
 _CLIP_GRID = 5
@@ -82,7 +82,7 @@ def verify_model(
     require_provider(provider)
     with tempfile.TemporaryDirectory() as folder:
         session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
-        profile = _profile_of(session, tolerance_px)
+        profile = profile_of(session, tolerance_px)
         network = load_weights(path, session.metadata, profile, checkpoint)
         probes = _probes(session, profile, video)
         parity = prove(session, network.model, probes, profile.tolerance, notify)
@@ -144,8 +144,12 @@ def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None
     return None
 
 
-def _profile_of(session: Model, tolerance_px: float | None) -> ExportProfile:
-    """The profile that the file names, at the file's own resolution and axes."""
+def profile_of(session: Model, tolerance_px: float | None = None) -> ExportProfile:
+    """The profile that the file names, at the file's own resolution and axes.
+
+    Raises:
+        ModelFileError: it was made from a variant that this version does not know.
+    """
     metadata = session.metadata
     axes = AxisSizes(session.fixed_batch, session.fixed_frames, session.fixed_points)
     if metadata.variant not in locotrack.VARIANTS:
