@@ -102,9 +102,7 @@ def _make_shape(random: np.random.Generator, settings: SyntheticSettings) -> _La
     order = np.arange(1, _HARMONICS + 1)
     amplitude = 0.3 * random.random(_HARMONICS) / order
     phase = np.exp(2j * np.pi * random.random(_HARMONICS))
-    radii = np.asarray(
-        radius * np.concatenate(([1.0 + 0j], amplitude * phase)), np.complex128
-    )
+    radii = np.asarray(radius * np.concatenate(([1.0 + 0j], amplitude * phase)), np.complex128)
     return _Layer(make_texture(random), motion, radii, _anchor(random))
 
 

@@ -11,6 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import ModelFileError, UsageError
+from locoexport.metrics import SCORED_HW
+from locoexport.runtime.frames import (
+    scale_queries_to_model,
+    scale_tracks_to_video,
+    to_model_input,
+)
 from locoexport.runtime.session import RawTracks
 from locoexport.runtime.split import Model
 
@@ -28,8 +34,8 @@ class Side(Protocol):
 
     name: str
 
-    def track(self, video: Floats, query_points_tyx: Floats) -> RawTracks:
-        """(1, T, H, W, 3) in [-1, 1] and (1, N, 3) at the working resolution → (1, N, T, ...)."""
+    def track(self, frames_rgb: NDArray[np.uint8], query_points_tyx: Floats) -> RawTracks:
+        """uint8 (T, H, W, 3) and (1, N, 3) in pixels of 256×256 → (1, N, T, ...) in such pixels."""
 
 
 class GraphSide:
@@ -49,9 +55,9 @@ class GraphSide:
         self.name = name
         self.model = model
 
-    def track(self, video: Floats, query_points_tyx: Floats) -> RawTracks:
+    def track(self, frames_rgb: NDArray[np.uint8], query_points_tyx: Floats) -> RawTracks:
         """See ``Side``; raises UsageError where the file is fixed to other frames."""
-        frames, fixed = video.shape[1], self.model.fixed_frames
+        frames, fixed = len(frames_rgb), self.model.fixed_frames
         if fixed not in (None, frames):
             raise UsageError(
                 f"{self.model.path} is fixed to {fixed} frames and a clip has {frames}; the "
@@ -59,10 +65,14 @@ class GraphSide:
             )
         points = query_points_tyx.shape[1]
         at_once = self.model.fixed_points or max(_LEAST_POINTS, _POINT_FRAMES // frames)
-        prepared: Any = self.model.prepare(video)
+        as_they_are = self.model.signature.input_type == "uint8"
+        size_hw = frames_rgb.shape[1:3] if as_they_are else self.model.resolution_hw
+        video = frames_rgb[None] if as_they_are else to_model_input(frames_rgb, size_hw)
+        queries = scale_queries_to_model(query_points_tyx, SCORED_HW, size_hw)
+        prepared: Any = self.model.prepare(np.ascontiguousarray(video))
         answers = []
         for start in range(0, points, at_once):
-            chunk = query_points_tyx[:, start : start + at_once]
+            chunk = queries[:, start : start + at_once]
             count = chunk.shape[1]
             if self.model.fixed_points is not None and count < at_once:
                 chunk = np.pad(chunk, ((0, 0), (0, at_once - count), (0, 0)), mode="edge")
@@ -70,7 +80,12 @@ class GraphSide:
             answers.append(
                 [a[:, :count] for a in (raw.tracks_xy, raw.occlusion, raw.expected_dist)]
             )
-        return RawTracks(*(np.concatenate(parts, axis=1) for parts in zip(*answers, strict=True)))
+        tracks, occlusion, expected_dist = (
+            np.concatenate(parts, axis=1) for parts in zip(*answers, strict=True)
+        )
+        return RawTracks(
+            scale_tracks_to_video(tracks, size_hw, SCORED_HW), occlusion, expected_dist
+        )
 
 
 class TorchSide:
@@ -82,9 +97,15 @@ class TorchSide:
         """``model`` is a ``locotrack.LocoTrack``."""
         self._model = model
 
-    def track(self, video: Floats, query_points_tyx: Floats) -> RawTracks:
+    def track(self, frames_rgb: NDArray[np.uint8], query_points_tyx: Floats) -> RawTracks:
         """See ``Side``."""
         from locoexport.network import run_reference
 
-        outputs = run_reference(self._model, video, query_points_tyx).outputs
-        return RawTracks(outputs.tracks_xy, outputs.occlusion, outputs.expected_dist)
+        size_hw = self._model.config.resolution_hw
+        outputs = run_reference(
+            self._model,
+            to_model_input(frames_rgb, size_hw),
+            scale_queries_to_model(query_points_tyx, SCORED_HW, size_hw),
+        ).outputs
+        tracks = scale_tracks_to_video(outputs.tracks_xy, size_hw, SCORED_HW)
+        return RawTracks(tracks, outputs.occlusion, outputs.expected_dist)

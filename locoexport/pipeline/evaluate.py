@@ -75,7 +75,6 @@ class _Setting:
     """What every video needs."""
 
     sides: tuple[Side, ...]
-    resolution_hw: tuple[int, int]
     query_mode: str
     full_resolution: bool
 
@@ -133,7 +132,7 @@ def evaluate_model(
         sides.append(reference)
     elif absent is not None:
         notify(Notice(absent, warning=torch))
-    setting = _Setting(tuple(sides), session.resolution_hw, query_mode, full_resolution)
+    setting = _Setting(tuple(sides), query_mode, full_resolution)
     records = Records(_facts(path, session.metadata, clips, setting, provider))
     results, resumed, skipped = _score_all(clips, videos, setting, records, fresh, notify)
     if not results:
@@ -203,7 +202,6 @@ def _score(source: ClipSource, setting: _Setting) -> VideoResult | None:
     scored = score_clip(
         source.load(),
         setting.sides,
-        setting.resolution_hw,
         setting.query_mode,
         full_resolution=setting.full_resolution,
     )

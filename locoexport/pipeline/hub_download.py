@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 from huggingface_hub import errors
+from tqdm import tqdm
 
 from locoexport.errors import CheckpointError, UnreachableError
 from locoexport.pipeline.checkpoint_sources import HubFile
@@ -30,6 +32,7 @@ def download_from_hub(wanted: HubFile, endpoint: str | None, notify: Listener) -
             revision=wanted.revision,
             endpoint=endpoint,
             library_name="locoexport",
+            tqdm_class=_bar_that_tells(wanted.file.rpartition("/")[2], notify),
         )
     except errors.LocalEntryNotFoundError as error:
         # What the hub raises where it can neither ask nor find the file in its cache.
@@ -54,3 +57,21 @@ def download_from_hub(wanted: HubFile, endpoint: str | None, notify: Listener) -
         reason = " ".join(str(error).split())
         raise UnreachableError(f"{where}/{wanted.file} cannot be downloaded: {reason}") from error
     return Path(path)
+
+
+def _bar_that_tells(name: str, notify: Listener) -> type[Any]:
+    """A progress bar that draws nothing and tells ``notify`` how many bytes are there."""
+
+    class Bar(tqdm):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            options["disable"] = True
+            super().__init__(*arguments, **options)
+            self._done, self._total = int(options.get("initial") or 0), options.get("total")
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self._done += int(n or 0)
+            if self._total:
+                notify(Notice(f"downloading {name} (bytes)", self._done, int(self._total)))
+            return None
+
+    return Bar

@@ -12,11 +12,6 @@ from numpy.typing import NDArray
 from locoexport.datasets.resizing import resize_as_published
 from locoexport.metrics import SCORED_HW, sample_queries, tapvid_metrics
 from locoexport.pipeline.eval_sides import Side
-from locoexport.runtime.frames import (
-    scale_queries_to_model,
-    scale_tracks_to_video,
-    to_model_input,
-)
 from locoexport.runtime.tapvid import TapVidClip
 from locoexport.scores import Scores
 from locoexport.visibility import visible_from_logits
@@ -41,7 +36,6 @@ class ScoredClip:
 def score_clip(
     clip: TapVidClip,
     sides: Sequence[Side],
-    resolution_hw: tuple[int, int],
     query_mode: str,
     *,
     full_resolution: bool = False,
@@ -57,14 +51,13 @@ def score_clip(
     if not asked["query_points"].shape[1]:
         return None
     frames = clip.video if full_resolution else resize_as_published(clip.video, SCORED_HW)
-    video = to_model_input(frames, resolution_hw)
-    queries = scale_queries_to_model(asked["query_points"], SCORED_HW, resolution_hw)
+    queries = asked["query_points"].astype(np.float32)
     answers, seconds, scores = [], [], []
     for side in sides:
         began = time.perf_counter()
-        raw = side.track(video, queries)
+        raw = side.track(frames, queries)
         seconds.append(time.perf_counter() - began)
-        tracks = scale_tracks_to_video(raw.tracks_xy, resolution_hw, SCORED_HW)
+        tracks = raw.tracks_xy
         visible, _ = visible_from_logits(raw.occlusion, raw.expected_dist)
         answers.append((tracks, visible))
         scores.append(_score(asked, tracks, visible, query_mode))

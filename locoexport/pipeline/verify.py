@@ -84,6 +84,7 @@ def verify_model(
         session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
         profile = profile_of(session, tolerance_px)
         network = load_weights(path, session.metadata, profile, checkpoint)
+        _warn_of_precision(session.metadata, tolerance_px, notify)
         probes = _probes(session, profile, video)
         parity = prove(session, network.model, probes, profile.tolerance, notify)
     if any(case.tied_points for case in parity.cases):
@@ -131,6 +132,21 @@ def load_weights(
             f"{found} is not what {path} was made from: sha256 {digest}, expected {origin.sha256}."
         )
     return load_network(profile, found)
+
+
+def _warn_of_precision(
+    metadata: ArtifactMetadata, tolerance_px: float | None, notify: Listener
+) -> None:
+    if metadata.precision == "fp32" or tolerance_px is not None:
+        return
+    cost = "" if metadata.cost is None else f": p99 {metadata.cost.p99_px:.2g} px when exported"
+    notify(
+        Notice(
+            f"The file computes in {metadata.precision}{cost}. It is held to float32's tolerance "
+            "here, which no smaller precision keeps; pass --tolerance-px, or score it with eval.",
+            warning=True,
+        )
+    )
 
 
 def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None:

@@ -24,6 +24,7 @@ import numpy as np
 import onnxruntime
 
 from locoexport.errors import ProviderUnavailableError, UsageError
+from locoexport.runtime.tensorrt_shapes import read_shape_options
 
 __all__ = [
     "ORT_ERRORS",
@@ -179,6 +180,9 @@ def create_session(model: str | bytes, name: str, options: Any) -> Any:
     chain = [(resolve_provider(name), _provider_options(name))]
     if name in ("cuda", "tensorrt"):
         _preload_cuda()
+    if name == "tensorrt" and isinstance(model, str):
+        # One engine for all shapes in the file's ranges; what the caller asks for comes first.
+        chain[0] = (chain[0][0], {**read_shape_options(model), **chain[0][1]})
     if name == "tensorrt":
         chain.append((PROVIDERS["cuda"], _provider_options("cuda")))
     if name == "dml":

@@ -94,11 +94,11 @@ def test_an_interrupted_run_goes_on(run, make_model, davis: Path, monkeypatch) -
     tracked = []
     track = eval_sides.GraphSide.track
 
-    def interrupt_the_second(self, video, queries):
-        tracked.append(len(video))
+    def interrupt_the_second(self, frames_rgb, queries):
+        tracked.append(len(frames_rgb))
         if len(tracked) == 2:
             raise KeyboardInterrupt
-        return track(self, video, queries)
+        return track(self, frames_rgb, queries)
 
     monkeypatch.setattr(eval_sides.GraphSide, "track", interrupt_the_second)
     assert run(*arguments).code == 130

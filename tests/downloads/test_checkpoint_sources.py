@@ -161,6 +161,7 @@ def test_a_file_of_the_hub(server: Served, caches: Path) -> None:
     assert path.name == "b0.ckpt"
     assert path.is_relative_to(caches / "hub")
     assert any(f"sha256 {SHA256}" in text for text in told)
+    assert "downloading b0.ckpt (bytes)" in told
     gets = [request for request in server.requests if request[0] == "GET"]
     assert find_checkpoint(source, endpoint=server.url) == path
     assert [request for request in server.requests if request[0] == "GET"] == gets
