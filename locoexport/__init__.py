@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from locoexport.pipeline.rewrite import RewriteReport, rewrite
     from locoexport.pipeline.track import TrackReport, track_video
+    from locoexport.pipeline.track_many import ManyReport, track_many
     from locoexport.pipeline.verify import VerifyReport, verify_model
     from locoexport.profile import ExportProfile, load_profile, profile_names
     from locoexport.runtime.object_rules import ObjectRules
@@ -31,6 +32,7 @@ __all__ = [
     "ExportProfile",
     "ExportReport",
     "LocoExportError",
+    "ManyReport",
     "ObjectOutputs",
     "ObjectReport",
     "ObjectRules",
@@ -46,6 +48,7 @@ __all__ = [
     "load_profile",
     "profile_names",
     "rewrite",
+    "track_many",
     "track_video",
     "track_video_objects",
     "verify_model",
@@ -57,6 +60,7 @@ _HOMES = {
     "ExportProfile": "locoexport.profile",
     "ExportReport": "locoexport.pipeline.export",
     "LocoExportError": "locoexport.errors",
+    "ManyReport": "locoexport.pipeline.track_many",
     "ObjectOutputs": "locoexport.pipeline.objects",
     "ObjectReport": "locoexport.pipeline.objects",
     "ObjectRules": "locoexport.runtime.object_rules",
@@ -71,6 +75,7 @@ _HOMES = {
     "load_profile": "locoexport.profile",
     "profile_names": "locoexport.profile",
     "rewrite": "locoexport.pipeline.rewrite",
+    "track_many": "locoexport.pipeline.track_many",
     "track_video": "locoexport.pipeline.track",
     "track_video_objects": "locoexport.pipeline.objects",
     "verify_model": "locoexport.pipeline.verify",

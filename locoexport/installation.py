@@ -64,6 +64,9 @@ _PACKAGES = (
     ("onnxsim", "export"),
     ("safetensors", "export"),
     ("matplotlib", "plot"),
+    ("pyarrow", "many"),
+    ("filelock", "many"),
+    ("ray", "ray"),
 )
 
 
