@@ -1,7 +1,7 @@
 """Kill workers at random while clips are tracked: ``python benchmarks/fault_run.py [--clips 200]``.
 
-The same short clips are tracked once undisturbed and once while a worker is killed by SIGKILL every
-few seconds, and the driver a few times as well; then the disturbed run is started again until all
+The same short clips are tracked once undisturbed and once while a worker is killed by SIGKILL after
+every few clips, and the driver twice as well; then the disturbed run is started again until all
 is done. Every clip has to be in the dataset once, with the bytes of the undisturbed run. Exit code
 1 where that is not so.
 """
@@ -34,7 +34,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--every", type=float, default=1.5, help="seconds between kills of workers")
     parser.add_argument("--drivers", type=int, default=2, help="how often the driver is killed too")
     parser.add_argument("--model", type=Path, help="instead of b0-tiny at 64x64")
     options = parser.parse_args()
@@ -56,9 +55,12 @@ def main() -> None:
         stormy = folder / "stormy"
         for left in range(options.drivers, -1, -1):
             killed, report = _run_and_kill(
-                [*command, "--out", str(stormy)], options.every, driver_too=left > 0, seed=left
+                [*command, "--out", str(stormy)],
+                stormy,
+                driver_after=options.clips // 4 if left else None,
+                seed=left,
             )
-            parts = len(list(stormy.glob("tracks/*.parquet")))
+            parts = _count_parts(stormy)
             how = "driver killed" if report is None else _summary(report)
             print(f"disturbed: {killed} workers killed, {how}; {parts} clips in the dataset")
         again = _run([*command, "--out", str(stormy)])
@@ -81,26 +83,37 @@ def _run(command: list[str]) -> dict:
 
 
 def _run_and_kill(
-    command: list[str], every_s: float, *, driver_too: bool, seed: int
+    command: list[str], out: Path, *, driver_after: int | None, seed: int
 ) -> tuple[int, dict | None]:
-    """How many workers were killed, and the report; None where the driver was killed as well."""
+    """How many workers were killed, and the report; None where the driver was killed as well.
+
+    A worker is killed each time that 3 to 9 more clips are done, so that slow machines get on too.
+    """
     chance = random.Random(seed)
+    before = _count_parts(out)
     driver = subprocess.Popen([*command, "--json", "-"], stdout=subprocess.PIPE, text=True)
-    killed, end = 0, time.monotonic() + 8 * every_s
+    killed, due = 0, before + chance.randint(1, 5)
     while driver.poll() is None:
-        time.sleep(every_s * chance.uniform(0.5, 1.5))
-        if driver_too and time.monotonic() > end:
+        time.sleep(0.02)
+        done = _count_parts(out)
+        if driver_after is not None and done - before >= driver_after:
             driver.kill()
             driver.communicate()
             return killed, None
-        workers = _workers(driver.pid)
+        workers = _workers(driver.pid) if done >= due else []
         if workers:
+            time.sleep(chance.uniform(0, 0.3))
+            due = done + chance.randint(3, 9)
             try:
                 os.kill(chance.choice(workers), signal.SIGKILL)
                 killed += 1
             except ProcessLookupError:
                 continue
     return killed, json.loads(driver.communicate()[0])
+
+
+def _count_parts(out: Path) -> int:
+    return len(list(out.glob("tracks/[!.]*.parquet")))
 
 
 def _workers(pid: int) -> list[int]:

@@ -47,9 +47,11 @@ def build_cpp(folder: Path) -> list[str]:
     library = next(iter(sorted(capi.glob("libonnxruntime.so.*"))), None)
     if library is None:
         raise MissingHereError(f"there is no libonnxruntime.so in {capi}")
+    # The name that the linker writes down: there is no link of it beside the library.
+    (folder / "libonnxruntime.so.1").symlink_to(library)
     program = folder / "track"
     command = [compiler, "-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", f"-isystem{include}"]
-    command += [str(EXAMPLES / "cpp" / "track.cpp"), str(library), f"-Wl,-rpath,{capi}"]
+    command += [str(EXAMPLES / "cpp" / "track.cpp"), str(library), f"-Wl,-rpath,{folder}"]
     done = subprocess.run([*command, "-o", str(program)], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr)

@@ -36,7 +36,10 @@ from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.tracker import PointTracker
 from locoexport.runtime.tracks import Tracks, write_tracks
 
-__all__ = ["ClipWorker", "OutputFolder", "finished_earlier"]
+__all__ = ["MAX_ATTEMPTS", "ClipWorker", "OutputFolder", "finished_earlier"]
+
+MAX_ATTEMPTS = 3
+"""So often a clip is begun whose worker dies; then it is lost to this run."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,10 @@ class OutputFolder:
     def record(self, name: str) -> Path:
         """A record, by its ``job_id``."""
         return self.records / f"{name}.json"
+
+    def tally(self, name: str) -> Path:
+        """How often a job was begun and not ended, by its ``job_id``: a byte each."""
+        return self.records / f".{name}.tally"
 
     def extra(self, clip: Path, name: str, suffix: str) -> Path:
         """A file besides; clips of one name in two folders have two."""

@@ -21,15 +21,13 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any
 
-from locoexport.batch.clip_work import ClipWorker
+from locoexport.batch.clip_work import MAX_ATTEMPTS, ClipWorker
 from locoexport.batch.events import ClipDone, Event, FramesDone, WorkerDied
 from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings
 from locoexport.errors import LocoExportError, MachineError
 
-__all__ = ["MAX_ATTEMPTS", "run_local"]
+__all__ = ["run_local"]
 
-MAX_ATTEMPTS = 3
-"""So often a clip is begun whose worker dies; then it is lost to this run."""
 _MAX_STILLBORN = 5
 """So many workers in a row may die before they are ready for their first clip."""
 _REPORT_EVERY_S = 0.5

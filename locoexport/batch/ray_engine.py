@@ -7,20 +7,18 @@ import logging
 import os
 import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from locoexport.batch.clip_work import ClipWorker
+from locoexport.batch.clip_work import MAX_ATTEMPTS, ClipWorker, OutputFolder
 from locoexport.batch.events import ClipDone, Event
-from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings
+from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings, job_id
 from locoexport.errors import MachineError, OutputError
 from locoexport.machine import read_cpu
 from locoexport.runtime.session import one_line
 
 __all__ = ["TrackingActor", "run_ray"]
 
-_RETRIES = 2
-"""So often a clip is begun again whose actor dies."""
 _GPU_PROVIDERS = ("cuda", "tensorrt")
 
 
@@ -30,16 +28,35 @@ class TrackingActor:
     def __init__(self, settings: WorkSettings) -> None:
         """Open the model; raises LocoExportError."""
         self._worker = ClipWorker(settings)
+        self._settings, self._model = settings, settings.model_sha256
+        self._folder = OutputFolder(settings.out)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Do the jobs of a batch: columns index and job (pickled) → index and outcome (pickled)."""
         outcomes: list[ClipOutcome | OutputError] = []
         for packed in batch["job"]:
             try:
-                outcomes.append(self._worker.work(pickle.loads(packed)))
+                outcomes.append(self._work(pickle.loads(packed)))
             except OutputError as error:
                 outcomes.append(error)
         return {"index": batch["index"], "outcome": [pickle.dumps(each) for each in outcomes]}
+
+    def _work(self, job: ClipJob) -> ClipOutcome:
+        """Do one job, unless actors died of it before: Ray would begin it again for ever."""
+        tally = self._folder.tally(job_id(job, self._model, self._settings.options_of(job)))
+        try:
+            with open(tally, "ab") as file:
+                file.write(b"|")
+            begun = tally.stat().st_size
+        except OSError as error:
+            raise OutputError(f"Cannot write {tally}: {error.strerror or error}.") from error
+        if begun > MAX_ATTEMPTS:
+            outcome = ClipOutcome(job.clip, "lost", f"its actor died {MAX_ATTEMPTS} times")
+        else:
+            outcome = self._worker.work(job)
+        with suppress(OSError):
+            tally.unlink()
+        return outcome
 
 
 def run_ray(
@@ -86,7 +103,7 @@ def _connect(ray: Any, settings: WorkSettings, workers: int, address: str | None
             )
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError) as error:
+    except Exception as error:  # Ray raises this very class where its processes do not come up
         where = "on this machine" if address is None else f"at {address}"
         raise MachineError(f"There is no Ray cluster {where}: {one_line(error)}.") from error
 
@@ -105,13 +122,12 @@ def _stream(
             batch_size=1,
             compute=data.ActorPoolStrategy(
                 # One clip waits while another is tracked, so that the last ones are spread evenly.
-                size=min(workers, len(jobs)),
+                min_size=1,
+                max_size=min(workers, len(jobs)),
                 max_tasks_in_flight_per_actor=2,
             ),
             num_cpus=settings.threads,
             num_gpus=1 if settings.provider in _GPU_PROVIDERS else None,
-            max_restarts=-1,
-            max_task_retries=_RETRIES,
         )
         try:
             for row in outcomes.iter_rows():
@@ -123,8 +139,7 @@ def _stream(
         except ray.exceptions.RayError as error:
             raise MachineError(f"Ray gave up: {one_line(error)}.") from error
     for index in sorted(missing):
-        text = f"its actor died {_RETRIES + 1} times"
-        yield ClipDone(index, ClipOutcome(jobs[index].clip, "lost", text))
+        yield ClipDone(index, ClipOutcome(jobs[index].clip, "lost", "Ray gave it up"))
 
 
 @contextmanager
@@ -132,6 +147,8 @@ def _data_context(data: Any) -> Iterator[None]:
     """No bars of Ray's own, and a clip that is given up does not end the others."""
     context = data.DataContext.get_current()
     before = context.max_errored_blocks, context.enable_progress_bars
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
     context.max_errored_blocks, context.enable_progress_bars = -1, False
     try:
         yield

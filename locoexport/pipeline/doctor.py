@@ -227,6 +227,7 @@ def _package_problems(found: Installation) -> Iterator[Problem]:
     for extra, needed_by in (
         ("export", "export, verify and inspect need it"),
         ("plot", "bench --plot needs it"),
+        ("many", "track-many needs it"),
     ):
         absent = [p.name for p in found.packages if p.extra == extra and p.version is None]
         if absent:

@@ -32,7 +32,7 @@ Engine = Literal["local", "ray"]
 _WORKER_BYTES = 2 << 30
 """Room for one worker where no limit was given: 48 frames of a usual profile need 1.1 to 1.5 GB."""
 _REPORT_EVERY_S = 5.0
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.[a-z0-9]+")
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.[a-z0-9]+|\..+\.tally")
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class _Run:
 
     def follow(self, events: Iterator[Event], due: list[int]) -> None:
         """Take in what an engine tells, until it ends."""
-        self._done = 0
+        self._done, self._shown = 0, -1
         self._tell(now=True)
         try:
             for event in events:
@@ -245,7 +245,9 @@ class _Run:
 
     def _tell(self, *, now: bool = False) -> None:
         """A bar of clips, and every few seconds a line with the rest."""
-        self.notify(Notice("clips", done=self._done, total=self._total))
+        if self._shown != self._done:
+            self._shown = self._done
+            self.notify(Notice("clips", done=self._done, total=self._total))
         clock = time.monotonic()
         if not now and clock - self._told < _REPORT_EVERY_S:
             return

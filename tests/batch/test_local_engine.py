@@ -12,11 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 from batch_reading import clips_of, digests
+from dying_worker import die_at_once
 
 from locoexport.batch import local_engine
+from locoexport.batch.clip_work import MAX_ATTEMPTS
 from locoexport.batch.events import ClipDone, Event, WorkerDied
 from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings
-from locoexport.batch.local_engine import MAX_ATTEMPTS, run_local
+from locoexport.batch.local_engine import run_local
 from locoexport.errors import MachineError, ModelFileError, OutputError
 from locoexport.pipeline.track_many import track_many
 
@@ -91,12 +93,9 @@ def test_workers_that_never_get_ready_end_the_run(
     settings: WorkSettings, clips: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(local_engine, "_serve", die_at_once)
+    monkeypatch.setattr(local_engine, "_MAX_STILLBORN", 2)
     with pytest.raises(MachineError, match=r"died before they were ready \(exit code 7\)"):
         outcomes(run_local([ClipJob(clips / "a.mp4")], settings, workers=1))
-
-
-def die_at_once(*_arguments: object) -> None:
-    os._exit(7)
 
 
 class Killer(threading.Thread):

@@ -14,11 +14,13 @@ import pyarrow.parquet
 import pytest
 from batch_reading import clips_of, digests
 
+from locoexport.batch.inputs import JobDefaults
 from locoexport.cli import main
 from locoexport.errors import OutputError, UsageError
 from locoexport.pipeline import track_many as module
 from locoexport.pipeline.notices import Notice
 from locoexport.pipeline.track_many import track_many
+from locoexport.runtime.point_sources import PointSources
 
 
 def command(*arguments: object, before: str = ":") -> subprocess.CompletedProcess[str]:
@@ -49,11 +51,11 @@ def test_the_command_tracks_skips_and_retries(clips: Path, model: Path, tmp_path
     assert document["schema"] == "locoexport.track-many/1"
     assert (document["skipped"], document["failed"], document["frames"]) == (4, 1, 0)
     # What was wrong with it was not its content: --retry-failed does it again.
-    third = command(*arguments, "--retry-failed", "--json", "-")
-    assert json.loads(third.stdout)["skipped"] == 3
+    points = JobDefaults(PointSources(points="grid:2"))
+    third = track_many([clips], model, out, defaults=points, workers=1, retry_failed=True)
+    assert (third.skipped, third.count("failed")) == (3, 1)
     shutil.copy(clips / "a.mp4", clips / "bad.mp4")
-    fourth = command(*arguments)
-    assert fourth.returncode == 0, fourth.stderr
+    assert track_many([clips], model, out, defaults=points, workers=1).passed
     assert digests(out) == written  # the same bytes as a.mp4
 
 
