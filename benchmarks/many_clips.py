@@ -59,6 +59,9 @@ def main() -> None:
     parser.add_argument("--ray", action="store_true", help="measure Ray as well")
     parser.add_argument("--backbone", default="b0")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--clips", type=int, default=_CLIPS, help="long ones, of 48 frames")
+    parser.add_argument("--few", type=int, default=_FEW, help="short clips, to tell the start")
+    parser.add_argument("--many", type=int, default=_MANY, help="short clips, to tell a clip")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cores = read_cpu().usable_cores
@@ -71,9 +74,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="locoexport-many-") as scratch:
         folder = Path(scratch)
         model = _export(options.backbone, folder)
-        _make_clips(folder / "long", _CLIPS, _FRAMES)
-        _make_clips(folder / "few", _FEW, _SHORT_FRAMES)
-        _make_clips(folder / "many", _MANY, _SHORT_FRAMES)
+        _make_clips(folder / "long", options.clips, _FRAMES)
+        _make_clips(folder / "few", options.few, _SHORT_FRAMES)
+        _make_clips(folder / "many", options.many, _SHORT_FRAMES)
         load = measure_load(2.0)
         print(
             f"Machine: {read_cpu().model}, {cores} cores; others before it: {load.busy_share:.0%}."
@@ -91,7 +94,7 @@ def main() -> None:
             for name in ("few", "many")
         }
         _print_scaling(settings, runs)
-        _print_overhead(short, model, folder)
+        _print_overhead(short, model, folder, options.few, options.many)
         _print_sizes(folder)
     if options.json is not None:
         document = [
@@ -164,7 +167,7 @@ class _Peaks(threading.Thread):
 
 def _print_scaling(settings: list[Setting], runs: list[Measured]) -> None:
     base = _median([run.seconds for run in runs if run.setting == settings[0]])
-    print(f"\n{_CLIPS} clips of {_FRAMES} frames, {_POINTS} points\n")
+    print(f"\nClips of {_FRAMES} frames, {_POINTS} points\n")
     print("| engine, workers x threads | seconds (each run) | frames/s | times | MB a worker |")
     print("|---|---|---|---|---|")
     for setting in settings:
@@ -178,7 +181,9 @@ def _print_scaling(settings: list[Setting], runs: list[Measured]) -> None:
         )
 
 
-def _print_overhead(short: dict[str, list[Measured]], model: Path, folder: Path) -> None:
+def _print_overhead(
+    short: dict[str, list[Measured]], model: Path, folder: Path, fewer: int, more: int
+) -> None:
     """What a clip costs beside the model, from two runs of different numbers of short clips."""
     from locoexport.runtime.split import open_model
     from locoexport.runtime.video import read_clip
@@ -197,8 +202,8 @@ def _print_overhead(short: dict[str, list[Measured]], model: Path, folder: Path)
     print("| engine, workers x threads | seconds to start and end | ms a clip |")
     print("|---|---|---|")
     for few, many in zip(short["few"], short["many"], strict=True):
-        slope = (many.seconds - few.seconds) / (_MANY - _FEW)
-        print(f"| {few.setting.text} | {few.seconds - _FEW * slope:.1f} | {slope * 1e3:.0f} |")
+        slope = (many.seconds - few.seconds) / (more - fewer)
+        print(f"| {few.setting.text} | {few.seconds - fewer * slope:.1f} | {slope * 1e3:.0f} |")
 
 
 def _print_sizes(folder: Path) -> None:

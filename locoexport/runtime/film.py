@@ -1,4 +1,4 @@
-"""The overlay video, drawn and encoded in threads of their own while the next frames are tracked."""
+"""The overlay video, drawn and encoded in two threads while the next frames are tracked."""
 
 from __future__ import annotations
 
