@@ -2,8 +2,8 @@
 
 Rows and not nested lists: every reader (DuckDB, pandas, Polars, Spark, a SQL engine) filters and
 joins on columns, few on what lies inside lists, and Parquet keeps the repeated columns in a few
-bytes (benchmarks/many_clips.py compares the sizes of both). One file a clip, since a file that appears by a
-rename is what makes a clip's rows be there once or not at all.
+bytes (benchmarks/many_clips.py compares the sizes of both). One file a clip, since a file that
+appears by a rename is what makes a clip's rows be there once or not at all.
 """
 
 from __future__ import annotations
