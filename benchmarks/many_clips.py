@@ -58,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ray", action="store_true", help="measure Ray as well")
     parser.add_argument("--backbone", default="b0")
+    parser.add_argument("--model", type=Path, help="in place of an export of --backbone")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--clips", type=int, default=_CLIPS, help="long ones, of 48 frames")
     parser.add_argument("--few", type=int, default=_FEW, help="short clips, to tell the start")
@@ -73,7 +74,7 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory(prefix="locoexport-many-") as scratch:
         folder = Path(scratch)
-        model = _export(options.backbone, folder)
+        model = options.model or _export(options.backbone, folder)
         _make_clips(folder / "long", options.clips, _FRAMES)
         _make_clips(folder / "few", options.few, _SHORT_FRAMES)
         _make_clips(folder / "many", options.many, _SHORT_FRAMES)
