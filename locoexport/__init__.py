@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from locoexport.pipeline.rewrite import RewriteReport, rewrite
     from locoexport.pipeline.track import TrackReport, track_video
+    from locoexport.pipeline.track_many import ManyReport, track_many
     from locoexport.pipeline.verify import VerifyReport, verify_model
     from locoexport.profile import ExportProfile, load_profile, profile_names
     from locoexport.runtime.object_rules import ObjectRules
@@ -34,6 +35,7 @@ __all__ = [
     "ExportProfile",
     "ExportReport",
     "LocoExportError",
+    "ManyReport",
     "ObjectOutputs",
     "ObjectReport",
     "ObjectRules",
@@ -52,6 +54,7 @@ __all__ = [
     "rewrite",
     "sample_queries",
     "tapvid_metrics",
+    "track_many",
     "track_video",
     "track_video_objects",
     "verify_model",
@@ -64,6 +67,7 @@ _HOMES = {
     "ExportProfile": "locoexport.profile",
     "ExportReport": "locoexport.pipeline.export",
     "LocoExportError": "locoexport.errors",
+    "ManyReport": "locoexport.pipeline.track_many",
     "ObjectOutputs": "locoexport.pipeline.objects",
     "ObjectReport": "locoexport.pipeline.objects",
     "ObjectRules": "locoexport.runtime.object_rules",
@@ -81,6 +85,7 @@ _HOMES = {
     "rewrite": "locoexport.pipeline.rewrite",
     "sample_queries": "locoexport.metrics",
     "tapvid_metrics": "locoexport.metrics",
+    "track_many": "locoexport.pipeline.track_many",
     "track_video": "locoexport.pipeline.track",
     "track_video_objects": "locoexport.pipeline.objects",
     "verify_model": "locoexport.pipeline.verify",

@@ -67,6 +67,9 @@ _PACKAGES = (
     ("pillow", "eval"),
     ("huggingface_hub", "download"),
     ("pooch", "download"),
+    ("pyarrow", "many"),
+    ("filelock", "many"),
+    ("ray", "ray"),
 )
 
 

@@ -229,6 +229,7 @@ def _package_problems(found: Installation) -> Iterator[Problem]:
         ("plot", "bench --plot needs it"),
         ("eval", "eval needs it where videos are not 256x256"),
         ("download", "--checkpoint hf://... or https://... needs it"),
+        ("many", "track-many needs it"),
     ):
         absent = [p.name for p in found.packages if p.extra == extra and p.version is None]
         if absent:
