@@ -64,6 +64,7 @@ _PACKAGES = (
     ("onnxsim", "export"),
     ("safetensors", "export"),
     ("matplotlib", "plot"),
+    ("openvino", "openvino"),
 )
 
 
