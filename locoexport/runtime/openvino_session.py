@@ -76,6 +76,8 @@ class OpenVinoSession:
         if profiled:
             settings["PERF_COUNT"] = True
         read = core.read_model(io.BytesIO(model) if isinstance(model, bytes) else model)
+        # Compiling joins tensors, and with them their names.
+        self._output_names = [port.get_any_name() for port in read.outputs]
         self._compiled = core.compile_model(read, device, settings)
         self._profiled = profiled
         self._idle: list[Any] = []
@@ -90,11 +92,14 @@ class OpenVinoSession:
 
     def get_inputs(self) -> list[Argument]:
         """Inputs, in order."""
-        return [_argument(port) for port in self._compiled.inputs]
+        return [_argument(port, port.get_any_name()) for port in self._compiled.inputs]
 
     def get_outputs(self) -> list[Argument]:
         """Outputs, in order."""
-        return [_argument(port) for port in self._compiled.outputs]
+        return [
+            _argument(port, name)
+            for port, name in zip(self._compiled.outputs, self._output_names, strict=True)
+        ]
 
     def get_modelmeta(self) -> ModelMeta:
         """The metadata properties of the file."""
@@ -114,7 +119,7 @@ class OpenVinoSession:
         request = self._take()
         try:
             request.infer(dict(inputs), share_inputs=True)
-            names = [out.name for out in self.get_outputs()] if outputs is None else outputs
+            names = self._output_names if outputs is None else outputs
             # What a request holds is overwritten by its next run.
             results = [np.array(request.get_tensor(name).data) for name in names]
             if self._profiled:
@@ -139,10 +144,10 @@ class OpenVinoSession:
         return self._compiled.create_infer_request()
 
 
-def _argument(port: Any) -> Argument:
+def _argument(port: Any, name: str) -> Argument:
     shape: list[int | str] = [
         f"axis_{axis}" if dimension.is_dynamic else dimension.get_length()
         for axis, dimension in enumerate(port.get_partial_shape())
     ]
     kind = port.get_element_type().get_type_name()
-    return Argument(port.get_any_name(), _TYPES.get(kind, f"tensor({kind})"), shape)
+    return Argument(name, _TYPES.get(kind, f"tensor({kind})"), shape)

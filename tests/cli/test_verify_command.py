@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import locotrack
+from locoexport.lowering.graphs import iterate_nodes
 from locoexport.runtime.providers import probe_provider
 
 WITHOUT_CUDA = pytest.mark.skipif(probe_provider("cuda").works, reason="CUDA works here")
@@ -270,3 +271,47 @@ def test_an_unknown_provider(
     finished = run(*provider_arguments(command, "abacus", exported, clip))
     assert finished.code == 2
     assert "There is no provider 'abacus'; the providers are cpu, cuda" in finished.stderr
+
+
+def test_localise_on_a_good_file(exported: Path, run) -> None:
+    finished = run("verify", exported, "--localise", "--json", "-")
+    document = json.loads(finished.stdout)
+    assert (finished.code, document["passed"]) == (0, True)
+    found = document["localisation"]
+    assert (found["departs"], found["node"], found["missing_seams"]) == (None, None, [])
+    assert not any(seam["departs"] for seam in found["seams"])
+    assert {seam["part"] for seam in found["seams"]} == {
+        "backbone",
+        "query sampling",
+        "cost volume",
+        "refinement",
+    }
+
+
+def test_a_failed_file_is_localised_by_itself(edited, run) -> None:
+    """Against a fresh export that is really made."""
+
+    def perturb(values: np.ndarray) -> None:
+        values.flat[0] += 0.5
+
+    finished = run("verify", edited(edit_weight, "cost_conv.weight", perturb))
+    assert finished.code == 1
+    assert "DEPARTS at cost volume: heatmap (seam " in finished.stdout
+    assert "of the cost volume" in finished.stdout
+    assert "cost_conv.weight differs in 1 of 18 numbers, first at (0, 0, 0, 0)" in finished.stdout
+
+
+def test_a_file_without_seams_says_so(edited, run) -> None:
+    """As files were written before seams had names."""
+
+    def forget(model: onnx.ModelProto) -> None:
+        for node in iterate_nodes(model):
+            for names in (node.input, node.output):
+                names[:] = [name.replace("/seam/", "/old/") for name in names]
+
+    path = edited(forget)
+    finished = run("verify", path, "--localise")
+    assert (finished.code, finished.stdout) == (2, "")
+    assert "without the names of its seams" in finished.stderr
+    assert "Export it again with this version" in finished.stderr
+    assert run("verify", path).code == 0

@@ -53,6 +53,7 @@ def test_the_tables_know_operators_of_the_standard_only() -> None:
             "float",
             {
                 "tensorrt": "version 20, kernels up to 16",
+                "dml": "version 20, kernels up to 16",
                 "webgpu": "version 20, kernels up to 16",
             },
         ),
@@ -63,6 +64,7 @@ def test_the_tables_know_operators_of_the_standard_only() -> None:
             {
                 "tensorrt": "version 20, kernels up to 16",
                 "openvino": "rank 5, kernels for 4",
+                "dml": "rank 5, kernels for 4",
                 "coreml": "rank 5, kernels for 4",
                 "webgpu": "rank 5, kernels for 4",
             },

@@ -1,12 +1,14 @@
 """Exports that faults are planted in, made once, and a way to localise a planted one."""
 
-import sys
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import onnx
-import pytest
 
 from locoexport.artifact import ArtifactMetadata
 from locoexport.divergence import Localisation
@@ -17,9 +19,8 @@ from locoexport.pipeline.studied_model import read_studied
 from locoexport.probes import Probe, make_probe
 from locoexport.profile import AxisSizes, ExportProfile, load_profile
 
-sys.path.append(str(Path(__file__).parent))
-
 SIZE_HW = (64, 64)
+_FOLDER = TemporaryDirectory(prefix="locoexport-faults-")
 
 
 @dataclass(frozen=True)
@@ -58,26 +59,17 @@ def export(folder: Path, sampling: str) -> Exported:
     )
 
 
-@pytest.fixture(scope="session")
-def gather(tmp_path_factory) -> Exported:
-    """b0-tiny with the shipped weights at 64x64, no GridSample, its encoder in a Scan."""
-    return export(tmp_path_factory.mktemp("gather"), "gather")
+@cache
+def exported(sampling: str) -> Exported:
+    """b0-tiny with the shipped weights at 64x64: ``gather`` has no GridSample, both have a Scan."""
+    return export(Path(_FOLDER.name), sampling)
 
 
-@pytest.fixture(scope="session")
-def planar(tmp_path_factory) -> Exported:
-    """The same with GridSample."""
-    return export(tmp_path_factory.mktemp("planar"), "planar")
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Callable[..., Localisation]:
+def localise_planted(sampling: str, fault: Callable[[onnx.ModelProto], None]) -> Localisation:
     """Plant a fault in a copy of a good file and localise it."""
-
-    def run(good: Exported, fault: Callable[[onnx.ModelProto], None]) -> Localisation:
-        model = onnx.load(good.path)
-        fault(model)
-        onnx.save(model, tmp_path / "faulty.onnx")
-        return good.localise(tmp_path / "faulty.onnx")
-
-    return run
+    good = exported(sampling)
+    model = onnx.load(good.path)
+    fault(model)
+    with TemporaryDirectory() as folder:
+        onnx.save(model, Path(folder) / "faulty.onnx")
+        return good.localise(Path(folder) / "faulty.onnx")

@@ -1,6 +1,7 @@
 """A planted fault is named: the part of the model, the node, and what is wrong with it."""
 
 import pytest
+from localising import exported, localise_planted
 from planting import change_operator, overflow_half, perturb, set_attribute, swap_inputs
 
 MIXER = "torch_pips_mixer"
@@ -60,9 +61,9 @@ GATHER_FAULTS = {
 
 
 @pytest.mark.parametrize("name", GATHER_FAULTS)
-def test_faults_in_a_graph_without_gridsample(name: str, gather, plant) -> None:
+def test_faults_in_a_graph_without_gridsample(name: str) -> None:
     fault, seam, cause = GATHER_FAULTS[name]
-    found = plant(gather, fault)
+    found = localise_planted("gather", fault)
     assert str(found.first.seam) == seam
     assert found.first.difference.expected != found.first.difference.found
     assert found.node is not None
@@ -99,25 +100,25 @@ PLANAR_FAULTS = {
 
 
 @pytest.mark.parametrize("name", PLANAR_FAULTS)
-def test_faults_of_gridsample(name: str, planar, plant) -> None:
+def test_faults_of_gridsample(name: str) -> None:
     fault, seam, cause, part = PLANAR_FAULTS[name]
-    found = plant(planar, fault)
+    found = localise_planted("planar", fault)
     assert str(found.first.seam) == seam
     assert found.node is not None
     assert (found.node.op_type, found.node.part) == ("GridSample", part)
     assert cause in found.node.causes
 
 
-def test_cmdtop(gather, plant) -> None:
+def test_cmdtop() -> None:
     """Its weights are those of all refinements: the first that reads them is named."""
-    found = plant(gather, perturb("cmdtop.1.others.0.conv.bias"))
+    found = localise_planted("gather", perturb("cmdtop.1.first.bias"))
     assert str(found.first.seam) == "refinement 0: correlation and cmdtop, level lowres"
     assert found.node is not None
 
 
 @pytest.mark.parametrize("sampling", ["gather", "planar"])
-def test_a_good_file_departs_nowhere(sampling: str, request) -> None:
-    good = request.getfixturevalue(sampling)
+def test_a_good_file_departs_nowhere(sampling: str) -> None:
+    good = exported(sampling)
     found = good.localise(good.path)
     assert (found.first, found.node, found.missing) == (None, None, ())
     # 5 blocks, 3 grids, 3 supports, 5 of the cost volume, 4 x (6 + 1 + layers + 1 + 3)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from planting import perturb
+from test_verify_command import edit_weight
 
 from locoexport.errors import SidecarError
 from locoexport.files import sha256_of
@@ -84,7 +84,7 @@ def test_a_sidecar_is_small(pair: Path) -> None:
 
 def test_a_sidecar_of_another_file_is_refused(pair: Path, tmp_path: Path) -> None:
     model = onnx.load(pair)
-    perturb("cost_conv.weight", 1e-3)(model)
+    edit_weight(model, "cost_conv.weight", lambda values: values.__iadd__(1e-3))
     onnx.save(model, tmp_path / "tiny.onnx")
     with pytest.raises(SidecarError, match=r"is not of .* was written for SHA-256"):
         verify_with_sidecar(tmp_path / "tiny.onnx", sidecar_path(pair))
@@ -93,7 +93,7 @@ def test_a_sidecar_of_another_file_is_refused(pair: Path, tmp_path: Path) -> Non
 def test_a_file_that_answers_otherwise_fails(pair: Path, tmp_path: Path) -> None:
     """The sidecar of a good file, made to claim a perturbed one."""
     model = onnx.load(pair)
-    perturb("cost_conv.weight")(model)
+    edit_weight(model, "cost_conv.weight", lambda values: values.__iadd__(0.5))
     onnx.save(model, tmp_path / "tiny.onnx")
     with np.load(sidecar_path(pair)) as stored:
         arrays = dict(stored)
