@@ -42,10 +42,12 @@ def set_attribute(scope: str, op_type: str, attribute: str, value: object) -> Fa
 
 
 def swap_inputs(made: str, first: int, second: int) -> Fault:
-    """Swap two inputs of the node that makes a value."""
+    """Swap two inputs of the node that makes a value, or of the one before a Reshape that does."""
 
     def plant(model: onnx.ModelProto) -> None:
         node = maker(model, made)
+        if node.op_type == "Reshape":
+            node = maker(model, node.input[0])
         inputs = list(node.input)
         inputs[first], inputs[second] = inputs[second], inputs[first]
         node.input[:] = inputs

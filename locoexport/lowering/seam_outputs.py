@@ -94,7 +94,8 @@ def expose(model: onnx.ModelProto, names: Iterable[str]) -> ExposedGraph:
 def _body(node: onnx.NodeProto) -> onnx.GraphProto | None:
     if node.op_type != "Scan":
         return None
-    return next(attribute.g for attribute in node.attribute if attribute.name == "body")
+    body: onnx.GraphProto = next(a.g for a in node.attribute if a.name == "body")
+    return body
 
 
 def _give_out_of_scan(node: onnx.NodeProto, body: onnx.GraphProto, name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +46,9 @@ def verify_with_sidecar(
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
     require_provider(provider)
     split = split_paths(path)
-    files: Mapping[str, Path] = {"whole": path} if split is None else dict(split)
+    files: dict[str, Path] = {"whole": path}
+    if split is not None:
+        files = {str(part): file for part, file in split.items()}
     with tempfile.TemporaryDirectory() as folder:
         session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
         where = Path(sidecar) if sidecar is not None else _beside(path, split is not None)
@@ -55,7 +56,8 @@ def verify_with_sidecar(
         tolerance = stored.tolerance
         if tolerance_px is not None:
             tolerance = replace(tolerance, tracks_px=tolerance_px, origin="--tolerance-px")
-        cases, placement = [], ()
+        cases = []
+        placement: tuple[tuple[str, int], ...] = ()
         for case in stored.cases:
             notify(Notice(f"parity: {case.name}"))
             found = session.run(case.video, case.query_points_tyx)
