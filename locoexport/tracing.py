@@ -123,8 +123,8 @@ class _Traced(nn.Module):
 class _Whole(_Traced):
     """Frames and query points in, the three outputs out."""
 
-    def run(self, video: Tensor, query_points: Tensor) -> tuple[Tensor, ...]:
-        result = self.tracker.track_resized(video, query_points)
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        result = self.tracker.track_resized(inputs[0], inputs[1])
         return result.tracks, result.occlusion, result.expected_dist
 
 
@@ -148,9 +148,9 @@ class _WholeFromFrames(_Traced):
 class _Encoder(_Traced):
     """Frames in, the three grids out."""
 
-    def run(self, video: Tensor) -> tuple[Tensor, ...]:
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         resolution_hw = self.tracker.config.resolution_hw
-        return tuple(self.tracker.extract_features(video, resolution_hw, resize=False).grids)
+        return tuple(self.tracker.extract_features(inputs[0], resolution_hw, resize=False).grids)
 
 
 class _Query(_Traced):

@@ -36,13 +36,12 @@ def verify(
         Path | None, typer.Option(help="A real clip to try as well (its first 24 frames).")
     ] = None,
     localise: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--localise",
             help="Compare values inside as well and name the first part and node that departs "
-            "(done in any case where parity fails).",
+            "(default: only where parity fails).",
         ),
-    ] = False,
+    ] = None,
     sidecar: Annotated[
         str | None,
         typer.Option(
@@ -60,7 +59,7 @@ def verify(
     """Compare an exported file with the unrewritten PyTorch model. Exit 1 where they differ."""
     check_json_target(json, force=force)
     if sidecar is not None:
-        _refuse_with_sidecar(checkpoint=checkpoint, video=video, localise=localise or None)
+        _refuse_with_sidecar(checkpoint=checkpoint, video=video, localise=localise)
     else:
         from locoexport.installation import require_extra
 

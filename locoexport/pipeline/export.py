@@ -132,7 +132,7 @@ def export_model(
         notify(Notice("loading the finished file once more"))
         open_model(drafts[-1])
         if sidecar:
-            files = dict(zip(paths, drafts, strict=True))
+            files = {str(part): draft for part, draft in zip(paths, drafts, strict=True)}
             write_sidecar(last, make_sidecar(files, profile, network, notify))
         artifacts = tuple(
             ExportArtifact(path, draft.stat().st_size, replace(graph.metadata, parity=stamp))

@@ -108,7 +108,7 @@ def localise(
 def as_exported(profile: ExportProfile, metadata: ArtifactMetadata) -> ExportProfile:
     """``profile`` with the options that the file was exported with."""
     sampling: Sampling = "planar" if metadata.sampling == "planar" else "gather"
-    target: Target = next((t for t in ("cuda", "tensorrt") if t == metadata.target), "cpu")  # type: ignore[assignment]
+    target: Target = next((t for t in ("cuda", "tensorrt") if t == metadata.target), "cpu")
     every = replace(profile, opset=metadata.opset, sampling=sampling, target=target, without=())
     could = [*(rewrite.name for rewrite in select_rewrites(every)), *select_passes(every)]
     without = tuple(

@@ -52,7 +52,7 @@ def verify_model(
     provider: str = "cpu",
     tolerance_px: float | None = None,
     video: str | Path | None = None,
-    localise: bool = False,
+    localise: bool | None = None,
     notify: Listener = ignore,
 ) -> VerifyReport:
     """Compare a file in ONNX Runtime with the unrewritten PyTorch model at several shapes.
@@ -64,8 +64,8 @@ def verify_model(
         provider: the execution provider to run the file on; there is no fallback.
         tolerance_px: overrides the profile's tolerance on tracks.
         video: a real clip to try as well (its first 24 frames).
-        localise: compare what is inside as well, seam by seam; where parity fails that is done
-            in any case.
+        localise: compare what is inside as well, seam by seam, and name the node that departs;
+            None does so only where parity fails.
         notify: is told of every step.
 
     Raises:
@@ -97,7 +97,7 @@ def verify_model(
         )
     elsewhere = placed_elsewhere(session.placed_nodes(), provider)
     report = VerifyReport(path, session.metadata, parity, _ORACLE, elsewhere)
-    if parity.passed and not localise:
+    if localise is False or (parity.passed and not localise):
         return report
     probe = probe_to_study(_probes(session, profile, video), parity)
     try:
