@@ -137,7 +137,8 @@ def read_sidecar(path: str | Path, files: Mapping[str, Path]) -> Sidecar:
             "model."
         )
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # A file of our own: numpy leaves the one it opens open where it is no archive.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             header = json.loads(bytes(stored["header"]).decode())
             if header["schema"] != SIDECAR_SCHEMA:
                 raise SidecarError(
