@@ -67,6 +67,11 @@ class SidecarCase:
         """(B, T, H, W, 3) in [-1, 1]."""
         return video_of_blocks(self.blocks_u8, self.block_side)
 
+    @property
+    def frames_rgb(self) -> NDArray[np.uint8]:
+        """The same as grey levels (B, T, H, W, 3), for files that take uint8."""
+        return self.blocks_u8.repeat(self.block_side, 2).repeat(self.block_side, 3)
+
 
 @dataclass(frozen=True, eq=False)
 class Sidecar:

@@ -23,11 +23,13 @@ from locoexport.network import Network
 from locoexport.pipeline.graph import build_graph
 from locoexport.pipeline.narrowing import Narrowed, find_node
 from locoexport.pipeline.notices import Listener, Notice
+from locoexport.pipeline.proof import at_working_size
 from locoexport.pipeline.studied_model import StudiedModel, read_studied
 from locoexport.probes import Probe
 from locoexport.profile import ExportProfile, Sampling, Target
 from locoexport.recording import model_seams, reference_seams
 from locoexport.rewrites import select_passes, select_rewrites
+from locoexport.runtime.frames import scale_tracks_to_model
 from locoexport.seams import Seam
 
 __all__ = ["as_exported", "check_localisable", "fresh_export", "localise"]
@@ -79,9 +81,15 @@ def localise(
     suspect = read_studied(path, provider)
     notify(Notice(f"comparing {len(seams)} seams with torch on {probe.name}"))
     found = _seam_values(suspect, probe, seams)
-    reference = reference_seams(network.model, probe.video, probe.query_points_tyx)
+    asked = probe
+    if metadata.input_type == "uint8":
+        asked = at_working_size(probe, profile.resolution_hw)
+        frame_hw = (probe.video.shape[2], probe.video.shape[3])
+        tracks = OUTPUT_NAMES[0]
+        found[tracks] = scale_tracks_to_model(found[tracks], frame_hw, profile.resolution_hw)
+    reference = reference_seams(network.model, asked.video, asked.query_points_tyx)
     moved = [
-        reference_seams(network.model, _moved(probe, seed), probe.query_points_tyx)
+        reference_seams(network.model, _moved(asked, seed), asked.query_points_tyx)
         for seed in range(_NOISE_SAMPLES)
     ]
     batch, points = probe.query_points_tyx.shape[:2]

@@ -60,7 +60,9 @@ def verify_with_sidecar(
         placement: tuple[tuple[str, int], ...] = ()
         for case in stored.cases:
             notify(Notice(f"parity: {case.name}"))
-            found = session.run(case.video, case.query_points_tyx)
+            takes_uint8 = session.signature.input_type == "uint8"
+            video = case.frames_rgb if takes_uint8 else case.video
+            found = session.run(video, case.query_points_tyx)
             placement = placement or session.node_placement()
             cases.append(
                 compare_case(case.name, case.reference, found, case.conditioning, tolerance)

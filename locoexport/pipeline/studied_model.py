@@ -49,7 +49,7 @@ class StudiedModel:
             MachineError: ONNX Runtime cannot open or run the graph with these outputs.
         """
         given: dict[str, NDArray[Any]] = {
-            VIDEO_INPUT: np.ascontiguousarray(probe.video, np.float32),
+            VIDEO_INPUT: np.ascontiguousarray(probe.video),
             QUERY_INPUT: np.ascontiguousarray(probe.query_points_tyx, np.float32),
         }
         found: dict[str, NDArray[Any]] = {}

@@ -310,8 +310,6 @@ def releasing() -> Any:
     return options
 
 
-
-
 def one_line(error: Exception) -> str:
     """An error's text without line breaks."""
     return " ".join(str(error).split()).rstrip(".")
