@@ -145,7 +145,8 @@ def _seam_values(
 
 def _moved(probe: Probe, seed: int) -> NDArray[np.float32]:
     noise = np.random.default_rng(seed).standard_normal(probe.video.shape, np.float32)
-    return probe.video + _INPUT_NOISE * noise
+    moved: NDArray[np.float32] = probe.video + _INPUT_NOISE * noise
+    return moved
 
 
 def fresh_export(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from locoexport.errors import UsageError
 from locoexport.parity import compare_case, summarise
@@ -61,7 +64,7 @@ def verify_with_sidecar(
         for case in stored.cases:
             notify(Notice(f"parity: {case.name}"))
             takes_uint8 = session.signature.input_type == "uint8"
-            video = case.frames_rgb if takes_uint8 else case.video
+            video: NDArray[Any] = case.frames_rgb if takes_uint8 else case.video
             found = session.run(video, case.query_points_tyx)
             placement = placement or session.node_placement()
             cases.append(
