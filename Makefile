@@ -18,7 +18,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,eval,download,many,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,eval,download,many,openvino,dev]"
 	touch $@
 
 test: setup

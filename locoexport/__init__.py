@@ -21,9 +21,11 @@ if TYPE_CHECKING:
         track_video_objects,
     )
     from locoexport.pipeline.rewrite import RewriteReport, rewrite
+    from locoexport.pipeline.sidecar_check import verify_with_sidecar
     from locoexport.pipeline.track import TrackReport, track_video
     from locoexport.pipeline.track_many import ManyReport, track_many
-    from locoexport.pipeline.verify import VerifyReport, verify_model
+    from locoexport.pipeline.verify import verify_model
+    from locoexport.pipeline.verify_report import VerifyReport
     from locoexport.profile import ExportProfile, load_profile, profile_names
     from locoexport.runtime.object_rules import ObjectRules
     from locoexport.runtime.sources import Selection
@@ -58,6 +60,7 @@ __all__ = [
     "track_video",
     "track_video_objects",
     "verify_model",
+    "verify_with_sidecar",
 ]
 
 __version__ = "0.1.0"
@@ -77,7 +80,7 @@ _HOMES = {
     "Selection": "locoexport.runtime.sources",
     "TrackReport": "locoexport.pipeline.track",
     "Tracks": "locoexport.runtime.tracks",
-    "VerifyReport": "locoexport.pipeline.verify",
+    "VerifyReport": "locoexport.pipeline.verify_report",
     "evaluate_model": "locoexport.pipeline.evaluate",
     "export_model": "locoexport.pipeline.export",
     "load_profile": "locoexport.profile",
@@ -89,6 +92,7 @@ _HOMES = {
     "track_video": "locoexport.pipeline.track",
     "track_video_objects": "locoexport.pipeline.objects",
     "verify_model": "locoexport.pipeline.verify",
+    "verify_with_sidecar": "locoexport.pipeline.sidecar_check",
 }
 
 

@@ -13,6 +13,7 @@
     ├── InputError              exit 2   a file or an array that was handed in is bad
     │   ├── CheckpointError              weights
     │   ├── ModelFileError               an .onnx file
+    │   ├── SidecarError                 a .parity.npz, or one that is of another file
     │   ├── VideoError                   a clip
     │   └── QueryError                   query points
     └── MachineError            exit 3   this machine lacks something
@@ -40,6 +41,7 @@ __all__ = [
     "ProfileError",
     "ProviderUnavailableError",
     "QueryError",
+    "SidecarError",
     "UnreachableError",
     "UsageError",
     "VideoError",
@@ -92,6 +94,10 @@ class CheckpointError(InputError):
 
 class ModelFileError(InputError):
     """An .onnx file cannot be read, or is not one of ours where it has to be."""
+
+
+class SidecarError(InputError):
+    """A parity sidecar cannot be read, is too large, or belongs to another model."""
 
 
 class VideoError(InputError):

@@ -70,6 +70,7 @@ _PACKAGES = (
     ("pyarrow", "many"),
     ("filelock", "many"),
     ("ray", "ray"),
+    ("openvino", "openvino"),
 )
 
 

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.rendering.localisation import localisation_document, localisation_text
 from locoexport.rendering.precision import precision_document, precision_table
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from locoexport.parity import CaseParity, ParityReport
     from locoexport.pipeline.export import ExportReport
     from locoexport.pipeline.track import TrackReport
-    from locoexport.pipeline.verify import VerifyReport
+    from locoexport.pipeline.verify_report import VerifyReport
     from locoexport.precision import PrecisionReport
     from locoexport.profile import AxisSizes, ExportProfile
 
@@ -36,12 +37,15 @@ __all__ = [
     "verify_text",
 ]
 
+_ELSEWHERE_SHOWN = 8
+
 
 def export_text(report: ExportReport) -> RenderableType:
     """What an export wrote, and how it was proven."""
     metadata = report.artifact.metadata
     rows = [
         *(("file", f"{file.path} ({_megabytes(file.size_bytes)})") for file in report.artifacts),
+        *([] if report.sidecar is None else [("sidecar", str(report.sidecar))]),
         (
             "profile",
             f"{metadata.profile}, {_size(metadata.resolution_hw)}, {metadata.precision}"
@@ -76,6 +80,7 @@ def export_document(report: ExportReport) -> dict[str, Any]:
             {"part": f.metadata.part, "file": str(f.path), "size_bytes": f.size_bytes}
             for f in report.artifacts
         ],
+        "sidecar": None if report.sidecar is None else str(report.sidecar),
         "metadata": _metadata_document(metadata),
         "nodes_traced": report.nodes_traced,
         "nodes_written": report.nodes_written,
@@ -116,21 +121,37 @@ def verify_text(report: VerifyReport) -> RenderableType:
             ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}{_taken(metadata)}"),
             ("weights", _short_weights(metadata)),
             ("provider", f"{parity.provider} (nodes: {placement})"),
-            ("against", "the unrewritten PyTorch model, 5D grid_sample"),
+            *([("elsewhere", _elsewhere(report))] if report.elsewhere else []),
+            ("against", report.against),
         ]
     )
     verdict = Text("PASS ", style="bold green") if parity.passed else Text("FAIL ", "bold red")
-    return Group(facts, parity_table(parity), verdict + Text(_parity_line(parity)))
+    parts: list[RenderableType] = [
+        facts,
+        parity_table(parity),
+        verdict + Text(_parity_line(parity)),
+    ]
+    if report.localisation is not None:
+        parts.append(localisation_text(report.localisation))
+    if report.not_localised:
+        parts.append(Text(f"not localised: {report.not_localised}"))
+    return Group(*parts)
 
 
 def verify_document(report: VerifyReport) -> dict[str, Any]:
     """``locoexport.verify/1``."""
     return {
         "schema": "locoexport.verify/1",
-        "passed": report.parity.passed,
+        "passed": report.passed,
         "file": str(report.model_path),
+        "against": report.against,
+        "elsewhere": [asdict(group) for group in report.elsewhere],
         "metadata": _metadata_document(report.metadata),
         "parity": parity_document(report.parity),
+        "localisation": None
+        if report.localisation is None
+        else localisation_document(report.localisation),
+        "not_localised": report.not_localised or None,
     }
 
 
@@ -287,6 +308,16 @@ def _parity_line(parity: ParityReport) -> str:
     if not parity.conclusive:
         line += ": too many for the rest to prove anything"
     return line
+
+
+def _elsewhere(report: VerifyReport) -> str:
+    """Which nodes the provider left to another one, by part of the model."""
+    shown = [
+        f"{group.count} {group.op_type} of {group.part} on {group.provider}"
+        for group in report.elsewhere[:_ELSEWHERE_SHOWN]
+    ]
+    rest = len(report.elsewhere) - len(shown)
+    return "; ".join(shown) + (f"; and {rest} more kinds (--json has all)" if rest > 0 else "")
 
 
 def _apart(case: CaseParity) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from torch.jit._trace import TracerWarning
 from locoexport.errors import GraphCheckFailedError
 from locoexport.interface import GraphInterface, GraphPart
 from locoexport.profile import ExportProfile
+from locoexport.recording import model_seams, record_seams
+from locoexport.seams import Seam, traced_seams
 from locotrack import LocoTrack
 from locotrack.tracker import ByLevel
 
@@ -33,7 +35,11 @@ _TRACED = {"batch": 2, "frames": 3, "points": 5, "height": 41, "width": 59}
 
 @dataclass(frozen=True)
 class TracedGraph:
-    """A graph as the exporter wrote it, before any pass."""
+    """A graph as the exporter wrote it, before any pass.
+
+    Its seams are outputs after those of the interface: that gives them their names and keeps them
+    through simplification (``lowering.seam_outputs`` withdraws them).
+    """
 
     model: onnx.ModelProto
     torch_version: str
@@ -53,18 +59,19 @@ def trace(
         GraphCheckFailedError: the model holds Python values that depend on traced sizes, or the
             exporter wrote another opset than was asked for.
     """
+    seams = traced_seams(model_seams(model), part)
     # Without no_grad every activation of the traced run is kept: 2 GB for b5.
     with tempfile.TemporaryDirectory() as folder, _shape_safe_tracing(), torch.no_grad():
         path = Path(folder) / "traced.onnx"
         torch.onnx.export(
-            _module_of(model, profile, part).eval(),
+            _module_of(model, profile, part, [seam.tensor for seam in seams]).eval(),
             _example_inputs(interface),
             str(path),
             dynamo=False,
             opset_version=profile.opset,
             input_names=list(interface.inputs),
-            output_names=list(interface.outputs),
-            dynamic_axes=interface.dynamic_axes(),
+            output_names=[*interface.outputs, *(seam.tensor for seam in seams)],
+            dynamic_axes=interface.dynamic_axes() | _open_axes(seams),
         )
         graph = onnx.load(path)
     written = {entry.domain: entry.version for entry in graph.opset_import}
@@ -96,26 +103,36 @@ def _shape_safe_tracing() -> Iterator[None]:
             )
 
 
-class _Whole(nn.Module):
-    """Frames and query points in, the three outputs out."""
+class _Traced(nn.Module):
+    """``run``'s outputs, and the seams of those names."""
 
-    def __init__(self, tracker: LocoTrack) -> None:
+    def __init__(self, tracker: LocoTrack, seams: Sequence[str]) -> None:
         super().__init__()
         self.tracker = tracker
+        self._seams = tuple(seams)
 
-    def forward(self, video: Tensor, query_points: Tensor) -> tuple[Tensor, ...]:
-        result = self.tracker.track_resized(video, query_points)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        with record_seams(self.tracker) as tensors:
+            outputs = self.run(*inputs)
+        return (*outputs, *(tensors[name] for name in self._seams))
+
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        raise NotImplementedError
+
+
+class _Whole(_Traced):
+    """Frames and query points in, the three outputs out."""
+
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        result = self.tracker.track_resized(inputs[0], inputs[1])
         return result.tracks, result.occlusion, result.expected_dist
 
 
-class _WholeFromFrames(nn.Module):
+class _WholeFromFrames(_Traced):
     """uint8 frames of any size and query points in their pixels in, outputs in their pixels out."""
 
-    def __init__(self, tracker: LocoTrack) -> None:
-        super().__init__()
-        self.tracker = tracker
-
-    def forward(self, video: Tensor, query_points: Tensor) -> tuple[Tensor, ...]:
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        video, query_points = inputs
         working_hw = self.tracker.config.resolution_hw
         height, width = video.shape[2], video.shape[3]
         grids = self.tracker.extract_features(video, working_hw)
@@ -128,39 +145,27 @@ class _WholeFromFrames(nn.Module):
         return tracks, result.occlusion, result.expected_dist
 
 
-class _Encoder(nn.Module):
+class _Encoder(_Traced):
     """Frames in, the three grids out."""
 
-    def __init__(self, tracker: LocoTrack) -> None:
-        super().__init__()
-        self.tracker = tracker
-
-    def forward(self, video: Tensor) -> tuple[Tensor, ...]:
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         resolution_hw = self.tracker.config.resolution_hw
-        return tuple(self.tracker.extract_features(video, resolution_hw, resize=False).grids)
+        return tuple(self.tracker.extract_features(inputs[0], resolution_hw, resize=False).grids)
 
 
-class _Query(nn.Module):
+class _Query(_Traced):
     """Grids and query points in, supports out."""
 
-    def __init__(self, tracker: LocoTrack) -> None:
-        super().__init__()
-        self.tracker = tracker
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         features = self.tracker.features_of(ByLevel(*inputs[:3]))
         resolution_hw = self.tracker.config.resolution_hw
         return tuple(self.tracker.sample_supports(features, inputs[3], resolution_hw))
 
 
-class _Tracker(nn.Module):
+class _Tracker(_Traced):
     """Grids, supports and query points in, the three outputs out."""
 
-    def __init__(self, tracker: LocoTrack) -> None:
-        super().__init__()
-        self.tracker = tracker
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         features = self.tracker.features_of(ByLevel(*inputs[:3]))
         supports = ByLevel(*inputs[3:6])
         result = self.tracker.track_supports(
@@ -169,7 +174,7 @@ class _Tracker(nn.Module):
         return result.tracks, result.occlusion, result.expected_dist
 
 
-_MODULES: dict[GraphPart, Callable[[LocoTrack], nn.Module]] = {
+_MODULES: dict[GraphPart, Callable[[LocoTrack, Sequence[str]], nn.Module]] = {
     "whole": _Whole,
     "encoder": _Encoder,
     "query": _Query,
@@ -177,10 +182,20 @@ _MODULES: dict[GraphPart, Callable[[LocoTrack], nn.Module]] = {
 }
 
 
-def _module_of(model: LocoTrack, profile: ExportProfile, part: GraphPart) -> nn.Module:
+def _module_of(
+    model: LocoTrack, profile: ExportProfile, part: GraphPart, seams: Sequence[str]
+) -> nn.Module:
     if profile.input_type == "uint8":
-        return _WholeFromFrames(model)
-    return _MODULES[part](model)
+        return _WholeFromFrames(model, seams)
+    return _MODULES[part](model, seams)
+
+
+def _open_axes(seams: Sequence[Seam]) -> dict[str, dict[int, str]]:
+    """No size of a seam is stated: a stated one is the trace's, and simplifiers believe it."""
+    return {
+        seam.tensor: {axis: f"{seam.tensor}_{axis}" for axis in range(len(seam.axes))}
+        for seam in seams
+    }
 
 
 def _example_inputs(interface: GraphInterface) -> tuple[Tensor, ...]:

@@ -19,7 +19,13 @@ from locoexport.benchmarking.fresh import FreshTask
 from locoexport.benchmarking.report import Transfers, spread
 from locoexport.errors import MachineError, ProviderUnavailableError
 from locoexport.probes import to_uint8
-from locoexport.runtime.providers import ORT_ERRORS, PROVIDERS, create_session, require_provider
+from locoexport.runtime.provider_options import provider_name
+from locoexport.runtime.providers import (
+    ORT_ERRORS,
+    create_session,
+    require_provider,
+    resolve_provider,
+)
 from locoexport.runtime.session import ModelSession, RawTracks, open_session, session_options
 
 __all__ = ["Contender", "DeviceGraph", "HostGraph", "as_taken", "open_graph"]
@@ -59,12 +65,12 @@ def open_graph(path: Path, provider: str, name: str) -> HostGraph | DeviceGraph:
     Raises:
         ModelFileError, ProviderUnavailableError: see ``open_session``.
     """
-    if provider not in _ON_DEVICE:
+    if provider_name(provider) not in _ON_DEVICE:
         return HostGraph(open_session(path, provider, require_metadata=False), name)
     require_provider(provider)
     bound: Any = create_session(str(path), provider, session_options(provider))
     given = bound.get_providers()[0]
-    if given != PROVIDERS[provider]:
+    if given != resolve_provider(provider):
         raise ProviderUnavailableError(
             f"ONNX Runtime opened {path} on {given} though {provider} was asked for; nothing was "
             "timed."

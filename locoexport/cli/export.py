@@ -100,6 +100,14 @@ def export(
     verify: Annotated[
         bool, typer.Option(help="Compare with the PyTorch model before the file appears.")
     ] = True,
+    sidecar: Annotated[
+        bool,
+        typer.Option(
+            "--sidecar",
+            help="Write NAME.parity.npz too: inputs and PyTorch's answers, so that verify "
+            "--sidecar needs no PyTorch.",
+        ),
+    ] = False,
     force: Annotated[
         bool,
         typer.Option(
@@ -153,6 +161,7 @@ def export(
                 split=split,
                 simplify=simplify,
                 verify=verify,
+                sidecar=sidecar,
                 force=force,
                 notify=notify,
             )

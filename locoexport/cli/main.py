@@ -92,7 +92,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         # By name: under python -m the program would be called "python -m locoexport".
-        app(prog_name=app.info.name)
+        app(_with_values(sys.argv[1:]), prog_name=app.info.name)
     except LocoExportError as error:
         if _wants_traceback(sys.argv[1:]):
             raise
@@ -108,6 +108,19 @@ def main() -> NoReturn:
         sys.stderr.close()
         sys.exit(1)
     sys.exit(0)
+
+
+def _with_values(arguments: list[str]) -> list[str]:
+    """``verify --sidecar`` may stand without its value, which the parser does not know."""
+    command = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if command != "verify":
+        return arguments
+    filled = []
+    for argument, following in zip(arguments, [*arguments[1:], "-"], strict=True):
+        filled.append(argument)
+        if argument == "--sidecar" and following.startswith("-"):
+            filled.append(verify.SIDECAR_BESIDE)
+    return filled
 
 
 def _wants_traceback(arguments: list[str]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from locoexport.cli.main import app
+from locoexport.runtime.provider_options import OPTIONS
 
 __all__ = ["describe_commands"]
 
@@ -27,12 +28,32 @@ Before the command: `--quiet` (`-q`) shows errors only, `--verbose` (`-v`) shows
 caches did, and a traceback with an error, `--version` prints the version.
 """
 
+_PROVIDERS = """
+## Provider options
+
+`--provider NAME` takes options as `NAME:OPTION=VALUE,OPTION=VALUE`, for example
+`openvino:device=GPU`. A default that is given is ours; the rest is left to the provider. An unknown
+option is exit 2.
+
+| provider | option | default | |
+|---|---|---|---|
+"""
+
 
 def describe_commands() -> str:
     """The page, as Markdown."""
     group: Any = typer.main.get_command(app)
     sections = [_describe(name, command) for name, command in group.commands.items()]
-    return _HEAD + "".join(sections)
+    return _HEAD + "".join(sections) + _describe_providers()
+
+
+def _describe_providers() -> str:
+    rows = [
+        f"| {name} | `{key}` | {option.default or '-'} | {option.meaning} |"
+        for name, options in OPTIONS.items()
+        for key, option in options.items()
+    ]
+    return _PROVIDERS + "\n".join(rows) + "\n"
 
 
 def _describe(name: str, command: Any) -> str:

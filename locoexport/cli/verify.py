@@ -13,8 +13,12 @@ from locoexport.cli.console import (
     print_result,
     write_json,
 )
+from locoexport.errors import UsageError
 
-__all__ = ["verify"]
+__all__ = ["SIDECAR_BESIDE", "verify"]
+
+SIDECAR_BESIDE = "auto"
+"""Of ``--sidecar``: the sidecar beside the model."""
 
 
 def verify(
@@ -31,6 +35,22 @@ def verify(
     video: Annotated[
         Path | None, typer.Option(help="A real clip to try as well (its first 24 frames).")
     ] = None,
+    localise: Annotated[
+        bool | None,
+        typer.Option(
+            help="Compare values inside as well and name the first part and node that departs "
+            "(default: only where parity fails).",
+        ),
+    ] = None,
+    sidecar: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Compare with what PyTorch said on export instead: no PyTorch and no checkpoint "
+            "needed. Without FILE (as the last option, or before another one), or with auto, the "
+            "MODEL.parity.npz beside the model.",
+        ),
+    ] = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -38,24 +58,50 @@ def verify(
 ) -> None:
     """Compare an exported file with the unrewritten PyTorch model. Exit 1 where they differ."""
     check_json_target(json, force=force)
-    from locoexport.installation import require_extra
+    if sidecar is not None:
+        _refuse_with_sidecar(checkpoint=checkpoint, video=video, localise=localise)
+    else:
+        from locoexport.installation import require_extra
 
-    require_extra("export")
+        require_extra("export")
     from locoexport import render
-    from locoexport.pipeline.verify import verify_model
 
     with listening(context) as notify:
-        report = verify_model(
-            model,
-            checkpoint=checkpoint,
-            provider=provider,
-            tolerance_px=tolerance_px,
-            video=video,
-            notify=notify,
-        )
+        if sidecar is not None:
+            from locoexport.pipeline.sidecar_check import verify_with_sidecar
+
+            report = verify_with_sidecar(
+                model,
+                None if sidecar == SIDECAR_BESIDE else sidecar,
+                provider=provider,
+                tolerance_px=tolerance_px,
+                notify=notify,
+            )
+        else:
+            from locoexport.pipeline.verify import verify_model
+
+            report = verify_model(
+                model,
+                checkpoint=checkpoint,
+                provider=provider,
+                tolerance_px=tolerance_px,
+                video=video,
+                localise=localise,
+                notify=notify,
+            )
     if json is not None:
         write_json(json, render.verify_document(report))
     if json != "-":
         print_result(render.verify_text(report))
-    if not report.parity.passed:
+    if not report.passed:
         raise typer.Exit(1)
+
+
+def _refuse_with_sidecar(**options: object) -> None:
+    """Raises UsageError for an option that needs PyTorch or the checkpoint."""
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(
+                f"--sidecar compares with stored outputs, so --{name} has no effect with it; leave "
+                "one of them out."
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -33,8 +33,15 @@ class Simplified:
     refused: str | None
 
 
-def simplify(model: onnx.ModelProto, example: Mapping[str, NDArray[Any]]) -> Simplified:
-    """Simplify ``model``; ``example`` holds one array for each input, to compare outputs on."""
+def simplify(
+    model: onnx.ModelProto,
+    example: Mapping[str, NDArray[Any]],
+    outputs: Sequence[str] | None = None,
+) -> Simplified:
+    """Simplify ``model``; ``example`` holds one array for each input, to compare ``outputs`` on.
+
+    By default all outputs are compared.
+    """
     name = f"onnxsim {version('onnxsim')}"
     # onnxsim prints to stdout, which is the result's.
     with contextlib.redirect_stdout(io.StringIO()):
@@ -42,7 +49,7 @@ def simplify(model: onnx.ModelProto, example: Mapping[str, NDArray[Any]]) -> Sim
     before, after = model.ByteSize(), simplified.ByteSize()
     if after > before * _GROWTH_ALLOWED:
         reason = f"it grew the graph from {before} to {after} bytes"
-    elif (change := _largest_change(model, simplified, example)) > _CHANGE_ALLOWED:
+    elif (change := _largest_change(model, simplified, example, outputs)) > _CHANGE_ALLOWED:
         reason = f"it changed the outputs by {change:.3g}"
     else:
         return Simplified(simplified, name, None)
@@ -53,6 +60,7 @@ def _largest_change(
     before: onnx.ModelProto,
     after: onnx.ModelProto,
     example: Mapping[str, NDArray[Any]],
+    outputs: Sequence[str] | None,
 ) -> float:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -61,7 +69,7 @@ def _largest_change(
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        results.append(session.run(None, dict(example)))
+        results.append(session.run(outputs, dict(example)))
     if any(a.shape != b.shape for a, b in zip(*results, strict=True)):
         return float("inf")
     differences = [np.abs(a - b).max(initial=0.0) for a, b in zip(*results, strict=True)]

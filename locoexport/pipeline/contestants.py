@@ -23,6 +23,7 @@ from locoexport.pipeline.doctor import built_for
 from locoexport.pipeline.notices import Listener
 from locoexport.probes import Probe, make_probe
 from locoexport.profile import DEFAULT_PROFILE, ExportProfile, load_profile, profile_names
+from locoexport.runtime.provider_options import provider_name
 from locoexport.runtime.providers import require_provider
 
 __all__ = [
@@ -70,7 +71,7 @@ def require(provider: str) -> None:
     try:
         require_provider(provider)
     except ProviderUnavailableError as error:
-        wanted = built_for() if provider in ("cuda", "tensorrt") else None
+        wanted = built_for() if provider_name(provider) in ("cuda", "tensorrt") else None
         if wanted is None:
             raise
         raise ProviderUnavailableError(
@@ -216,7 +217,7 @@ def _torch_model(
         )
         network = load_network(replace(profile, demo_weights=None), None)
     device = "cpu"
-    if provider in ("cuda", "tensorrt"):
+    if provider_name(provider) in ("cuda", "tensorrt"):
         if torch.cuda.is_available():
             device = "cuda"
         else:

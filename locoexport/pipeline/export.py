@@ -28,17 +28,22 @@ from locoexport.pipeline.precision import (
     refuse_beyond_limit,
 )
 from locoexport.pipeline.proof import EXPORT_SHAPES, make_probes, prove
+from locoexport.pipeline.sidecar_making import make_sidecar
 from locoexport.precision import PrecisionReport
 from locoexport.profile import ExportProfile
 from locoexport.rewrites import select_rewrites
 from locoexport.runtime.split import open_model, part_paths
+from locoexport.sidecar import sidecar_path, write_sidecar
 
 __all__ = ["ExportParityError", "ExportReport", "export_model"]
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export did: one file or three of a split; ``parity`` None with ``verify=False``."""
+    """What an export did: one file or three of a split; ``parity`` None with ``verify=False``.
+
+    ``sidecar`` is the .parity.npz that was written beside it, where one was asked for.
+    """
 
     artifacts: tuple[ExportArtifact, ...]
     nodes_traced: int
@@ -47,6 +52,7 @@ class ExportReport:
     parity: ParityReport | None
     seconds: float
     precision: PrecisionReport | None = None
+    sidecar: Path | None = None
 
     @property
     def artifact(self) -> ExportArtifact:
@@ -72,6 +78,7 @@ def export_model(
     split: bool = False,
     simplify: bool = True,
     verify: bool = True,
+    sidecar: bool = False,
     force: bool = False,
     notify: Listener = ignore,
 ) -> ExportReport:
@@ -87,6 +94,8 @@ def export_model(
             they are proven together.
         simplify: run onnxsim (its result is refused where it grew or changed the graph).
         verify: compare with the unrewritten model at several shapes before the file appears.
+        sidecar: write NAME.parity.npz too: inputs and PyTorch's answers, with which the file can be
+            verified where there is no PyTorch.
         force: replace an existing file.
         notify: is told of every step and warning.
 
@@ -100,6 +109,7 @@ def export_model(
         PrecisionRefusedError: the profile's precision costs more than it allows, and ``force`` is
             not given.
         UnreachableError: the checkpoint's server cannot be reached.
+        SidecarError: the sidecar would be too large.
     """
     started = time.perf_counter()
     if split and profile.input_type == "uint8":
@@ -111,6 +121,7 @@ def export_model(
     if split:
         named = part_paths(Path(output))
     paths = {part: check_output(file, force=force) for part, file in named.items()}
+    beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
     select_rewrites(profile)  # its names are checked before any work
     check_precision(profile, split=split, calibrate=calibrate)
     weights = None if checkpoint is None else find_checkpoint(checkpoint, notify)
@@ -126,7 +137,8 @@ def export_model(
     graphs = [
         build_graph(profile, network, simplify=simplify, notify=notify, part=part) for part in paths
     ]
-    with whole_files(list(paths.values())) as drafts:
+    with whole_files([*paths.values(), *beside]) as (*drafts, last):
+        drafts += [] if sidecar else [last]
         stamp, parity = None, None
         _write(drafts, graphs, stamp)
         if verify:
@@ -139,6 +151,9 @@ def export_model(
             refuse_beyond_limit(cost, force=force)
         notify(Notice("loading the finished file once more"))
         open_model(drafts[-1])
+        if sidecar:
+            files = {str(part): draft for part, draft in zip(paths, drafts, strict=True)}
+            write_sidecar(last, make_sidecar(files, profile, network, notify))
         artifacts = tuple(
             ExportArtifact(path, draft.stat().st_size, replace(graph.metadata, parity=stamp))
             for path, draft, graph in zip(paths.values(), drafts, graphs, strict=True)
@@ -153,6 +168,7 @@ def export_model(
         parity=parity,
         seconds=time.perf_counter() - started,
         precision=cost,
+        sidecar=beside[0] if beside else None,
     )
 
 

@@ -17,6 +17,7 @@ from locoexport.interface import GraphInterface, GraphPart, interface_of
 from locoexport.lowering.finishing import finish_graph, name_axes
 from locoexport.lowering.frame_scan import FRAME_SCAN, scan_frames
 from locoexport.lowering.promises import check_promises
+from locoexport.lowering.seam_outputs import open_seams, withdraw_seams
 from locoexport.lowering.simplification import simplify as simplify_graph
 from locoexport.network import Network
 from locoexport.pipeline.notices import Listener, Notice
@@ -77,15 +78,15 @@ def build_graph(
     what = profile.variant if part == "whole" else f"the {part} of {profile.variant}"
     notify(Notice(f"tracing {what} at opset {profile.opset}"))
     traced = trace(rewritten, profile, interface, part)
-    model, simplifier, refusal = traced.model, "none", None
+    model, simplifier, refusal = open_seams(traced.model, interface.outputs), "none", None
     if simplify:
         notify(Notice("simplifying"))
-        simplified = simplify_graph(model, _example(interface))
+        simplified = simplify_graph(model, _example(interface), list(interface.outputs))
         model, simplifier, refusal = simplified.model, simplified.simplifier, simplified.refused
         if refusal is not None:
             notify(Notice(refusal, warning=True))
     notify(Notice("checking the graph"))
-    model = name_axes(model, interface)
+    model = name_axes(withdraw_seams(model, interface.outputs), interface)
     flat = model
     if FRAME_SCAN in passes:
         model = scan_frames(model)

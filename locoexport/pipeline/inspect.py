@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locoexport.inspection.facts import ModelFacts, inspect_model
+from locoexport.inspection.forecast import Forecast, forecast_providers
 from locoexport.inspection.reading import read_model
 from locoexport.inspection.shapes import dynamic_axes
 
@@ -17,11 +18,12 @@ _DEFAULT_SIZES = {"batch": 1, "frames": 24, "points": 64, "height": 256, "width"
 
 @dataclass(frozen=True)
 class InspectReport:
-    """A file and the facts about it."""
+    """A file, the facts about it, and where its nodes would run on other providers."""
 
     path: Path
     size_bytes: int
     facts: ModelFacts
+    forecasts: tuple[Forecast, ...]
 
     @property
     def has_faults(self) -> bool:
@@ -45,4 +47,4 @@ def inspect_file(path: str | Path, axes: Mapping[str, int] | None = None) -> Ins
     model = read_model(path)
     sizes = {name: size for name, size in _DEFAULT_SIZES.items() if name in dynamic_axes(model)}
     facts = inspect_model(model, sizes | dict(axes or {}))
-    return InspectReport(path, path.stat().st_size, facts)
+    return InspectReport(path, path.stat().st_size, facts, forecast_providers(model))

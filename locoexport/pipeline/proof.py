@@ -15,7 +15,14 @@ from locoexport.runtime.session import RawTracks
 from locoexport.runtime.split import Model
 from locotrack import LocoTrack
 
-__all__ = ["EXPORT_SHAPES", "VERIFY_SHAPES", "make_probes", "prove"]
+__all__ = [
+    "EXPORT_SHAPES",
+    "VERIFY_SHAPES",
+    "at_working_size",
+    "make_probes",
+    "probe_to_study",
+    "prove",
+]
 
 EXPORT_SHAPES = ((1, 1, 1), (1, 2, 1), (2, 3, 4), (1, 8, 20))
 """(batch, frames, points) that every export is tried at."""
@@ -25,6 +32,8 @@ _NOISE_SHAPE = (1, 4, 9)
 _FRAME_SIZES_HW = ((97, 131), (270, 481), (480, 270), (144, 176), (720, 1280))
 """Frames that a graph for any size is tried on, in turn: small and odd, wide, upright, large. The
 traced size, 41x59, is none of them."""
+_LARGEST_STUDY = 200
+"""Frames times points: 0.6 GB for the seams of b0."""
 
 
 def make_probes(
@@ -87,14 +96,35 @@ def _at_working_resolution(
     """What the oracle is asked in place of a clip of any size, and the answer in its pixels."""
     frame_hw = (probe.video.shape[2], probe.video.shape[3])
     tracks_xy = scale_tracks_to_model(candidate.tracks_xy, frame_hw, resolution_hw)
-    return (
-        Probe(
-            probe.name,
-            resize_reference(probe.video, resolution_hw),
-            scale_queries_to_model(probe.query_points_tyx, frame_hw, resolution_hw),
-        ),
-        replace(candidate, tracks_xy=tracks_xy),
+    return at_working_size(probe, resolution_hw), replace(candidate, tracks_xy=tracks_xy)
+
+
+def at_working_size(probe: Probe, resolution_hw: tuple[int, int]) -> Probe:
+    """What the oracle is asked in place of uint8 frames of any size."""
+    frame_hw = (probe.video.shape[2], probe.video.shape[3])
+    return Probe(
+        probe.name,
+        resize_reference(probe.video, resolution_hw),
+        scale_queries_to_model(probe.query_points_tyx, frame_hw, resolution_hw),
     )
+
+
+def probe_to_study(probes: Iterable[Probe], report: ParityReport) -> Probe:
+    """The inputs on which to look for a fault: the smallest case that failed, else the largest.
+
+    ``probes`` are those that ``report`` was made from, in the same order.
+    """
+    pairs = list(zip(probes, report.cases, strict=True))
+    failed = [(probe, case) for probe, case in pairs if not case.passed]
+
+    def size(pair: tuple[Probe, CaseParity]) -> int:
+        return pair[1].batch * pair[1].frames * pair[1].points
+
+    if failed:
+        return min(failed, key=size)[0]
+    # A share of what verify tries at most: every value is held at once.
+    small = [pair for pair in pairs if size(pair) <= _LARGEST_STUDY] or [min(pairs, key=size)]
+    return max(small, key=size)[0]
 
 
 def _compare(

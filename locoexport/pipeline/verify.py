@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 import locotrack
 from locoexport.artifact import ArtifactMetadata
-from locoexport.errors import CheckpointError, ModelFileError, UsageError
+from locoexport.errors import CheckpointError, MachineError, ModelFileError, UsageError
 from locoexport.files import is_file, sha256_of
 from locoexport.network import Network, load_network
-from locoexport.parity import ParityReport
+from locoexport.pipeline.localise import check_localisable
+from locoexport.pipeline.localise import localise as find_departure
 from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.pipeline.proof import VERIFY_SHAPES, make_probes, prove
+from locoexport.pipeline.proof import VERIFY_SHAPES, make_probes, probe_to_study, prove
+from locoexport.pipeline.verify_report import VerifyReport
 from locoexport.probes import Probe, probe_queries
 from locoexport.profile import (
     AxisSizes,
@@ -29,6 +31,7 @@ from locoexport.profile import (
     profile_names,
 )
 from locoexport.runtime.frames import to_model_input
+from locoexport.runtime.placement import placed_elsewhere
 from locoexport.runtime.queries import grid_queries
 from locoexport.runtime.session import require_provider
 from locoexport.runtime.split import Model, open_model
@@ -38,16 +41,8 @@ __all__ = ["VerifyReport", "load_weights", "profile_of", "verify_model"]
 
 _CLIP_FRAMES = 24
 _CLIP_GRID = 5
+_ORACLE = "the unrewritten PyTorch model, 5D grid_sample"
 _CUSTOM_TOLERANCE = Tolerance(4e-3, 4e-3, "the default of every shipped profile")
-
-
-@dataclass(frozen=True)
-class VerifyReport:
-    """What was compared with what, and how it went."""
-
-    model_path: Path
-    metadata: ArtifactMetadata
-    parity: ParityReport
 
 
 def verify_model(
@@ -57,6 +52,7 @@ def verify_model(
     provider: str = "cpu",
     tolerance_px: float | None = None,
     video: str | Path | None = None,
+    localise: bool | None = None,
     notify: Listener = ignore,
 ) -> VerifyReport:
     """Compare a file in ONNX Runtime with the unrewritten PyTorch model at several shapes.
@@ -68,10 +64,13 @@ def verify_model(
         provider: the execution provider to run the file on; there is no fallback.
         tolerance_px: overrides the profile's tolerance on tracks.
         video: a real clip to try as well (its first 24 frames).
+        localise: compare what is inside as well, seam by seam, and name the node that departs;
+            None does so only where parity fails.
         notify: is told of every step.
 
     Raises:
-        ModelFileError: the file cannot be read or is not ours.
+        ModelFileError: the file cannot be read or is not ours, or it is to be localised and does
+            not name its seams.
         CheckpointError: the weights cannot be found, or are not those in the file.
         ProviderUnavailableError: the provider cannot be used here.
         UsageError: the tolerance is not a positive number.
@@ -85,6 +84,8 @@ def verify_model(
         profile = profile_of(session, tolerance_px)
         network = load_weights(path, session.metadata, profile, checkpoint)
         _warn_of_precision(session.metadata, tolerance_px, notify)
+        if localise:
+            check_localisable(path, session.metadata, network)
         probes = _probes(session, profile, video)
         parity = prove(session, network.model, probes, profile.tolerance, notify)
     if any(case.tied_points for case in parity.cases):
@@ -95,7 +96,18 @@ def verify_model(
                 warning=True,
             )
         )
-    return VerifyReport(path, session.metadata, parity)
+    elsewhere = placed_elsewhere(session.placed_nodes(), provider)
+    report = VerifyReport(path, session.metadata, parity, _ORACLE, elsewhere)
+    if localise is False or (parity.passed and not localise):
+        return report
+    probe = probe_to_study(_probes(session, profile, video), parity)
+    try:
+        found = find_departure(path, session.metadata, profile, network, probe, provider, notify)
+    except (ModelFileError, MachineError) as error:
+        if localise:
+            raise
+        return replace(report, not_localised=str(error))
+    return replace(report, localisation=found)
 
 
 def load_weights(

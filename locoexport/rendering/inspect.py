@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.rendering.forecast import forecast_document, forecast_table
 from locoexport.rendering.tables import facts, headed, megabytes, severity, titled
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def inspect_text(report: InspectReport) -> RenderableType:
         _parts_table(model),
         Text(),
         _costs_facts(model.costs),
+        Text(),
+        forecast_table(report.forecasts),
         Text(),
         _findings(model.findings),
     )
@@ -62,6 +65,7 @@ def inspect_document(report: InspectReport) -> dict[str, Any]:
         },
         "costs": costs_document(model.costs),
         "findings": [asdict(finding) for finding in model.findings],
+        "providers_forecast": forecast_document(report.forecasts),
     }
 
 

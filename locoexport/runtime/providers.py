@@ -8,6 +8,7 @@ without raising. So a provider counts as there only once a one-node model has ru
 from __future__ import annotations
 
 import functools
+import importlib.util
 import io
 import os
 import re
@@ -23,7 +24,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from locoexport.errors import ProviderUnavailableError, UsageError
+from locoexport.errors import ProviderUnavailableError
+from locoexport.runtime.openvino_session import OPENVINO_PROVIDER, OpenVinoSession
+from locoexport.runtime.provider_options import ProviderChoice, parse_provider, provider_name
 from locoexport.runtime.tensorrt_shapes import read_shape_options
 
 __all__ = [
@@ -42,7 +45,7 @@ PROVIDERS: Mapping[str, str] = MappingProxyType(
         "cpu": "CPUExecutionProvider",
         "cuda": "CUDAExecutionProvider",
         "tensorrt": "TensorrtExecutionProvider",
-        "openvino": "OpenVINOExecutionProvider",
+        "openvino": OPENVINO_PROVIDER,
         "dml": "DmlExecutionProvider",
         "coreml": "CoreMLExecutionProvider",
         "webgpu": "WebGpuExecutionProvider",
@@ -56,7 +59,7 @@ _REMEDIES = {
         "pip install 'onnxruntime-gpu[cuda,cudnn]' 'tensorrt-cu13<11' (ONNX Runtime 1.31 is built "
         "for TensorRT 10), with its tensorrt_libs folder on LD_LIBRARY_PATH"
     ),
-    "openvino": "pip uninstall onnxruntime onnxruntime-gpu && pip install onnxruntime-openvino",
+    "openvino": "pip install 'locoexport[openvino]'",
     "dml": "on Windows: pip uninstall onnxruntime onnxruntime-gpu && "
     "pip install onnxruntime-directml",
     "coreml": "on macOS: pip install onnxruntime",
@@ -100,17 +103,12 @@ class ProviderProbe:
 
 
 def resolve_provider(name: str) -> str:
-    """ONNX Runtime's name of a provider.
+    """ONNX Runtime's name of a provider, given as ``parse_provider`` takes it.
 
     Raises:
-        UsageError: there is no such provider.
+        UsageError: there is no such provider, or it has no such option.
     """
-    try:
-        return PROVIDERS[name]
-    except KeyError:
-        raise UsageError(
-            f"There is no provider {name!r}; the providers are {', '.join(PROVIDERS)}."
-        ) from None
+    return PROVIDERS[parse_provider(name).name]
 
 
 def require_provider(name: str) -> None:
@@ -123,11 +121,11 @@ def require_provider(name: str) -> None:
     probe = probe_provider(name)
     if probe.works:
         return
-    remedy = _REMEDIES.get(name, "install ONNX Runtime again")
+    remedy = _REMEDIES.get(provider_name(name), "install ONNX Runtime again")
     raise ProviderUnavailableError(
         f"The provider {name!r} cannot be used on this machine: {probe.missing}. "
         f"Providers that work here: {', '.join(working_providers()) or 'none'}. "
-        f"To get {name}: {remedy}."
+        f"To get {provider_name(name)}: {remedy}."
     )
 
 
@@ -144,7 +142,7 @@ def probe_provider(name: str) -> ProviderProbe:
         UsageError: there is no such provider.
     """
     asked = resolve_provider(name)
-    if asked not in onnxruntime.get_available_providers():
+    if asked not in onnxruntime.get_available_providers() and not _is_native(asked):
         return ProviderProbe(
             name, False, f"ONNX Runtime {onnxruntime.__version__} as installed was built without it"
         )
@@ -169,6 +167,9 @@ def probe_provider(name: str) -> ProviderProbe:
 def create_session(model: str | bytes, name: str, options: Any) -> Any:
     """An ``onnxruntime.InferenceSession`` of a path or of bytes that asks for one provider.
 
+    Where ONNX Runtime was built without OpenVINO and OpenVINO's own package is there, its session
+    has the same calls (``runtime.openvino_session``).
+
     The caller still has to compare ``get_providers()[0]``: ONNX Runtime does not raise when it
     leaves a provider out. Nodes that the provider has no kernel for may run on the CPU (under
     TensorRT first on CUDA): that is placement, not fallback, so ``disable_cpu_ep_fallback`` is
@@ -177,24 +178,52 @@ def create_session(model: str | bytes, name: str, options: Any) -> Any:
     Raises:
         ORT_ERRORS: the model cannot be loaded or the provider cannot be made.
     """
-    chain = [(resolve_provider(name), _provider_options(name))]
-    if name in ("cuda", "tensorrt"):
+    choice = parse_provider(name)
+    if _is_native(PROVIDERS[choice.name]):
+        return _create_native(model, choice, options)
+    chain = [(PROVIDERS[choice.name], _ort_options(choice))]
+    if choice.name in ("cuda", "tensorrt"):
         _preload_cuda()
-    if name == "tensorrt" and isinstance(model, str):
+    if choice.name == "tensorrt" and isinstance(model, str):
         # One engine for all shapes in the file's ranges; what the caller asks for comes first.
         chain[0] = (chain[0][0], {**read_shape_options(model), **chain[0][1]})
-    if name == "tensorrt":
-        chain.append((PROVIDERS["cuda"], _provider_options("cuda")))
-    if name == "dml":
+    if choice.name == "tensorrt":
+        on_cuda = parse_provider("cuda").options
+        device = {key: choice.options[key] for key in ("device_id",) if key in choice.options}
+        chain.append((PROVIDERS["cuda"], {**on_cuda, **device}))
+    if choice.name == "dml":
         # DirectML's documented demands; it refuses to make a session otherwise.
         options.enable_mem_pattern = False
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     return onnxruntime.InferenceSession(model, options, providers=chain, enable_fallback=0)
 
 
-def _provider_options(name: str) -> dict[str, str]:
-    # TF32 keeps 10 bits of mantissa: tracks would be pixels off what float32 gives.
-    return {"use_tf32": "0"} if name == "cuda" else {}
+def _ort_options(choice: ProviderChoice) -> dict[str, str]:
+    """Options as ONNX Runtime's own package names them."""
+    if choice.name != "openvino":
+        return dict(choice.options)
+    names = {"device": "device_type", "precision": "precision"}
+    spelled = {"f32": "FP32", "f16": "FP16", "bf16": "ACCURACY"}
+    return {names[key]: spelled.get(value, value) for key, value in choice.options.items()}
+
+
+def _is_native(provider: str) -> bool:
+    """Whether OpenVINO's own package stands in for a provider that this ONNX Runtime lacks."""
+    return (
+        provider == OPENVINO_PROVIDER
+        and provider not in onnxruntime.get_available_providers()
+        and importlib.util.find_spec("openvino") is not None
+    )
+
+
+def _create_native(model: str | bytes, choice: ProviderChoice, options: Any) -> OpenVinoSession:
+    return OpenVinoSession(
+        model,
+        device=choice.options["device"],
+        precision=choice.options["precision"],
+        threads=options.intra_op_num_threads or None,
+        profiled=options.enable_profiling,
+    )
 
 
 def _preload_cuda() -> None:

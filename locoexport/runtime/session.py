@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from locoexport.errors import (
 )
 from locoexport.files import is_file
 from locoexport.runtime.model_cache import create_cached_session
+from locoexport.runtime.placement import PlacedNode, count_placed, placed_nodes, short_name
 from locoexport.runtime.providers import (
     ORT_ERRORS,
     PROVIDERS,
@@ -42,7 +41,6 @@ __all__ = [
     "create_checked_session",
     "one_line",
     "open_session",
-    "place_nodes",
     "releasing",
     "require_provider",
     "resolve_provider",
@@ -144,9 +142,9 @@ def create_checked_session(
 
 
 def _check_given(path: Path, provider: str, given: str) -> None:
-    if given != PROVIDERS[provider]:
+    if given != resolve_provider(provider):
         raise ProviderUnavailableError(
-            f"ONNX Runtime opened {path} on {_short_name(given)} though {provider} was asked for "
+            f"ONNX Runtime opened {path} on {short_name(given)} though {provider} was asked for "
             f"and works for other models; nothing was run. Try another provider."
         )
 
@@ -174,7 +172,7 @@ class ModelSession:
         self.load_note = load_note
         self._session = session
         self._profiled = profiled
-        self._placement: tuple[tuple[str, int], ...] | None = None
+        self._placed: tuple[PlacedNode, ...] | None = None
         self._metadata = read_metadata(path, session, required=require_metadata)
         self.signature = read_signature(path, session, self._metadata)
         self.resolution_hw = self.signature.resolution_hw
@@ -246,22 +244,26 @@ class ModelSession:
                 )
         return RawTracks(*outputs)
 
-    def node_placement(self) -> tuple[tuple[str, int], ...]:
-        """How many nodes ran on which provider, most first, from ONNX Runtime's own profile.
+    def placed_nodes(self) -> tuple[PlacedNode, ...]:
+        """Which node ran on which provider, from the runtime's own profile.
 
         Ends the profile: later runs are not in it.
 
         Raises:
             UsageError: the session was opened without a profile prefix, or nothing was run yet.
         """
-        if self._placement is None:
+        if self._placed is None:
             if not self._profiled:
                 raise UsageError("Open the session with profile_prefix to learn node placement.")
-            placement = place_nodes(self._session)
-            if not placement:
+            placed = placed_nodes(self._session)
+            if not placed:
                 raise UsageError("Run the model before asking where its nodes ran.")
-            self._placement = placement
-        return self._placement
+            self._placed = placed
+        return self._placed
+
+    def node_placement(self) -> tuple[tuple[str, int], ...]:
+        """How many nodes ran on which provider, most first; see ``placed_nodes``."""
+        return count_placed(self.placed_nodes())
 
     def prepare(self, video: NDArray[Any], *, release_memory: bool = False) -> NDArray[Any]:
         """What ``run_prepared`` takes: here the video itself; a split export encodes it."""
@@ -306,25 +308,6 @@ def releasing() -> Any:
     options = onnxruntime.RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     return options
-
-
-def place_nodes(session: Any) -> tuple[tuple[str, int], ...]:
-    """How many nodes of a profiled session ran on which provider; ends the profile."""
-    profile = Path(session.end_profiling())
-    with open(profile, encoding="utf-8") as file:
-        events = json.load(file)
-    # A node in a Loop, or of a session run twice, has one event a run: count names, not events.
-    nodes = {
-        (event["args"]["provider"], event["name"], event["args"].get("node_index"))
-        for event in events
-        if event.get("name", "").endswith("_kernel_time") and "provider" in event.get("args", {})
-    }
-    counts = Counter(_short_name(provider) for provider, _, _ in nodes)
-    return tuple(counts.most_common())
-
-
-def _short_name(provider: str) -> str:
-    return next((short for short, name in PROVIDERS.items() if name == provider), provider)
 
 
 def one_line(error: Exception) -> str:

@@ -7,7 +7,6 @@ few frames at a time, so that its memory does not grow with the clip.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from locoexport.artifact import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT, Artifact
 from locoexport.errors import MachineError, ModelFileError
 from locoexport.files import is_file
 from locoexport.interface import GRID_NAMES, SPLIT_PARTS, SUPPORT_NAMES, GraphPart
+from locoexport.runtime.placement import PlacedNode, count_placed, placed_nodes
 from locoexport.runtime.providers import ORT_ERRORS
 from locoexport.runtime.session import (
     ModelSession,
@@ -26,7 +26,6 @@ from locoexport.runtime.session import (
     create_checked_session,
     one_line,
     open_session,
-    place_nodes,
     releasing,
 )
 from locoexport.runtime.signature import (
@@ -142,7 +141,7 @@ class SplitSession:
         self.path, self.provider, self.load_note = paths["tracker"], provider, load_note
         self.metadata = metadata
         self._paths, self._sessions = paths, sessions
-        self._placement: tuple[tuple[str, int], ...] | None = None
+        self._placed: tuple[PlacedNode, ...] | None = None
         shapes = {
             argument.name: argument.shape
             for session in sessions.values()
@@ -212,14 +211,17 @@ class SplitSession:
         encoded = self.prepare(video, release_memory=release_memory)
         return self.run_prepared(encoded, query_points_tyx, release_memory=release_memory)
 
+    def placed_nodes(self) -> tuple[PlacedNode, ...]:
+        """Which node of the three files ran on which provider; see ``ModelSession``."""
+        if self._placed is None:
+            self._placed = tuple(
+                node for session in self._sessions.values() for node in placed_nodes(session)
+            )
+        return self._placed
+
     def node_placement(self) -> tuple[tuple[str, int], ...]:
-        """How many nodes of the three files ran on which provider; see ``ModelSession``."""
-        if self._placement is None:
-            counts: Counter[str] = Counter()
-            for session in self._sessions.values():
-                counts.update(dict(place_nodes(session)))
-            self._placement = tuple(counts.most_common())
-        return self._placement
+        """How many nodes of the three files ran on which provider, most first."""
+        return count_placed(self.placed_nodes())
 
     def _run(
         self,

@@ -12,8 +12,11 @@ import pytest
 import torch
 
 import locotrack
+from locoexport.lowering.graphs import iterate_nodes
 from locoexport.runtime.providers import probe_provider
 
+# Making a fresh export to look for the node takes seconds.
+NO = "--no-localise"
 WITHOUT_CUDA = pytest.mark.skipif(probe_provider("cuda").works, reason="CUDA works here")
 
 
@@ -103,7 +106,7 @@ def test_one_perturbed_weight_fails(weight: str, output: str, edited, run) -> No
     def perturb(values: np.ndarray) -> None:
         values.flat[0] += 0.5
 
-    finished = run("verify", edited(edit_weight, weight, perturb), "--json", "-")
+    finished = run("verify", edited(edit_weight, weight, perturb), NO, "--json", "-")
     document = json.loads(finished.stdout)
     assert finished.code == 1
     assert not document["passed"]
@@ -127,7 +130,7 @@ def add_nan(model: onnx.ModelProto, output: str) -> None:
 
 @pytest.mark.parametrize(("output", "unit"), [("tracks", "px"), ("occlusion", "logit")])
 def test_nan_outputs_fail(output: str, unit: str, edited, run) -> None:
-    finished = run("verify", edited(add_nan, output), "--json", "-")
+    finished = run("verify", edited(add_nan, output), NO, "--json", "-")
     parity = json.loads(finished.stdout)["parity"]
     assert finished.code == 1
     assert parity[f"worst_{unit}"] is None  # JSON knows no infinity
@@ -137,7 +140,7 @@ def test_nan_outputs_fail(output: str, unit: str, edited, run) -> None:
 
 def test_nan_weights_fail(edited, run) -> None:
     path = edited(edit_weight, "occ_linear.bias", lambda values: values.fill(np.nan))
-    assert run("verify", path).code == 1
+    assert run("verify", path, NO).code == 1
 
 
 def test_a_stricter_tolerance_fails_what_the_profiles_own_allows(edited, run) -> None:
@@ -146,7 +149,7 @@ def test_a_stricter_tolerance_fails_what_the_profiles_own_allows(edited, run) ->
 
     path = edited(edit_weight, "output_proj.bias", shift)
     assert run("verify", path).code == 0
-    finished = run("verify", path, "--tolerance-px", "1e-4", "--json", "-")
+    finished = run("verify", path, NO, "--tolerance-px", "1e-4", "--json", "-")
     document = json.loads(finished.stdout)
     assert finished.code == 1
     assert document["parity"]["tolerance"]["tracks_px"] == 1e-4
@@ -197,7 +200,7 @@ def test_seeded_metadata_with_a_checkpoint(edited, run, tmp_path: Path) -> None:
 
 def test_metadata_that_claims_other_weights_fails(edited, run) -> None:
     """The file holds the trained weights and says it holds the seeded ones."""
-    assert run("verify", edited(edit_property, "weights", "seeded")).code == 1
+    assert run("verify", edited(edit_property, "weights", "seeded"), NO).code == 1
 
 
 @pytest.mark.parametrize(
@@ -270,3 +273,47 @@ def test_an_unknown_provider(
     finished = run(*provider_arguments(command, "abacus", exported, clip))
     assert finished.code == 2
     assert "There is no provider 'abacus'; the providers are cpu, cuda" in finished.stderr
+
+
+def test_localise_on_a_good_file(exported: Path, run) -> None:
+    finished = run("verify", exported, "--localise", "--json", "-")
+    document = json.loads(finished.stdout)
+    assert (finished.code, document["passed"]) == (0, True)
+    found = document["localisation"]
+    assert (found["departs"], found["node"], found["missing_seams"]) == (None, None, [])
+    assert not any(seam["departs"] for seam in found["seams"])
+    assert {seam["part"] for seam in found["seams"]} == {
+        "backbone",
+        "query sampling",
+        "cost volume",
+        "refinement",
+    }
+
+
+def test_a_failed_file_is_localised_by_itself(edited, run) -> None:
+    """Against a fresh export that is really made."""
+
+    def perturb(values: np.ndarray) -> None:
+        values.flat[0] += 0.5
+
+    finished = run("verify", edited(edit_weight, "cost_conv.weight", perturb))
+    assert finished.code == 1
+    assert "DEPARTS at cost volume: heatmap (seam " in finished.stdout
+    assert "of the cost volume" in finished.stdout
+    assert "cost_conv.weight differs in 1 of 18 numbers, first at (0, 0, 0, 0)" in finished.stdout
+
+
+def test_a_file_without_seams_says_so(edited, run) -> None:
+    """As files were written before seams had names."""
+
+    def forget(model: onnx.ModelProto) -> None:
+        for node in iterate_nodes(model):
+            for names in (node.input, node.output):
+                names[:] = [name.replace("/seam/", "/old/") for name in names]
+
+    path = edited(forget)
+    finished = run("verify", path, "--localise")
+    assert (finished.code, finished.stdout) == (2, "")
+    assert "without the names of its seams" in finished.stderr
+    assert "Export it again with this version" in finished.stderr
+    assert run("verify", path).code == 0

@@ -1,0 +1,78 @@
+"""The sidecar of an export: inputs of a few hundred kilobytes, and the oracle's answers to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from locoexport.files import sha256_of
+from locoexport.network import Network, measure_noise, run_reference
+from locoexport.pipeline.notices import Listener, Notice
+from locoexport.probes import make_probe
+from locoexport.profile import ExportProfile
+from locoexport.sidecar import Sidecar, SidecarCase, video_of_blocks
+
+__all__ = ["make_sidecar"]
+
+_SHAPES = ((2, 3, 4), (1, 8, 20))
+"""(batch, frames, points): several batch entries, then more frames and points."""
+_VIDEO_BYTES = 1_500_000
+"""Of one case, uncompressed: two cases and their outputs stay below the limit of a sidecar."""
+
+
+def make_sidecar(
+    files: Mapping[str, Path], profile: ExportProfile, network: Network, notify: Listener
+) -> Sidecar:
+    """Run the unrewritten model on inputs that fit the file's axes and keep all that it says.
+
+    Args:
+        files: the finished files by part; the sidecar is bound to their SHA-256.
+        profile: what they were exported with.
+        network: the unrewritten model.
+        notify: is told of every case.
+    """
+    cases = []
+    for seed, (batch, frames, points) in enumerate(_SHAPES):
+        axes = profile.axes
+        shape = (axes.batch or batch, axes.frames or frames, axes.points or points)
+        notify(Notice(f"sidecar: {'x'.join(map(str, shape))}"))
+        cases.append(_case(shape, profile, network, seed))
+    return Sidecar(
+        {part: sha256_of(file) for part, file in files.items()},
+        profile.tolerance,
+        torch.__version__,
+        tuple(cases),
+    )
+
+
+def _case(
+    shape: tuple[int, int, int], profile: ExportProfile, network: Network, seed: int
+) -> SidecarCase:
+    batch, frames, points = shape
+    size_hw = profile.resolution_hw
+    probe = make_probe(
+        "textured", batch=batch, frames=frames, points=points, size_hw=size_hw, seed=seed
+    )
+    side = _block_side(probe.video.size)
+    blocks = _to_blocks(probe.video, side)
+    video, queries = video_of_blocks(blocks, side), probe.query_points_tyx
+    reference = run_reference(network.model, video, queries)
+    conditioning = measure_noise(network.model, video, queries, reference, range(points))
+    return SidecarCase(probe.name, blocks, side, queries, reference.outputs, conditioning)
+
+
+def _block_side(values: int) -> int:
+    """The smallest side of blocks with which so many values fit the budget; sides are 8·n."""
+    return next((k for k in (1, 2, 4) if values <= _VIDEO_BYTES * k * k), 8)
+
+
+def _to_blocks(video: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
+    """(B, T, H, W, 3) in [-1, 1] → the grey levels of the means of blocks of that side."""
+    batch, frames, height, width, _ = video.shape
+    cut = video.reshape(batch, frames, height // side, side, width // side, side, 3)
+    means = (cut.mean((3, 5)) + 1) / 2
+    return np.asarray(np.clip(np.rint(means * 255), 0, 255), np.uint8)

@@ -1,0 +1,36 @@
+"""The report of a verification, whether against PyTorch or against a sidecar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from locoexport.artifact import ArtifactMetadata
+from locoexport.divergence import Localisation
+from locoexport.parity import ParityReport
+from locoexport.runtime.placement import Elsewhere
+
+__all__ = ["VerifyReport"]
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was compared with what, and how it went.
+
+    ``against`` says what the file was compared with, ``elsewhere`` which nodes ran on another
+    provider than the one asked for. ``localisation`` is there where it was asked for or parity
+    failed; ``not_localised`` says why it could not be made.
+    """
+
+    model_path: Path
+    metadata: ArtifactMetadata
+    parity: ParityReport
+    against: str
+    elsewhere: tuple[Elsewhere, ...] = ()
+    localisation: Localisation | None = None
+    not_localised: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """True where the outputs agree, and every seam that was compared."""
+        return self.parity.passed and (self.localisation is None or not self.localisation.first)
