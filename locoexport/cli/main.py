@@ -12,6 +12,7 @@ import typer
 from locoexport import __version__
 from locoexport.cli import (
     bench,
+    demo,
     doctor,
     export,
     inspect,
@@ -49,6 +50,7 @@ app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)
 app.command("rewrite")(rewrite.rewrite)
 app.command("package")(package.package)
+app.command("demo")(demo.demo)
 
 
 def _print_version(wanted: bool) -> None:

@@ -228,6 +228,7 @@ def _package_problems(found: Installation) -> Iterator[Problem]:
         ("export", "export, verify and inspect need it"),
         ("plot", "bench --plot needs it"),
         ("many", "track-many needs it"),
+        ("demo", "demo needs it"),
     ):
         absent = [p.name for p in found.packages if p.extra == extra and p.version is None]
         if absent:
