@@ -71,6 +71,9 @@ _PACKAGES = (
     ("filelock", "many"),
     ("ray", "ray"),
     ("openvino", "openvino"),
+    ("starlette", "demo"),
+    ("uvicorn", "demo"),
+    ("pooch", "demo"),
 )
 
 
