@@ -18,7 +18,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,openvino,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,openvino,eval,download,many,dev]"
 	touch $@
 
 test: setup

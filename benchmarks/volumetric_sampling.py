@@ -1,6 +1,7 @@
 """Time and peak memory of volumetric sampling in ONNX Runtime's CPU provider, four ways.
 
     python benchmarks/volumetric_sampling.py [--channels 4] [--threads 1] [--json FILE] [--docs]
+    python benchmarks/volumetric_sampling.py --smallest     # a trial: 8³ and 100 points, seconds
 
 ``--docs`` writes the table and what it was measured on into docs/volumetric-sampling.md, between
 its two marks. All of it takes about 12 minutes and 11 GB on two idle cores.
@@ -51,16 +52,20 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--docs", action="store_true", help=f"put the table into {DOCS.name}")
+    parser.add_argument("--smallest", action="store_true", help="the smallest sizes alone")
     parser.add_argument("--measure", nargs=3, metavar=("MODEL", "SIDE", "POINTS"))
     options = parser.parse_args()
     if options.measure:
-        model, side, points = options.measure
-        result = measure(model, options.channels, int(side), int(points), options.threads)
+        model, side, count = options.measure
+        result = measure(model, options.channels, int(side), int(count), options.threads)
         print(json.dumps(result))
         return
+    if options.smallest and options.docs:
+        parser.error("--docs wants every size")
+    sides, points = (SIDES[:1], POINTS[:1]) if options.smallest else (SIDES, POINTS)
     before = measure_load().busy_share
     watch = CpuWatch()
-    rows = measure_all(options.channels, options.threads)
+    rows = measure_all(options.channels, options.threads, sides, points)
     conditions = describe(options.channels, options.threads, before, watch.share_of_others())
     print(f"\n{conditions}")
     if options.json:
@@ -106,14 +111,16 @@ def _power(points: int) -> str:
     return "10" + "⁰¹²³⁴⁵⁶"[round(np.log10(points))]
 
 
-def measure_all(channels: int, threads: int) -> list[dict[str, object]]:
+def measure_all(
+    channels: int, threads: int, sides: tuple[int, ...], counts: tuple[int, ...]
+) -> list[dict[str, object]]:
     """Every volume, number of points and way; prints the table as it grows."""
     header = " | ".join(f"{way} ms | MB" for way in WAYS)
     print(f"| volume | points | {header} |\n|---|---|" + "---|---|" * len(WAYS))
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for side in SIDES:
-            for points in POINTS:
+        for side in sides:
+            for points in counts:
                 cells = []
                 for way in WAYS:
                     found = measure_apart(Path(folder), way, channels, side, points, threads)

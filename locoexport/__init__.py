@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from locoexport.errors import LocoExportError
+    from locoexport.metrics import sample_queries, tapvid_metrics
+    from locoexport.pipeline.evaluate import EvalReport, evaluate_model
     from locoexport.pipeline.export import ExportReport, export_model
     from locoexport.pipeline.objects import (
         ObjectOutputs,
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from locoexport.pipeline.rewrite import RewriteReport, rewrite
     from locoexport.pipeline.sidecar_check import verify_with_sidecar
     from locoexport.pipeline.track import TrackReport, track_video
+    from locoexport.pipeline.track_many import ManyReport, track_many
     from locoexport.pipeline.verify import verify_model
     from locoexport.pipeline.verify_report import VerifyReport
     from locoexport.profile import ExportProfile, load_profile, profile_names
@@ -30,9 +33,11 @@ if TYPE_CHECKING:
     from locoexport.runtime.tracks import Tracks
 
 __all__ = [
+    "EvalReport",
     "ExportProfile",
     "ExportReport",
     "LocoExportError",
+    "ManyReport",
     "ObjectOutputs",
     "ObjectReport",
     "ObjectRules",
@@ -44,10 +49,14 @@ __all__ = [
     "Tracks",
     "VerifyReport",
     "__version__",
+    "evaluate_model",
     "export_model",
     "load_profile",
     "profile_names",
     "rewrite",
+    "sample_queries",
+    "tapvid_metrics",
+    "track_many",
     "track_video",
     "track_video_objects",
     "verify_model",
@@ -57,9 +66,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "EvalReport": "locoexport.pipeline.evaluate",
     "ExportProfile": "locoexport.profile",
     "ExportReport": "locoexport.pipeline.export",
     "LocoExportError": "locoexport.errors",
+    "ManyReport": "locoexport.pipeline.track_many",
     "ObjectOutputs": "locoexport.pipeline.objects",
     "ObjectReport": "locoexport.pipeline.objects",
     "ObjectRules": "locoexport.runtime.object_rules",
@@ -70,10 +81,14 @@ _HOMES = {
     "TrackReport": "locoexport.pipeline.track",
     "Tracks": "locoexport.runtime.tracks",
     "VerifyReport": "locoexport.pipeline.verify_report",
+    "evaluate_model": "locoexport.pipeline.evaluate",
     "export_model": "locoexport.pipeline.export",
     "load_profile": "locoexport.profile",
     "profile_names": "locoexport.profile",
     "rewrite": "locoexport.pipeline.rewrite",
+    "sample_queries": "locoexport.metrics",
+    "tapvid_metrics": "locoexport.metrics",
+    "track_many": "locoexport.pipeline.track_many",
     "track_video": "locoexport.pipeline.track",
     "track_video_objects": "locoexport.pipeline.objects",
     "verify_model": "locoexport.pipeline.verify",

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Context, Decimal
 from pathlib import Path
 
@@ -22,6 +22,7 @@ __all__ = [
     "QUERY_INPUT",
     "VIDEO_INPUT",
     "ArtifactMetadata",
+    "CostStamp",
     "ExportArtifact",
     "ParityStamp",
     "WeightsOrigin",
@@ -115,13 +116,65 @@ class ParityStamp:
 
 
 @dataclass(frozen=True)
+class CostStamp:
+    """The cost that a file of a smaller precision carries in its metadata (``locoexport.cost``)."""
+
+    p50_px: float
+    p99_px: float
+    max_px: float
+    flip_share: float
+    average_jaccard_change: float
+    pts_within_thresh_change: float
+    sequences: str
+    calibration: str | None
+
+    def to_json(self) -> str:
+        """One line; three significant digits, null for what is not finite."""
+
+        def short(value: object) -> object:
+            if isinstance(value, float):
+                return float(f"{value:.2e}") if math.isfinite(value) else None
+            return value
+
+        return json.dumps({name: short(value) for name, value in asdict(self).items()})
+
+    @classmethod
+    def parse(cls, text: str) -> CostStamp:
+        """Read what ``to_json`` wrote; raises ModelFileError for anything else."""
+        try:
+            document = json.loads(text)
+
+            def number(name: str) -> float:
+                return math.nan if document[name] is None else float(document[name])
+
+            calibration = document["calibration"]
+            return cls(
+                number("p50_px"),
+                number("p99_px"),
+                number("max_px"),
+                number("flip_share"),
+                number("average_jaccard_change"),
+                number("pts_within_thresh_change"),
+                str(document["sequences"]),
+                None if calibration is None else str(calibration),
+            )
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ModelFileError(
+                f"Metadata locoexport.cost cannot be read ({error}); export the model again."
+            ) from error
+
+
+@dataclass(frozen=True)
 class ArtifactMetadata:
     """The ``locoexport.*`` metadata properties of an exported .onnx file.
 
     ``resolution_hw`` is (height, width) in pixels. ``rewrites`` names every rewrite that was
     applied, in order. ``parity`` is None where the file was exported with ``--no-verify``. ``part``
     is ``whole``, or which file of a split export this is. ``input_type`` is that of the frames:
-    ``float32`` at the resolution, or ``uint8`` of any size.
+    ``float32`` at the resolution, or ``uint8`` of any size. Of a file in a smaller ``precision``,
+    ``parity`` is that of the float32 graph it was made from, and ``cost`` how far it is from that.
+    ``shape_ranges`` are the smallest, usual and largest (batch, frames, points) of a file for
+    TensorRT.
     """
 
     version: str
@@ -139,6 +192,8 @@ class ArtifactMetadata:
     target: str = "cpu"
     part: str = "whole"
     input_type: str = "float32"
+    cost: CostStamp | None = None
+    shape_ranges: tuple[tuple[int, int, int], ...] | None = None
 
     def to_properties(self) -> dict[str, str]:
         """The properties as ONNX wants them: strings by prefixed name."""
@@ -161,6 +216,10 @@ class ArtifactMetadata:
             "torch": self.torch_version,
             "parity": "unverified" if self.parity is None else self.parity.to_json(),
         }
+        if self.cost is not None:
+            values["cost"] = self.cost.to_json()
+        if self.shape_ranges is not None:
+            values["shape_ranges"] = json.dumps([list(sizes) for sizes in self.shape_ranges])
         return {METADATA_PREFIX + name: value for name, value in values.items()}
 
     @classmethod
@@ -205,8 +264,12 @@ class ArtifactMetadata:
                 parity=None
                 if values["parity"] == "unverified"
                 else ParityStamp.parse(values["parity"]),
+                cost=CostStamp.parse(values["cost"]) if "cost" in values else None,
+                shape_ranges=_parse_ranges(values["shape_ranges"])
+                if "shape_ranges" in values
+                else None,
             )
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError) as error:
             raise ModelFileError(
                 f"The file's locoexport metadata is damaged ({error!r}); export the model again."
             ) from error
@@ -226,6 +289,13 @@ def _parse_resolution(text: str) -> tuple[int, int]:
     if match is None:
         raise ValueError(f"resolution {text!r} is not HxW")
     return int(match[1]), int(match[2])
+
+
+def _parse_ranges(text: str) -> tuple[tuple[int, int, int], ...]:
+    smallest, usual, largest = (tuple(int(size) for size in sizes) for sizes in json.loads(text))
+    if not len(smallest) == len(usual) == len(largest) == 3:
+        raise ValueError(f"shape_ranges {text!r} are not three times (batch, frames, points)")
+    return smallest, usual, largest
 
 
 def _round_up(value: float) -> float:

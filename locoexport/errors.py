@@ -18,7 +18,8 @@
     │   └── QueryError                   query points
     └── MachineError            exit 3   this machine lacks something
         ├── ProviderUnavailableError     an execution provider
-        └── PackageMissingError          a Python package
+        ├── PackageMissingError          a Python package
+        └── UnreachableError             a server
 
 A message says what was found, what was expected and what to do.
 """
@@ -41,6 +42,7 @@ __all__ = [
     "ProviderUnavailableError",
     "QueryError",
     "SidecarError",
+    "UnreachableError",
     "UsageError",
     "VideoError",
 ]
@@ -118,3 +120,7 @@ class ProviderUnavailableError(MachineError):
 
 class PackageMissingError(MachineError):
     """A Python package that this command needs is not installed."""
+
+
+class UnreachableError(MachineError):
+    """A server that weights are to come from cannot be reached."""

@@ -49,7 +49,7 @@ OPENCV_PACKAGES = (
 )
 """Distributions that all install the module ``cv2``."""
 
-# (distribution, the extra of locoexport that brings it; "" is the base install). Those of an extra
+# (distribution, the extra of locoexport that brings it; "" is the base install). Those of "export"
 # are imported under the distribution's own name.
 _PACKAGES = (
     ("numpy", ""),
@@ -65,6 +65,12 @@ _PACKAGES = (
     ("safetensors", "export"),
     ("matplotlib", "plot"),
     ("openvino", "openvino"),
+    ("pillow", "eval"),
+    ("huggingface_hub", "download"),
+    ("pooch", "download"),
+    ("pyarrow", "many"),
+    ("filelock", "many"),
+    ("ray", "ray"),
 )
 
 

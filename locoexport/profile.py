@@ -26,7 +26,10 @@ __all__ = [
     "AxisSizes",
     "ExportProfile",
     "InputType",
+    "Precision",
+    "PrecisionLimits",
     "Sampling",
+    "ShapeRanges",
     "Target",
     "Tolerance",
     "demo_weights_path",
@@ -47,12 +50,16 @@ InputType = Literal["float32", "uint8"]
 With ``uint8`` frames are of any size, query points and tracks are in their pixels, and the graph
 normalises and resizes them itself (bilinear, align_corners False, no antialiasing).
 """
+Precision = Literal["fp32", "fp16", "int8"]
+"""What a graph computes in; its inputs and outputs are float32 all the same."""
 
 _PACKAGE = "locoexport.profiles"
 _RESOLUTION_STEP = 8
 _LARGEST_SIDE = 4096
 _TABLE_KEYS = {
     "axes": ("batch", "frames", "points"),
+    "precision": ("fp16_p99_px", "int8_p99_px", "origin"),
+    "tensorrt": ("batch", "frames", "points"),
     "tolerance": ("tracks_px", "logits", "origin"),
     "weights": ("demo", "published"),
 }
@@ -81,12 +88,36 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
+class PrecisionLimits:
+    """How far the 99th percentile of tracks may move in a smaller precision, in pixels of 256×256,
+    and where the figures come from."""
+
+    fp16_p99_px: float = 0.25
+    int8_p99_px: float = 10.0
+    origin: str = "those of b0-tiny, for want of trained weights of this variant"
+
+    def of(self, precision: Precision) -> float:
+        """The limit of that precision; nothing is allowed to float32, which is not lowered."""
+        return {"fp32": 0.0, "fp16": self.fp16_p99_px, "int8": self.int8_p99_px}[precision]
+
+
+@dataclass(frozen=True)
+class ShapeRanges:
+    """Smallest, usual and largest size of each axis: what TensorRT builds its engine for."""
+
+    batch: tuple[int, int, int] = (1, 1, 1)
+    frames: tuple[int, int, int] = (1, 24, 48)
+    points: tuple[int, int, int] = (1, 64, 256)
+
+
+@dataclass(frozen=True)
 class ExportProfile:
     """One export, fully decided.
 
     ``resolution_hw`` is (height, width) in pixels, multiples of 8. ``demo_weights`` names a file
     that the package ships; ``published_weights`` says where the authors' own live. ``without``
-    names rewrites that are switched off.
+    names rewrites that are switched off. ``precision`` is what the graph computes in, within
+    ``precision_limits``; ``shape_ranges`` go with the target ``tensorrt``.
     """
 
     name: str
@@ -101,6 +132,9 @@ class ExportProfile:
     target: Target = "cpu"
     input_type: InputType = "float32"
     without: tuple[str, ...] = ()
+    precision: Precision = "fp32"
+    precision_limits: PrecisionLimits = PrecisionLimits()
+    shape_ranges: ShapeRanges = ShapeRanges()
 
     def __post_init__(self) -> None:
         """Check every field; raises ProfileError naming the first that is wrong."""
@@ -131,6 +165,21 @@ class ExportProfile:
             size = getattr(self.axes, axis.name)
             if size is not None and size < 1:
                 raise ProfileError(f"{axis.name} is {size}; expected a positive size or 'dynamic'.")
+        if self.precision not in get_args(Precision):
+            raise ProfileError(
+                f"precision {self.precision!r} is unknown; expected "
+                f"{_listing(get_args(Precision))}."
+            )
+        limits = (self.precision_limits.fp16_p99_px, self.precision_limits.int8_p99_px)
+        if not all(0 < limit < math.inf for limit in limits):
+            raise ProfileError("Limits of precision must be positive, finite numbers of pixels.")
+        for axis in fields(self.shape_ranges):
+            low, usual, high = getattr(self.shape_ranges, axis.name)
+            if not 1 <= low <= usual <= high:
+                raise ProfileError(
+                    f"tensorrt.{axis.name} is {[low, usual, high]}; expected the smallest, the "
+                    "usual and the largest size, in that order."
+                )
         if not (0 < self.tolerance.tracks_px < math.inf and 0 < self.tolerance.logits < math.inf):
             raise ProfileError("Tolerances must be positive, finite numbers.")
 
@@ -144,6 +193,7 @@ class ExportProfile:
         target: str | None = None,
         input_type: str | None = None,
         without: tuple[str, ...] | None = None,
+        precision: str | None = None,
     ) -> ExportProfile:
         """This profile with the options that were given; None leaves a field as it is."""
         given: dict[str, Any] = {
@@ -154,6 +204,7 @@ class ExportProfile:
             "target": target,
             "input_type": input_type,
             "without": without,
+            "precision": precision,
         }
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
@@ -222,8 +273,9 @@ def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProf
         raise ProfileError(f"Profile {source} is not valid TOML: {error}.") from error
     _refuse_unknown(document, _KEYS, source)
     try:
-        axes, tolerance, weights = (
-            _table(document, name, source) for name in ("axes", "tolerance", "weights")
+        axes, limits, ranges, tolerance, weights = (
+            _table(document, name, source)
+            for name in ("axes", "precision", "tensorrt", "tolerance", "weights")
         )
         height, width = document["resolution"]
         return ExportProfile(
@@ -247,9 +299,26 @@ def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProf
             published_weights=_optional_text(weights.get("published")),
             target=document.get("target", "cpu"),
             input_type=document.get("input", "float32"),
+            precision_limits=_parse_limits(limits),
+            shape_ranges=ShapeRanges(**{name: _range(value) for name, value in ranges.items()}),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProfileError(f"Profile {source} is incomplete or malformed: {error!r}.") from error
+
+
+def _parse_limits(table: Mapping[str, Any]) -> PrecisionLimits:
+    if not table:
+        return PrecisionLimits()
+    return PrecisionLimits(
+        _number(table["fp16_p99_px"]), _number(table["int8_p99_px"]), str(table["origin"])
+    )
+
+
+def _range(value: object) -> tuple[int, int, int]:
+    if not isinstance(value, list) or len(value) != 3:
+        raise TypeError(f"{value!r} is not a list of a smallest, a usual and a largest size")
+    low, usual, high = (_integer(size) for size in value)
+    return low, usual, high
 
 
 def _table(document: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from locoexport.rendering.localisation import localisation_document, localisation_text
+from locoexport.rendering.precision import precision_document, precision_table
 
 if TYPE_CHECKING:
     from locoexport.artifact import ArtifactMetadata
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from locoexport.pipeline.export import ExportReport
     from locoexport.pipeline.track import TrackReport
     from locoexport.pipeline.verify_report import VerifyReport
+    from locoexport.precision import PrecisionReport
     from locoexport.profile import AxisSizes, ExportProfile
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "parity_table",
     "profiles_document",
     "profiles_table",
+    "refused_export_document",
     "track_document",
     "track_text",
     "verify_document",
@@ -43,7 +46,11 @@ def export_text(report: ExportReport) -> RenderableType:
     rows = [
         *(("file", f"{file.path} ({_megabytes(file.size_bytes)})") for file in report.artifacts),
         *([] if report.sidecar is None else [("sidecar", str(report.sidecar))]),
-        ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}, fp32{_taken(metadata)}"),
+        (
+            "profile",
+            f"{metadata.profile}, {_size(metadata.resolution_hw)}, {metadata.precision}"
+            f"{_taken(metadata)}",
+        ),
         ("opset", str(metadata.opset)),
         ("weights", _short_weights(metadata)),
         ("sampling", f"{metadata.sampling}, for {metadata.target}"),
@@ -56,7 +63,9 @@ def export_text(report: ExportReport) -> RenderableType:
     else:
         rows.append(("parity", _parity_line(report.parity)))
     rows.append(("seconds", f"{report.seconds:.1f}"))
-    return _facts(rows)
+    if report.precision is None:
+        return _facts(rows)
+    return Group(_facts(rows), precision_table(report.precision))
 
 
 def export_document(report: ExportReport) -> dict[str, Any]:
@@ -77,7 +86,18 @@ def export_document(report: ExportReport) -> dict[str, Any]:
         "nodes_written": report.nodes_written,
         "simplifier_refusal": report.simplifier_refusal,
         "parity": None if report.parity is None else parity_document(report.parity),
+        "precision": None if report.precision is None else precision_document(report.precision),
         "seconds": report.seconds,
+    }
+
+
+def refused_export_document(report: PrecisionReport) -> dict[str, Any]:
+    """``locoexport.export/1`` for an export whose precision cost too much; no file was written."""
+    return {
+        "schema": "locoexport.export/1",
+        "passed": False,
+        "file": None,
+        "precision": precision_document(report),
     }
 
 

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 import locotrack
 from locoexport.probes import textured_video
+from locoexport.runtime.tapvid import TapVidClip, write_tapvid
 from locoexport.runtime.video import write_mp4
 
 ROOT = Path(__file__).parents[1]
@@ -41,11 +43,24 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     weights = locotrack.create_model("b5").state_dict()
     state_dict = {f"model.{key}": value for key, value in weights.items()}
     torch.save({"state_dict": state_dict}, "b5.ckpt")
-    export, streams, networks = examples_of(PYTHON)
+    export, streams, scores, networks = examples_of(PYTHON)
     # It wants a camera and frames from elsewhere; tests/runtime/test_long_videos.py runs the like.
     compile(streams, "python.md", "exec")
     names: dict[str, object] = {}
     exec(compile(export, "python.md", "exec"), names)
     assert names["tracks"].xy.shape == (2, 6, 2)
+    # Points that stand still, one of them a pixel and a half off; and a clip of the benchmark.
+    points = np.full((2, 6, 2), 100.0)
+    answer = (points + np.array([[[0.0]], [[1.5]]]))[None]
+    names |= {"occluded": np.zeros((2, 6), bool), "points": points, "tracks_xy": answer}
+    names["said_occluded"] = np.zeros((1, 2, 6), bool)
+    film = np.uint8(textured_video(6, (256, 256), seed=0) * 127 + 128)
+    clip = TapVidClip(film, (points / 256).astype(np.float32), names["occluded"])
+    write_tapvid("tapvid_davis.pkl", {"clip": clip})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    exec(compile(scores, "python.md", "exec"), names)
+    # sqrt(4.5) px: within 4, 8 and 16 px; the other point within all.
+    assert names["metrics"]["average_pts_within_thresh"][0] == pytest.approx((0.5 * 2 + 3) / 5)
+    assert names["report"].sides == ("onnx", "torch")
     exec(compile(networks, "python.md", "exec"), names)
     assert names["result"].tracks.shape == (1, 1, 8, 2)

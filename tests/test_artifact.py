@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoexport.artifact import ArtifactMetadata, ParityStamp, WeightsOrigin
+from locoexport.artifact import ArtifactMetadata, CostStamp, ParityStamp, WeightsOrigin
 from locoexport.errors import ModelFileError
 
 SHA256 = "0123456789abcdef" * 4
@@ -200,3 +200,23 @@ def test_stamps_are_never_below_the_error_and_at_most_a_tenth_above(error: float
     assert stamp.tracks_px <= error * 1.1 + 5e-323  # subnormals are coarse
     # Read and written again, the bytes stay.
     assert ParityStamp.parse(stamp.to_json()) == stamp
+
+
+COST = CostStamp(7e-4, 0.0726, 0.66, 3e-4, 0.03, math.nan, "6 synthetic", None)
+
+
+def test_the_cost_of_a_precision_round_trips() -> None:
+    written = replace(METADATA, precision="fp16", cost=COST)
+    properties = written.to_properties()
+    assert json.loads(properties["locoexport.cost"])["pts_within_thresh_change"] is None
+    found = ArtifactMetadata.from_properties(properties).cost
+    assert found is not None
+    assert (found.p99_px, found.calibration) == (0.0726, None)
+    assert math.isnan(found.pts_within_thresh_change)
+    assert "locoexport.cost" not in METADATA.to_properties()
+
+
+@pytest.mark.parametrize("damaged", ["", "{}", "[]", "null", '{"p50_px": "x"}', "[" * 100_000])
+def test_a_damaged_cost_is_refused(damaged: str) -> None:
+    with pytest.raises(ModelFileError, match=r"locoexport\.cost cannot be read"):
+        CostStamp.parse(damaged)

@@ -219,3 +219,46 @@ def test_axes_from_the_command_line() -> None:
 def test_malformed_axes(text: str) -> None:
     with pytest.raises(ProfileError, match=r"--points .*: expected a positive number or 'dynamic'"):
         parse_axis("points", text)
+
+
+def test_limits_of_precision_and_ranges_of_shapes(load) -> None:
+    assert load().precision == "fp32"
+    assert load().precision_limits.of("fp32") == 0
+    assert load().shape_ranges.frames == (1, 24, 48)
+    tables = """[precision]
+fp16_p99_px = 0.5
+int8_p99_px = 3
+origin = "measured on a hare"
+
+[tensorrt]
+frames = [2, 8, 16]
+
+[weights]"""
+    profile = load("[weights]", tables)
+    limits = profile.precision_limits
+    assert (limits.of("fp16"), limits.of("int8")) == (0.5, 3.0)
+    assert limits.origin == "measured on a hare"
+    assert profile.shape_ranges.frames == (2, 8, 16)
+    assert profile.shape_ranges.points == (1, 64, 256)
+    assert profile.with_options(precision="int8").precision == "int8"
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("[precision]\nfp16_p99_px = 0.5\n", "incomplete or malformed"),
+        ('[precision]\nfp16_p99_px = 0\nint8_p99_px = 1\norigin = "x"\n', "must be positive"),
+        ("[precision]\nfp8_p99_px = 1\n", "unknown keys fp8_p99_px"),
+        ("[tensorrt]\nframes = [4, 2, 8]\n", "the smallest, the usual and the largest size"),
+        ("[tensorrt]\nframes = [2, 8]\n", "is not a list of a smallest, a usual and a largest"),
+        ("[tensorrt]\npoints = 64\n", "is not a list of a smallest, a usual and a largest"),
+    ],
+)
+def test_malformed_limits_and_ranges(table: str, says: str, load) -> None:
+    with pytest.raises(ProfileError, match=says):
+        load("[weights]", f"{table}\n[weights]")
+
+
+def test_a_precision_that_does_not_exist(load) -> None:
+    with pytest.raises(ProfileError, match="precision 'fp8' is unknown; expected fp32, fp16, int8"):
+        load().with_options(precision="fp8")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from locoexport.benchmarking.contenders import Contender
-
-__all__ = ["settle", "take_turns"]
+__all__ = ["Timed", "settle", "take_turns"]
 
 _LEAST_WARM_UPS = 2
 _MOST_WARM_UPS = 8
@@ -16,7 +15,14 @@ _REST = 0.02
 """Seconds between two runs: the threads of the side that has just run are still spinning then."""
 
 
-def settle(contender: Contender, *, clock: Callable[[], float] = time.perf_counter) -> int:
+class Timed(Protocol):
+    """Something that can be run again and again."""
+
+    def run(self) -> None:
+        """One call, ended only when its results are there."""
+
+
+def settle(contender: Timed, *, clock: Callable[[], float] = time.perf_counter) -> int:
     """Run until two runs in a row take the same time within 5 % (at most 8); returns how many.
 
     Allocators grow, algorithms are chosen (cuDNN tries them out) and pages are touched in the
@@ -34,7 +40,7 @@ def settle(contender: Contender, *, clock: Callable[[], float] = time.perf_count
 
 
 def take_turns(
-    contenders: Sequence[Contender],
+    contenders: Sequence[Timed],
     rounds: int,
     *,
     progress: Callable[[int], None],

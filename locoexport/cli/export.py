@@ -29,8 +29,12 @@ def export(
         str | None, typer.Option(help="Export profile: a name, or a .toml file of your own.")
     ] = None,
     checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="Weights: .ckpt, .pt or .safetensors. The variant is told from them."),
+        str | None,
+        typer.Option(
+            metavar="FILE|hf://...|https://...",
+            help="Weights: .ckpt, .pt or .safetensors, hf://OWNER/REPO[@REVISION]/FILE, or "
+            "https://HOST/FILE[#sha256=HEX]. The variant is told from them.",
+        ),
     ] = None,
     opset: Annotated[
         int | None, typer.Option(help="ONNX opset, 16 to 20 (default: the profile's, 17).")
@@ -65,6 +69,21 @@ def export(
             "normalises (default: float32).",
         ),
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="fp32|fp16|int8",
+            help="What the graph computes in (default fp32): measured, and refused with the figure "
+            "where it moves tracks beyond the profile's limit.",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="CLIP",
+            help="A clip to take the ranges of int8 from; may be repeated (default: generated).",
+        ),
+    ] = None,
     no_rewrite: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Leave out a rewrite; may be repeated."),
@@ -89,7 +108,12 @@ def export(
             "--sidecar needs no PyTorch.",
         ),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Replace existing files, and write a --precision beyond its limit."
+        ),
+    ] = False,
     json: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -111,23 +135,29 @@ def export(
     require_extra("export")
     from locoexport import render
     from locoexport.network import choose_profile
+    from locoexport.pipeline.checkpoint_sources import find_checkpoint
     from locoexport.pipeline.export import ExportParityError, export_model
+    from locoexport.pipeline.precision import PrecisionRefusedError
+    from locoexport.rendering.precision import precision_table
 
-    chosen = choose_profile(backbone or profile, checkpoint).with_options(
-        opset=opset,
-        sampling=sampling,
-        resolution_hw=resolution_hw,
-        axes=axes,
-        target=target,
-        input_type=input_type,
-        without=tuple(no_rewrite or ()),
-    )
     try:
         with listening(context) as notify:
+            weights = None if checkpoint is None else find_checkpoint(checkpoint, notify)
+            chosen = choose_profile(backbone or profile, weights).with_options(
+                opset=opset,
+                sampling=sampling,
+                resolution_hw=resolution_hw,
+                axes=axes,
+                target=target,
+                input_type=input_type,
+                without=tuple(no_rewrite or ()),
+                precision=precision,
+            )
             report = export_model(
                 chosen,
                 output,
-                checkpoint=checkpoint,
+                checkpoint=weights,
+                calibrate=tuple(calibrate or ()),
                 split=split,
                 simplify=simplify,
                 verify=verify,
@@ -140,6 +170,12 @@ def export(
             write_json(json, render.failed_export_document(failure.report))
         if json != "-":
             print_result(render.parity_table(failure.report))
+        raise
+    except PrecisionRefusedError as refusal:
+        if json is not None:
+            write_json(json, render.refused_export_document(refusal.report))
+        if json != "-":
+            print_result(precision_table(refusal.report))
         raise
     if json is not None:
         write_json(json, render.export_document(report))

@@ -10,7 +10,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from locoexport import __version__
-from locoexport.cli import bench, doctor, export, inspect, profiles, rewrite, track, verify
+from locoexport.cli import (
+    bench,
+    doctor,
+    eval,
+    export,
+    inspect,
+    package,
+    profiles,
+    rewrite,
+    track,
+    track_many,
+    verify,
+)
 from locoexport.cli.console import Verbosity, print_error, set_verbosity
 from locoexport.errors import LocoExportError
 
@@ -31,11 +43,14 @@ app = typer.Typer(
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("track")(track.track)
+app.command("track-many")(track_many.track_many)
 app.command("profiles")(profiles.profiles)
 app.command("bench")(bench.bench)
 app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)
 app.command("rewrite")(rewrite.rewrite)
+app.command("eval")(eval.evaluate)
+app.command("package")(package.package)
 
 
 def _print_version(wanted: bool) -> None:
@@ -86,7 +101,7 @@ def main() -> NoReturn:
     except SystemExit as ended:
         # typer makes this of KeyboardInterrupt, without a word.
         if ended.code == _INTERRUPTED:
-            print_error("Interrupted; nothing was written.")
+            print_error("Interrupted; no half-written file is left.")
         raise
     except BrokenPipeError:
         # The reader of stdout went away (| head): nothing is left to say to it.

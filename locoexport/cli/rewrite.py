@@ -32,7 +32,7 @@ def rewrite(
             "--pass",
             metavar="NAME",
             help="Run these passes alone; may be repeated: volumetric-gridsample (the default), "
-            "single-axis-squeeze, opset (implied by --opset).",
+            "single-axis-squeeze, newer-operators and opset (both implied by --opset).",
         ),
     ] = None,
     check: Annotated[

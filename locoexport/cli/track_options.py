@@ -329,9 +329,10 @@ class RunRequest:
 
     def selection(self) -> Selection:
         """Which part of the clip; raises UsageError where a number is wrong."""
-        from locoexport.runtime.sources import Selection
+        from locoexport.runtime.sources import Selection, parse_size
 
-        return Selection(self.start, self.end, self.stride, _parse_size(self.resize))
+        size = None if self.resize is None else parse_size(self.resize)
+        return Selection(self.start, self.end, self.stride, size)
 
     def refuse_comparison(self) -> None:
         """Raises UsageError where windows are to be compared though that is not done here."""
@@ -352,15 +353,6 @@ def described(*requests: PointRequest | ObjectRequest) -> dict[str, Any]:
         else value
         for name, value in values.items()
     }
-
-
-def _parse_size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
-    if match is None:
-        raise UsageError(f"A size is HxW in pixels, like 480x640, not {text!r}.")
-    return int(match[1]), int(match[2])
 
 
 def _parse_share(text: str) -> float:

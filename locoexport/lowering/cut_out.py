@@ -2,8 +2,9 @@
 
 For every pass but the volumetric one (``grid_proof``). Small constants among a node's inputs stay
 what they are; every other input is random, of the type and shape that the model tells. Open lengths
-are tried twice: one length for each name, and 2 for all. What the pass left alone computes nothing
-else, so the two must be equal bit by bit.
+are tried as one length for each name, as 2 and as 1 for all. What only another version reads
+computes nothing else, so the two must be equal bit by bit; what was written anew states its
+tolerance.
 
 A node that cannot be run by itself (an input of unknown type, a shape that only the rest of the
 graph could compute) is no pass: it is told as not proven, with the reason.
@@ -25,16 +26,22 @@ from onnx.reference import ReferenceEvaluator
 from locoexport.lowering.grid_proof import SampleTolerance
 from locoexport.lowering.known_values import KnownValue
 
-__all__ = ["CutOut", "CutOutProof", "NotProvenError", "cut_out", "prove_cut_out"]
+__all__ = ["EXACT", "CutOut", "CutOutProof", "NotProvenError", "cut_out", "prove_cut_out"]
 
 _IR_VERSION = 10
 _LARGE_CONSTANT = 1024
 _MOST_VALUES = 2**24
 _LENGTHS = (3, 5, 4, 7, 6, 9, 8)
-_UNNAMED, _SMALL = 3, 2
+_UNNAMED = 3
+_FOR_ALL = (None, 2, 1)
+"""What every open length is, in turn; None is a length of its own for each name."""
+_SPREADS = (1.0, 4.0, 0.1)
+"""Standard deviations of random floats, one for each of those."""
+_ROUNDS, _MANY_VALUES = 8, 2**14
+_SIZES = (4, 2, 3, 5, 4)
 _INTEGERS = ("mixed", "zeros", "ones")
 """Integers are indices, sizes or steps: what runs is among 0 and 1."""
-_EXACT = SampleTolerance(
+EXACT = SampleTolerance(
     0.0, "the same arithmetic, in ONNX Runtime the same kernel: equal bit by bit, or wrong"
 )
 _Arrays = list[NDArray[np.generic]]
@@ -49,8 +56,8 @@ class NotProvenError(Exception):
 class CutOut:
     """Both sides, over the same inputs ``i0``, ``i1``, ...; what they make is ``o0``, ``o1``, ...
 
-    Two cut-outs that are equal need one proof. ``grid`` and ``shape`` say which input is a grid of
-    coordinates, or the shape that a Reshape takes.
+    Two cut-outs that are equal need one proof. ``grid``, ``shape`` and ``sizes`` say which input is
+    a grid of coordinates, the shape that a Reshape takes, or the size that an AffineGrid takes.
     """
 
     before: bytes
@@ -58,6 +65,8 @@ class CutOut:
     inputs: tuple[KnownValue, ...]
     grid: int | None
     shape: int | None
+    sizes: int | None
+    tolerance: SampleTolerance
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,8 @@ def cut_out(
     outputs: tuple[Sequence[str], Sequence[str]],
     values: Mapping[str, KnownValue],
     constants: Mapping[str, onnx.TensorProto],
+    *,
+    tolerance: SampleTolerance = EXACT,
 ) -> CutOut:
     """Both sides as models.
 
@@ -98,6 +109,7 @@ def cut_out(
         outputs: what the two sides make, in the same order.
         values: types and shapes of what the nodes may take, by name.
         constants: those of them that are constants.
+        tolerance: how far the two may be apart.
 
     Raises:
         NotProvenError: an input's type or rank is unknown.
@@ -119,6 +131,8 @@ def cut_out(
         inputs=inputs,
         grid=_second_input(before[0], "GridSample", free),
         shape=_second_input(before[0], "Reshape", free),
+        sizes=_second_input(before[0], "AffineGrid", free),
+        tolerance=tolerance,
     )
 
 
@@ -161,26 +175,45 @@ def _prove(subject: CutOut, runtime: str, load: Callable[[bytes], _Runner]) -> C
         shapes.append(tuple(value.shape for value in inputs))
     if not shapes:
         raise NotProvenError(refusal)
-    return CutOutProof(worst, _EXACT, tuple(dict.fromkeys(shapes)), compared, runtime)
+    return CutOutProof(worst, subject.tolerance, tuple(dict.fromkeys(shapes)), compared, runtime)
 
 
 def _trials(subject: CutOut) -> Iterator[_Arrays]:
-    assignments = [_shapes(subject.inputs, named=True), _shapes(subject.inputs, named=False)]
-    for seed, shapes in enumerate(dict.fromkeys(assignments)):
-        if sum(math.prod(shape) for shape in shapes) > _MOST_VALUES:
+    assignments = dict.fromkeys(_shapes(subject.inputs, length) for length in _FOR_ALL)
+    for seed, shapes in enumerate(assignments):
+        size = sum(math.prod(shape) for shape in shapes)
+        if size > _MOST_VALUES:
             raise NotProvenError(f"its inputs have over {_MOST_VALUES} values")
-        for integers in _INTEGERS:
-            random = np.random.default_rng(seed)
-            yield [
-                _array(random, known, shape, integers, subject, index)
-                for index, (known, shape) in enumerate(zip(subject.inputs, shapes, strict=True))
-            ]
-            if all(_is_float(known) for known in subject.inputs):
-                break
+        exact = subject.tolerance == EXACT or size > _MANY_VALUES
+        for again in range(1 if exact else _ROUNDS):
+            yield from _arrays(subject, shapes, seed, np.random.default_rng((seed, again)))
 
 
-def _shapes(inputs: Sequence[KnownValue], *, named: bool) -> tuple[tuple[int, ...], ...]:
-    """One length for each name, or the smallest that is not 1 for all that is open."""
+def _arrays(
+    subject: CutOut,
+    shapes: Sequence[tuple[int, ...]],
+    trial: int,
+    random: np.random.Generator,
+) -> Iterator[_Arrays]:
+    for integers in _INTEGERS:
+        arrays = [
+            _array(random, known, shape, integers, subject, index)
+            for index, (known, shape) in enumerate(zip(subject.inputs, shapes, strict=True))
+        ]
+        for index, known in enumerate(subject.inputs):
+            if _is_float(known) and index != subject.grid:
+                spread = np.asarray(arrays[index].astype(np.float64) * _SPREADS[trial])
+                arrays[index] = spread.astype(arrays[index].dtype)
+        if subject.sizes is not None:
+            lengths = (shapes[0][0], *_SIZES[1:])
+            arrays[subject.sizes] = np.array(lengths, np.int64)[: shapes[subject.sizes][0]]
+        yield arrays
+        if all(_is_float(known) for known in subject.inputs):
+            return
+
+
+def _shapes(inputs: Sequence[KnownValue], for_all: int | None) -> tuple[tuple[int, ...], ...]:
+    """The inputs' shapes with open lengths ``for_all``, or one length for each name."""
     lengths: dict[str, int] = {}
     shapes = []
     for known in inputs:
@@ -188,8 +221,8 @@ def _shapes(inputs: Sequence[KnownValue], *, named: bool) -> tuple[tuple[int, ..
         for size in known.shape or ():
             if isinstance(size, int):
                 shape.append(size)
-            elif not named:
-                shape.append(_SMALL)
+            elif for_all is not None:
+                shape.append(for_all)
             elif size is None:
                 shape.append(_UNNAMED)
             else:

@@ -6,14 +6,15 @@ constants and a dynamic one gets Shape nodes, from the same code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 __all__ = ["Draft", "Names", "Size"]
 
-Attribute = int | str | Sequence[int] | ir.TensorProtocol
+Attribute = int | float | str | Sequence[int] | ir.TensorProtocol | ir.Attr
 Size = int | ir.Value
 """The length of an axis: known, or an int64 tensor of shape (1,)."""
 
@@ -44,7 +45,7 @@ class Draft:
 
     def __init__(self, prefix: str, names: Names) -> None:
         self.nodes: list[ir.Node] = []
-        self._prefix = prefix
+        self.prefix = prefix
         self._names = names
         self._constants: dict[tuple[bytes, tuple[int, ...], ir.DataType], ir.Value] = {}
         self._shapes: dict[ir.Value, ir.Value] = {}
@@ -52,14 +53,27 @@ class Draft:
 
     def op(self, op_type: str, *inputs: ir.Value, **attributes: Attribute) -> ir.Value:
         """Append one node of the default domain with one output."""
-        name = self._names.fresh(f"{self._prefix}/{op_type}")
-        node = ir.node(op_type, list(inputs), attributes, name=name)
-        node.outputs[0].name = self._names.fresh(f"{name}_output")
-        self.nodes.append(node)
-        return node.outputs[0]
+        return self.node(op_type, inputs, attributes)[0]
 
-    def constant(self, value: float | Sequence[int], dtype: ir.DataType) -> ir.Value:
-        """A scalar, or for a sequence a tensor of one axis."""
+    def node(
+        self,
+        op_type: str,
+        inputs: Sequence[ir.Value | None],
+        attributes: Mapping[str, Attribute],
+        outputs: int = 1,
+    ) -> Sequence[ir.Value]:
+        """Append one node of the default domain; None is an input that is left out."""
+        name = self._names.fresh(f"{self.prefix}/{op_type}")
+        node = ir.node(op_type, list(inputs), attributes, num_outputs=outputs, name=name)
+        for value in node.outputs:
+            value.name = self._names.fresh(f"{name}_output")
+        self.nodes.append(node)
+        return node.outputs
+
+    def constant(
+        self, value: float | Sequence[int] | NDArray[np.generic], dtype: ir.DataType
+    ) -> ir.Value:
+        """A scalar, for a sequence a tensor of one axis, or an array as it is."""
         array = np.asarray(value).astype(dtype.numpy())
         key = (array.tobytes(), array.shape, dtype)  # bytes: -0.0 is not 0.0
         if key not in self._constants:

@@ -40,6 +40,7 @@ _ELEMENTWISE = frozenset(
 _BY_IMAGE = frozenset(("Conv", "InstanceNormalization"))
 _OUTSIDE = frozenset(("Reshape", "Shape"))
 """What begins and ends the encoder, and what tells the size of a frame."""
+_QUANTISED = frozenset(("DequantizeLinear", "QuantizeLinear"))
 
 
 def scan_frames(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -90,16 +91,29 @@ def _frames(graph: ir.Graph) -> ir.Value:
 
 
 def _region(graph: ir.Graph, frames: ir.Value) -> list[ir.Node]:
-    """The encoder's operations on frames, in the graph's order, up to the reshapes of its grids."""
+    """The encoder's operations on frames, in the graph's order, up to the reshapes of its grids.
+
+    Weights that are kept in integers come with the DequantizeLinear that makes numbers of them.
+    """
     made: set[int] = {id(frames)}
-    region = []
+    weights: dict[int, ir.Node] = {}
+    region: set[ir.Node] = set()
     for node in graph:
-        from_frames = any(id(value) in made for value in node.inputs)
-        mine = (node.name or "").startswith(_SCOPE) and node.op_type not in _OUTSIDE
-        if mine and from_frames:
-            region.append(node)
+        given = [value for value in node.inputs if value is not None]
+        if node.op_type == "DequantizeLinear" and all(_is_constant(value) for value in given):
+            weights[id(node.outputs[0])] = node
+            continue
+        from_frames = any(id(value) in made for value in given)
+        named = (node.name or "").startswith(_SCOPE) or node.op_type in _QUANTISED
+        if named and node.op_type not in _OUTSIDE and from_frames:
+            region.add(node)
+            region.update(weights[id(value)] for value in given if id(value) in weights)
             made.update(id(value) for value in node.outputs)
-    return region
+    return [node for node in graph if node in region]
+
+
+def _is_constant(value: ir.Value | None) -> bool:
+    return value is not None and ir.convenience.get_const_tensor(value) is not None
 
 
 def _check_by_frame(node: ir.Node, made: frozenset[int]) -> None:
@@ -108,6 +122,9 @@ def _check_by_frame(node: ir.Node, made: frozenset[int]) -> None:
     ``made`` are the values that the region makes, and the frames themselves.
     """
     kept = node.op_type in _BY_IMAGE | {"Constant"}
+    if node.op_type in _QUANTISED:
+        # One scale for all, or weights, which have no frames.
+        kept = _is_constant(node.inputs[0]) or len(_numbers(node.inputs[1])) == 1
     if node.op_type in _ELEMENTWISE:
         kept = all(
             value is None or id(value) in made or _same_for_all(value) for value in node.inputs
@@ -169,7 +186,9 @@ def _scan(graph: ir.Graph, frames: ir.Value, region: Sequence[ir.Node]) -> None:
     scan = ir.node(
         "Scan", [frames], {"num_scan_inputs": 1}, num_outputs=len(leaving), name=f"{_SCOPE}Scan"
     )
-    graph.insert_before(region[0], scan)
+    # Weights may be made into numbers long before there are frames.
+    first = next(node for node in region if not _is_constant(node.inputs[0]))
+    graph.insert_before(first, scan)
     for index, (value, output) in enumerate(zip(leaving, scan.outputs, strict=True)):
         output.name, output.type = f"{_SCOPE}all_{index}", ir.TensorType(ir.DataType.FLOAT)
         output.shape = value.shape

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from onnx import numpy_helper
 
 from locoexport.lowering.graphs import iterate_graphs, iterate_nodes
 from locoexport.lowering.inference import infer_shapes
 
-__all__ = ["Dimension", "KnownValue", "constants_of", "known_values"]
+__all__ = ["Dimension", "KnownValue", "constants_of", "known_values", "read_constant"]
+
+_OVERRIDABLE_IR_VERSION = 4
+"""Before it, every initializer had to be listed among the inputs too."""
 
 Dimension = int | str | None
 """A length, the name of one that is open, or nothing known."""
@@ -51,9 +55,13 @@ def known_values(model: onnx.ModelProto) -> dict[str, KnownValue]:
 
 
 def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
-    """Constants by name; external ones, and a name that two scopes share, are left out."""
+    """Constants by name. Left out are external ones, a name that two scopes share, and initializers
+    that a caller may override (inputs of the graph).
+    """
     found: dict[str, onnx.TensorProto] = {}
     seen: set[str] = set()
+    if model.ir_version >= _OVERRIDABLE_IR_VERSION:
+        seen |= {value.name for value in model.graph.input}
     tensors = [(tensor.name, tensor) for tensor in model.graph.initializer]
     for node in iterate_nodes(model):
         for attribute in node.attribute:
@@ -67,6 +75,13 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
             found[name] = tensor
         seen.add(name)
     return found
+
+
+def read_constant(value: ir.Value | None) -> ir.TensorProtocol | None:
+    """The value where it is constant; None where it is not, or a caller may override it."""
+    if value is None or value.is_graph_input():
+        return None
+    return ir.convenience.get_const_tensor(value)
 
 
 def _constant_tensor(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:

@@ -1,4 +1,4 @@
-"""Local functions with volumetric sampling, written out where they are called.
+"""Local functions that hold what is to be rewritten, written out where they are called.
 
 A function's body has no types of its own: one call may sample a volume and the next a plane, in
 another precision, with the mode as an attribute of the call. So functions that sample a volume at
@@ -8,7 +8,7 @@ that only sample planes stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import onnx
 import onnx_ir as ir
@@ -18,7 +18,7 @@ from locoexport.errors import GraphCheckFailedError
 from locoexport.lowering.inference import infer_shapes
 from locoexport.lowering.volumetric_node import VOLUME_RANK, grid_sample_rank, is_grid_sample
 
-__all__ = ["inline_volumetric_functions"]
+__all__ = ["inline_functions_with", "inline_volumetric_functions"]
 
 _ORIGIN = "locoexport.origin"
 _FunctionId = tuple[str, str]
@@ -38,9 +38,31 @@ def inline_volumetric_functions(
     volumetric = _volumetric_origins(model, sampling)
     if not volumetric:
         return model, ()
-    chosen = _with_callers(model, volumetric)
-    inlined = _inline(model, chosen)
-    return inlined, tuple(f"{domain}.{name}" for domain, name in sorted(chosen))
+    return _inlined(model, volumetric)
+
+
+def inline_functions_with(
+    model: onnx.ModelProto, wanted: Callable[[onnx.NodeProto], bool]
+) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """The model with the functions inlined that hold such nodes, and their names; the same object
+    if there are none.
+
+    Raises:
+        GraphCheckFailedError: such a function cannot be inlined (another opset, overloads).
+    """
+    holding = {
+        _id(function)
+        for function in model.functions
+        if any(wanted(node) for node in _nodes(function.node))
+    }
+    return _inlined(model, holding) if holding else (model, ())
+
+
+def _inlined(
+    model: onnx.ModelProto, functions: set[_FunctionId]
+) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    chosen = _with_callers(model, functions)
+    return _inline(model, chosen), tuple(f"{domain}.{name}" for domain, name in sorted(chosen))
 
 
 def _samples(function: onnx.FunctionProto) -> bool:
@@ -88,13 +110,13 @@ def _inline(model: onnx.ModelProto, chosen: set[_FunctionId]) -> onnx.ModelProto
         inlined = inliner.inline_selected_functions(model, sorted(chosen))
     except Exception as error:
         raise GraphCheckFailedError(
-            f"Local functions with volumetric sampling cannot be inlined: {error}"
+            f"Local functions {sorted(chosen)} cannot be inlined: {error}"
         ) from error
     left = sorted(_id(function) for function in inlined.functions if _id(function) in chosen)
     if left:
         raise GraphCheckFailedError(
-            f"Local functions {left} sample volumes and cannot be inlined: they import another "
-            "opset than the model. Bring both to one opset first."
+            f"Local functions {left} are to be rewritten and cannot be inlined: they import "
+            "another opset than the model. Bring both to one opset first."
         )
     return inlined
 

@@ -2,8 +2,9 @@
 
 Replaces: the opset import of a model and of its functions by a lower one; the spellings of
 GridSample (``linear`` → ``bilinear``, ``cubic`` → ``bicubic``) below 20; attributes that the older
-opset does not have, where they hold their default; reductions' ``axes`` from an input (18) back to
-an attribute.
+opset does not have, where they hold their default; the ``axes`` of reductions (18) and the ``axis``
+of DFT (20) from an input back to an attribute. Operators that the older opset does not have are
+``newer_operators``'.
 
 Identity: an operator whose every version between the two opsets differs in element types alone (as
 the schemas of the installed onnx tell) means the same in both. Versions that changed more are
@@ -23,7 +24,7 @@ import onnx
 from onnx import defs, numpy_helper
 
 from locoexport.errors import GraphCheckFailedError, UsageError
-from locoexport.lowering.graphs import iterate_nodes
+from locoexport.lowering.graphs import iterate_graphs, iterate_nodes
 from locoexport.lowering.known_values import constants_of
 from locoexport.lowering.opset_types import TypeTable, types_of
 from locoexport.lowering.volumetric_node import respelled_mode
@@ -33,9 +34,9 @@ __all__ = ["LOWEST_OPSET", "LoweredNode", "LoweredOpset", "default_opset", "lowe
 LOWEST_OPSET = 16
 _SPELLINGS = {"bilinear": "linear", "bicubic": "cubic"}
 _AXES_AS_INPUT = 18
+_DFT_AXIS_AS_INPUT = 20
 _NOT_RECORDED = ("Constant", "If", "Loop", "Scan")
 _NEVER = {
-    ("DFT", 20),
     ("GroupNormalization", 21),
     ("Attention", 24),
     ("Attention", 25),
@@ -103,6 +104,7 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> LoweredOpset:
     types, constants = types_of(model), constants_of(model)
     reasons: dict[str, int] = {}
     nodes = []
+    inputs_before = _names_taken(lowered)
     for node in iterate_nodes(lowered):
         if _is_default(node.domain):
             before = _recorded(node, current, opset)
@@ -120,7 +122,30 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> LoweredOpset:
         for entry in graph.opset_import:
             if _is_default(entry.domain):
                 entry.version = min(entry.version, opset)
+    _drop_constants(lowered, inputs_before - _names_taken(lowered))
     return LoweredOpset(lowered, tuple(nodes))
+
+
+def _names_taken(model: onnx.ModelProto) -> set[str]:
+    names = {name for node in iterate_nodes(model) for name in node.input}
+    for graph in iterate_graphs(model):
+        names |= {value.name for value in graph.output}
+    return names | {name for function in model.functions for name in function.output}
+
+
+def _drop_constants(model: onnx.ModelProto, unused: set[str]) -> None:
+    """Constants that nothing reads since they became attributes: ONNX Runtime warns of each."""
+    if not unused:
+        return
+    for body in (*iterate_graphs(model), *model.functions):
+        for node in list(body.node):
+            if node.op_type == "Constant" and node.output[0] in unused:
+                body.node.remove(node)
+        if isinstance(body, onnx.GraphProto):
+            inputs = {value.name for value in body.input}
+            for tensor in list(body.initializer):
+                if tensor.name in unused - inputs:
+                    body.initializer.remove(tensor)
 
 
 def _recorded(node: onnx.NodeProto, current: int, opset: int) -> LoweredNode | None:
@@ -156,6 +181,8 @@ def _lower_node(
         return
     if name.startswith("Reduce") and old.since_version < _AXES_AS_INPUT <= new.since_version:
         yield from _axes_to_attribute(node, constants)
+    if name == "DFT" and old.since_version < _DFT_AXIS_AS_INPUT <= new.since_version:
+        yield from _dft_axis_to_attribute(node, constants)
     if name == "GridSample":
         _respell(node, opset)
     for schema in _versions_between(name, old.since_version, new.since_version):
@@ -221,6 +248,22 @@ def _axes_to_attribute(
         return
     del node.input[1:]
     node.attribute.append(onnx.helper.make_attribute("axes", [int(axis) for axis in values]))
+    for attribute in list(node.attribute):
+        if attribute.name == "noop_with_empty_axes":
+            node.attribute.remove(attribute)  # the axes are not empty
+
+
+def _dft_axis_to_attribute(
+    node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]
+) -> Iterator[str]:
+    """The default was axis 1 and is -2: it is written out."""
+    axis = node.input[2] if len(node.input) > 2 else ""
+    if axis and axis not in constants:
+        yield f"DFT: the axis is computed, an input since opset {_DFT_AXIS_AS_INPUT}"
+        return
+    value = int(numpy_helper.to_array(constants[axis]).reshape(())) if axis else -2
+    del node.input[2:]
+    node.attribute.append(onnx.helper.make_attribute("axis", value))
 
 
 def _schema(name: str, opset: int) -> defs.OpSchema | None:
@@ -277,6 +320,9 @@ _UNTOUCHED: dict[tuple[str, int], _Condition] = {
     ),
     ("ScatterElements", 18): lambda node: (
         _attribute(node, "reduction", "none") in ("none", "add", "mul")
+    ),
+    ("DFT", 20): lambda node: (
+        not (_attribute(node, "inverse", 0) and _attribute(node, "onesided", 0))
     ),
     ("ScatterND", 18): lambda node: _attribute(node, "reduction", "none") in ("none", "add", "mul"),
     **{

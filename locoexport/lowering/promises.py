@@ -9,6 +9,7 @@ from onnx import TensorProto
 
 from locoexport.errors import GraphCheckFailedError
 from locoexport.interface import GraphInterface
+from locoexport.lowering.coordinates import coordinate_faults
 from locoexport.lowering.graphs import iterate_bodies, iterate_graphs, iterate_nodes
 
 __all__ = ["check_promises"]
@@ -23,7 +24,8 @@ def check_promises(
 
     Promises: valid to ``onnx.checker`` (full check), the opset that was asked for, the default
     domain only, no GridSample of rank 5 or unknown rank, every Squeeze with exactly one axis, no
-    BatchNormalization, no float64, inputs and outputs with their types and named axes.
+    BatchNormalization, no float64, inputs and outputs with their types and named axes, no index or
+    coordinate that passes through float16 or 8-bit integers.
 
     Raises:
         GraphCheckFailedError: a promise is broken; all broken ones are listed.
@@ -38,6 +40,7 @@ def check_promises(
         *_node_faults(inferred),
         *_double_faults(inferred),
         *_axis_faults(inferred, interface),
+        *coordinate_faults(inferred),
     ]
     if broken:
         raise GraphCheckFailedError("The graph breaks what it promises:\n- " + "\n- ".join(broken))

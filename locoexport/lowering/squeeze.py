@@ -24,7 +24,7 @@ from onnx_ir.passes import InPlacePass, PassResult
 from locoexport.errors import GraphCheckFailedError
 from locoexport.lowering.cut_out import CutOut, cut_out
 from locoexport.lowering.drafts import Draft, Names
-from locoexport.lowering.known_values import Dimension, KnownValue
+from locoexport.lowering.known_values import Dimension, KnownValue, read_constant
 
 __all__ = ["SingleAxisSqueeze", "SplitSqueeze"]
 
@@ -126,7 +126,7 @@ def _split(node: ir.Node, names: Names) -> list[SplitSqueeze]:
 
 def _written_axes(node: ir.Node) -> NDArray[np.int64] | None:
     axes = node.inputs[1] if len(node.inputs) > 1 else None
-    constant = None if axes is None else ir.convenience.get_const_tensor(axes)
+    constant = read_constant(axes)
     return None if constant is None else np.asarray(constant.numpy(), np.int64).reshape(-1)
 
 
@@ -147,7 +147,7 @@ def _axes_of(node: ir.Node) -> list[int]:
     value = node.inputs[0]
     shape = None if value is None else value.shape
     if len(node.inputs) > 1 and node.inputs[1] is not None:
-        constant = ir.convenience.get_const_tensor(node.inputs[1])
+        constant = read_constant(node.inputs[1])
         if constant is None:
             raise GraphCheckFailedError(
                 f"Squeeze {node.name!r} computes its axes at run time; it cannot be made "

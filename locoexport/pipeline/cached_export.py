@@ -1,4 +1,4 @@
-"""Exports that ``bench`` makes for itself, kept in the cache folder."""
+"""Exports that ``bench`` and ``eval`` make for themselves, kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ _TOOLS = ("torch", "onnx", "onnxsim")
 _SOURCES = ("locoexport", "locotrack")
 
 
-def cached_export(profile: ExportProfile, notify: Listener) -> Path:
-    """The profile exported with its own weights: from the cache where it lies there already.
+def cached_export(
+    profile: ExportProfile, notify: Listener, *, checkpoint: Path | None = None
+) -> Path:
+    """The profile exported with a checkpoint's or its own weights: from the cache where it lies
+    there already.
 
     Raises:
         OutputError: the cache folder cannot be written.
@@ -33,7 +36,7 @@ def cached_export(profile: ExportProfile, notify: Listener) -> Path:
     """
     folder = cache_folder().path
     name = re.sub(r"[^\w.-]", "_", profile.name)
-    path = folder / f"{name}-op{profile.opset}-{cache_key(profile)}.onnx"
+    path = folder / f"{name}-op{profile.opset}-{cache_key(profile, checkpoint)}.onnx"
     if _usable(path):
         notify(Notice(f"using {path}"))
         return path
@@ -50,11 +53,11 @@ def cached_export(profile: ExportProfile, notify: Listener) -> Path:
     notify(Notice(f"exporting {profile.name} into {folder}"))
     from locoexport.pipeline.export import export_model
 
-    export_model(profile, path, force=True, notify=notify)
+    export_model(profile, path, checkpoint=checkpoint, force=True, notify=notify)
     return path
 
 
-def cache_key(profile: ExportProfile) -> str:
+def cache_key(profile: ExportProfile, checkpoint: Path | None = None) -> str:
     """Hex of everything that the file's content hangs on.
 
     Version numbers are not enough: between releases the code changes under one version, so the
@@ -63,7 +66,9 @@ def cache_key(profile: ExportProfile) -> str:
     digest = hashlib.sha256()
     tools = [f"{name} {version(name)}" for name in _TOOLS]
     weights = "seeded"
-    if profile.demo_weights is not None:
+    if checkpoint is not None:
+        weights = f"{checkpoint.name} {sha256_of(checkpoint)}"
+    elif profile.demo_weights is not None:
         with as_file(demo_weights_path(profile.demo_weights)) as file:
             weights = sha256_of(file)
     digest.update(repr((__version__, astuple(profile), tools, weights)).encode())

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from locoexport.batch.clips import find_clips
+from locoexport.batch.records import (
+    ClipRecord,
+    fingerprint,
+    hash_file,
+    model_sha256,
+    read_record,
+    write_record,
+)
 from locoexport.errors import (
-    InputError,
     NothingDetectedError,
     OutputError,
     QueryError,
     UsageError,
     VideoError,
 )
-from locoexport.files import sha256_of, whole_file
 from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.runtime.split import split_paths
 
-__all__ = ["ClipFiles", "ClipResult", "FolderReport", "find_clips", "hash_files", "track_folder"]
-
-_SCHEMA = "locoexport.tracked-clip/1"
-_SUFFIXES = (
-    *(".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4"),
-    *(".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"),
-)
+__all__ = ["ClipFiles", "ClipResult", "FolderReport", "hash_files", "track_folder"]
 
 
 @dataclass(frozen=True)
@@ -69,30 +69,13 @@ class FolderReport:
         return all(result.outcome == "tracked" for result in self.results)
 
 
-def find_clips(folder: Path) -> list[Path]:
-    """The clips in a folder, by their suffix, in alphabetical order; folders in it are left out.
-
-    Raises:
-        VideoError: there is none, or the folder cannot be read.
-    """
-    try:
-        clips = sorted(
-            path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file()
-        )
-    except OSError as error:
-        raise VideoError(f"Cannot read {folder}: {error.strerror or error}.") from error
-    if not clips:
-        raise VideoError(f"{folder} holds no clip ({', '.join(_SUFFIXES)}).")
-    return clips
-
-
 def hash_files(paths: Iterable[Path]) -> dict[str, str]:
     """The SHA-256 of each file by its name, for ``options``: a file of the same name may change.
 
     Raises:
         InputError: one cannot be read.
     """
-    return {str(path): _sha256(path) for path in paths}
+    return {str(path): hash_file(path) for path in paths}
 
 
 def track_folder(
@@ -136,7 +119,7 @@ def track_folder(
         raise OutputError(f"{out} is the folder of the clips; name another folder for outputs.")
     # As they are read back: JSON makes lists of tuples.
     written = json.loads(json.dumps(dict(options)))
-    due = {"schema": _SCHEMA, "model_sha256": _hash_model(model), "options": written}
+    due = ClipRecord(model_sha256(model), written, None, "", "")
     earlier = {
         clip: None if force else _earlier_result(clip, ClipFiles.of(clip, out), due)
         for clip in clips
@@ -153,11 +136,12 @@ def track_folder(
 def _track(
     clip: Path,
     files: ClipFiles,
-    due: dict[str, Any],
+    due: ClipRecord,
     track_clip: Callable[[Path, ClipFiles], str],
     notify: Listener,
 ) -> ClipResult:
     files.record.unlink(missing_ok=True)
+    seen = fingerprint(clip)
     try:
         result = ClipResult(clip, "tracked", track_clip(clip, files))
     except NothingDetectedError as error:
@@ -165,48 +149,22 @@ def _track(
     except (VideoError, QueryError) as error:
         notify(Notice(str(error), warning=True))
         return ClipResult(clip, "failed", str(error))
-    record = {**due, "clip": _fingerprint(clip), "outcome": result.outcome, "text": result.text}
-    with whole_file(files.record) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_record(files.record, replace(due, clip=seen, outcome=result.outcome, text=result.text))
     return result
 
 
-def _earlier_result(clip: Path, files: ClipFiles, due: dict[str, Any]) -> ClipResult | None:
+def _earlier_result(clip: Path, files: ClipFiles, due: ClipRecord) -> ClipResult | None:
     """What an earlier run recorded; None where the clip is not done."""
-    try:
-        record = json.loads(files.record.read_bytes())
-    except FileNotFoundError:
+    record = read_record(files.record)
+    if record is None:
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{files.record} is no record of this program ({error}); delete it, or pass --force."
-        ) from error
-    expected = {**due, "clip": _fingerprint(clip)}
-    for name, value in expected.items():
-        if not isinstance(record, dict) or record.get(name) != value:
-            raise UsageError(
-                f"{files.record} is of another run: its {name} differs. Pass --force to do all "
-                "clips again, or name another output folder."
-            )
-    done = ClipResult(clip, str(record.get("outcome")), str(record.get("text")), skipped=True)
+    name = record.difference(replace(due, clip=fingerprint(clip)))
+    if name is not None:
+        raise UsageError(
+            f"{files.record} is of another run: its {name} differs. Pass --force to do all "
+            "clips again, or name another output folder."
+        )
+    done = ClipResult(clip, record.outcome, record.text, skipped=True)
     if done.outcome == "tracked" and not files.tracks.is_file():
         return None
     return done
-
-
-def _fingerprint(clip: Path) -> dict[str, int]:
-    """Size and time of change: a content hash would read every clip on every run."""
-    status = clip.stat()
-    return {"size_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
-
-
-def _hash_model(model: Path) -> str | dict[str, str]:
-    parts = split_paths(model)
-    return _sha256(model) if parts is None else hash_files(parts.values())
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return sha256_of(path)
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error

@@ -227,6 +227,9 @@ def _package_problems(found: Installation) -> Iterator[Problem]:
     for extra, needed_by in (
         ("export", "export, verify and inspect need it"),
         ("plot", "bench --plot needs it"),
+        ("eval", "eval needs it where videos are not 256x256"),
+        ("download", "--checkpoint hf://... or https://... needs it"),
+        ("many", "track-many needs it"),
     ):
         absent = [p.name for p in found.packages if p.extra == extra and p.version is None]
         if absent:

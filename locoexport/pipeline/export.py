@@ -19,10 +19,17 @@ from locoexport.lowering.finishing import to_bytes, with_properties
 from locoexport.lowering.graphs import count_nodes
 from locoexport.network import Network, load_network
 from locoexport.parity import ParityReport
-from locoexport.pipeline.graph import FinishedGraph, build_graph
+from locoexport.pipeline.checkpoint_sources import find_checkpoint
+from locoexport.pipeline.graph import FinishedGraph, build_graph, lower_precision
 from locoexport.pipeline.notices import Listener, Notice, ignore
+from locoexport.pipeline.precision import (
+    check_precision,
+    measure_precision,
+    refuse_beyond_limit,
+)
 from locoexport.pipeline.proof import EXPORT_SHAPES, make_probes, prove
 from locoexport.pipeline.sidecar_making import make_sidecar
+from locoexport.precision import PrecisionReport
 from locoexport.profile import ExportProfile
 from locoexport.rewrites import select_rewrites
 from locoexport.runtime.split import open_model, part_paths
@@ -45,6 +52,7 @@ class ExportReport:
     parity: ParityReport | None
     seconds: float
     sidecar: Path | None = None
+    precision: PrecisionReport | None = None
 
     @property
     def artifact(self) -> ExportArtifact:
@@ -66,6 +74,7 @@ def export_model(
     output: str | Path,
     *,
     checkpoint: str | Path | None = None,
+    calibrate: Sequence[Path] = (),
     split: bool = False,
     simplify: bool = True,
     verify: bool = True,
@@ -78,7 +87,9 @@ def export_model(
     Args:
         profile: see ``locoexport.load_profile`` and ``ExportProfile.with_options``.
         output: the .onnx file; it appears whole, after every check, or not at all.
-        checkpoint: weights; by default those the package ships for the profile, else seeded ones.
+        checkpoint: weights, a file, hf://OWNER/REPO/FILE or an https URL; by default those the
+            package ships for the profile, else seeded ones.
+        calibrate: clips that ranges of ``int8`` are taken from; by default generated ones.
         split: write NAME.encoder.onnx, NAME.query.onnx and NAME.tracker.onnx in place of NAME.onnx;
             they are proven together.
         simplify: run onnxsim (its result is refused where it grew or changed the graph).
@@ -96,6 +107,9 @@ def export_model(
         GraphCheckFailedError: the graph breaks a promise that every file keeps.
         ExportParityError: the graph is not the same function.
         SidecarError: the sidecar would be too large.
+        PrecisionRefusedError: the profile's precision costs more than it allows, and ``force`` is
+            not given.
+        UnreachableError: the checkpoint's server cannot be reached.
     """
     started = time.perf_counter()
     if split and profile.input_type == "uint8":
@@ -107,9 +121,17 @@ def export_model(
     if split:
         named = part_paths(Path(output))
     paths = {part: check_output(file, force=force) for part, file in named.items()}
+    if sidecar and profile.precision != "fp32":
+        raise UsageError(
+            f"--sidecar holds PyTorch's float32 answers, which a file in {profile.precision} is "
+            "not meant to match within their tolerance; leave one of them out. What the precision "
+            "costs is measured on export and by `locoexport eval`."
+        )
     beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
     select_rewrites(profile)  # its names are checked before any work
-    network = load_network(profile, None if checkpoint is None else Path(checkpoint))
+    check_precision(profile, split=split, calibrate=calibrate)
+    weights = None if checkpoint is None else find_checkpoint(checkpoint, notify)
+    network = load_network(profile, weights)
     if network.weights.seeded:
         notify(
             Notice(
@@ -129,6 +151,10 @@ def export_model(
             parity = _prove_file(drafts[-1], profile, network, notify)
             stamp = _stamp(parity)
             _write(drafts, graphs, stamp)
+        cost = None
+        if profile.precision != "fp32":
+            graphs, cost = _lower(drafts, graphs, stamp, profile, calibrate, notify)
+            refuse_beyond_limit(cost, force=force)
         notify(Notice("loading the finished file once more"))
         open_model(drafts[-1])
         if sidecar:
@@ -148,6 +174,7 @@ def export_model(
         parity=parity,
         seconds=time.perf_counter() - started,
         sidecar=beside[0] if beside else None,
+        precision=cost,
     )
 
 
@@ -157,6 +184,29 @@ def _write(
     for draft, graph in zip(drafts, graphs, strict=True):
         properties = replace(graph.metadata, parity=stamp).to_properties()
         draft.write_bytes(to_bytes(with_properties(graph.model, properties)))
+
+
+def _lower(
+    drafts: Sequence[Path],
+    graphs: Sequence[FinishedGraph],
+    stamp: ParityStamp | None,
+    profile: ExportProfile,
+    calibrate: Sequence[Path],
+    notify: Listener,
+) -> tuple[list[FinishedGraph], PrecisionReport]:
+    """Put the graph in the profile's precision in the place of the float32 one, and measure both.
+
+    The float32 file is moved aside in the folder of the drafts, which goes away.
+    """
+    (draft,), (graph,) = drafts, graphs
+    lowered = lower_precision(graph, profile, calibrate, notify)
+    whole = draft.with_name(f"{draft.name}.fp32.onnx")
+    draft.rename(whole)
+    _write(drafts, [lowered], stamp)
+    cost = measure_precision(whole, draft, profile, calibrate, notify)
+    stamped = replace(lowered, metadata=replace(lowered.metadata, cost=cost.stamp()))
+    _write(drafts, [stamped], stamp)
+    return [stamped], cost
 
 
 def _stamp(parity: ParityReport) -> ParityStamp:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,13 @@ from locoexport.lowering.seam_outputs import open_seams, withdraw_seams
 from locoexport.lowering.simplification import simplify as simplify_graph
 from locoexport.network import Network
 from locoexport.pipeline.notices import Listener, Notice
+from locoexport.pipeline.precision import lower_graph
 from locoexport.probes import make_probe, to_uint8
 from locoexport.profile import ExportProfile
 from locoexport.rewrites import apply_rewrites, select_passes, select_rewrites
 from locoexport.tracing import trace
 
-__all__ = ["FinishedGraph", "build_graph"]
+__all__ = ["FinishedGraph", "build_graph", "lower_precision"]
 
 _SQUEEZE_PASS = "single-axis-squeeze"
 _SIZES = {"batch": 1, "frames": 2, "points": 6, "height": 120, "width": 88}
@@ -34,12 +36,16 @@ _SIZES = {"batch": 1, "frames": 2, "points": 6, "height": 120, "width": 88}
 
 @dataclass(frozen=True)
 class FinishedGraph:
-    """A graph that keeps its promises, what it says of itself, and how it came about."""
+    """A graph that keeps its promises, what it says of itself, and how it came about.
+
+    ``flat`` is the same before its encoder went into a Scan: what a smaller precision is made of.
+    """
 
     model: onnx.ModelProto
     metadata: ArtifactMetadata
     nodes_traced: int
     simplifier_refusal: str | None
+    flat: onnx.ModelProto
 
 
 def build_graph(
@@ -81,6 +87,7 @@ def build_graph(
             notify(Notice(refusal, warning=True))
     notify(Notice("checking the graph"))
     model = name_axes(withdraw_seams(model, interface.outputs), interface)
+    flat = model
     if FRAME_SCAN in passes:
         model = scan_frames(model)
     model = finish_graph(model, producer_version=__version__)
@@ -100,8 +107,37 @@ def build_graph(
         torch_version=traced.torch_version,
         part=part,
         input_type=profile.input_type,
+        shape_ranges=_ranges(profile) if profile.target == "tensorrt" else None,
     )
-    return FinishedGraph(model, metadata, traced.node_count, refusal)
+    return FinishedGraph(model, metadata, traced.node_count, refusal, flat)
+
+
+def lower_precision(
+    graph: FinishedGraph, profile: ExportProfile, calibrate: Sequence[Path], notify: Listener
+) -> FinishedGraph:
+    """``graph``, of a single file, in the profile's precision.
+
+    Raises:
+        GraphCheckFailedError: it breaks a promise, or nothing of it can be lowered.
+        VideoError: a clip to calibrate on cannot be read.
+    """
+    interface = interface_of("whole", profile.axes, profile.resolution_hw, ())
+    scan = FRAME_SCAN in select_passes(profile)
+    lowered = lower_graph(
+        graph.flat, profile, interface, scan=scan, calibrate=calibrate, notify=notify
+    )
+    return replace(
+        graph, model=lowered, metadata=replace(graph.metadata, precision=profile.precision)
+    )
+
+
+def _ranges(profile: ExportProfile) -> tuple[tuple[int, int, int], ...]:
+    """Smallest, usual and largest (batch, frames, points); a fixed axis has one size."""
+    sizes = [
+        (fixed, fixed, fixed) if fixed is not None else ranges
+        for fixed, ranges in zip(astuple(profile.axes), astuple(profile.shape_ranges), strict=True)
+    ]
+    return tuple(zip(*sizes, strict=True))
 
 
 def _example(interface: GraphInterface) -> Mapping[str, NDArray[Any]]:

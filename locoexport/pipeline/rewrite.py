@@ -12,6 +12,7 @@ from typing import get_args
 import onnx
 import onnx_ir as ir
 
+from locoexport.artifact import METADATA_PREFIX
 from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
 from locoexport.files import check_output, whole_file
 from locoexport.inspection.reading import read_model
@@ -25,7 +26,11 @@ from locoexport.lowering.grafting import graft
 from locoexport.lowering.graphs import count_nodes
 from locoexport.lowering.inference import infer_shapes
 from locoexport.lowering.loading import check_still_loads, check_still_valid
-from locoexport.lowering.local_functions import inline_volumetric_functions
+from locoexport.lowering.local_functions import (
+    inline_functions_with,
+    inline_volumetric_functions,
+)
+from locoexport.lowering.newer_operators import LeftNode, NewerOperators, is_newer, newer_names
 from locoexport.lowering.opset import LOWEST_OPSET, default_opset, lower_opset
 from locoexport.lowering.squeeze import SingleAxisSqueeze
 from locoexport.lowering.volumetric import (
@@ -38,6 +43,7 @@ from locoexport.lowering.volumetric import (
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewrite_proof import (
     Rewritten,
+    of_expanded,
     of_opset,
     of_sample,
     of_squeeze,
@@ -56,11 +62,13 @@ __all__ = [
 ]
 
 DEFAULT_LOWERING: Lowering = "gather"
-VOLUMETRIC, SQUEEZE, OPSET = "volumetric-gridsample", "single-axis-squeeze", "opset"
-PASS_NAMES = (VOLUMETRIC, SQUEEZE, OPSET)
+VOLUMETRIC, SQUEEZE = "volumetric-gridsample", "single-axis-squeeze"
+NEWER, OPSET = "newer-operators", "opset"
+PASS_NAMES = (VOLUMETRIC, SQUEEZE, NEWER, OPSET)
 _HIGHEST_TARGET = 20
 _SQUEEZE_OPSET = 13
 _VOLUMETRIC_OPSET = 20
+_OPSET_PROPERTY = f"{METADATA_PREFIX}opset"
 
 
 def rewrite(
@@ -79,8 +87,8 @@ def rewrite(
         model: any model; it is not changed. Weights may be external.
         to: ``gather`` (no GridSample at all; the default) or ``planar`` (4D GridSample).
         opset: bring the model down to this opset, 16 to 20, where every operator allows it.
-        passes: names out of ``PASS_NAMES``; by default ``volumetric-gridsample``, and ``opset``
-            where one is given.
+        passes: names out of ``PASS_NAMES``; by default ``volumetric-gridsample``. An ``opset``
+            adds ``opset``, and ``newer-operators`` unless ``opset`` is named here without it.
         check: prove each rewritten node, and check the whole model.
         folder: where the model's external data lies, if it has any.
         notify: is told of every step.
@@ -110,13 +118,17 @@ def rewrite(
     current = model
     if VOLUMETRIC in chosen:
         current, inlined = inline_volumetric_functions(current)
-    current, done = _run_passes(current, chosen, to, folder, notify)
+    if opset is not None and NEWER in chosen:
+        newer = newer_names(before, opset)
+        current, more = inline_functions_with(current, lambda node: is_newer(node, newer))
+        inlined += more
+    current, done = _run_passes(current, chosen, to, opset, folder, notify)
     if opset is not None:
         _check_ranks(current, opset, folder)
         notify(Notice(f"bringing opset {before} down to {opset}"))
         lowered = lower_opset(current, opset)
         done += of_opset(lowered, with_small_tensors(current, folder), before, opset, OPSET)
-        current = lowered.model
+        current = _with_true_opset(lowered.model, opset)
     report = RewriteReport(
         model=current,
         passes=chosen,
@@ -191,11 +203,12 @@ def _choose_passes(passes: Sequence[str], to: str, opset: int | None) -> tuple[s
     unknown = [name for name in passes if name not in PASS_NAMES]
     if unknown:
         raise UsageError(f"There is no pass {unknown[0]!r}; there are {', '.join(PASS_NAMES)}.")
-    if OPSET in passes and opset is None:
-        raise UsageError("--pass opset needs to know which: pass --opset N as well.")
+    for name in (NEWER, OPSET):
+        if name in passes and opset is None:
+            raise UsageError(f"--pass {name} needs to know which: pass --opset N as well.")
     wanted = set(passes) or {VOLUMETRIC}
     if opset is not None:
-        wanted.add(OPSET)
+        wanted |= {OPSET} if OPSET in passes else {NEWER, OPSET}
     return tuple(name for name in PASS_NAMES if name in wanted)
 
 
@@ -203,6 +216,7 @@ def _run_passes(
     model: onnx.ModelProto,
     chosen: tuple[str, ...],
     to: Lowering,
+    opset: int | None,
     folder: Path | None,
     notify: Listener,
 ) -> tuple[onnx.ModelProto, list[Rewritten]]:
@@ -221,9 +235,26 @@ def _run_passes(
     if SQUEEZE in chosen:
         modified |= squeeze(graph).modified
         done += [of_squeeze(split, SQUEEZE) for split in squeeze.split]
+    if NEWER in chosen and opset is not None:
+        newer = NewerOperators(opset)
+        modified |= newer(graph).modified
+        _warn_of_left(newer.left, notify)
+        done += [of_expanded(node, NEWER) for node in newer.expanded]
     if not modified:
         return model, []
     return graft(model, ir.to_proto(graph)), done
+
+
+def _with_true_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    """Our own exports say in their metadata which opset they are at."""
+    if not any(entry.key == _OPSET_PROPERTY for entry in model.metadata_props):
+        return model
+    stamped = onnx.ModelProto()
+    stamped.CopyFrom(model)
+    for entry in stamped.metadata_props:
+        if entry.key == _OPSET_PROPERTY:
+            entry.value = str(opset)
+    return stamped
 
 
 def _warn_of_unknown_axes(lowered: tuple[LoweredSample, ...], notify: Listener) -> None:
@@ -236,6 +267,11 @@ def _warn_of_unknown_axes(lowered: tuple[LoweredSample, ...], notify: Listener) 
                     warning=True,
                 )
             )
+
+
+def _warn_of_left(left: tuple[LeftNode, ...], notify: Listener) -> None:
+    for node in left:
+        notify(Notice(f"{node.op_type} {node.name} is left as it is: {node.reason}", warning=True))
 
 
 def _check_ranks(model: onnx.ModelProto, opset: int, folder: Path | None) -> None:

@@ -16,13 +16,14 @@ from locoexport.lowering.cut_out import (
 )
 from locoexport.lowering.grid_proof import prove_sample
 from locoexport.lowering.known_values import constants_of, known_values
+from locoexport.lowering.newer_operators import ExpandedNode
 from locoexport.lowering.opset import LoweredNode, LoweredOpset
 from locoexport.lowering.squeeze import SplitSqueeze
 from locoexport.lowering.volumetric import LoweredSample
 from locoexport.pipeline.notices import Listener, Notice
 from locoexport.pipeline.rewrite_report import NodeRewrite
 
-__all__ = ["Rewritten", "of_opset", "of_sample", "of_squeeze", "prove_all"]
+__all__ = ["Rewritten", "of_expanded", "of_opset", "of_sample", "of_squeeze", "prove_all"]
 
 _Outcome = CutOutProof | str
 """A proof, or the reason why there is none."""
@@ -32,12 +33,12 @@ _Outcome = CutOutProof | str
 class Rewritten:
     """A row of the report before its proof, and what there is to prove.
 
-    ``subject`` is a lowered sample, a split Squeeze, or cut-outs (a text where a node could not be
-    cut out: the reason).
+    ``subject`` is a lowered sample, a split Squeeze, a newer operator, or cut-outs (a text where a
+    node could not be cut out: the reason).
     """
 
     node: NodeRewrite
-    subject: LoweredSample | SplitSqueeze | tuple[CutOut | str, ...]
+    subject: LoweredSample | SplitSqueeze | ExpandedNode | tuple[CutOut | str, ...]
 
 
 def of_sample(sample: LoweredSample, pass_name: str) -> Rewritten:
@@ -53,6 +54,13 @@ def of_squeeze(split: SplitSqueeze, pass_name: str) -> Rewritten:
     after = f"{len(split.axes)} in a row" if split.axes else "no Squeeze: no axis is of length 1"
     before = f"Squeeze of axes {sorted(split.axes)}"
     return Rewritten(NodeRewrite(split.name, pass_name, before, after, split.nodes_added), split)
+
+
+def of_expanded(node: ExpandedNode, pass_name: str) -> Rewritten:
+    """One operator that is newer than the opset that is wanted."""
+    before = _told(node.original, node.version)
+    row = NodeRewrite(node.name, pass_name, before, node.after, node.nodes_added)
+    return Rewritten(row, node)
 
 
 def of_opset(
@@ -113,7 +121,7 @@ def _prove(
     subject = rewritten.subject
     if isinstance(subject, LoweredSample):
         return replace(rewritten.node, proof=prove_sample(subject, opsets[1]))
-    if isinstance(subject, SplitSqueeze):
+    if isinstance(subject, SplitSqueeze | ExpandedNode):
         subject = (_cut_out_of(subject, opsets[0]),)
     found = [_outcome(one, outcomes) for one in subject]
     reasons = [outcome for outcome in found if isinstance(outcome, str)]
@@ -125,9 +133,9 @@ def _prove(
     return replace(rewritten.node, proof=_together(proofs), unproven=unproven)
 
 
-def _cut_out_of(split: SplitSqueeze, opset: int) -> CutOut | str:
+def _cut_out_of(node: SplitSqueeze | ExpandedNode, opset: int) -> CutOut | str:
     try:
-        return split.cut_out(opset)
+        return node.cut_out(opset)
     except NotProvenError as reason:
         return str(reason)
 

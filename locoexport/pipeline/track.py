@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 from locoexport.errors import OutputError, QueryError, UsageError
 from locoexport.files import check_output
 from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.runtime.background import Behind
-from locoexport.runtime.overlay import Painter
+from locoexport.runtime.film import drawn_film
 from locoexport.runtime.point_sources import PointSources, collect_points
 from locoexport.runtime.queries import parse_points, parse_query, read_queries
 from locoexport.runtime.sources import FrameSource, Selection, open_source
 from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.tracking import INFERENCE, FrameBatch, Sink
+from locoexport.runtime.tracking import INFERENCE
 from locoexport.runtime.tracks import Tracks, check_tracks_path, write_tracks
-from locoexport.runtime.video import Mp4Writer
 from locoexport.runtime.windowing import WindowingEffect, compare_tracks
 from locoexport.runtime.windows import DEFAULT_WINDOW
 
@@ -116,7 +114,7 @@ def track_video(
             _check_frames_dynamic(tracker)
         frame_hw = source.frame_hw()
         query_points_tyx = _collect_queries(source, points, queries, query_file, more_points)
-        with _overlay_writer(film_path, source.fps, watch) as sink:
+        with drawn_film(film_path, source.fps, watch) as sink:
             tracks = tracker.track(
                 source,
                 query_points_tyx,
@@ -189,39 +187,6 @@ def _open_tracker(
         tracker = opened.result()
     with tracker:
         yield tracker
-
-
-@contextmanager
-def _overlay_writer(path: Path | None, fps: float, watch: Stopwatch) -> Iterator[Sink | None]:
-    """A sink that draws in one thread and encodes in another; the film appears at the end.
-
-    Both are done beside the model. After the last window nothing else runs, and it is the two
-    threads that keep this end short.
-    """
-    if path is None:
-        yield None
-        return
-    painter: Painter | None = None
-    with Mp4Writer(path, fps) as film:
-
-        def encode(drawn: NDArray[np.uint8]) -> None:
-            with watch.timed("encoding"):
-                film.write(drawn)
-
-        def draw(batch: FrameBatch) -> None:
-            nonlocal painter
-            if painter is None:
-                painter = Painter(batch.frames[0].shape[:2], batch.query_points)
-            for index, frame in enumerate(batch.frames):
-                with watch.timed("drawing"):
-                    drawn = painter.paint(frame, batch.xy[:, index], batch.visible[:, index])
-                encoding.put(drawn)
-
-        with Behind(encode, depth=2) as encoding, Behind(draw, depth=1) as drawing:
-            yield drawing.put
-            with watch.timed("waiting for drawing"):
-                drawing.finish()
-                encoding.finish()
 
 
 def _collect_queries(

@@ -37,7 +37,7 @@ from locoexport.runtime.session import require_provider
 from locoexport.runtime.split import Model, open_model
 from locoexport.runtime.video import read_clip
 
-__all__ = ["VerifyReport", "verify_model"]
+__all__ = ["VerifyReport", "load_weights", "profile_of", "verify_model"]
 
 _CLIP_FRAMES = 24
 _CLIP_GRID = 5
@@ -81,8 +81,9 @@ def verify_model(
     require_provider(provider)
     with tempfile.TemporaryDirectory() as folder:
         session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
-        profile = _profile_of(session, tolerance_px)
+        profile = profile_of(session, tolerance_px)
         network = load_weights(path, session.metadata, profile, checkpoint)
+        _warn_of_precision(session.metadata, tolerance_px, notify)
         if localise:
             check_localisable(path, session.metadata, network)
         probes = _probes(session, profile, video)
@@ -97,7 +98,9 @@ def verify_model(
         )
     elsewhere = placed_elsewhere(session.placed_nodes(), provider)
     report = VerifyReport(path, session.metadata, parity, _ORACLE, elsewhere)
-    if localise is False or (parity.passed and not localise):
+    # A smaller precision departs from float32 everywhere: only who asks wants to see where most.
+    by_itself = not parity.passed and session.metadata.precision == "fp32"
+    if localise is False or not (localise or by_itself):
         return report
     probe = probe_to_study(_probes(session, profile, video), parity)
     try:
@@ -145,6 +148,21 @@ def load_weights(
     return load_network(profile, found)
 
 
+def _warn_of_precision(
+    metadata: ArtifactMetadata, tolerance_px: float | None, notify: Listener
+) -> None:
+    if metadata.precision == "fp32" or tolerance_px is not None:
+        return
+    cost = "" if metadata.cost is None else f": p99 {metadata.cost.p99_px:.2g} px when exported"
+    notify(
+        Notice(
+            f"The file computes in {metadata.precision}{cost}. It is held to float32's tolerance "
+            "here, which no smaller precision keeps; pass --tolerance-px, or score it with eval.",
+            warning=True,
+        )
+    )
+
+
 def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None:
     shipped = demo_weights_path(file_name)
     candidates = [path.parent / file_name, Path.cwd() / file_name]
@@ -156,8 +174,12 @@ def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None
     return None
 
 
-def _profile_of(session: Model, tolerance_px: float | None) -> ExportProfile:
-    """The profile that the file names, at the file's own resolution and axes."""
+def profile_of(session: Model, tolerance_px: float | None = None) -> ExportProfile:
+    """The profile that the file names, at the file's own resolution and axes.
+
+    Raises:
+        ModelFileError: it was made from a variant that this version does not know.
+    """
     metadata = session.metadata
     axes = AxisSizes(session.fixed_batch, session.fixed_frames, session.fixed_points)
     if metadata.variant not in locotrack.VARIANTS:

@@ -27,6 +27,7 @@ import onnxruntime
 from locoexport.errors import ProviderUnavailableError
 from locoexport.runtime.openvino_session import OPENVINO_PROVIDER, OpenVinoSession
 from locoexport.runtime.provider_options import ProviderChoice, parse_provider, provider_name
+from locoexport.runtime.tensorrt_shapes import read_shape_options
 
 __all__ = [
     "ORT_ERRORS",
@@ -183,6 +184,9 @@ def create_session(model: str | bytes, name: str, options: Any) -> Any:
     chain = [(PROVIDERS[choice.name], _ort_options(choice))]
     if choice.name in ("cuda", "tensorrt"):
         _preload_cuda()
+    if choice.name == "tensorrt" and isinstance(model, str):
+        # One engine for all shapes in the file's ranges; what the caller asks for comes first.
+        chain[0] = (chain[0][0], {**read_shape_options(model), **chain[0][1]})
     if choice.name == "tensorrt":
         on_cuda = parse_provider("cuda").options
         device = {key: choice.options[key] for key in ("device_id",) if key in choice.options}

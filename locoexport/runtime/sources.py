@@ -8,6 +8,7 @@ that is kept, and pixels are those after the resize.
 from __future__ import annotations
 
 import itertools
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from locoexport.errors import OutputError, UsageError, VideoError
 from locoexport.runtime.frames import check_frames
 from locoexport.runtime.video import DEFAULT_FPS, Clip, VideoReader
 
-__all__ = ["FrameSource", "Selection", "Video", "open_source"]
+__all__ = ["FrameSource", "Selection", "Video", "open_source", "parse_size"]
 
 _BLOCK = 48
 """Frames of a part that are read again at once."""
@@ -319,6 +320,18 @@ def open_source(video: Video, selection: Selection | None = None) -> FrameSource
     return FrameSource(
         once, selection, fps=DEFAULT_FPS, frames_hint=None, warnings=[], rereadable=False
     )
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read ``HxW`` as (height, width) in pixels.
+
+    Raises:
+        UsageError: it is anything else.
+    """
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
+    if match is None:
+        raise UsageError(f"A size is HxW in pixels, like 480x640, not {text!r}.")
+    return int(match[1]), int(match[2])
 
 
 def _file_source(path: Path, selection: Selection) -> FrameSource:

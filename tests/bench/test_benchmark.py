@@ -118,7 +118,8 @@ def test_an_export_is_kept_and_used_again(make_model, tmp_path, monkeypatch) -> 
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     model, calls = make_model(), []
 
-    def export_model(profile, path, *, force, notify) -> None:
+    def export_model(profile, path, *, checkpoint, force, notify) -> None:
+        assert checkpoint is None
         calls.append(profile.name)
         shutil.copy(model, path)
 

@@ -233,6 +233,73 @@ def test_external_data_goes_along_to_another_folder(with_data, tmp_path, run):
     assert names(folder) == ["in.data", "out.onnx"]
 
 
+def test_external_entries_survive_one_by_one(tmp_path, run):
+    """Names, locations, offsets and lengths, in bodies too; data goes along byte for byte."""
+    source, folder = tmp_path / "in.onnx", tmp_path / "to"
+    (folder / "weights").mkdir(parents=True)
+    (tmp_path / "weights").mkdir()
+    built = model()
+    random = np.random.default_rng(3)
+    files: dict[str, bytes] = {"weights/a.bin": b"\0" * 4096, "b.bin": b"\0" * 64}
+
+    def external(name: str, location: str) -> onnx.TensorProto:
+        tensor = numpy_helper.from_array(
+            random.standard_normal((1, 2, 3, 4, 6), dtype=np.float32), name
+        )
+        contents = tensor.raw_data
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        entries = {"location": location, "offset": len(files[location]), "length": len(contents)}
+        for key, value in entries.items():
+            tensor.external_data.add(key=key, value=str(value))
+        files[location] += contents
+        return tensor
+
+    for name, location in (("w0", "weights/a.bin"), ("w1", "b.bin"), ("w2", "weights/a.bin")):
+        built.graph.initializer.append(external(name, location))
+    value = helper.make_tensor_value_info
+    branches = {
+        side: helper.make_graph(
+            [helper.make_node("Mul", ["s", f"in_{side}"], [side])],
+            side,
+            [],
+            [value(side, TensorProto.FLOAT, None)],
+            initializer=[external(f"in_{side}", "b.bin")],
+        )
+        for side in ("then_branch", "else_branch")
+    }
+    built.graph.node[1].output[0] = "r"
+    built.graph.node.extend(
+        [
+            helper.make_node(
+                "Constant", [], ["yes"], value=numpy_helper.from_array(np.array(True))
+            ),
+            helper.make_node("If", ["yes"], ["i"], **branches),
+            helper.make_node("Sum", ["r", "w0", "w1", "w2", "i"], ["y"]),
+        ]
+    )
+    source.write_bytes(built.SerializeToString())
+    for location, contents in files.items():
+        (tmp_path / location).write_bytes(contents)
+
+    def entries(path: Path) -> list[tuple[object, ...]]:
+        graph = onnx.load(path, load_external_data=False).graph
+        bodies = [a.g for n in graph.node for a in n.attribute if a.HasField("g")]
+        return [
+            (tensor.name, [(entry.key, entry.value) for entry in tensor.external_data])
+            for one in (graph, *bodies)
+            for tensor in one.initializer
+        ]
+
+    for target in (tmp_path / "out.onnx", folder / "out.onnx"):
+        assert run("rewrite", source, "-o", target, "--opset", "17").code == 0
+        assert entries(target) == entries(source)
+        np.testing.assert_allclose(outputs(target), outputs(source), atol=2e-5)
+    for location, contents in files.items():
+        assert (folder / location).read_bytes() == contents
+    assert names(folder) == ["b.bin", "out.onnx", "weights"]
+
+
 def test_missing_and_short_external_data(with_data, run):
     data = with_data.with_name("in.data")
     data.write_bytes(data.read_bytes()[:-4])

@@ -214,6 +214,6 @@ def test_an_interrupt_leaves_no_output(exported: Path, tmp_path: Path) -> None:
     finally:
         process.kill()
     assert (process.returncode, stdout) == (130, "")
-    assert stderr.endswith("Interrupted; nothing was written.\n")
+    assert stderr.endswith("Interrupted; no half-written file is left.\n")
     assert "Traceback" not in stderr
     assert names(tmp_path) == ["clip.mp4"]

@@ -179,3 +179,78 @@ def test_frames_of_any_size_are_resized_in_the_scan(size_hw: tuple[int, int]) ->
 def test_gathering_frames_is_refused() -> None:
     with pytest.raises(GraphCheckFailedError, match="Gather '/encoder/some_rows' may mix frames"):
         scan_frames(_with_resize(along_frames=True))
+
+
+def _quantised() -> onnx.ModelProto:
+    """The encoder with 8-bit convolutions: images and weights go through integers."""
+    model = _encoder()
+    weights = {
+        tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer
+    }
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(1 / 127), "step"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.int8(0), "zero"))
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    for node in nodes:
+        if node.op_type == "Conv":
+            name, weight = node.name, node.input[1]
+            model.graph.initializer.append(
+                onnx.numpy_helper.from_array(
+                    np.clip(np.rint(weights[weight] * 40), -127, 127).astype(np.int8), f"{weight}_q"
+                )
+            )
+            read = [node.input[0], "step", "zero"]
+            model.graph.node.extend(
+                (
+                    helper.make_node("QuantizeLinear", read, [f"{name}_q"], name=f"{name}_Q"),
+                    helper.make_node(
+                        "DequantizeLinear",
+                        [f"{name}_q", "step", "zero"],
+                        [f"{name}_x"],
+                        name=f"{name}_DQ",
+                    ),
+                    # The quantiser names it after the weight, which has no scope.
+                    helper.make_node(
+                        "DequantizeLinear",
+                        [f"{weight}_q", "step", "zero"],
+                        [f"{weight}_f"],
+                        name=f"{weight}_DQ",
+                    ),
+                )
+            )
+            node.input[0], node.input[1] = f"{name}_x", f"{weight}_f"
+        model.graph.node.append(node)
+    # The quantiser makes numbers of weights at the very beginning.
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(
+        sorted(copies, key=lambda n: n.input[0] not in ("w0_q", "w1_q", "w2_q"))
+    )
+    return model
+
+
+def test_a_quantised_encoder_goes_into_the_scan_with_its_weights() -> None:
+    model = _quantised()
+    scanned = scan_frames(model)
+    onnx.checker.check_model(scanned, full_check=True)
+    assert not any(
+        node.op_type in ("Conv", "QuantizeLinear", "DequantizeLinear")
+        for node in scanned.graph.node
+    )
+    for found, expected in zip(_run(scanned, 3), _run(model, 3), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+
+
+def test_a_scale_for_each_frame_is_refused() -> None:
+    model = _quantised()
+    for tensor in model.graph.initializer:
+        if tensor.name == "step":
+            steps = np.full(2, 1 / 127, np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(steps, "step"))
+        if tensor.name == "zero":
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.zeros(2, np.int8), "zero"))
+    for node in model.graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            node.attribute.append(helper.make_attribute("axis", 0))
+    with pytest.raises(GraphCheckFailedError, match="may mix frames"):
+        scan_frames(model)

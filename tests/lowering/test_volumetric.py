@@ -303,6 +303,75 @@ def test_shared_grid_initializers_and_names_that_are_taken():
         np.testing.assert_allclose(found, expected, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("to", LOWERINGS)
+def test_initializers_that_are_inputs_may_still_be_overridden(to):
+    """What a caller may pass in place of an initializer must not become part of the graph."""
+    model = sampling_model("linear", "border", 0, *SHAPES)
+    volume, grid = inputs()
+    model.graph.initializer.append(numpy_helper.from_array(volume, "volume"))
+    model.graph.initializer.append(numpy_helper.from_array(grid, "grid"))
+    rewritten = locoexport.rewrite(model, to=to).model
+    assert [value.name for value in rewritten.graph.input] == ["volume", "grid"]
+    other_volume, other_grid = inputs(seed=5)
+    for given in ({}, {"grid": other_grid}, {"volume": other_volume, "grid": other_grid}):
+        expected, found = run(model, **given)[0], run(rewritten, **given)[0]
+        np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+
+
+DEEP = """
+<ir_version: 10, opset_import: ["": 20, "local": 1]>
+deep (float[2,3,4,7,5] volume, float[2,3,4,6,3] grid, bool which, int64 times)
+   => (float[?,?,?,?,?] sampled) {
+   sampled = local.Outer (volume, grid, which, times)
+}
+<domain: "local", opset_import: ["": 20, "local": 1]>
+Outer (x, g, which, times) => (y) {
+   true = Constant <value = bool {1}> ()
+   start = GridSample <padding_mode = "reflection"> (x, g)
+   y = Loop (times, true, start) <
+      body = step (int64 i, bool c, float[2,3,3,4,6] so_far) => (bool d, float[2,3,3,4,6] next) {
+         d = Identity (c)
+         added = If (which) <
+            then_branch = yes () => (float[2,3,3,4,6] p) { p = local.Sample (x, g) },
+            else_branch = no () => (float[2,3,3,4,6] q) {
+               q = GridSample <mode = "nearest", align_corners = 1> (x, g)
+            }
+         >
+         next = Add (so_far, added)
+      }
+   >
+}
+<domain: "local", opset_import: ["": 20]>
+Sample (x, g) => (y) { y = GridSample <padding_mode = "border"> (x, g) }
+"""
+
+
+@pytest.mark.parametrize("to", LOWERINGS)
+def test_one_grid_for_functions_in_branches_in_loops_in_functions(to):
+    model = parser.parse_model(DEEP)
+    report = locoexport.rewrite(model, to=to)
+    assert report.inlined_functions == ("local.Outer", "local.Sample")
+    assert len(report.rewritten) == 3
+    assert report.passed
+    volume, grid = inputs()
+    for which in (True, False):
+        given = {"which": np.array(which), "times": np.array(3), "volume": volume, "grid": grid}
+        expected, found = run(model, **given)[0], run(report.model, **given)[0]
+        np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+
+
+def test_an_unknown_rank_in_a_body_is_refused():
+    text = NESTED.replace("outer = Neg (volume)", "outer = custom.Opaque (volume)").replace(
+        '["": 20]', '["": 20, "custom": 1]'
+    )
+    model = parser.parse_model(text.replace("float[2,3,3,4,6] a", "float a"))
+    for value in model.graph.node[1].attribute[0].g.output:
+        value.type.tensor_type.ClearField("shape")
+    model.graph.input[1].type.tensor_type.ClearField("shape")
+    with pytest.raises(GraphCheckFailedError, match=r"unknown (rank|element type)"):
+        locoexport.rewrite(model)
+
+
 def test_what_is_not_touched_survives():
     model = sampling_model("linear", "border", 0, *SHAPES)
     model.producer_name, model.doc_string = "someone", "words"

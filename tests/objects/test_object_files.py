@@ -147,7 +147,7 @@ def test_tapvid_of_other_protocols_lists_and_float64(tmp_path: Path) -> None:
         (tmp_path / "a.pkl").write_bytes(pickle.dumps([clip, clip], protocol=protocol))
         again = read_tapvid(tmp_path / "a.pkl")
         assert list(again) == ["0", "1"]
-        assert again["1"].points.dtype == np.float32
+        assert again["1"].points.dtype == np.float64  # a benchmark's positions are not rounded
         assert again["1"].occluded.dtype == np.bool_
 
 

@@ -1,0 +1,199 @@
+"""The Parquet dataset: a row a clip, point and frame, in one file a clip; and the list of clips.
+
+Rows and not nested lists: every reader (DuckDB, pandas, Polars, Spark, a SQL engine) filters and
+joins on columns, few on what lies inside lists, and Parquet keeps the repeated columns in a few
+bytes (benchmarks/many_clips.py compares the sizes of both). One file a clip, since a file that
+appears by a rename is what makes a clip's rows be there once or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from locoexport.errors import InputError
+from locoexport.files import whole_file
+from locoexport.runtime.tracks import Tracks
+
+__all__ = ["PART_SCHEMA", "ClipFacts", "PartFile", "read_part", "write_clip_table", "write_part"]
+
+PART_SCHEMA = "locoexport.clip-tracks/1"
+_FACTS = b"locoexport.clip"
+_ROWS_A_GROUP = 1 << 20
+_COORDINATES = ("x", "y", "confidence")
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What is known of a clip beside its tracks: one row of the list of clips."""
+
+    clip: str
+    clip_id: str
+    frame_hw: tuple[int, int]
+    fps: float
+    points: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """One clip's file of the dataset."""
+
+    path: Path
+    facts: ClipFacts
+
+
+def write_part(path: Path, clip: str, name: str, frame_hw: tuple[int, int], tracks: Tracks) -> None:
+    """Write one clip's rows, whole; the same tracks give the same bytes.
+
+    Columns: clip and clip_id (text); point and frame (int32); x, y (float32, pixels of the clip);
+    visible (bool); confidence (float32); query_t, query_y, query_x (float32): what was asked for.
+    Rows are sorted by point, then frame.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    import pyarrow.parquet
+
+    height, width = frame_hw
+    facts = {
+        "schema": PART_SCHEMA,
+        "clip": clip,
+        "clip_id": name,
+        "height": height,
+        "width": width,
+        "fps": tracks.fps,
+        "points": tracks.points,
+        "frames": tracks.frames,
+    }
+    schema = _part_schema().with_metadata({_FACTS: _dump(facts)})
+    repeated = [name for name in schema.names if name not in _COORDINATES]
+    with (
+        whole_file(path) as temporary,
+        pyarrow.parquet.ParquetWriter(
+            temporary,
+            schema,
+            compression="zstd",
+            use_dictionary=[name for name in repeated if name != "visible"],
+            # Neighbouring floats share their upper bytes: kept together they compress.
+            column_encoding=dict.fromkeys(_COORDINATES, "BYTE_STREAM_SPLIT"),
+        ) as writer,
+    ):
+        for table in _row_groups(schema, clip, name, tracks):
+            writer.write_table(table)
+
+
+def read_part(path: Path) -> PartFile | None:
+    """What a clip's file says of itself; None where there is none. Its rows are not read.
+
+    Raises:
+        InputError: it is another file.
+    """
+    import json
+
+    import pyarrow.parquet
+
+    try:
+        footer = pyarrow.parquet.read_metadata(path)
+        facts = json.loads(footer.metadata[_FACTS])
+        return PartFile(
+            path,
+            ClipFacts(
+                clip=facts["clip"],
+                clip_id=facts["clip_id"],
+                frame_hw=(facts["height"], facts["width"]),
+                fps=facts["fps"],
+                points=facts["points"],
+                frames=facts["frames"],
+            ),
+        )
+    except FileNotFoundError:
+        return None
+    except (pyarrow.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path} is no file of this program ({' '.join(str(error).split())}); delete it."
+        ) from error
+
+
+def write_clip_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the list of clips: a row a clip that was named; see ``CLIP_COLUMNS`` in the source.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    schema = pyarrow.schema(
+        [
+            ("clip", pyarrow.string()),
+            ("clip_id", pyarrow.string()),
+            ("outcome", pyarrow.string()),
+            ("reason", pyarrow.string()),
+            ("points", pyarrow.int32()),
+            ("frames", pyarrow.int32()),
+            ("fps", pyarrow.float64()),
+            ("height", pyarrow.int32()),
+            ("width", pyarrow.int32()),
+            ("options", pyarrow.string()),
+            ("model_sha256", pyarrow.string()),
+        ]
+    )
+    table = pyarrow.Table.from_pylist(list(rows), schema=schema)
+    with whole_file(path) as temporary:
+        pyarrow.parquet.write_table(table, temporary, compression="zstd")
+
+
+def _part_schema() -> Any:
+    import pyarrow
+
+    text, number, single = pyarrow.string(), pyarrow.int32(), pyarrow.float32()
+    return pyarrow.schema(
+        [
+            ("clip", text),
+            ("clip_id", text),
+            ("point", number),
+            ("frame", number),
+            ("x", single),
+            ("y", single),
+            ("visible", pyarrow.bool_()),
+            ("confidence", single),
+            ("query_t", single),
+            ("query_y", single),
+            ("query_x", single),
+        ]
+    )
+
+
+def _row_groups(schema: Any, clip: str, name: str, tracks: Tracks) -> Iterator[Any]:
+    """Tables of about a million rows, of whole points."""
+    import pyarrow
+
+    frames = tracks.frames
+    step = max(1, _ROWS_A_GROUP // frames)
+    for first in range(0, tracks.points, step):
+        some = slice(first, min(first + step, tracks.points))
+        count = some.stop - some.start
+        rows = count * frames
+        columns = [
+            pyarrow.repeat(clip, rows),
+            pyarrow.repeat(name, rows),
+            np.arange(some.start, some.stop, dtype=np.int32).repeat(frames),
+            np.tile(np.arange(frames, dtype=np.int32), count),
+            tracks.xy[some, :, 0].reshape(-1),
+            tracks.xy[some, :, 1].reshape(-1),
+            tracks.visible[some].reshape(-1),
+            tracks.confidence[some].reshape(-1),
+            *(tracks.query_points[some, axis].repeat(frames) for axis in range(3)),
+        ]
+        yield pyarrow.Table.from_arrays([pyarrow.array(c) for c in columns], schema=schema)
+
+
+def _dump(facts: dict[str, Any]) -> bytes:
+    import json
+
+    return json.dumps(facts).encode()

@@ -1,0 +1,176 @@
+"""What was named on the command line → jobs: paths, folders, patterns and manifests."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from locoexport.batch.clips import find_clips
+from locoexport.batch.jobs import ClipJob
+from locoexport.errors import InputError, LocoExportError, VideoError
+from locoexport.runtime.point_sources import PointSources
+from locoexport.runtime.queries import parse_points
+from locoexport.runtime.sources import Selection, parse_size
+
+__all__ = ["MANIFEST_COLUMNS", "JobDefaults", "collect_jobs"]
+
+MANIFEST_COLUMNS = (
+    *("clip", "queries", "points", "features"),
+    *("start", "end", "stride", "resize"),
+)
+"""What a manifest may name: a clip (needed), its points, and its part; empty is the default."""
+_MANIFESTS = (".csv", ".jsonl")
+_POINTS = ("queries", "points", "features")
+
+
+@dataclass(frozen=True)
+class JobDefaults:
+    """Points and part of a clip for which a manifest says nothing else."""
+
+    points: PointSources = field(default_factory=lambda: PointSources(points="grid:8"))
+    selection: Selection = field(default_factory=Selection)
+
+
+def collect_jobs(inputs: Sequence[str | Path], defaults: JobDefaults) -> list[ClipJob]:
+    """All clips that were named, in order; the same clip with the same options only once.
+
+    Args:
+        inputs: a clip's path; a folder of clips; a pattern like ``clips/**/*.mp4``; a manifest:
+            .csv with a header line, or .jsonl with an object a line, of ``MANIFEST_COLUMNS``.
+            Paths in a manifest are relative to its folder. A row that names points in any way
+            replaces the default points altogether.
+        defaults: for what a manifest leaves out, and for clips that were named alone.
+
+    Raises:
+        VideoError: a path that does not exist, a pattern without a match, a folder without clips.
+        InputError: a manifest that cannot be read; says in which line. A clip in it that does not
+            exist is no error here: it fails by itself.
+    """
+    if defaults.points.query_file is not None:
+        path = defaults.points.query_file.absolute()
+        defaults = replace(defaults, points=replace(defaults.points, query_file=path))
+    jobs: dict[ClipJob, None] = {}
+    for given in inputs:
+        for job in _jobs_of(str(given), defaults):
+            jobs.setdefault(job)
+    return list(jobs)
+
+
+def _jobs_of(text: str, defaults: JobDefaults) -> Iterator[ClipJob]:
+    path = Path(text)
+    if path.suffix.lower() in _MANIFESTS:
+        yield from _read_manifest(path, defaults)
+    elif path.is_dir():
+        yield from (_job(clip, defaults) for clip in find_clips(path))
+    elif path.exists():
+        yield _job(path, defaults)
+    elif glob.has_magic(text):
+        found = sorted(Path(name) for name in glob.glob(text, recursive=True))
+        clips = [clip for clip in found if clip.is_file()]
+        if not clips:
+            raise VideoError(f"No file matches {text}.")
+        yield from (_job(clip, defaults) for clip in clips)
+    else:
+        raise VideoError(f"There is no clip, folder or manifest {text}.")
+
+
+def _job(clip: Path, defaults: JobDefaults) -> ClipJob:
+    return ClipJob(clip.absolute(), defaults.points, defaults.selection)
+
+
+def _read_manifest(path: Path, defaults: JobDefaults) -> Iterator[ClipJob]:
+    rows = _csv_rows if path.suffix.lower() == ".csv" else _jsonl_rows
+    count = 0
+    try:
+        for line, row in rows(path):
+            try:
+                yield _row_job(row, path.parent, defaults)
+            except (LocoExportError, ValueError) as error:
+                raise InputError(f"{path}, line {line}: {error}") from error
+            count += 1
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no manifest: {error}.") from error
+    if not count:
+        raise InputError(f"{path} names no clip.")
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            if None in row or None in row.values():
+                raise InputError(
+                    f"{path}, line {reader.line_num}: it has not as many columns as the header."
+                )
+            if any(row.values()):
+                yield reader.line_num, {name.strip().lower(): row[name] for name in row}
+
+
+def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with open(path, encoding="utf-8-sig") as file:
+        for line, text in enumerate(file, 1):
+            if not text.strip():
+                continue
+            try:
+                row = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"{path}, line {line}: it is no JSON ({error}).") from error
+            if not isinstance(row, dict):
+                raise InputError(f"{path}, line {line}: an object like {{'clip': ...}} is due.")
+            yield line, row
+
+
+def _row_job(row: Mapping[str, Any], folder: Path, defaults: JobDefaults) -> ClipJob:
+    unknown = sorted(set(row) - set(MANIFEST_COLUMNS))
+    if unknown:
+        raise InputError(
+            f"there is no column {', '.join(map(repr, unknown))}; there are "
+            f"{', '.join(MANIFEST_COLUMNS)}."
+        )
+    given = {name: str(value).strip() for name, value in row.items() if value not in (None, "")}
+    if "clip" not in given:
+        raise InputError("it names no clip (column 'clip').")
+    return ClipJob(
+        (folder / given["clip"]).absolute(),
+        _row_points(given, folder, defaults.points),
+        _row_selection(given, defaults.selection),
+    )
+
+
+def _row_points(given: Mapping[str, str], folder: Path, default: PointSources) -> PointSources:
+    if not any(name in given for name in _POINTS):
+        return default
+    if "points" in given:
+        parse_points(given["points"])
+    return PointSources(
+        points=given.get("points"),
+        query_file=(folder / given["queries"]).absolute() if "queries" in given else None,
+        features=int(_number(given, "features")) if "features" in given else None,
+    )
+
+
+def _row_selection(given: Mapping[str, str], default: Selection) -> Selection:
+    chosen: dict[str, Any] = {}
+    if "start" in given:
+        chosen["start_s"] = _number(given, "start")
+    if "end" in given:
+        chosen["end_s"] = _number(given, "end")
+    if "stride" in given:
+        chosen["stride"] = int(_number(given, "stride"))
+    if "resize" in given:
+        chosen["resize_hw"] = parse_size(given["resize"])
+    return replace(default, **chosen)
+
+
+def _number(given: Mapping[str, str], name: str) -> float:
+    try:
+        return float(given[name]) if name in ("start", "end") else int(given[name])
+    except ValueError:
+        raise InputError(f"{name} is {given[name]!r}, which is not a number.") from None

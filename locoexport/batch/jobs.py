@@ -1,0 +1,128 @@
+"""What is to be done: a clip, its points and its part, as data that decides the result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from locoexport.files import sha256_of
+from locoexport.runtime.point_sources import PointSources
+from locoexport.runtime.sources import Selection
+
+__all__ = ["ClipJob", "ClipOutcome", "WorkSettings", "clip_id", "job_id"]
+
+_ID_DIGITS = 32
+
+
+@dataclass(frozen=True)
+class ClipJob:
+    """One clip to track.
+
+    Attributes:
+        clip: its path, absolute.
+        points: where the query points come from.
+        selection: which part of the clip.
+    """
+
+    clip: Path
+    points: PointSources = field(default_factory=lambda: PointSources(points="grid:8"))
+    selection: Selection = field(default_factory=Selection)
+
+
+@dataclass(frozen=True)
+class WorkSettings:
+    """What all clips of a run share; it goes to every worker.
+
+    Attributes:
+        model: an exported file.
+        model_sha256: of that file, and of its neighbours where it is a split export.
+        out: the folder of the outputs.
+        provider: the execution provider.
+        threads: of the CPU, for one worker.
+        window: frames a window; see ``PointTracker``.
+        memory: like ``1GiB``, for one worker; see ``PointTracker``.
+        tracks_suffix: ``.npz``, ``.csv`` or ``.json`` where a file a clip is wanted besides.
+        overlays: whether a drawn .mp4 a clip is wanted.
+    """
+
+    model: Path
+    model_sha256: str
+    out: Path
+    provider: str = "cpu"
+    threads: int = 1
+    window: int | None = None
+    memory: str | None = None
+    tracks_suffix: str | None = None
+    overlays: bool = False
+
+    def options_of(self, job: ClipJob) -> dict[str, Any]:
+        """Whatever else than clip and model decides what comes out, as JSON values.
+
+        Of a file of query points its content counts, not its name.
+        """
+        points = asdict(job.points)
+        if job.points.query_file is not None:
+            points["query_file"] = _content_of(job.points.query_file)
+        options = {
+            "points": points,
+            "selection": asdict(job.selection),
+            "provider": self.provider,
+            "window": self.window,
+            "memory": self.memory,
+        }
+        # As it is read back: JSON makes lists of tuples.
+        return dict(json.loads(json.dumps(options)))
+
+
+@dataclass(frozen=True)
+class ClipOutcome:
+    """How one clip ended.
+
+    Attributes:
+        clip: its path.
+        outcome: ``tracked``; ``failed``: the clip or its points are bad, which is recorded;
+            ``lost``: not the clip's fault as far as anybody knows (its worker died, memory ran
+            out), so that the next run takes it up again.
+        text: in a few words what was tracked, or the reason.
+        clip_id: of its tracks in the dataset; None where there are none.
+        points: how many were tracked.
+        frames: how many it has.
+        seconds: the work took; 0 where it was skipped.
+        skipped: whether an earlier run had done it.
+        warnings: what was wrong with a clip that could be tracked.
+    """
+
+    clip: Path
+    outcome: str
+    text: str
+    clip_id: str | None = None
+    points: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+    skipped: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def clip_id(clip_sha256: str, model_sha256: str, options: dict[str, Any]) -> str:
+    """The name of a clip's tracks: equal where the clip's bytes, the model and the options are."""
+    return _digest([clip_sha256, model_sha256, options])
+
+
+def job_id(job: ClipJob, model_sha256: str, options: dict[str, Any]) -> str:
+    """The name of a job's record: by the clip's path, so that it is found without reading it."""
+    return _digest([str(job.clip), model_sha256, options])
+
+
+def _digest(facts: list[Any]) -> str:
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]
+
+
+def _content_of(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError:
+        return "unreadable"  # reading the points will say why

@@ -1,0 +1,102 @@
+"""What is remembered of a clip that was dealt with: one small JSON file, written last and whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from locoexport.errors import InputError
+from locoexport.files import sha256_of, whole_file
+from locoexport.runtime.split import split_paths
+
+__all__ = ["ClipRecord", "fingerprint", "hash_file", "model_sha256", "read_record", "write_record"]
+
+_SCHEMA = "locoexport.tracked-clip/1"
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """How a clip ended, and under which circumstances that is so.
+
+    Attributes:
+        model_sha256: of the model.
+        options: whatever else decides what comes out, as JSON values.
+        clip: its ``fingerprint``; None where it was not there.
+        outcome: see ``ClipOutcome`` and ``ClipResult``.
+        text: what was tracked, or the reason.
+        result: more facts, as JSON values.
+    """
+
+    model_sha256: str
+    options: Mapping[str, Any]
+    clip: Mapping[str, int] | None
+    outcome: str
+    text: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    def difference(self, other: ClipRecord) -> str | None:
+        """Under which circumstance the other record was made that this one was not."""
+        names = ("model_sha256", "options", "clip")
+        return next((n for n in names if getattr(self, n) != getattr(other, n)), None)
+
+
+def write_record(path: Path, record: ClipRecord) -> None:
+    """Write a record, whole.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    document = {"schema": _SCHEMA, **vars(record)}
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def read_record(path: Path) -> ClipRecord | None:
+    """Read a record; None where there is no file.
+
+    Raises:
+        InputError: it is another file.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+        if not isinstance(document, dict) or document.pop("schema", None) != _SCHEMA:
+            raise ValueError(f"its schema is not {_SCHEMA}")
+        return ClipRecord(**document)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is no record of this program ({error}); delete it.") from error
+
+
+def fingerprint(clip: Path) -> dict[str, int] | None:
+    """Size and time of change, had without reading the clip; None where it is not there."""
+    try:
+        status = clip.stat()
+    except OSError:
+        return None
+    return {"size_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def model_sha256(model: Path) -> str:
+    """Of an exported file; of a split export the three together.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    paths = split_paths(model)
+    return hash_file(model) if paths is None else "+".join(map(hash_file, paths.values()))
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error

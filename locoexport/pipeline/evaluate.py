@@ -1,0 +1,278 @@
+"""A model on annotated clips: the TAP-Vid protocol, ONNX Runtime and torch side by side."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from locoexport.artifact import ArtifactMetadata
+from locoexport.datasets.opening import ClipSource, Dataset, open_dataset
+from locoexport.errors import CheckpointError, InputError, ProfileError, UsageError
+from locoexport.files import is_file, sha256_of
+from locoexport.metrics import sample_queries
+from locoexport.pipeline.checkpoint_sources import find_checkpoint
+from locoexport.pipeline.eval_records import Records
+from locoexport.pipeline.eval_sides import GraphSide, Side, TorchSide
+from locoexport.pipeline.notices import Listener, Notice, ignore
+from locoexport.pipeline.scoring import score_clip
+from locoexport.runtime.session import require_provider
+from locoexport.runtime.split import Model, open_model, split_paths
+from locoexport.scores import Difference, Scores, VideoResult, difference, mean_scores
+
+__all__ = ["EvalReport", "evaluate_model"]
+
+
+@dataclass(frozen=True)
+class EvalReport:
+    """What was evaluated on what, video by video.
+
+    ``sides`` are in the order of every video's scores: ``onnx``, and ``torch`` where it ran;
+    ``absent`` says why it did not. ``resumed`` counts the videos whose results are of an earlier,
+    equal command. ``skipped`` names videos without a single visible point.
+    """
+
+    model: Path
+    metadata: ArtifactMetadata
+    dataset: str
+    query_mode: str
+    full_resolution: bool
+    provider: str
+    sides: tuple[str, ...]
+    absent: str | None
+    videos: tuple[VideoResult, ...]
+    resumed: int
+    skipped: tuple[str, ...]
+    seconds: float
+
+    def mean(self, side: str) -> Scores:
+        """The simple mean over videos of one side."""
+        index = self.sides.index(side)
+        return mean_scores(video.scores[index] for video in self.videos)
+
+    @property
+    def worst_difference(self) -> Difference | None:
+        """Torch against ONNX: largest p50, p99 and maximum of any video, flips in all."""
+        pairs = [pair for video in self.videos for pair in video.differences]
+        if not pairs:
+            return None
+        return Difference(
+            max(pair.p50_px for pair in pairs),
+            max(pair.p99_px for pair in pairs),
+            max(pair.max_px for pair in pairs),
+            sum(pair.flips for pair in pairs),
+            sum(pair.compared for pair in pairs),
+        )
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What every video needs."""
+
+    sides: tuple[Side, ...]
+    query_mode: str
+    full_resolution: bool
+
+
+def evaluate_model(
+    model: str | Path,
+    dataset: str,
+    *,
+    query_mode: str = "first",
+    provider: str = "cpu",
+    checkpoint: str | Path | None = None,
+    torch: bool = True,
+    videos: int | None = None,
+    full_resolution: bool = False,
+    fresh: bool = False,
+    notify: Listener = ignore,
+) -> EvalReport:
+    """Score a model as TAP-Vid does, one video after another.
+
+    Each video is resized to 256×256 (Lanczos, as the published readers do), then to the working
+    resolution (bilinear, as the model's own inference does); tracks are scored at 256×256.
+
+    Args:
+        model: an exported file, or a checkpoint (also hf:// and https://), which is exported into
+            the cache folder.
+        dataset: see ``locoexport.datasets.opening.open_dataset``.
+        query_mode: ``first`` or ``strided``; see ``locoexport.sample_queries``.
+        provider: the execution provider of the ONNX side; there is no fallback.
+        checkpoint: the weights of an exported file; by default found as ``verify`` finds them.
+        torch: run the unrewritten PyTorch model as well, where it and the weights are at hand.
+        videos: only the first that many.
+        full_resolution: give the model the video's own pixels; tracks are still scored at 256×256.
+        fresh: do not go on from the records of an earlier, equal command.
+        notify: is told of progress, and why a side does not run.
+
+    Raises:
+        UsageError: no such query mode or provider, or a model fixed to other sizes.
+        InputError: the dataset cannot be read, or holds nothing that can be scored.
+        CheckpointError, ModelFileError, ProviderUnavailableError, PackageMissingError: see each.
+    """
+    started = time.perf_counter()
+    if videos is not None and videos < 1:
+        raise UsageError(f"--videos is {videos}; expected at least 1.")
+    sample_queries(np.zeros((1, 1), bool), np.zeros((1, 1, 2)), query_mode)  # refuses other modes
+    require_provider(provider)
+    clips = open_dataset(dataset)
+    model = find_checkpoint(model, notify)
+    if checkpoint is not None:
+        checkpoint = find_checkpoint(checkpoint, notify)
+    path = _find_model(model, notify)
+    session = open_model(path, provider, cached=True)
+    sides: list[Side] = [GraphSide(session)]
+    reference, absent = _torch_side(path, session, model, checkpoint, wanted=torch)
+    if reference is not None:
+        sides.append(reference)
+    elif absent is not None:
+        notify(Notice(absent, warning=torch))
+    setting = _Setting(tuple(sides), query_mode, full_resolution)
+    records = Records(_facts(path, session.metadata, clips, setting, provider))
+    results, resumed, skipped = _score_all(clips, videos, setting, records, fresh, notify)
+    if not results:
+        raise InputError(f"{dataset} holds no video with a visible point: nothing can be scored.")
+    return EvalReport(
+        model=path,
+        metadata=session.metadata,
+        dataset=clips.name,
+        query_mode=query_mode,
+        full_resolution=full_resolution,
+        provider=provider,
+        sides=tuple(side.name for side in sides),
+        absent=absent,
+        videos=tuple(results),
+        resumed=resumed,
+        skipped=tuple(skipped),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _score_all(
+    clips: Dataset,
+    limit: int | None,
+    setting: _Setting,
+    records: Records,
+    fresh: bool,
+    notify: Listener,
+) -> tuple[list[VideoResult], int, list[str]]:
+    """Results of every video, how many were on record, and those without a visible point."""
+    total = limit if clips.count is None else min(clips.count, limit or clips.count)
+    results, skipped, resumed, keeping = [], [], 0, True
+    for index, source in enumerate(islice(clips.clips(), limit)):
+        result = None if fresh else records.read(index, source.name)
+        if result is not None:
+            resumed += 1
+        else:
+            if total is None:
+                notify(Notice(f"video {index + 1}: {source.name}"))
+            result = _score(source, setting)
+            if result is not None and keeping and not records.write(index, result):
+                keeping = False
+                notify(
+                    Notice(
+                        f"{records.folder} cannot be written: an interrupted evaluation will "
+                        "begin anew.",
+                        warning=True,
+                    )
+                )
+        if result is None:
+            skipped.append(source.name)
+        else:
+            results.append(result)
+        if total is not None:
+            notify(Notice("videos", done=index + 1, total=total))
+    if resumed:
+        notify(
+            Notice(
+                f"{resumed} of {len(results)} videos are on record from an earlier, equal command "
+                "(--fresh runs them again)"
+            )
+        )
+    return results, resumed, skipped
+
+
+def _score(source: ClipSource, setting: _Setting) -> VideoResult | None:
+    """Scores of one video; None where no point of it is ever visible."""
+    scored = score_clip(
+        source.load(),
+        setting.sides,
+        setting.query_mode,
+        full_resolution=setting.full_resolution,
+    )
+    if scored is None:
+        return None
+    first, *others = scored.answers
+    return VideoResult(
+        name=source.name,
+        frames=scored.frames,
+        queries=scored.queries,
+        scores=scored.scores,
+        seconds=scored.seconds,
+        differences=tuple(difference(*first, *other) for other in others),
+    )
+
+
+def _find_model(path: Path, notify: Listener) -> Path:
+    """The exported file: the one that was named, or that of the checkpoint that was named."""
+    if path.suffix == ".onnx" or split_paths(path) is not None:
+        return path
+    if not is_file(path):
+        raise CheckpointError(f"There is no model or checkpoint {path}.")
+    from locoexport.installation import require_extra
+
+    require_extra("export")
+    from locoexport.network import choose_profile
+    from locoexport.pipeline.cached_export import cached_export
+
+    return cached_export(choose_profile(None, path), notify, checkpoint=path)
+
+
+def _torch_side(
+    path: Path,
+    session: Model,
+    named: Path,
+    checkpoint: str | Path | None,
+    *,
+    wanted: bool,
+) -> tuple[Side | None, str | None]:
+    """The PyTorch model of the file's own weights, or why it is not there."""
+    if not wanted:
+        return None, "ONNX alone, as asked (--no-torch)."
+    if importlib.util.find_spec("torch") is None:
+        return None, "torch is not installed: ONNX alone (pip install 'locoexport[export]')."
+    from locoexport.network import load_network
+    from locoexport.pipeline.verify import load_weights, profile_of
+
+    profile = profile_of(session)
+    if named != path:
+        return TorchSide(load_network(profile, named).model), None
+    try:
+        network = load_weights(path, session.metadata, profile, checkpoint)
+    except CheckpointError as error:
+        if checkpoint is not None:
+            raise
+        return None, f"ONNX alone: {error}"
+    except ProfileError as error:
+        return None, f"ONNX alone: {error}"
+    return TorchSide(network.model), None
+
+
+def _facts(
+    path: Path, metadata: ArtifactMetadata, clips: Dataset, setting: _Setting, provider: str
+) -> Sequence[str]:
+    parts = split_paths(path)
+    models = [path] if parts is None else list(parts.values())
+    return (
+        *(sha256_of(file) for file in models),
+        str(metadata.weights),
+        clips.identity,
+        provider,
+        repr(replace(setting, sides=())),
+        *(side.name for side in setting.sides),
+    )

@@ -1,0 +1,180 @@
+"""A model repository on disk: a folder a model, each put in its place whole, and a README."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from locoexport.errors import OutputError, UsageError
+from locoexport.serving.triton_config import ServingOptions, Tensor
+
+__all__ = ["TRITON_IMAGE", "RepositoryEntry", "readme_text", "write_repository"]
+
+TRITON_IMAGE = "nvcr.io/nvidia/tritonserver:24.12-py3"
+"""Its ONNX Runtime is 1.20, the oldest that this project supports; newer ones do."""
+
+
+@dataclass(frozen=True)
+class RepositoryEntry:
+    """One model's folder: its name, its config.pbtxt, and its file (None for an ensemble)."""
+
+    name: str
+    config: str
+    file: Path | None
+
+
+def write_repository(
+    folder: Path, entries: Sequence[RepositoryEntry], readme: str, *, force: bool
+) -> tuple[Path, ...]:
+    """Write models into a repository, which may hold others; returns all files written.
+
+    The folder is made where its parent exists. Each model's folder is written beside it and
+    renamed, so a server that watches the repository never sees half a model. The README is
+    ``README-<last model's name>.md``.
+
+    Raises:
+        OutputError: the parent does not exist, a model of that name is there already and ``force``
+            is not given, or the disk refuses.
+    """
+    if not folder.parent.is_dir():
+        raise OutputError(
+            f"The folder {folder.parent} does not exist; make it first (mkdir -p {folder.parent})."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; name a folder.")
+    note = folder / f"README-{entries[-1].name}.md"
+    taken = [path for path in (*(folder / e.name for e in entries), note) if path.exists()]
+    if taken and not force:
+        raise OutputError(
+            f"{taken[0]} exists already; pass --force to replace it, or choose another --name."
+        )
+    try:
+        with TemporaryDirectory(prefix=".locoexport-", dir=folder.parent) as name:
+            draft = Path(name)
+            for entry in entries:
+                _write_entry(draft / entry.name, entry)
+            (draft / note.name).write_text(readme, encoding="utf-8")
+            folder.mkdir(exist_ok=True)
+            for each in (*(entry.name for entry in entries), note.name):
+                if (folder / each).is_dir():
+                    (folder / each).rename(draft / f"old-{each}")
+                os.replace(draft / each, folder / each)
+    except OSError as error:
+        raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
+    return (*(p for e in entries for p in sorted((folder / e.name).rglob("*.*"))), note)
+
+
+def _write_entry(folder: Path, entry: RepositoryEntry) -> None:
+    # An ensemble needs an empty folder of its version.
+    (folder / "1").mkdir(parents=True)
+    (folder / "config.pbtxt").write_text(entry.config, encoding="utf-8")
+    if entry.file is not None:
+        shutil.copyfile(entry.file, folder / "1" / "model.onnx")
+
+
+def check_name(name: str) -> str:
+    """A name that can be a folder's and part of a URL.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not name or not all(c.isalnum() or c in "_-." for c in name) or name.startswith("."):
+        raise UsageError(f"A model is named by letters, digits, _, - and ., not {name!r}.")
+    return name
+
+
+def readme_text(
+    entries: Sequence[RepositoryEntry],
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    options: ServingOptions,
+    facts: Sequence[str],
+) -> str:
+    """How to start a server over this repository and ask it, as Markdown."""
+    name = entries[-1].name
+    gpu = " --gpus all" if options.device != "cpu" else ""
+    engines = " -v locoexport-engines:/engines" if options.tensorrt else ""
+    parts = (
+        ""
+        if len(entries) == 1
+        else (
+            f"\n`{name}` is an ensemble: a request goes through "
+            f"{', '.join(f'`{entry.name}`' for entry in entries[:-1])}, whose tensors stay in the "
+            "server.\n"
+        )
+    )
+    return f"""# {name} on NVIDIA Triton
+
+Written by `locoexport package`. {" ".join(facts)}
+{parts}
+Start, in the folder that holds this file:
+
+    docker run --rm{gpu} --shm-size=1g -p 8000:8000 -p 8001:8001 -p 8002:8002 \\
+        -v "$PWD":/models{engines} {TRITON_IMAGE} \\
+        tritonserver --model-repository=/models --disable-auto-complete-config \\
+        --model-control-mode=explicit --load-model={name}
+
+Any later image serves as well. Ready, and what the server makes of the configuration:
+
+    curl -fsS localhost:8000/v2/models/{name}/ready && echo ready
+    curl -fsS localhost:8000/v2/models/{name}/config
+
+Ask, with `pip install 'tritonclient[http]' numpy`:
+
+```python
+{_client_code(name, inputs, outputs, options)}```
+
+| | type | shape |
+|---|---|---|
+{_tensor_rows(inputs, outputs)}
+`video_input` holds RGB frames scaled to that height and width, as pixel / 255 * 2 - 1;
+`query_input` (t, y, x) in its pixels. A point is visible where (1 - s(occlusion)) times
+(1 - s(expected_dist)) is at least 0.5, s(v) being 1 / (1 + exp(-v)).
+
+{_batching_note(options, inputs)}
+"""
+
+
+def _client_code(
+    name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], options: ServingOptions
+) -> str:
+    axes = {"batch": 1, "frames": options.frames.usual, "points": options.points.usual}
+    video, queries = (tensor.sizes(**axes) for tensor in inputs)
+    kind = {"TYPE_FP32": "float32", "TYPE_FP16": "float16", "TYPE_UINT8": "uint8"}
+    wire = {"TYPE_FP32": "FP32", "TYPE_FP16": "FP16", "TYPE_UINT8": "UINT8"}
+    types = [tensor.data_type for tensor in inputs]
+    return f"""import numpy as np
+import tritonclient.http as triton
+
+video = np.zeros({video}, np.{kind[types[0]]})
+queries = np.zeros({queries}, np.{kind[types[1]]})
+inputs = [
+    triton.InferInput("{inputs[0].name}", list(video.shape), "{wire[types[0]]}"),
+    triton.InferInput("{inputs[1].name}", list(queries.shape), "{wire[types[1]]}"),
+]
+inputs[0].set_data_from_numpy(video)
+inputs[1].set_data_from_numpy(queries)
+client = triton.InferenceServerClient("localhost:8000", network_timeout=600, connection_timeout=600)
+answer = client.infer("{name}", inputs)
+print({", ".join(f'answer.as_numpy("{tensor.name}").shape' for tensor in outputs)})
+"""
+
+
+def _tensor_rows(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+    return "".join(
+        f"| `{t.name}` | {t.data_type} | ({', '.join(map(str, t.shape))}) |\n"
+        for t in (*inputs, *outputs)
+    )
+
+
+def _batching_note(options: ServingOptions, inputs: Sequence[Tensor]) -> str:
+    if inputs[0].shape[0] != "batch":
+        return "The file's batch is fixed, so requests are not batched."
+    return (
+        f"Requests of equal frames and points are stacked, up to {options.max_batch} clips; others "
+        "are answered one after another. Clients that fill up to a few lengths batch better."
+    )

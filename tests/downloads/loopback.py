@@ -1,0 +1,105 @@
+"""A server on this machine: plain files with ranges, and Hugging Face's addresses of files."""
+
+import hashlib
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass
+class Served:
+    """What a server has, and what it was asked for.
+
+    ``break_after`` closes the next connection after so many bytes of a file. ``validators`` False
+    leaves ETag out.
+    """
+
+    files: dict[str, bytes]
+    url: str = ""
+    break_after: int | None = None
+    validators: bool = True
+    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+
+@contextmanager
+def serving(files: dict[str, bytes]) -> Iterator[Served]:
+    """Serve ``files`` by path (``/a/b.ckpt``; of the hub ``/OWNER/REPO/resolve/REVISION/FILE``)."""
+    served = Served(files)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self._answer(body=False)
+
+        def do_GET(self) -> None:
+            self._answer(body=True)
+
+        def _answer(self, *, body: bool) -> None:
+            asked = self.headers.get("Range")
+            served.requests.append((self.command, self.path, asked))
+            data = served.files.get(self.path)
+            if data is None:
+                self._refuse()
+                return
+            etag = f'"{hashlib.sha256(data).hexdigest()}"'
+            start, status = 0, 200
+            match = re.fullmatch(r"bytes=(\d+)-", asked or "")
+            if match and self.headers.get("If-Range", etag) == etag:
+                start, status = int(match[1]), 206
+            if start >= len(data) > 0:
+                self.send_response(416)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(status)
+            if status == 206:
+                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            self.send_header("Content-Length", str(len(data) - start))
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("X-Repo-Commit", COMMIT)
+            if served.validators:
+                self.send_header("ETag", etag)
+            self.end_headers()
+            if not body:
+                return
+            rest = data[start:]
+            if served.break_after is not None:
+                rest, served.break_after = rest[: served.break_after], None
+                self.close_connection = True
+            self.wfile.write(rest)
+
+        def _refuse(self) -> None:
+            self.send_response(404)
+            if "/resolve/" in self.path:
+                known = {path.split("/resolve/")[0] for path in served.files}
+                repo, _, rest = self.path.partition("/resolve/")
+                if repo not in known:
+                    self.send_header("X-Error-Code", "RepoNotFound")
+                elif not rest.startswith(("main/", COMMIT)):
+                    self.send_header("X-Error-Code", "RevisionNotFound")
+                else:
+                    self.send_header("X-Error-Code", "EntryNotFound")
+                    self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    served.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield served
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

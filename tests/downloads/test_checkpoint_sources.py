@@ -1,0 +1,193 @@
+"""Weights from a server on this machine: cache, resuming, checksums, and what goes wrong."""
+
+import hashlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from loopback import COMMIT, Served, serving
+
+from locoexport.errors import CheckpointError, UnreachableError, UsageError
+from locoexport.pipeline.checkpoint_sources import HubFile, find_checkpoint, parse_hub_file
+from locoexport.pipeline.notices import Notice
+
+DATA = bytes(range(256)) * 4096  # 1 MiB
+SHA256 = hashlib.sha256(DATA).hexdigest()
+REPO = "/yunpengZhangup/locotrack-EfficientNet"
+
+
+@pytest.fixture(autouse=True)
+def caches(tmp_path: Path, monkeypatch) -> Path:
+    """Both caches in a folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path
+
+
+@pytest.fixture
+def server() -> Iterator[Served]:
+    files = {"/weights/b0.ckpt": DATA, f"{REPO}/resolve/main/b0.ckpt": DATA}
+    files |= {f"{REPO}/resolve/{COMMIT}/b0.ckpt": DATA}
+    with serving(files) as served:
+        yield served
+
+
+class Told(list):
+    """Notices as texts."""
+
+    def __call__(self, notice: Notice) -> None:
+        self.append(notice.text)
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_file_stays_a_file() -> None:
+    assert find_checkpoint("weights/b0.ckpt") == Path("weights/b0.ckpt")
+    assert find_checkpoint(Path("b0.ckpt")) == Path("b0.ckpt")
+
+
+def test_a_url_is_downloaded_once(server: Served, caches: Path) -> None:
+    told = Told()
+    path = find_checkpoint(f"{server.url}/weights/b0.ckpt", told)
+    assert path.read_bytes() == DATA
+    assert path.name == "b0.ckpt"
+    assert path.is_relative_to(caches / "cache")
+    assert any(f"b0.ckpt: sha256 {SHA256}" in text for text in told)
+    assert "downloading b0.ckpt (bytes)" in told
+    assert len(server.requests) == 1
+    assert find_checkpoint(f"{server.url}/weights/b0.ckpt") == path
+    assert len(server.requests) == 1
+    assert [file.name for file in path.parent.iterdir()] == ["b0.ckpt"]
+
+
+def test_an_interrupted_download_goes_on(server: Served) -> None:
+    server.break_after = 300_000
+    url = f"{server.url}/weights/b0.ckpt"
+    with pytest.raises(UnreachableError, match=r"262144 bytes are kept; run the command again"):
+        find_checkpoint(url)
+    told = Told()
+    assert find_checkpoint(url, told).read_bytes() == DATA
+    assert [request[2] for request in server.requests] == [None, "bytes=262144-"]
+    assert "going on after 262144 bytes of b0.ckpt" in told
+
+
+def test_a_file_that_changed_meanwhile_begins_anew(server: Served) -> None:
+    server.break_after = 300_000
+    url = f"{server.url}/weights/b0.ckpt"
+    with pytest.raises(UnreachableError):
+        find_checkpoint(url)
+    server.files["/weights/b0.ckpt"] = DATA[::-1]
+    assert find_checkpoint(url).read_bytes() == DATA[::-1]
+
+
+def test_without_a_validator_nothing_is_pieced_together(server: Served) -> None:
+    server.validators, server.break_after = False, 300_000
+    url = f"{server.url}/weights/b0.ckpt"
+    with pytest.raises(UnreachableError):
+        find_checkpoint(url)
+    assert find_checkpoint(url).read_bytes() == DATA
+    assert [request[2] for request in server.requests] == [None, None]
+
+
+def test_a_shorter_file_than_what_is_kept(server: Served) -> None:
+    server.break_after = 300_000
+    url = f"{server.url}/weights/b0.ckpt"
+    with pytest.raises(UnreachableError):
+        find_checkpoint(url)
+    server.files["/weights/b0.ckpt"] = DATA[:10]
+    assert find_checkpoint(url).read_bytes() == DATA[:10]
+
+
+def test_bytes_are_checked_where_a_digest_is_given(server: Served) -> None:
+    url = f"{server.url}/weights/b0.ckpt"
+    with pytest.raises(CheckpointError, match="is not what was expected: its SHA-256 is not 0000"):
+        find_checkpoint(f"{url}#sha256={'0' * 64}")
+    path = find_checkpoint(f"{url}#sha256={SHA256.upper()}")
+    assert path.read_bytes() == DATA
+    # A file in the cache that is another one now is downloaded again.
+    path.write_bytes(b"damaged")
+    assert find_checkpoint(f"{url}#sha256={SHA256}").read_bytes() == DATA
+
+
+def test_what_a_server_does_not_have(server: Served) -> None:
+    with pytest.raises(CheckpointError, match=r"b9\.ckpt cannot be downloaded: the server answers"):
+        find_checkpoint(f"{server.url}/weights/b9.ckpt")
+
+
+def test_offline_is_the_machines_fault(caches: Path) -> None:
+    with pytest.raises(
+        UnreachableError, match=r"cannot be downloaded: .*pass --checkpoint FILE"
+    ) as e:
+        find_checkpoint(f"http://127.0.0.1:{closed_port()}/b0.ckpt")
+    assert e.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("ftp://example.org/b0.ckpt", "expected a file, hf://OWNER/REPO/FILE or https"),
+        ("http://example.org/b0.ckpt", "weights are not taken over http"),
+        ("https://example.org/", "the URL names no file"),
+        ("https://example.org/..", "the URL names no file"),
+        ("https://example.org/a%2Fb.ckpt", "the URL names no file"),
+        ("https://example.org/b0.ckpt#md5=1", "only sha256= and 64 hex digits"),
+        ("hf://b0.ckpt", "is not hf://OWNER/REPO/FILE"),
+        ("hf://owner/repo", "is not hf://OWNER/REPO/FILE"),
+        ("hf://owner/repo@/b0.ckpt", "is not hf://OWNER/REPO/FILE"),
+    ],
+)
+def test_sources_of_no_such_form(source: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        find_checkpoint(source)
+
+
+def test_what_a_hub_address_says() -> None:
+    assert parse_hub_file("hf://a/b.c/d/e.ckpt") == HubFile("a/b.c", "d/e.ckpt", None)
+    assert parse_hub_file("hf://a/b@v1/e.ckpt") == HubFile("a/b", "e.ckpt", "v1")
+
+
+def test_a_file_of_the_hub(server: Served, caches: Path) -> None:
+    told = Told()
+    source = "hf://yunpengZhangup/locotrack-EfficientNet/b0.ckpt"
+    path = find_checkpoint(source, told, endpoint=server.url)
+    assert path.read_bytes() == DATA
+    assert path.name == "b0.ckpt"
+    assert path.is_relative_to(caches / "hub")
+    assert any(f"sha256 {SHA256}" in text for text in told)
+    assert "downloading b0.ckpt (bytes)" in told
+    gets = [request for request in server.requests if request[0] == "GET"]
+    assert find_checkpoint(source, endpoint=server.url) == path
+    assert [request for request in server.requests if request[0] == "GET"] == gets
+    pinned = f"hf://yunpengZhangup/locotrack-EfficientNet@{COMMIT}/b0.ckpt"
+    assert find_checkpoint(pinned, endpoint=server.url).read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("hf://nobody/nothing/b0.ckpt", "There is no repository hf://nobody/nothing"),
+        (f"hf:/{REPO}/b9.ckpt", r"holds no file 'b9\.ckpt'"),
+        (f"hf:/{REPO}@v9/b0.ckpt", "there is no revision 'v9'"),
+    ],
+)
+def test_what_the_hub_does_not_have(source: str, says: str, server: Served) -> None:
+    with pytest.raises(CheckpointError, match=says):
+        find_checkpoint(source, endpoint=server.url)
+
+
+def test_the_hub_offline(server: Served) -> None:
+    source = f"hf:/{REPO}/b0.ckpt"
+    nowhere = f"http://127.0.0.1:{closed_port()}"
+    with pytest.raises(UnreachableError, match="cannot be reached, and the file is not in") as e:
+        find_checkpoint(source, endpoint=nowhere)
+    assert e.value.exit_code == 3
+    # What was downloaded before is there offline as well.
+    path = find_checkpoint(source, endpoint=server.url)
+    assert find_checkpoint(source, endpoint=nowhere) == path
