@@ -51,8 +51,8 @@ class ExportReport:
     simplifier_refusal: str | None
     parity: ParityReport | None
     seconds: float
-    precision: PrecisionReport | None = None
     sidecar: Path | None = None
+    precision: PrecisionReport | None = None
 
     @property
     def artifact(self) -> ExportArtifact:
@@ -106,10 +106,10 @@ def export_model(
             file that takes ``uint8`` was asked for.
         GraphCheckFailedError: the graph breaks a promise that every file keeps.
         ExportParityError: the graph is not the same function.
+        SidecarError: the sidecar would be too large.
         PrecisionRefusedError: the profile's precision costs more than it allows, and ``force`` is
             not given.
         UnreachableError: the checkpoint's server cannot be reached.
-        SidecarError: the sidecar would be too large.
     """
     started = time.perf_counter()
     if split and profile.input_type == "uint8":
@@ -121,6 +121,12 @@ def export_model(
     if split:
         named = part_paths(Path(output))
     paths = {part: check_output(file, force=force) for part, file in named.items()}
+    if sidecar and profile.precision != "fp32":
+        raise UsageError(
+            f"--sidecar holds PyTorch's float32 answers, which a file in {profile.precision} is "
+            "not meant to match within their tolerance; leave one of them out. What the precision "
+            "costs is measured on export and by `locoexport eval`."
+        )
     beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
     select_rewrites(profile)  # its names are checked before any work
     check_precision(profile, split=split, calibrate=calibrate)
@@ -167,8 +173,8 @@ def export_model(
         ),
         parity=parity,
         seconds=time.perf_counter() - started,
-        precision=cost,
         sidecar=beside[0] if beside else None,
+        precision=cost,
     )
 
 

@@ -109,7 +109,9 @@ def localise(
         result,
         node=narrowed.node,
         nodes_compared=narrowed.compared,
-        note="; ".join(filter(None, (narrowed.note, _other_versions(metadata)))),
+        note="; ".join(
+            filter(None, (narrowed.note, _smaller_precision(metadata), _other_versions(metadata)))
+        ),
     )
 
 
@@ -174,3 +176,12 @@ def _other_versions(metadata: ArtifactMetadata) -> str:
     if metadata.version == __version__:
         return ""
     return f"the file was written by locoexport {metadata.version}; this is {__version__}"
+
+
+def _smaller_precision(metadata: ArtifactMetadata) -> str:
+    if metadata.precision == "fp32":
+        return ""
+    return (
+        f"the file computes in {metadata.precision} and is compared with float32: its rounding "
+        "alone departs; a node counts from 2 % of its largest value on"
+    )
