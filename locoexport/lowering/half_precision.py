@@ -44,9 +44,10 @@ _NETWORK = re.compile(
 )
 _COST_VOLUME = re.compile(r"/cost_volume/")
 # Segments of names: norms.0, layer_norm1, ln_out, bn_0 (an InstanceNorm), the projection that moves
-# positions, and the CPU's form of the last GroupNorm.
+# positions (what it writes is the seam "changes"), and the CPU's form of the last GroupNorm.
 _ISLANDS = re.compile(
     r"/(norms?(\.\d+)?|layer_norm\d*|ln_out|bn_\w+|output_proj)/|/head/(?!conv)|/attn/Add(_\d+)?$"
+    r"|/seam/changes$"
 )
 _RESIDUAL = re.compile(r"/torch_pips_mixer/transformer/layers\.\d+/Add(_\d+)?$")
 _LARGEST = float(np.finfo(np.float16).max)
