@@ -70,6 +70,9 @@ _PACKAGES = (
     ("pyarrow", "many"),
     ("filelock", "many"),
     ("ray", "ray"),
+    ("starlette", "demo"),
+    ("uvicorn", "demo"),
+    ("pooch", "demo"),
 )
 
 

@@ -12,6 +12,7 @@ import typer
 from locoexport import __version__
 from locoexport.cli import (
     bench,
+    demo,
     doctor,
     eval,
     export,
@@ -51,6 +52,7 @@ app.command("doctor")(doctor.doctor)
 app.command("rewrite")(rewrite.rewrite)
 app.command("eval")(eval.evaluate)
 app.command("package")(package.package)
+app.command("demo")(demo.demo)
 
 
 def _print_version(wanted: bool) -> None:

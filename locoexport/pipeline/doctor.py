@@ -230,6 +230,7 @@ def _package_problems(found: Installation) -> Iterator[Problem]:
         ("eval", "eval needs it where videos are not 256x256"),
         ("download", "--checkpoint hf://... or https://... needs it"),
         ("many", "track-many needs it"),
+        ("demo", "demo needs it"),
     ):
         absent = [p.name for p in found.packages if p.extra == extra and p.version is None]
         if absent:

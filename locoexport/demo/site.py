@@ -1,0 +1,135 @@
+"""The files of the page and what lies beside them: by their place on the site."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from locoexport.errors import OutputError
+
+__all__ = ["ISOLATION_HEADERS", "Site", "SiteModel", "assemble_site", "check_folder", "write_site"]
+
+ISOLATION_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Without the first two a browser gives a page no SharedArrayBuffer, and so one thread."""
+
+_PAGE = (".html", ".css", ".js", ".txt")
+_SCHEMA = "locoexport.demo/1"
+_README = """This folder is a web page made by `locoexport demo --export`. Put it on any web host.
+
+It works as it is, with one thread. With these response headers on every file browsers give it
+SharedArrayBuffer, and it uses all cores:
+
+{headers}
+
+Netlify and Cloudflare Pages read them from the file _headers. For nginx:
+
+{nginx}
+
+Browsers decode clips only on https pages and on localhost. Files ending in .js and .mjs must be
+served as text/javascript, .wasm as application/wasm. Compression (gzip, brotli) makes the
+WebAssembly file four times smaller on the way. Licences: licences.txt.
+"""
+
+
+@dataclass(frozen=True)
+class SiteModel:
+    """An exported file, or the three of a split export by part (``whole`` for the single one).
+
+    ``seeded`` is True where its weights are the untrained ones.
+    """
+
+    name: str
+    files: Mapping[str, Path]
+    seeded: bool
+
+
+@dataclass(frozen=True)
+class Site:
+    """Files on disk by their place on the site, and texts that are made for it."""
+
+    files: Mapping[str, Path]
+    texts: Mapping[str, str]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all of it."""
+        return sum(path.stat().st_size for path in self.files.values()) + sum(
+            len(text.encode()) for text in self.texts.values()
+        )
+
+
+def assemble_site(model: SiteModel, packages: Mapping[str, Path], clip: Path | None) -> Site:
+    """The page, its packages, a model and a clip that it opens with."""
+    with as_file(files("locoexport") / "web") as folder:
+        found = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in _PAGE}
+    found |= packages
+    places = {}
+    for part, path in model.files.items():
+        places[part] = f"model/{path.name}"
+        found[places[part]] = path
+    document: dict[str, object] = {
+        "schema": _SCHEMA,
+        "model": {"name": model.name, "seeded": model.seeded, "files": places},
+        "clip": None,
+    }
+    if clip is not None:
+        found[f"clip/{clip.name}"] = clip
+        document["clip"] = {"name": clip.name, "path": f"clip/{clip.name}"}
+    return Site(found, {"site.json": json.dumps(document, indent=2) + "\n"})
+
+
+def check_folder(folder: Path) -> None:
+    """Check, before any work is done, that a new folder can be made.
+
+    Raises:
+        OutputError: it is there already, or the one around it is not.
+    """
+    if folder.exists():
+        raise OutputError(f"{folder} exists already; name a folder that does not.")
+    if not folder.parent.is_dir():
+        raise OutputError(
+            f"The folder {folder.parent} does not exist; make it first (mkdir -p {folder.parent})."
+        )
+
+
+def write_site(site: Site, folder: Path) -> None:
+    """Write the site into a folder, which appears whole or not at all.
+
+    Raises:
+        OutputError: the folder is there already, or cannot be written.
+    """
+    check_folder(folder)
+    try:
+        with TemporaryDirectory(prefix=".locoexport-", dir=folder.parent) as scratch:
+            draft = Path(scratch) / folder.name
+            for place, source in site.files.items():
+                (draft / place).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, draft / place)
+            for place, text in (site.texts | _host_notes()).items():
+                (draft / place).write_text(text, encoding="utf-8")
+            os.replace(draft, folder)
+    except OSError as error:
+        raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
+
+
+def _host_notes() -> dict[str, str]:
+    """What a host has to be told: for people, and in the form that some hosts read."""
+    lines = [f"{name}: {value}" for name, value in ISOLATION_HEADERS.items()]
+    nginx = [f"    add_header {name} {value};" for name, value in ISOLATION_HEADERS.items()]
+    readme = _README.format(
+        headers="\n".join(f"    {line}" for line in lines), nginx="\n".join(nginx)
+    )
+    return {
+        "README.txt": readme,
+        "_headers": "\n".join(["/*", *(f"  {line}" for line in lines)]) + "\n",
+    }

@@ -1,0 +1,82 @@
+"""The browser page with a model in it: what has to be fetched, exported and made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from locoexport.demo.packages import fetch_packages, packages_in
+from locoexport.demo.sample_clip import write_sample_clip
+from locoexport.demo.site import Site, SiteModel, assemble_site
+from locoexport.errors import ModelFileError
+from locoexport.installation import require_extra
+from locoexport.pipeline.notices import Listener, Notice, ignore
+from locoexport.profile import load_profile
+from locoexport.runtime.split import open_model, split_paths
+from locoexport.runtime.video import VideoReader
+
+__all__ = ["prepared_site"]
+
+_DEFAULT_PROFILE = "b0-tiny"
+_SAMPLE_NAME = "built-in.mp4"
+
+
+@contextmanager
+def prepared_site(
+    model: str | Path | None = None,
+    *,
+    video: str | Path | None = None,
+    runtime: str | Path | None = None,
+    notify: Listener = ignore,
+) -> Iterator[Site]:
+    """The page as a site; its files are there while the block runs.
+
+    Args:
+        model: an exported file, or any file of a split one. None is b0-tiny, exported into the
+            cache folder where it does not lie there already.
+        video: the clip that the page opens with. None is one that is made.
+        runtime: a folder with the page's npm packages (node_modules). None is the cache folder,
+            filled from the npm registry where they do not lie there already.
+        notify: is told of every step.
+
+    Raises:
+        ModelFileError, VideoError, UsageError: what was given cannot be used.
+        PackageMissingError: there is no model, and what exports one is not installed.
+        MachineError: the packages cannot be downloaded.
+    """
+    if video is not None:
+        VideoReader(Path(video))  # says what is wrong with it before anything is fetched
+    site_model = _site_model(_default_model(notify) if model is None else Path(model))
+    if runtime is None:
+        notify(Notice("looking for onnxruntime-web and mediabunny"))
+        packages = fetch_packages()
+    else:
+        packages = packages_in(Path(runtime))
+    with TemporaryDirectory(prefix="locoexport-demo-") as scratch:
+        clip = Path(scratch) / _SAMPLE_NAME if video is None else Path(video)
+        if video is None:
+            write_sample_clip(clip)
+        yield assemble_site(site_model, packages, clip)
+
+
+def _default_model(notify: Listener) -> Path:
+    require_extra("export")
+    from locoexport.pipeline.cached_export import cached_export
+
+    return cached_export(load_profile(_DEFAULT_PROFILE), notify)
+
+
+def _site_model(path: Path) -> SiteModel:
+    """The model's files, after it was opened: a page should not be the first to find it broken."""
+    opened = open_model(path)
+    if opened.fixed_batch not in (None, 1):
+        raise ModelFileError(
+            f"{path} is fixed to a batch of {opened.fixed_batch} videos; the page tracks one at a "
+            "time. Export it with --batch 1 or --batch dynamic."
+        )
+    parts = split_paths(path)
+    files = {"whole": path} if parts is None else {str(part): at for part, at in parts.items()}
+    metadata = opened.metadata
+    return SiteModel(path.name, files, metadata.weights.seeded)

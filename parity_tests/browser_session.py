@@ -1,0 +1,70 @@
+"""The page in a real browser: what is needed, the server, and running a scenario of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+__all__ = ["NODE_MODULES", "missing_tools", "run_scenario", "served_demo"]
+
+_FOLDER = Path(__file__).parent / "browser"
+NODE_MODULES = _FOLDER / "node_modules"
+_CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def missing_tools() -> str:
+    """What the browser tests lack on this machine; empty where they can run."""
+    if shutil.which("node") is None:
+        return "node is not installed"
+    if _chromium() is None:
+        return f"none of {', '.join(_CHROMIUM_NAMES)} is installed"
+    if not (NODE_MODULES / "playwright-core").is_dir():
+        return f"{NODE_MODULES} is not filled: make browser-tools"
+    return ""
+
+
+@contextmanager
+def served_demo(*arguments: str | Path) -> Iterator[str]:
+    """``locoexport demo`` with the tests' own packages, on any port; gives its address."""
+    command = [sys.executable, "-m", "locoexport", "demo", *map(str, arguments)]
+    command += ["--port", "0", "--runtime", str(NODE_MODULES)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    assert server.stderr is not None
+    try:
+        url = server.stdout.readline().strip()
+        if not url:
+            pytest.fail(f"the server did not start: {server.stderr.read()}")
+        yield url
+    finally:
+        server.terminate()
+        server.communicate(timeout=60)
+
+
+def run_scenario(scenario: str, url: str, **order: Any) -> Any:
+    """Run a scenario of ``browser/scenarios.mjs``; fails where the page had an uncaught error,
+    or asked for anything that does not come from the server."""
+    document = {"scenario": scenario, "url": url, "chromium": _chromium(), **order}
+    command = ["node", str(_FOLDER / "run.mjs"), json.dumps(document, default=str)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-3000:]
+    answer = json.loads(done.stdout)
+    assert answer["pageErrors"] == []
+    assert answer["elsewhere"] == []
+    assert answer["uploads"] == []
+    return answer["result"]
+
+
+def _chromium() -> str | None:
+    given = os.environ.get("LOCOEXPORT_CHROMIUM")
+    found = (shutil.which(name) for name in _CHROMIUM_NAMES)
+    return given or next((path for path in found if path is not None), None)
