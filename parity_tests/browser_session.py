@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["NODE_MODULES", "missing_tools", "run_scenario", "served_demo"]
+__all__ = ["NODE_MODULES", "export_demo", "missing_tools", "run_scenario", "served_demo"]
 
 _FOLDER = Path(__file__).parent / "browser"
 NODE_MODULES = _FOLDER / "node_modules"
@@ -30,6 +30,13 @@ def missing_tools() -> str:
     if not (NODE_MODULES / "playwright-core").is_dir():
         return f"{NODE_MODULES} is not filled: make browser-tools"
     return ""
+
+
+def export_demo(site: Path, model: Path, clip: Path) -> None:
+    """``locoexport demo --export``."""
+    command = [sys.executable, "-m", "locoexport", "demo", str(model), "--video", str(clip)]
+    command += ["--export", str(site), "--runtime", str(NODE_MODULES)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 @contextmanager

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import base64
+import functools
+import http.server
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser_session import missing_tools, run_scenario, served_demo
+from browser_session import NODE_MODULES, export_demo, missing_tools, run_scenario, served_demo
 from clips import fetch_clips
 from exported import export_once
 
 from locoexport import PointTracker, load_profile
 from locoexport.runtime.tracks import read_tracks, write_tracks
 from locoexport.runtime.video import read_clip, write_mp4
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "runtime"))
+from synthetic_tracker import VELOCITY_XY, tracker_bytes
 
 pytestmark = pytest.mark.skipif(bool(missing_tools()), reason=missing_tools())
 
@@ -74,3 +83,152 @@ def test_clicked_points_are_tracked_as_the_python_runtime_tracks_them(
     assert (ours.visible == theirs.visible).all()
     write_tracks(tmp_path / "again.csv", ours)
     assert (tmp_path / "tracks.csv").read_bytes() == (tmp_path / "again.csv").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight frames, 96x120, dark enough for the synthetic tracker to call points visible."""
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 90, (8, 96, 120, 3), np.uint8)
+    path = tmp_path_factory.mktemp("short") / "short.mp4"
+    write_mp4(path, frames, 8)
+    return path
+
+
+@pytest.fixture(scope="module")
+def fast_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A graph like an exported one that answers at once: points move with a known velocity."""
+    path = tmp_path_factory.mktemp("fast") / "fast.onnx"
+    path.write_bytes(tracker_bytes())
+    return path
+
+
+def test_a_run_can_be_cancelled_and_the_page_used_again(
+    clip: Path, model: Path, short_clip: Path
+) -> None:
+    with served_demo(model) as url:
+        found = run_scenario("cancel", url, clip=clip, short=short_clip)
+    assert found["milliseconds"] < 5_000
+    assert found["after"]["result-text"] == ""
+    assert found["after"]["error"] == ""
+    assert "through 8 frames" in found["again"]["result-text"]
+
+
+def test_bad_files_are_refused_in_words(
+    clip: Path, fast_model: Path, short_clip: Path, tmp_path: Path
+) -> None:
+    files = {
+        "text.mp4": b"This is not a video, whatever its name says.\n" * 50,
+        "empty.mp4": b"",
+        "cut.mp4": clip.read_bytes()[:2000],
+        "text.onnx": b"This is not a model.\n" * 50,
+        "cut.onnx": fast_model.read_bytes()[:700],
+        "other.onnx": tracker_bytes(rename={"query_input": "points_input"}),
+        "lonely.encoder.onnx": fast_model.read_bytes(),
+    }
+    order = []
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        kind = "#model-file" if name.endswith(".onnx") else "#clip-file"
+        order.append({"selector": kind, "file": tmp_path / name})
+    with served_demo(fast_model, "--video", short_clip) as url:
+        found = run_scenario(
+            "failures", url, files=order, model=fast_model, clip=short_clip, out=tmp_path
+        )
+    errors = dict(zip(files, (said["error"] for said in found["said"]), strict=True))
+    assert "text.mp4 is not a video that can be read here" in errors["text.mp4"]
+    assert errors["empty.mp4"] == "empty.mp4 is empty."
+    assert "cut.mp4" in errors["cut.mp4"]
+    for name in ("text.onnx", "cut.onnx"):
+        assert f"{name} is not a model that ONNX Runtime can open" in errors[name]
+    assert "other.onnx is not an exported tracker: video_input, query_input" in errors["other.onnx"]
+    assert "NAME.query.onnx and NAME.tracker.onnx" in errors["lonely.encoder.onnx"]
+    assert all("should not" not in text for text in errors.values())
+    assert found["after"]["error"] == ""
+
+
+def test_everything_works_by_keyboard_alone(
+    fast_model: Path, short_clip: Path, tmp_path: Path
+) -> None:
+    with served_demo(fast_model, "--video", short_clip) as url:
+        found = run_scenario("keyboard", url, out=tmp_path)
+    wanted = {"picture", "play", "frame", "clip-file", "model-file", "grid", "side", "speed"}
+    assert wanted <= set(found["reached"])
+    assert found["one"] == ["frame 0, x 62.0, y 49.0"]
+    assert found["five"][1:] == [
+        "frame 0, x 64.5, y 51.5",
+        "frame 0, x 69.5, y 51.5",
+        "frame 0, x 64.5, y 56.5",
+        "frame 0, x 69.5, y 56.5",
+    ]
+    assert found["taken"] == found["one"]
+    tracks = read_tracks(tmp_path / "tracks.json")
+    assert tracks.query_points.tolist() == [[0, 49, 62], [1, 59, 72]]
+    steps = np.diff(tracks.xy, axis=1)
+    # The synthetic model moves points in its own 24x32 pixels; the clip has 96x120.
+    expected = np.array(VELOCITY_XY) * (120 / 32, 96 / 24)
+    np.testing.assert_allclose(steps, np.broadcast_to(expected, steps.shape), atol=1e-4)
+
+
+def test_boxes_grids_undo_clear_and_the_overlay_video(
+    fast_model: Path, short_clip: Path, tmp_path: Path
+) -> None:
+    with served_demo(fast_model, "--video", short_clip) as url:
+        found = run_scenario("mouse", url, out=tmp_path)
+    assert len(found["boxed"]) == 9
+    assert found["boxed"][0] == "frame 0, x 40.0, y 28.0"
+    assert len(found["both"]) == 18
+    assert found["undone"] == found["boxed"]
+    assert found["cleared"] == []
+    film = tmp_path / found["film"]
+    (tmp_path / "overlay").rename(film)
+    recorded = read_clip(film)
+    assert recorded.frames_rgb.shape[1:] == (96, 120, 3)
+    assert 4 <= len(recorded.frames_rgb) <= 12
+    assert recorded.frames_rgb[0].max() > 150  # the mark is brighter than the clip
+
+
+def test_the_page_is_accessible_and_fits_a_phone(
+    fast_model: Path, short_clip: Path, tmp_path: Path
+) -> None:
+    axe = NODE_MODULES / "axe-core" / "axe.min.js"
+    with served_demo(fast_model, "--video", short_clip) as url:
+        found = run_scenario("looks", url, axe=axe, out=tmp_path)
+    for name, look in found.items():
+        assert look["violations"] == [], name
+        assert not look["wide"], name
+
+
+def test_an_exported_page_works_on_a_host_without_headers(
+    fast_model: Path, short_clip: Path, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    with served_demo_folder(site, fast_model, short_clip) as url:
+        clicks = [{"frame": 0, "at": (0.5, 0.5)}]
+        found = run_scenario(
+            "track", url, clip=short_clip, window=8, clicks=clicks, shown=4, out=tmp_path
+        )
+    assert not found["isolated"]
+    assert "1 thread: this page is not isolated" in found["said"]["model-text"]
+    assert found["said"]["error"] == ""
+    assert "Cross-Origin-Opener-Policy: same-origin" in (site / "_headers").read_text()
+
+
+@contextmanager
+def served_demo_folder(site: Path, model: Path, clip: Path) -> Iterator[str]:
+    """The page exported into a folder, behind Python's own plain web server."""
+    export_demo(site, model, clip)
+    handler = functools.partial(_Silent, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing."""

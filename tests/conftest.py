@@ -13,6 +13,10 @@ TESTS = Path(__file__).parent
 # The unit goldens live beside the others; the synthetic tracker beside the runtime's tests.
 _ROOMS = ("runtime", "objects", "evaluation", "downloads", "batch", "serving")
 sys.path += [str(TESTS.parent / "parity_tests"), *(str(TESTS / room) for room in _ROOMS)]
+sys.path += [str(TESTS.parent / "parity_tests")]
+sys.path += [str(TESTS / room) for room in ("runtime", "objects", "batch", "serving")]
+sys.path += [str(TESTS.parent / "parity_tests"), str(TESTS / "runtime"), str(TESTS / "objects")]
+sys.path += [str(TESTS / "web")]
 
 # The same examples every time, and no clock: a busy machine is no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -39,14 +39,23 @@ export function penFor([height, width]) {
  */
 export function queryColour(y, x, [height, width]) {
   const [across, down] = [x / width, y / height];
-  const hue = (((0.65 * across + 0.2 * down) % 1) + 1) % 1;
+  const hue = (0.65 * across + 0.2 * down) * 6;
   const saturation = 1 - 0.45 * down;
-  /** @param {number} n */
-  const channel = (n) => {
-    const k = (n + hue * 6) % 6;
-    return Math.round(255 * (1 - saturation * Math.max(0, Math.min(k, 4 - k, 1))));
-  };
-  return [channel(5), channel(3), channel(1)];
+  // In the steps of Python's colorsys, so that both round the same way.
+  const sector = Math.trunc(hue);
+  const part = hue - sector;
+  const low = 1 - saturation;
+  const falling = 1 - saturation * part;
+  const rising = 1 - saturation * (1 - part);
+  const [red, green, blue] = [
+    [1, rising, low],
+    [falling, 1, low],
+    [low, 1, rising],
+    [low, falling, 1],
+    [rising, low, 1],
+    [1, low, falling],
+  ][((sector % 6) + 6) % 6];
+  return [Math.round(255 * red), Math.round(255 * green), Math.round(255 * blue)];
 }
 
 /**

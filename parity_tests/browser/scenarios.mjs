@@ -1,5 +1,7 @@
 // What a user does with the page. Each scenario takes the open page and its order.
 
+import { readFileSync } from "node:fs";
+
 /** What the page says, by id. */
 export async function texts(page) {
   return page.evaluate(() => {
@@ -92,4 +94,135 @@ export async function track(page, order) {
     isolated: await page.evaluate(() => globalThis.crossOriginIsolated),
     frames: await decodedFrames(page),
   };
+}
+
+/** Begin a long run, cancel it, and use the page again. */
+export async function cancel(page, order) {
+  await ready(page);
+  await choose(page, order.clip);
+  await click(page, [0.5, 0.5]);
+  await page.click("#track");
+  await page.waitForFunction(() => document.getElementById("decode").value > 0);
+  await goTo(page, 3); // the page is alive meanwhile
+  const pressed = Date.now();
+  await page.click("#cancel");
+  await untilText(page, "status", "^Cancelled");
+  const milliseconds = Date.now() - pressed;
+  const after = await texts(page);
+  await choose(page, order.short);
+  await click(page, [0.5, 0.5]);
+  await page.click("#track");
+  await untilText(page, "result-text", "points through");
+  return { milliseconds, after, again: await texts(page) };
+}
+
+/** Files that cannot be used, one after the other; then ones that can. */
+export async function failures(page, order) {
+  await ready(page);
+  const said = [];
+  for (const { selector, file } of order.files) {
+    await page.setInputFiles(selector, file);
+    await page.waitForFunction(() => document.getElementById("error").textContent !== "");
+    said.push(await texts(page));
+    await page.evaluate(() => (document.getElementById("error").textContent = ""));
+  }
+  await page.screenshot({ path: `${order.out}/failure.png` });
+  await page.setInputFiles("#model-file", order.model);
+  await untilText(page, "model-text", "opened in");
+  await choose(page, order.clip);
+  await click(page, [0.5, 0.5]);
+  await page.click("#track");
+  await untilText(page, "result-text", "points through");
+  return { said, after: await texts(page) };
+}
+
+const points = (page) =>
+  page.evaluate(() => [...document.querySelectorAll("#points-list li")].map((li) => li.textContent));
+
+/** Everything by keyboard: points, a box, undo, tracking, stepping, playing, saving. */
+export async function keyboard(page, order) {
+  await ready(page);
+  const reached = new Set();
+  for (let i = 0; i < 40; i++) {
+    await page.keyboard.press("Tab");
+    reached.add(await page.evaluate(() => document.activeElement?.id ?? ""));
+  }
+  await page.fill("#side", "2");
+  await page.focus("#picture");
+  for (const key of ["ArrowRight", "ArrowRight", "ArrowDown", "Enter"]) await page.keyboard.press(key);
+  const one = await points(page);
+  await page.keyboard.press("b");
+  for (const key of ["Shift+ArrowRight", "Shift+ArrowDown", "Enter"]) await page.keyboard.press(key);
+  const five = await points(page);
+  await page.screenshot({ path: `${order.out}/keyboard.png` });
+  await page.keyboard.press("u");
+  const taken = await points(page);
+  await page.keyboard.press(".");
+  await untilText(page, "frame-text", "^1 /");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("t");
+  await untilText(page, "result-text", "points through");
+  await page.focus("#save-json");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
+  await download.saveAs(`${order.out}/tracks.json`);
+  await page.focus("#picture");
+  await page.keyboard.press(" ");
+  await page.waitForFunction(() => document.getElementById("play").textContent === "Pause");
+  await page.waitForFunction(() => Number(document.getElementById("frame").value) > 4);
+  await page.keyboard.press(" ");
+  await page.waitForFunction(() => document.getElementById("play").textContent === "Play");
+  return { reached: [...reached], one, five, taken, said: await texts(page) };
+}
+
+/** Boxes, grids, undo and clear by mouse; the overlay saved as a video. */
+export async function mouse(page, order) {
+  await ready(page);
+  await page.fill("#side", "3");
+  const box = await page.locator("#picture").boundingBox();
+  await page.mouse.move(box.x + box.width * 0.25, box.y + box.height * 0.25);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.75, box.y + box.height * 0.5, { steps: 4 });
+  await page.mouse.up();
+  const boxed = await points(page);
+  await page.click("#grid");
+  const both = await points(page);
+  await page.click("#undo");
+  const undone = await points(page);
+  await page.click("#clear");
+  const cleared = await points(page);
+  await click(page, [0.3, 0.6]);
+  await page.click("#track");
+  await untilText(page, "result-text", "1 points? through");
+  const film = await save(page, "#save-video", `${order.out}/overlay`);
+  await goTo(page, 6);
+  await page.selectOption("#speed", "2");
+  await page.screenshot({ path: `${order.out}/mouse.png` });
+  return { boxed, both, undone, cleared, film, said: await texts(page) };
+}
+
+/** Pictures of the page, and what axe finds wrong with it for people with disabilities. */
+export async function looks(page, order) {
+  await ready(page);
+  await page.evaluate(readFileSync(order.axe, "utf8"));
+  const found = {};
+  for (const [name, scheme, width, height] of [
+    ["light", "light", 1280, 900],
+    ["dark", "dark", 1280, 900],
+    ["phone", "light", 375, 800],
+    ["phone-dark", "dark", 320, 700],
+  ]) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.setViewportSize({ width, height });
+    await page.waitForTimeout(300);
+    await page.screenshot({ path: `${order.out}/${name}.png`, fullPage: true });
+    found[name] = await page.evaluate(async () => {
+      const { violations } = await globalThis.axe.run();
+      const wide = document.documentElement.scrollWidth > window.innerWidth;
+      return {
+        violations: violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(" | ")}`),
+        wide,
+      };
+    });
+  }
+  return found;
 }
