@@ -7,14 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
-__all__ = ["NODE_MODULES", "export_demo", "missing_tools", "run_scenario", "served_demo"]
+from locoexport.demo.serving import bind, make_app
+from locoexport.demo.site import Site
+
+__all__ = ["NODE_MODULES", "export_demo", "missing_tools", "run_scenario", "served", "served_demo"]
 
 _FOLDER = Path(__file__).parent / "browser"
 NODE_MODULES = _FOLDER / "node_modules"
@@ -55,6 +60,24 @@ def served_demo(*arguments: str | Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.communicate(timeout=60)
+
+
+@contextmanager
+def served(site: Site, *, loopback_only: bool = True) -> Iterator[str]:
+    """Any site behind the command's own server, in this process; gives its address."""
+    listener = bind("127.0.0.1", 0)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(site, loopback_only=loopback_only), log_level="warning", lifespan="off"
+        )
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def run_scenario(scenario: str, url: str, **order: Any) -> Any:

@@ -57,17 +57,13 @@ def bind(host: str, port: int) -> socket.socket:
         UsageError: the address cannot be had.
     """
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         raise UsageError(
             f"Cannot listen on {host}:{port} ({getattr(error, 'strerror', None) or error}). Pass "
             "another --port, or 0 for any that is free."
         ) from error
-    return listener
 
 
 def serve(app: Starlette, listener: socket.socket) -> None:

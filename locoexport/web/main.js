@@ -3,6 +3,7 @@
 import { Clip } from "./clip.js";
 import { inWords } from "./errors.js";
 import { drawQueries, drawTracks } from "./overlay.js";
+import { modelFromFiles } from "./model_files.js";
 import { listPoints, page, saveFile, wholeNumber } from "./page.js";
 import { PicturePointer } from "./picture.js";
 import { Player } from "./player.js";
@@ -11,10 +12,11 @@ import { recordOverlay } from "./recording.js";
 import { readSite } from "./site.js";
 import { Cancelled, Tracker } from "./tracker.js";
 import { tracksToCsv, tracksToJson } from "./tracks.js";
-import { modelFromFiles } from "./model_files.js";
+import { modelText, resultText } from "./wording.js";
 
 /** @typedef {import("./queries.js").QueryPoint} QueryPoint */
 /** @typedef {import("./tracks.js").Tracks} Tracks */
+/** @typedef {import("./tracker.worker.js").ModelFacts} ModelFacts */
 /** @typedef {import("./tracker.worker.js").ModelSource} ModelSource */
 
 const parameters = new URLSearchParams(location.search);
@@ -25,6 +27,8 @@ let clip = null;
 let player = null;
 /** @type {Tracker | null} */
 let tracker = null;
+/** @type {ModelFacts | null} of the tracker's model */
+let facts = null;
 /** @type {Tracks | null} of the first points of `queries` */
 let tracks = null;
 /** @type {ImageBitmap | null} what is shown */
@@ -55,7 +59,9 @@ function fail(error) {
     return;
   }
   console.error(error);
+  say("");
   page.error.textContent = inWords(error);
+  page.error.scrollIntoView({ block: "nearest" });
 }
 
 /**
@@ -169,42 +175,29 @@ async function openClip(file, name) {
 }
 
 /**
+ * Track with another model from now on; where it cannot be opened, the last one stays.
  * @param {ModelSource} source
  * @param {string} about
  */
 async function openModel(source, about) {
-  tracker?.cancel();
+  const before = page.modelText.textContent;
   page.modelText.textContent = `Loading ${source.name}…`;
-  const asked = Number(parameters.get("threads")) || null;
-  const opening = new Tracker(source, asked);
-  tracker = null;
-  refresh();
+  const opening = new Tracker(source, Number(parameters.get("threads")) || null);
   try {
-    const facts = await opening.open();
-    if (facts === null) return;
+    const opened = await opening.open();
+    if (opened === null) return;
+    tracker?.close();
     tracker = opening;
-    const [height, width] = facts.resolutionHw;
-    const parts = facts.split ? "in three files" : "in one file";
-    page.modelText.textContent =
-      `${source.name}${about}, ${height}×${width}, ${parts}; opened in ` +
-      `${facts.seconds.toFixed(1)} s. ${threadsText(facts.threads)}`;
+    facts = opened;
+    page.modelText.textContent = modelText(source.name + about, opened);
+    page.encodeLabel.hidden = page.steps.encode.hidden = !opened.split;
+    page.refineLabel.textContent = opened.split ? "Refine tracks" : "Encode and refine";
   } catch (error) {
-    page.modelText.textContent = "No model.";
+    page.modelText.textContent = tracker === null ? "No model." : before;
     throw error;
   } finally {
     refresh();
   }
-}
-
-/** @param {number} threads */
-function threadsText(threads) {
-  if (globalThis.crossOriginIsolated) {
-    return `WebAssembly, ${threads} thread${threads === 1 ? "" : "s"}.`;
-  }
-  return (
-    "WebAssembly, 1 thread: this page is not isolated, so the browser gives it no " +
-    "SharedArrayBuffer. A host that sends the headers in README.txt makes it faster."
-  );
 }
 
 /** @param {QueryPoint[]} points */
@@ -251,26 +244,13 @@ async function track() {
     });
     tracks = done.tracks;
     clip.frames = tracks.frames;
-    page.resultText.textContent = resultText(done);
+    page.resultText.textContent = resultText(done, facts);
     say(`Tracked. ${done.warning}`);
   } finally {
     working = false;
     page.progress.hidden = true;
     refresh();
   }
-}
-
-/** @param {import("./tracker.js").Tracked} done */
-function resultText({ tracks: { points, frames }, seconds }) {
-  const each = ((1000 * seconds.all) / frames).toFixed(0);
-  const threads = page.modelText.textContent?.match(/\d+ thread/)?.[0] ?? "1 thread";
-  const parts = ["decode", "encode", "refine"]
-    .map((step) => `${step} ${seconds[/** @type {"decode"} */ (step)].toFixed(1)}`)
-    .join(", ");
-  return (
-    `${points} points through ${frames} frames in ${seconds.all.toFixed(1)} s (${parts}): ` +
-    `${each} ms a frame, in WebAssembly, ${threads}${threads === "1 thread" ? "" : "s"}.`
-  );
 }
 
 async function saveVideo() {

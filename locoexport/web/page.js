@@ -45,6 +45,8 @@ export const page = {
   cancel: button("cancel"),
   window: element("window", HTMLSelectElement),
   progress: text("progress"),
+  encodeLabel: text("encode-label"),
+  refineLabel: text("refine-label"),
   steps: {
     decode: element("decode", HTMLProgressElement),
     encode: element("encode", HTMLProgressElement),

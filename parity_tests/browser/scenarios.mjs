@@ -226,3 +226,33 @@ export async function looks(page, order) {
   }
   return found;
 }
+
+/** Seconds of encode and refine, a model and a number of threads after the other. */
+export async function timing(page, order) {
+  return page.evaluate(async ({ models, threads, side }) => {
+    const { Tracker } = await import("./tracker.js");
+    const { Clip } = await import("./clip.js");
+    const { gridQueries, QuerySet } = await import("./queries.js");
+    const file = await (await fetch((await (await fetch("site.json")).json()).clip.path)).blob();
+    const clip = await Clip.open(file, "clip");
+    const [height, width] = clip.frameHw;
+    const queries = new QuerySet();
+    queries.add(gridQueries(side, side, { top: 0, left: 0, height, width }, 0));
+    const found = [];
+    for (const files of models) {
+      for (const count of threads) {
+        const absolute = Object.entries(files).map(([part, at]) => [part, new URL(at, location.href).href]);
+        const tracker = new Tracker({ name: "model", files: Object.fromEntries(absolute) }, count);
+        const facts = await tracker.open();
+        const runs = [];
+        for (let run = 0; run < 2; run++) {
+          const done = await tracker.track(file, "clip", queries.toArray(), 48, () => {});
+          runs.push(done.seconds);
+        }
+        tracker.close();
+        found.push({ split: facts.split, threads: facts.threads, opened: facts.seconds, ...runs[1] });
+      }
+    }
+    return found;
+  }, order);
+}

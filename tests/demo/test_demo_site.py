@@ -1,0 +1,149 @@
+"""The page as a site: what is on it, its headers, and the folder that is exported."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser_session import served
+
+from locoexport.demo.sample_clip import sample_frames, write_sample_clip
+from locoexport.demo.serving import bind
+from locoexport.demo.site import ISOLATION_HEADERS, Site, SiteModel, assemble_site, write_site
+from locoexport.errors import OutputError, UsageError
+from locoexport.runtime.video import read_clip
+
+WEB = Path(__file__).parents[2] / "locoexport" / "web"
+
+
+@pytest.fixture
+def site(make_model: Callable[..., Path], tmp_path: Path) -> Site:
+    model = make_model("m.onnx")
+    package = tmp_path / "ort.mjs"
+    package.write_text("export {};")
+    clip = tmp_path / "a clip.mp4"
+    clip.write_bytes(b"frames")
+    found = SiteModel("m.onnx", {"whole": model}, seeded=True)
+    return assemble_site(found, {"packages/ort/ort.mjs": package}, clip)
+
+
+def _ask(
+    url: str, place: str, method: str = "GET", host: str | None = None
+) -> http.client.HTTPResponse:
+    """One request as it is written: no client tidies the path or the host name."""
+    connection = http.client.HTTPConnection(url.split("/")[2], timeout=30)
+    connection.request(method, place, headers={} if host is None else {"Host": host})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer
+
+
+def test_every_file_comes_with_the_isolation_headers_and_its_type(site: Site) -> None:
+    types = {"": "text/html", "main.js": "text/javascript", "style.css": "text/css"}
+    types |= {"packages/ort/ort.mjs": "text/javascript", "site.json": "application/json"}
+    types |= {"clip/a%20clip.mp4": "video/mp4", "model/m.onnx": "application/octet-stream"}
+    with served(site) as url:
+        for place, kind in types.items():
+            answer = _ask(url, f"/{place}")
+            assert answer.status == 200, place
+            assert str(answer.headers["content-type"]).partition(";")[0] == kind, place
+            for name, value in ISOLATION_HEADERS.items():
+                assert answer.headers[name] == value
+
+
+def test_nothing_else_is_answered(site: Site) -> None:
+    places = ["nothing", "../pyproject.toml", "%2e%2e/pyproject.toml", "/etc/passwd", "model/"]
+    with served(site) as url:
+        assert [_ask(url, f"/{place}").status for place in places] == [404] * len(places)
+
+
+def test_only_reading_is_answered(site: Site) -> None:
+    with served(site) as url:
+        for method in ("POST", "PUT", "DELETE", "PATCH"):
+            assert _ask(url, "/site.json", method).status == 405
+        assert _ask(url, "/site.json", "HEAD").status == 200
+
+
+def test_other_host_names_are_refused_on_loopback(site: Site) -> None:
+    with served(site) as url:
+        assert _ask(url, "/", host="evil.example").status == 400
+        assert _ask(url, "/", host="localhost:8017").status == 200
+    with served(site, loopback_only=False) as url:
+        assert _ask(url, "/", host="workstation.lan").status == 200
+
+
+def test_site_json_says_what_there_is(site: Site) -> None:
+    document = json.loads(site.texts["site.json"])
+    assert document["schema"] == "locoexport.demo/1"
+    expected = {"name": "m.onnx", "seeded": True, "files": {"whole": "model/m.onnx"}}
+    assert document["model"] == expected
+    assert document["clip"]["path"] in site.files
+
+
+def test_an_exported_folder_holds_everything_and_notes_for_hosts(
+    site: Site, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    write_site(site, folder)
+    places = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert places == {*site.files, *site.texts, "README.txt", "_headers"}
+    assert "Cross-Origin-Embedder-Policy: require-corp" in (folder / "README.txt").read_text()
+    with pytest.raises(OutputError, match="exists already"):
+        write_site(site, folder)
+    with pytest.raises(OutputError, match="does not exist"):
+        write_site(site, tmp_path / "no" / "out")
+
+
+def test_an_export_that_fails_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    broken = Site({**site.files, "gone.bin": tmp_path / "gone.bin"}, site.texts)
+    with pytest.raises(OutputError):
+        write_site(broken, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".locoexport-*"))
+
+
+def test_a_taken_port_is_a_usage_error() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(UsageError, match=f"127.0.0.1:{port}"):
+            bind("127.0.0.1", port)
+    with pytest.raises(UsageError, match="Cannot listen on"):
+        bind("no.such.host.invalid", 0)
+
+
+def test_the_built_in_clip_moves_and_is_always_the_same(tmp_path: Path) -> None:
+    frames = sample_frames()
+    assert np.array_equal(frames, sample_frames())
+    assert all((a != b).any() for a, b in itertools.pairwise(frames))
+    write_sample_clip(tmp_path / "c.mp4")
+    clip = read_clip(tmp_path / "c.mp4")
+    assert (clip.frames_rgb.shape, clip.fps) == ((48, 240, 320, 3), 24.0)
+
+
+def test_every_module_that_is_imported_is_there() -> None:
+    """Without a bundler a missing file is found by users, or here."""
+    packages = {
+        "./packages/onnxruntime-web/ort.wasm.min.mjs",
+        "./packages/mediabunny/mediabunny.min.mjs",
+    }
+    for module in WEB.glob("*.js"):
+        for target in re.findall(r'from "([^"]+)"', module.read_text(encoding="utf-8")):
+            assert target in packages or (WEB / target).is_file(), f"{module.name}: {target}"
+
+
+def test_the_page_may_speak_to_its_own_server_alone() -> None:
+    text = (WEB / "index.html").read_text(encoding="utf-8")
+    policy = re.search(r'content="(default-src[^"]+)"', text)
+    assert policy is not None
+    assert "default-src 'none'" in policy[1]
+    assert "connect-src 'self'" in policy[1]
+    for file in WEB.iterdir():
+        if file.suffix in {".html", ".css", ".js"}:
+            assert not re.search(r"(src|href|url\()=?[\"'(]?https?:", file.read_text("utf-8"))
