@@ -2,6 +2,7 @@
 # make test        setup, then tests/ and parity_tests/
 # make check       format, lint, types, import contracts, docs, fast tests
 # make quickstart  setup, then export b0-tiny, verify it and track a real clip with it
+# make browser-tools  what the browser tests need besides node and chromium, by npm
 # make bench       measure speed here: docs/speed.md and README.md's table
 # make docs        build/site, strict
 # make format      let ruff rewrite what it can
@@ -10,8 +11,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+NODE   := parity_tests/browser/node_modules/.installed
 
-.PHONY: setup test check bench quickstart docs format clean
+.PHONY: setup browser-tools test check bench quickstart docs format clean
 
 setup: $(STAMP)
 
@@ -19,12 +21,21 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,eval,download,many,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,many,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,demo,dev]"
 	touch $@
 
-test: setup
+browser-tools: $(NODE)
+
+# Without npm, or without its registry, the browser tests are reported as skipped.
+$(NODE): parity_tests/browser/package-lock.json
+	if command -v npm >/dev/null && (cd $(dir $(<)) && npm ci --ignore-scripts --no-audit --no-fund); \
+	then touch $@; else echo "npm could not be used: the browser tests will be skipped" >&2; fi
+
+test: setup browser-tools
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-check: setup
+check: setup browser-tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -32,7 +43,7 @@ check: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	$(BIN)/python -m pytest -q tests
 
-# Forty minutes; on an idle machine.
+# Forty minutes; on an idle machine. The page in the browser: benchmarks/browser.py.
 bench: setup
 	$(BIN)/python benchmarks/speed.py
 

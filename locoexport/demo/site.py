@@ -115,7 +115,7 @@ def write_site(site: Site, folder: Path) -> None:
             for place, source in site.files.items():
                 (draft / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, draft / place)
-            for place, text in (site.texts | _host_notes()).items():
+            for place, text in {**site.texts, **_host_notes()}.items():
                 (draft / place).write_text(text, encoding="utf-8")
             os.replace(draft, folder)
     except OSError as error:

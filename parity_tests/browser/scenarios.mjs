@@ -112,7 +112,7 @@ export async function cancel(page, order) {
   await choose(page, order.short);
   await click(page, [0.5, 0.5]);
   await page.click("#track");
-  await untilText(page, "result-text", "points through");
+  await untilText(page, "result-text", "points? through");
   return { milliseconds, after, again: await texts(page) };
 }
 
@@ -132,7 +132,7 @@ export async function failures(page, order) {
   await choose(page, order.clip);
   await click(page, [0.5, 0.5]);
   await page.click("#track");
-  await untilText(page, "result-text", "points through");
+  await untilText(page, "result-text", "points? through");
   return { said, after: await texts(page) };
 }
 
@@ -161,7 +161,7 @@ export async function keyboard(page, order) {
   await untilText(page, "frame-text", "^1 /");
   await page.keyboard.press("Enter");
   await page.keyboard.press("t");
-  await untilText(page, "result-text", "points through");
+  await untilText(page, "result-text", "points? through");
   await page.focus("#save-json");
   const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
   await download.saveAs(`${order.out}/tracks.json`);
@@ -192,7 +192,7 @@ export async function mouse(page, order) {
   const cleared = await points(page);
   await click(page, [0.3, 0.6]);
   await page.click("#track");
-  await untilText(page, "result-text", "1 points? through");
+  await untilText(page, "result-text", "points? through");
   const film = await save(page, "#save-video", `${order.out}/overlay`);
   await goTo(page, 6);
   await page.selectOption("#speed", "2");
