@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,10 +112,11 @@ def packages_in(folder: Path) -> dict[str, Path]:
     return found
 
 
-def fetch_packages() -> dict[str, Path]:
+def fetch_packages(announce: Callable[[str], None]) -> dict[str, Path]:
     """The page's package files, from the cache folder or else from the npm registry.
 
-    Environment: ``NPM_CONFIG_REGISTRY`` names another registry, as npm itself reads it.
+    ``announce`` is told of each download. The environment variable ``NPM_CONFIG_REGISTRY`` names
+    another registry, as it does for npm.
 
     Raises:
         MachineError: a package cannot be downloaded, or is not what was pinned.
@@ -122,6 +124,7 @@ def fetch_packages() -> dict[str, Path]:
     folder = user_cache_path("locoexport", appauthor=False) / "web"
     for package in WEB_PACKAGES:
         if not _unpacked(folder, package):
+            announce(f"fetching {package.name} {package.version} into {folder}, once")
             _fetch(folder, package)
     return {
         f"packages/{package.name}/{name}": _place(folder, package) / source
@@ -142,6 +145,7 @@ def _unpacked(folder: Path, package: WebPackage) -> bool:
 def _fetch(folder: Path, package: WebPackage) -> None:
     import pooch
 
+    pooch.get_logger().setLevel("WARNING")  # it would report to stderr past our own progress
     registry = (os.environ.get("NPM_CONFIG_REGISTRY") or _REGISTRY).rstrip("/")
     archive = f"{package.name}-{package.version}.tgz"
     digest = base64.b64decode(package.integrity.removeprefix("sha512-")).hex()

@@ -50,8 +50,7 @@ def prepared_site(
         VideoReader(Path(video))  # says what is wrong with it before anything is fetched
     site_model = _site_model(_default_model(notify) if model is None else Path(model))
     if runtime is None:
-        notify(Notice("looking for onnxruntime-web and mediabunny"))
-        packages = fetch_packages()
+        packages = fetch_packages(lambda text: notify(Notice(text)))
     else:
         packages = packages_in(Path(runtime))
     with TemporaryDirectory(prefix="locoexport-demo-") as scratch:
