@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from browser_session import NODE_MODULES, export_demo, missing_tools, run_scenario, served_demo
@@ -117,7 +118,9 @@ def test_a_run_can_be_cancelled_and_the_page_used_again(
 def test_bad_files_are_refused_in_words(
     clip: Path, fast_model: Path, short_clip: Path, tmp_path: Path
 ) -> None:
+    write_mpeg4(tmp_path / "made.mp4")
     files = {
+        "mpeg4.mp4": (tmp_path / "made.mp4").read_bytes(),
         "text.mp4": b"This is not a video, whatever its name says.\n" * 50,
         "empty.mp4": b"",
         "cut.mp4": clip.read_bytes()[:2000],
@@ -136,6 +139,8 @@ def test_bad_files_are_refused_in_words(
             "failures", url, files=order, model=fast_model, clip=short_clip, out=tmp_path
         )
     errors = dict(zip(files, (said["error"] for said in found["said"]), strict=True))
+    assert "This browser cannot decode mpeg4.mp4" in errors["mpeg4.mp4"]
+    assert "libx264" in errors["mpeg4.mp4"]
     assert "text.mp4 is not a video that can be read here" in errors["text.mp4"]
     assert errors["empty.mp4"] == "empty.mp4 is empty."
     assert "cut.mp4" in errors["cut.mp4"]
@@ -212,6 +217,17 @@ def test_an_exported_page_works_on_a_host_without_headers(
     assert "1 thread: this page is not isolated" in found["said"]["model-text"]
     assert found["said"]["error"] == ""
     assert "Cross-Origin-Opener-Policy: same-origin" in (site / "_headers").read_text()
+
+
+def write_mpeg4(path: Path) -> None:
+    """A clip in MPEG-4 part 2, which no browser decodes."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for level in range(4):
+            image = np.full((48, 64, 3), 40 * level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
 
 
 @contextmanager

@@ -45,6 +45,7 @@ def test_every_option_shown_in_the_docs_exists() -> None:
         "docs/index.md",
         "docs/weights.md",
         "docs/objects.md",
+        "docs/browser.md",
     ):
         lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
         for line in lines:

@@ -75,6 +75,7 @@ def python(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         ["verify", "--help"],
         ["track", "--help"],
         ["profiles", "--help"],
+        ["demo", "--help"],
         ["export", "-h"],
     ],
     ids=" ".join,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 from locoexport.errors import OutputError
 
@@ -75,8 +76,8 @@ def assemble_site(model: SiteModel, packages: Mapping[str, Path], clip: Path | N
     found |= packages
     places = {}
     for part, path in model.files.items():
-        places[part] = f"model/{path.name}"
-        found[places[part]] = path
+        found[f"model/{path.name}"] = path
+        places[part] = f"model/{quote(path.name)}"
     document: dict[str, object] = {
         "schema": _SCHEMA,
         "model": {"name": model.name, "seeded": model.seeded, "files": places},
@@ -84,7 +85,7 @@ def assemble_site(model: SiteModel, packages: Mapping[str, Path], clip: Path | N
     }
     if clip is not None:
         found[f"clip/{clip.name}"] = clip
-        document["clip"] = {"name": clip.name, "path": f"clip/{clip.name}"}
+        document["clip"] = {"name": clip.name, "path": f"clip/{quote(clip.name)}"}
     return Site(found, {"site.json": json.dumps(document, indent=2) + "\n"})
 
 

@@ -3,7 +3,8 @@
 /** An error whose message is meant to be read by the user. */
 export class DemoError extends Error {}
 
-const MEMORY = /bad_alloc|out of memory|memory allocation|allocation failed|Array buffer|memory access out of bounds|OrtGetNumberOrAllocate/i;
+// What engines and ONNX Runtime say when memory is out.
+const MEMORY = /bad_alloc|out of memory|\bOOM\b|allocat|memory access out of bounds/i;
 
 /**
  * Any thrown value as a sentence or two.
@@ -13,7 +14,8 @@ const MEMORY = /bad_alloc|out of memory|memory allocation|allocation failed|Arra
 export function inWords(error) {
   if (error instanceof DemoError) return error.message;
   const text = error instanceof Error ? error.message : String(error);
-  if (error instanceof RangeError || MEMORY.test(text)) {
+  // WebAssembly throws a C++ exception as its address: with a model that loaded, a bad_alloc.
+  if (error instanceof RangeError || typeof error === "number" || MEMORY.test(text)) {
     return (
       "The browser ran out of memory. Track fewer points, choose fewer frames at a time, " +
       `close other tabs, or use a smaller model. (${text})`

@@ -100,6 +100,11 @@ function refresh() {
 function redraw() {
   const context = page.picture.getContext("2d");
   if (context === null || shown === null || player === null) return;
+  if (shown.width === 0) {
+    // The cache gave it back meanwhile; it is decoded again.
+    if (recording === null) void player.seek(player.frame);
+    return;
+  }
   drawFrame(context, shown, player.frame);
   const pixel = scaleOfScreen();
   pointer.draw(context, pixel);
@@ -215,7 +220,10 @@ function addPoints(points) {
 
 function undo() {
   const taken = queries.undo();
-  if (tracks !== null && tracks.points > queries.points.length) tracks = null;
+  if (tracks !== null && tracks.points > queries.points.length) {
+    tracks = null;
+    page.resultText.textContent = "";
+  }
   say(taken.length === 0 ? "Nothing to undo." : `Taken back: ${taken.length}.`);
   refresh();
 }
@@ -307,7 +315,8 @@ const KEYS = {
 
 /** @param {KeyboardEvent} event */
 function pressed(event) {
-  const field = event.target instanceof Element && event.target.closest("input, select, summary");
+  const fields = "input:not([type=range]), select, summary";
+  const field = event.target instanceof Element && event.target.closest(fields);
   const onButton = event.target instanceof HTMLButtonElement && event.key === " ";
   if ((field && event.key !== "Escape") || onButton) return;
   if (event.altKey || event.metaKey || (event.ctrlKey && event.key !== "z")) return;

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def site(make_model: Callable[..., Path], tmp_path: Path) -> Site:
     model = make_model("m.onnx")
     package = tmp_path / "ort.mjs"
     package.write_text("export {};")
-    clip = tmp_path / "a clip.mp4"
+    clip = tmp_path / "a clip# 1.mp4"
     clip.write_bytes(b"frames")
     found = SiteModel("m.onnx", {"whole": model}, seeded=True)
     return assemble_site(found, {"packages/ort/ort.mjs": package}, clip)
@@ -48,7 +49,7 @@ def _ask(
 def test_every_file_comes_with_the_isolation_headers_and_its_type(site: Site) -> None:
     types = {"": "text/html", "main.js": "text/javascript", "style.css": "text/css"}
     types |= {"packages/ort/ort.mjs": "text/javascript", "site.json": "application/json"}
-    types |= {"clip/a%20clip.mp4": "video/mp4", "model/m.onnx": "application/octet-stream"}
+    types |= {"clip/a%20clip%23%201.mp4": "video/mp4", "model/m.onnx": "application/octet-stream"}
     with served(site) as url:
         for place, kind in types.items():
             answer = _ask(url, f"/{place}")
@@ -84,7 +85,8 @@ def test_site_json_says_what_there_is(site: Site) -> None:
     assert document["schema"] == "locoexport.demo/1"
     expected = {"name": "m.onnx", "seeded": True, "files": {"whole": "model/m.onnx"}}
     assert document["model"] == expected
-    assert document["clip"]["path"] in site.files
+    assert document["clip"]["path"] == "clip/a%20clip%23%201.mp4"
+    assert unquote(document["clip"]["path"]) in site.files
 
 
 def test_an_exported_folder_holds_everything_and_notes_for_hosts(
