@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import os
 import statistics
 import sys
 import tempfile
@@ -37,7 +38,7 @@ from locoexport.runtime.session import open_session  # noqa: E402
 from locoexport.runtime.split import part_paths  # noqa: E402
 from locoexport.runtime.video import read_clip, write_mp4  # noqa: E402
 
-FRAMES, SIDE, THREADS = 24, 8, (1, 2)
+THREADS = (1, 2)
 BEGIN = "<!-- timings: begin (written by `python benchmarks/browser.py --write`) -->"
 END = "<!-- timings: end -->"
 
@@ -46,12 +47,14 @@ def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--side", type=int, default=8, help="of the grid of points")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/browser.md")
     asked = parser.parse_args()
     if missing := missing_tools():
         sys.exit(f"The browser cannot be timed: {missing}.")
     with tempfile.TemporaryDirectory() as scratch:
-        text = measure(Path(scratch), asked.rounds)
+        text = measure(Path(scratch), asked.rounds, asked.frames, asked.side)
     sys.stdout.write(text)
     if asked.write:
         page = ROOT / "docs" / "browser.md"
@@ -60,14 +63,14 @@ def main() -> None:
         page.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
 
 
-def measure(folder: Path, rounds: int) -> str:
+def measure(folder: Path, rounds: int, frames: int, side: int) -> str:
     """Both tables, as Markdown."""
     profile = load_profile("b0-tiny")
     single, split = folder / "b0-tiny.onnx", folder / "split.onnx"
     export_model(profile, single, verify=False)
     export_model(profile, split, split=True, verify=False)
     source = read_clip(
-        fetch_clips(ROOT / ".data" / "clips")["carphone_pristine.mp4"], max_frames=FRAMES
+        fetch_clips(ROOT / ".data" / "clips")["carphone_pristine.mp4"], max_frames=frames
     )
     clip = folder / "clip.mp4"
     write_mp4(clip, source.frames_rgb, source.fps)
@@ -82,14 +85,16 @@ def measure(folder: Path, rounds: int) -> str:
         for number in range(rounds):
             sys.stderr.write(f"round {number + 1} of {rounds}\n")
             for threads in THREADS:
-                took = time_python(single, source.frames_rgb, threads)
+                took = time_python(single, source.frames_rgb, threads, side)
                 seconds.setdefault(("Python runtime", threads), []).append(took)
-            for run in run_scenario("timing", url, models=models, threads=THREADS, side=SIDE):
+            for run in run_scenario("timing", url, models=models, threads=THREADS, side=side):
                 name = "page, split files" if run["split"] else "page, single file"
                 key = (name, run["threads"])
                 seconds.setdefault(key, []).append(run["encode"] + run["refine"])
                 opened.setdefault(key, []).append(run["opened"])
-    return timing_table(seconds, opened, rounds) + "\n" + weight_table(site)
+    what = f"{frames} frames × {side * side} points with b0-tiny, encode and refine"
+    head = f"{what}, medians of {rounds} rounds on {machine()}:"
+    return "\n\n".join((head, timing_table(seconds, opened), weight_table(site)))
 
 
 def make_site(single: Path, split: Path, clip: Path) -> Site:
@@ -100,12 +105,12 @@ def make_site(single: Path, split: Path, clip: Path) -> Site:
     return Site({**site.files, **parts}, site.texts)
 
 
-def time_python(model: Path, frames_rgb: np.ndarray, threads: int) -> float:
+def time_python(model: Path, frames_rgb: np.ndarray, threads: int, side: int) -> float:
     """Seconds of the second run of the single file in ONNX Runtime."""
     session = open_session(model, threads=threads)
     height, width = frames_rgb.shape[1:3]
     video = to_model_input(frames_rgb, session.resolution_hw)
-    grid = grid_queries(SIDE, height, width)
+    grid = grid_queries(side, height, width)
     queries = scale_queries_to_model(grid, (height, width), session.resolution_hw)[None]
     session.run(video, queries)
     began = time.perf_counter()
@@ -113,17 +118,19 @@ def time_python(model: Path, frames_rgb: np.ndarray, threads: int) -> float:
     return time.perf_counter() - began
 
 
+def machine() -> str:
+    """The processor, and how busy it is besides: figures of a busy machine mean little."""
+    cpu = read_cpu()
+    busy = os.getloadavg()[0]
+    return f"{cpu.model}, {cpu.usable_cores} cores (load {busy:.1f} at the end)"
+
+
 def timing_table(
     seconds: dict[tuple[str, int], list[float]],
     opened: dict[tuple[str, int], list[float]],
-    rounds: int,
 ) -> str:
     """Medians, and how many times as long as Python with as many threads."""
-    cpu = read_cpu()
     lines = [
-        f"{FRAMES} frames × {SIDE * SIDE} points with b0-tiny, encode and refine, medians of "
-        f"{rounds} rounds on {cpu.model}, {cpu.usable_cores} cores:",
-        "",
         "| | threads | s | spread | times Python | opening, s |",
         "|---|---|---|---|---|---|",
     ]
@@ -136,7 +143,7 @@ def timing_table(
             f"| {name} | {threads} | {median:.2f} | {min(values):.2f}–{max(values):.2f} | "
             f"{median / python:.1f} | {shown} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def weight_table(site: Site) -> str:
@@ -147,8 +154,9 @@ def weight_table(site: Site) -> str:
             continue
         if place.endswith((".txt", "LICENSE")):
             continue
-        kinds = {"model": "model (b0-tiny)", "packages": place.split("/")[1]}
-        kind = kinds.get(place.split("/")[0], "our page")
+        folder, *rest = place.split("/")
+        kinds = {"model": "model (b0-tiny)", "packages": rest[0] if rest else ""}
+        kind = kinds.get(folder, "our page")
         groups.setdefault(kind, []).append(path.read_bytes())
     lines = ["| part | MB | MB by gzip |", "|---|---|---|"]
     total, packed = 0, 0

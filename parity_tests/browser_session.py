@@ -85,7 +85,7 @@ def run_scenario(scenario: str, url: str, **order: Any) -> Any:
     or asked for anything that does not come from the server."""
     document = {"scenario": scenario, "url": url, "chromium": _chromium(), **order}
     command = ["node", str(_FOLDER / "run.mjs"), json.dumps(document, default=str)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stderr[-3000:]
     answer = json.loads(done.stdout)
     assert answer["pageErrors"] == []

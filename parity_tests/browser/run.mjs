@@ -25,7 +25,7 @@ try {
     ...order.context,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(order.timeout_ms ?? 240_000);
+  page.setDefaultTimeout(600_000);
   const pageErrors = [];
   const elsewhere = [];
   page.on("pageerror", (error) => pageErrors.push(String(error)));
