@@ -109,9 +109,10 @@ def time_python(model: Path, frames_rgb: np.ndarray, threads: int, side: int) ->
     """Seconds of the second run of the single file in ONNX Runtime."""
     session = open_session(model, threads=threads)
     height, width = frames_rgb.shape[1:3]
-    video = to_model_input(frames_rgb, session.resolution_hw)
+    resolution_hw = session.signature.resolution_hw
+    video = to_model_input(frames_rgb, resolution_hw)
     grid = grid_queries(side, height, width)
-    queries = scale_queries_to_model(grid, (height, width), session.resolution_hw)[None]
+    queries = scale_queries_to_model(grid, (height, width), resolution_hw)[None]
     session.run(video, queries)
     began = time.perf_counter()
     session.run(video, queries)

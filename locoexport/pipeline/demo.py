@@ -70,10 +70,15 @@ def _default_model(notify: Listener) -> Path:
 def _site_model(path: Path) -> SiteModel:
     """The model's files, after it was opened: a page should not be the first to find it broken."""
     opened = open_model(path)
-    if opened.fixed_batch not in (None, 1):
+    if opened.signature.input_type != "float32":
         raise ModelFileError(
-            f"{path} is fixed to a batch of {opened.fixed_batch} videos; the page tracks one at a "
-            "time. Export it with --batch 1 or --batch dynamic."
+            f"{path} takes {opened.signature.input_type} frames of any size, which the page does "
+            "not; export it with --input float32."
+        )
+    if opened.signature.fixed_batch not in (None, 1):
+        raise ModelFileError(
+            f"{path} is fixed to a batch of {opened.signature.fixed_batch} videos; the page "
+            "tracks one at a time. Export it with --batch 1 or --batch dynamic."
         )
     parts = split_paths(path)
     files = {"whole": path} if parts is None else {str(part): at for part, at in parts.items()}

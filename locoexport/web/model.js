@@ -84,6 +84,12 @@ export class Model {
     const first = sessions.whole ?? sessions.encoder;
     const last = sessions.whole ?? sessions.tracker;
     const video = first && shapeOf(first, "video_input");
+    if (first && typeOf(first, "video_input") === "uint8") {
+      throw new DemoError(
+        `${name} takes frames of any size as uint8, which this page does not; export it with ` +
+          "--input float32.",
+      );
+    }
     const queries = last && shapeOf(last, "query_input");
     const outputs = last ? last.outputNames : [];
     if (!video || !queries || !OUTPUTS.every((output) => outputs.includes(output))) {
@@ -200,6 +206,15 @@ export class Model {
  */
 function pick(tensors, names) {
   return Object.fromEntries(names.map((name) => [name, tensors[name]]));
+}
+
+/**
+ * @param {Session} session
+ * @param {string} name
+ */
+function typeOf(session, name) {
+  const found = session.inputMetadata.find((input) => input.name === name);
+  return found?.isTensor ? found.type : undefined;
 }
 
 /**

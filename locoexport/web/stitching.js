@@ -44,6 +44,8 @@ class Answers {
  */
 export class Stitcher {
   #size;
+  #asked;
+  #ownTimes;
   #queries;
   #count;
   #begun;
@@ -66,8 +68,13 @@ export class Stitcher {
    */
   constructor(queriesTyx, size) {
     this.#size = size;
+    this.#asked = queriesTyx.slice();
     this.#queries = queriesTyx.slice();
     this.#count = queriesTyx.length / 3;
+    this.#ownTimes = Int32Array.from({ length: this.#count }, (_, point) => {
+      const time = queriesTyx[3 * point];
+      return Number.isInteger(time) ? time : NEVER;
+    });
     this.#begun = new Uint8Array(this.#count);
     this.#active = new Uint8Array(this.#count);
     this.#fresh = new Uint8Array(this.#count);
@@ -178,19 +185,26 @@ export class Stitcher {
     const shared = recent.start + recent.frames - window.start;
     const offset = recent.frames - shared;
     const slots = new Map([...this.#anchors.keys()].map((time, slot) => [time, slot]));
-    const hidden = Math.max(window.commitFrom, window.start + this.#anchors.size) - 1;
+    const behindAnchors = window.start + this.#anchors.size;
+    const middle = window.commitFrom + Math.floor(this.#size.overlap / 2);
     for (let point = 0; point < this.#count; point++) {
       if (!this.#begun[point]) continue;
       const { step, found } = lastSeen(recent, point, offset);
       const at = 2 * (point * recent.frames + offset + step);
       let query = [window.start + step, recent.xy[at + 1], recent.xy[at]];
-      this.#holdUntil[point] = window.start + (found ? step : shared - 1);
-      if (!found && this.#anchorTimes[point] !== NEVER) {
+      let hold = window.start + (found ? step : shared - 1);
+      const anchor = this.#anchorTimes[point];
+      const own = anchor !== NEVER && anchor === this.#ownTimes[point];
+      if (this.#asked[3 * point] >= window.start) {
+        query = [...this.#asked.subarray(3 * point, 3 * point + 3)];
+        hold = middle - 1;
+      } else if (own || (!found && anchor !== NEVER)) {
         this.#anchored[point] = 1;
-        this.#holdUntil[point] = hidden;
-        const slot = /** @type {number} */ (slots.get(this.#anchorTimes[point]));
+        const slot = /** @type {number} */ (slots.get(anchor));
         query = [slot, this.#anchorXy[2 * point + 1], this.#anchorXy[2 * point]];
+        hold = Math.max(own ? middle : window.commitFrom, behindAnchors) - 1;
       }
+      this.#holdUntil[point] = hold;
       this.#queries.set(query, 3 * point);
     }
   }
@@ -221,69 +235,100 @@ export class Stitcher {
   }
 
   /**
-   * For points that the next window will not see: the frames that show most of them.
+   * Frames for the next window: points' own ones, then those that show most lost points.
    * @param {Answers} recent
    * @param {Window} window
    */
   #chooseAnchors(recent, window) {
-    const overlap = Math.min(this.#size.overlap, window.frames);
-    const shows = this.#framesThatShow(this.#lostPoints(recent, overlap), recent, window.start);
+    const room = Math.floor(this.#size.overlap / 2);
+    const own = this.#ownFrames(window);
+    const sizes = [...own].sort(([a, of], [b, than]) => than.size - of.size || a - b);
+    const chosen = sizes.slice(0, room).map(([time]) => time);
+    const home = new Set(chosen.flatMap((time) => [...(own.get(time) ?? [])]));
+    const shows = this.#framesOfLost(recent, window, home);
     const waiting = new Set([...shows.values()].flatMap((points) => [...points]));
-    const chosen = [];
-    while (waiting.size > 0 && chosen.length < Math.floor(this.#size.overlap / 2)) {
+    for (const time of chosen) for (const point of shows.get(time) ?? []) waiting.delete(point);
+    while (waiting.size > 0 && chosen.length < room) {
       const time = mostServed(shows, waiting);
-      if (time === NEVER) break;
       chosen.push(time);
       for (const point of shows.get(time) ?? []) waiting.delete(point);
     }
-    const pixels = window.video.length / window.frames;
-    const anchors = new Map();
-    const times = new Int32Array(this.#count).fill(NEVER);
-    for (const time of chosen.sort((a, b) => a - b)) {
-      const old = this.#anchors.get(time);
-      const at = time - window.start;
-      anchors.set(time, old ?? window.video.slice(at * pixels, (at + 1) * pixels));
-      for (const point of shows.get(time) ?? []) {
-        times[point] = time;
-        if (old) continue;
-        const from = 2 * (point * recent.frames + at);
-        this.#anchorXy.set(recent.xy.subarray(from, from + 2), 2 * point);
-      }
-    }
-    this.#anchors = anchors;
-    this.#anchorTimes = times;
+    chosen.sort((a, b) => a - b);
+    this.#keepAnchors(recent, window, chosen, own, shows);
   }
 
   /**
-   * @param {Answers} recent
-   * @param {number} overlap
-   */
-  #lostPoints(recent, overlap) {
-    const lost = [];
-    for (let point = 0; point < this.#count; point++) {
-      if (!this.#begun[point]) continue;
-      if (!lastSeen(recent, point, recent.frames - overlap).found) lost.push(point);
-    }
-    return lost;
-  }
-
-  /**
-   * By time, the lost points that a frame shows.
-   * @param {number[]} lost
-   * @param {Answers} recent
-   * @param {number} start
+   * The points' own frames that are at hand, each with its points.
+   * @param {Window} window
    * @returns {Map<number, Set<number>>}
    */
-  #framesThatShow(lost, recent, start) {
+  #ownFrames(window) {
+    const own = new Map();
+    for (let point = 0; point < this.#count; point++) {
+      const time = this.#ownTimes[point];
+      if (!this.#begun[point] || time === NEVER) continue;
+      if (time < window.start && !this.#anchors.has(time)) continue;
+      own.set(time, (own.get(time) ?? new Set()).add(point));
+    }
+    return own;
+  }
+
+  /**
+   * For points that the next window will not see: frames that show them, with the points.
+   * @param {Answers} recent
+   * @param {Window} window
+   * @param {Set<number>} home points that need none
+   * @returns {Map<number, Set<number>>}
+   */
+  #framesOfLost(recent, window, home) {
+    const overlap = Math.min(this.#size.overlap, window.frames);
+    const lost = [];
+    for (let point = 0; point < this.#count; point++) {
+      if (!this.#begun[point] || home.has(point)) continue;
+      if (!lastSeen(recent, point, recent.frames - overlap).found) lost.push(point);
+    }
     const shows = new Map();
     for (const time of this.#anchors.keys()) {
       shows.set(time, new Set(lost.filter((point) => this.#anchorTimes[point] === time)));
     }
     for (let step = 0; step < recent.frames; step++) {
       const points = lost.filter((point) => recent.visible(point, step));
-      if (points.length > 0) shows.set(start + step, new Set(points));
+      if (points.length > 0) shows.set(window.start + step, new Set(points));
     }
     return shows;
+  }
+
+  /**
+   * @param {Answers} recent
+   * @param {Window} window
+   * @param {number[]} chosen in order
+   * @param {Map<number, Set<number>>} own
+   * @param {Map<number, Set<number>>} shows
+   */
+  #keepAnchors(recent, window, chosen, own, shows) {
+    const pixels = window.video.length / window.frames;
+    const anchors = new Map();
+    const times = new Int32Array(this.#count).fill(NEVER);
+    for (const time of chosen) {
+      const kept = this.#anchors.get(time);
+      const at = time - window.start;
+      anchors.set(time, kept ?? window.video.slice(at * pixels, (at + 1) * pixels));
+      for (const point of shows.get(time) ?? []) {
+        times[point] = time;
+        if (kept) continue;
+        const from = 2 * (point * recent.frames + at);
+        this.#anchorXy.set(recent.xy.subarray(from, from + 2), 2 * point);
+      }
+    }
+    for (const time of chosen) {
+      for (const point of own.get(time) ?? []) {
+        times[point] = time;
+        const [, y, x] = this.#asked.subarray(3 * point, 3 * point + 3);
+        this.#anchorXy.set([x, y], 2 * point);
+      }
+    }
+    this.#anchors = anchors;
+    this.#anchorTimes = times;
   }
 }
 

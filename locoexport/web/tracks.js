@@ -15,19 +15,20 @@
 export const TRACKS_SCHEMA = "locoexport.tracks/1";
 
 /**
- * A row a point and frame: point,frame,x,y,visible (0 or 1),confidence.
+ * A row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence; these points belong
+ * to no object.
  * @param {Tracks} tracks
  * @returns {string}
  */
 export function tracksToCsv(tracks) {
-  const rows = ["point,frame,x,y,visible,confidence"];
-  for (let point = 0; point < tracks.points; point++) {
-    for (let frame = 0; frame < tracks.frames; frame++) {
+  const rows = ["frame,object,point,x,y,visible,confidence"];
+  for (let frame = 0; frame < tracks.frames; frame++) {
+    for (let point = 0; point < tracks.points; point++) {
       const at = point * tracks.frames + frame;
       const x = float32Text(tracks.xy[2 * at]);
       const y = float32Text(tracks.xy[2 * at + 1]);
       const confidence = float32Text(tracks.confidence[at]);
-      rows.push(`${point},${frame},${x},${y},${tracks.visible[at]},${confidence}`);
+      rows.push(`${frame},,${point},${x},${y},${tracks.visible[at]},${confidence}`);
     }
   }
   return rows.join("\n") + "\n";

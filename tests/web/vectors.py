@@ -19,6 +19,7 @@ from locoexport.runtime.frames import (
 )
 from locoexport.runtime.overlay import _Pen, _query_colours
 from locoexport.runtime.queries import grid_queries
+from locoexport.runtime.signature import Signature
 from locoexport.runtime.stitching import Stitcher
 from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.tracks import Tracks, write_tracks
@@ -36,6 +37,7 @@ _SIZES = [
     ((9, 5), (16, 8)),
     ((31, 23), (8, 16)),
 ]
+_ONE_PIXEL = Signature((1, 1), "float32", None, None, None)
 _LOGITS = (0.0, -1.5, 2.25, 0.881, -30.0, 30.0, -800.0, 800.0, 1e-3)
 
 
@@ -125,10 +127,10 @@ def _files() -> dict[str, Any]:
 def _windows(frames: int, size: int) -> dict[str, Any]:
     """A clip of one pixel whose value is the frame's index, cut into windows."""
     clip = (np.full((1, 1, 3), index, np.uint8) for index in range(frames))
-    found = read_windows(iter(clip), WindowSize.of(size), (1, 1), Stopwatch())
+    found = read_windows(iter(clip), WindowSize.of(size), _ONE_PIXEL, Stopwatch())
     grey = [np.rint((window.video[0, :, 0, 0, 0] + 1) * 127.5).tolist() for window in found]
     again = (np.full((1, 1, 3), index, np.uint8) for index in range(frames))
-    windows = read_windows(iter(again), WindowSize.of(size), (1, 1), Stopwatch())
+    windows = read_windows(iter(again), WindowSize.of(size), _ONE_PIXEL, Stopwatch())
     return {
         "frames": frames,
         "size": size,
@@ -144,11 +146,11 @@ def _stitching(seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     frames, points, size = 41, 10, WindowSize.of(12)
     queries = (rng.random((points, 3)) * (frames - 1, 16, 16)).astype(np.float32)
-    queries[:4, 0] = 0
+    queries[:4, 0] = (0, 0, 3, 11)  # whole frames are kept as anchors, the rest is between two
     stitcher = Stitcher(queries, size)
     steps = []
     clip = (np.full((1, 1, 3), index, np.uint8) for index in range(frames))
-    for window in read_windows(iter(clip), size, (1, 1), Stopwatch()):
+    for window in read_windows(iter(clip), size, _ONE_PIXEL, Stopwatch()):
         active = int(stitcher.begin(window).sum())
         requests = [_asked(stitcher, window, each, rng) for each in stitcher.requests(window, 4)]
         xy, confidence, new = stitcher.finish(window)
