@@ -23,6 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,eval,download,many,dev]"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,many,dev]"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,demo,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,many,demo,dev]"
 	touch $@
 
 browser-tools: $(NODE)

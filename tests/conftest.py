@@ -14,9 +14,7 @@ TESTS = Path(__file__).parent
 _ROOMS = ("runtime", "objects", "evaluation", "downloads", "batch", "serving")
 sys.path += [str(TESTS.parent / "parity_tests"), *(str(TESTS / room) for room in _ROOMS)]
 sys.path += [str(TESTS.parent / "parity_tests")]
-sys.path += [str(TESTS / room) for room in ("runtime", "objects", "batch", "serving")]
-sys.path += [str(TESTS.parent / "parity_tests"), str(TESTS / "runtime"), str(TESTS / "objects")]
-sys.path += [str(TESTS / "web")]
+sys.path += [str(TESTS / room) for room in ("runtime", "objects", "batch", "serving", "web")]
 
 # The same examples every time, and no clock: a busy machine is no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
