@@ -20,10 +20,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,eval,download,many,dev]"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,many,dev]"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,demo,dev]"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,many,demo,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,eval,download,many,demo,dev]"
 	touch $@
 
 browser-tools: $(NODE)

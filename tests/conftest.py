@@ -11,10 +11,8 @@ from hypothesis import settings
 
 TESTS = Path(__file__).parent
 # The unit goldens live beside the others; the synthetic tracker beside the runtime's tests.
-_ROOMS = ("runtime", "objects", "evaluation", "downloads", "batch", "serving")
+_ROOMS = ("runtime", "objects", "evaluation", "downloads", "batch", "serving", "web")
 sys.path += [str(TESTS.parent / "parity_tests"), *(str(TESTS / room) for room in _ROOMS)]
-sys.path += [str(TESTS.parent / "parity_tests")]
-sys.path += [str(TESTS / room) for room in ("runtime", "objects", "batch", "serving", "web")]
 
 # The same examples every time, and no clock: a busy machine is no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
