@@ -38,6 +38,8 @@ def test_the_javascript_says_what_the_table_says(tmp_path: Path) -> None:
         ("preprocessing.js", "* 2) - 1", "* 2) - 0.99"),
         ("visibility.js", "<= 0.5", "< 0.5"),
         ("stitching.js", "time > best", "time < best"),
+        ("stitching.js", "than.size - of.size", "of.size - than.size"),
+        ("stitching.js", "own ? middle : window.commitFrom", "window.commitFrom"),
         ("stitching.js", "Math.floor(this.#size.overlap / 2)", "1"),
         ("windows.js", "previous.end - size.overlap", "previous.end"),
         ("tracks.js", 'padStart(2, "0")', 'padStart(1, "0")'),

@@ -146,7 +146,9 @@ def _stitching(seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     frames, points, size = 41, 10, WindowSize.of(12)
     queries = (rng.random((points, 3)) * (frames - 1, 16, 16)).astype(np.float32)
-    queries[:4, 0] = (0, 0, 3, 11)  # whole frames are kept as anchors, the rest is between two
+    # Whole frames are kept as anchors; points between two frames leave the room to lost ones.
+    whole = (4, 1, 0)[seed]
+    queries[:whole, 0] = (0, 0, 3, 11)[:whole]
     stitcher = Stitcher(queries, size)
     steps = []
     clip = (np.full((1, 1, 3), index, np.uint8) for index in range(frames))
@@ -169,8 +171,10 @@ def _stitching(seed: int) -> dict[str, Any]:
 def _asked(stitcher: Stitcher, window: Window, request: Any, rng: np.random.Generator) -> Any:
     count, frames = len(request.points), len(window.frames)
     xy = (rng.random((count, frames, 2)) * 16).astype(np.float32)
-    # More than half of the points are hidden throughout, so that anchors are needed.
-    confidence = rng.random((count, frames)) * rng.choice([0.4, 1.0], (count, 1), p=[0.6, 0.4])
+    # Some points are hidden throughout, so that anchors are needed.
+    confidence = rng.random((count, frames)) * rng.choice([0.4, 1.0], (count, 1), p=[0.3, 0.7])
+    # Half of the others is lost at the end, so that several frames show them equally.
+    confidence[rng.random(count) < 0.5, -4:] *= 0.4
     confidence = confidence.astype(np.float32)
     stitcher.answer(request, xy, confidence)
     return {
