@@ -1,5 +1,6 @@
 # make setup       .venv with pinned requirements, the project (editable) and all its extras
 # make test        setup, then tests/ and parity_tests/
+# make lint        format, lint, types, import contracts, docs
 # make check       format, lint, types, import contracts, docs, fast tests
 # make quickstart  setup, then export b0-tiny, verify it and track a real clip with it
 # make browser-tools  what the browser tests need besides node and chromium, by npm
@@ -13,7 +14,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 NODE   := parity_tests/browser/node_modules/.installed
 
-.PHONY: setup browser-tools test check bench quickstart docs format clean
+.PHONY: setup browser-tools test check lint bench quickstart docs format clean
 
 setup: $(STAMP)
 
@@ -33,13 +34,15 @@ $(NODE): parity_tests/browser/package-lock.json
 test: setup browser-tools
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-check: setup browser-tools
+check: lint browser-tools
+	$(BIN)/python -m pytest -q tests
+
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
-	$(BIN)/python -m pytest -q tests
 
 # Forty minutes; on an idle machine. The page in the browser: benchmarks/browser.py.
 bench: setup

@@ -10,7 +10,10 @@ import typer
 import locoexport
 from locoexport.cli.main import app
 
-COMMANDS = ("export", "verify", "track", "profiles", "bench", "inspect", "doctor", "rewrite")
+COMMANDS = (
+    *("export", "verify", "track", "track-many", "package", "demo", "profiles", "bench", "eval"),
+    *("inspect", "doctor", "rewrite"),
+)
 
 
 def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -99,6 +102,7 @@ WITH_JSON = {
     "bench": ["none.onnx", "--against", "none"],
     "inspect": ["none.onnx"],
     "rewrite": ["none.onnx", "-o", "out.onnx"],
+    "eval": ["none.onnx", "--dataset", "synthetic"],
     "profiles": [],
     "doctor": [],
 }

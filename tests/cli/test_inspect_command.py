@@ -25,7 +25,8 @@ def test_our_own_file(run, exported) -> None:
     finished = run("inspect", exported)
     assert (finished.code, finished.stderr) == (0, "")
     for said in ("b0-tiny", "video_input float32 (1, 3, 64, 64, 3)", "transformer", "GridSample"):
-        assert (said in finished.stdout) is (said != "GridSample")
+        # The forecast for other providers may name operators that this file does not have.
+        assert (said in finished.stdout.split("webgpu")[0]) is (said != "GridSample")
     assert "unresolved" not in finished.stdout
     assert "locoexport.weights" in finished.stdout
 
