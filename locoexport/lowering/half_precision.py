@@ -25,7 +25,7 @@ import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.node_homes import node_homes
+from locoexport.lowering.node_homes import MOVES_POSITIONS, node_homes
 
 __all__ = ["HalfPrecision", "computes_in_half", "to_half_precision"]
 
@@ -43,11 +43,11 @@ _NETWORK = re.compile(
     r"|/refinement_\d+/torch_pips_mixer/"
 )
 _COST_VOLUME = re.compile(r"/cost_volume/")
-# Segments of names: norms.0, layer_norm1, ln_out, bn_0 (an InstanceNorm), the projection that moves
-# positions (what it writes is the seam "changes"), and the CPU's form of the last GroupNorm.
+# Segments of names: norms.0, layer_norm1, ln_out, bn_0 (an InstanceNorm), and the CPU's form of the
+# last GroupNorm.
 _ISLANDS = re.compile(
-    r"/(norms?(\.\d+)?|layer_norm\d*|ln_out|bn_\w+|output_proj)/|/head/(?!conv)|/attn/Add(_\d+)?$"
-    r"|/seam/changes$"
+    r"/(norms?(\.\d+)?|layer_norm\d*|ln_out|bn_\w+)/|/head/(?!conv)|/attn/Add(_\d+)?$"
+    r"|" + MOVES_POSITIONS
 )
 _RESIDUAL = re.compile(r"/torch_pips_mixer/transformer/layers\.\d+/Add(_\d+)?$")
 _LARGEST = float(np.finfo(np.float16).max)

@@ -30,7 +30,7 @@ from onnxruntime.quantization import (
 )
 
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.node_homes import node_homes
+from locoexport.lowering.node_homes import MOVES_POSITIONS, node_homes
 
 __all__ = ["quantise"]
 
@@ -39,7 +39,7 @@ Inputs = Mapping[str, NDArray[np.float32]]
 _STATIC = re.compile(r"/encoder/[^/]+/|/refinement_\d+/correlation_\w+/cmdtop/cmdtop\.\d+/")
 _DYNAMIC = re.compile(r"/refinement_\d+/torch_pips_mixer/")
 # The projection that moves positions, and the averages and spreads of the last GroupNorm.
-_KEPT = re.compile(r"/output_proj/|/seam/changes$|/head/MatMul(_\d+)?$")
+_KEPT = re.compile(MOVES_POSITIONS + r"|/head/MatMul(_\d+)?$")
 
 
 def quantise(model: onnx.ModelProto, clips: Iterable[Inputs]) -> onnx.ModelProto:

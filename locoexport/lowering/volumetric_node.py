@@ -22,7 +22,6 @@ __all__ = [
 ]
 
 VOLUME_RANK = 5
-_PLANE_RANK = 4
 _LINEAR = ("linear", "bilinear", "trilinear")
 _CUBIC = ("cubic", "bicubic", "tricubic")
 _PADDINGS = ("zeros", "border", "reflection")

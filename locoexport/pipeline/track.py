@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +127,12 @@ def track_video(
         with watch.timed("writing tracks"):
             write_tracks(tracks_path, tracks)
     report = TrackReport(
-        *(Path(video), Path(model), tracks, frame_hw, film_path, tracks_path),
+        video=Path(video),
+        model=Path(model),
+        tracks=tracks,
+        frame_hw=frame_hw,
+        overlay=film_path,
+        tracks_file=tracks_path,
         seconds=watch.wall,
         inference_seconds=watch.seconds(INFERENCE),
         first_frame_seconds=watch.first("first tracked frame") or watch.wall,
@@ -170,20 +174,26 @@ def _check_frames_dynamic(tracker: PointTracker) -> None:
 
 @contextmanager
 def _open_tracker(
-    source: FrameSource, watch: Stopwatch, model: str | Path, provider: str, **options: Any
+    source: FrameSource,
+    watch: Stopwatch,
+    model: str | Path,
+    provider: str,
+    *,
+    window: int | None,
+    memory: str | None,
 ) -> Iterator[PointTracker]:
     """Open the model while the first window is decoded, which takes about as long."""
 
     def open_model() -> PointTracker:
         with watch.timed("opening the model"):
-            return PointTracker(model, provider, **options)
+            return PointTracker(model, provider, window=window, memory=memory)
 
     with ThreadPoolExecutor(1) as opening:
         opened = opening.submit(open_model)
         # Under a limit of memory nobody knows yet how many frames there is room for.
-        if options["memory"] is None:
+        if memory is None:
             with watch.timed("decode"):
-                source.read_early(options["window"] or DEFAULT_WINDOW)
+                source.read_early(window or DEFAULT_WINDOW)
         tracker = opened.result()
     with tracker:
         yield tracker

@@ -55,8 +55,9 @@ def doctor_document(report: DoctorReport) -> dict[str, Any]:
 def _identity(report: DoctorReport) -> Table:
     found = report.found
     cpu, memory, cache = found.cpu, found.memory, found.cache
-    versions = [f"{p.name} {p.version}" for p in found.packages if p.version is not None]
-    missing = [p.name for p in found.packages if p.version is None]
+    packages = {p.name: p.version for p in found.packages}  # two extras may bring the same one
+    versions = [f"{name} {version}" for name, version in packages.items() if version is not None]
+    missing = [name for name, version in packages.items() if version is None]
     limit = "" if memory.limit is None else f", container limit {gigabytes(memory.limit)}"
     free = "" if cache.free_bytes is None else f", {gigabytes(cache.free_bytes)} free on the disk"
     return facts(
