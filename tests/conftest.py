@@ -1,6 +1,7 @@
 """What all tests share: where the goldens are, how hypothesis searches, a tiny tracker."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,11 @@ settings.load_profile("repeatable")
 
 # Tests leave nothing in the user's cache; those of the cache itself switch it on in a folder.
 os.environ["LOCOEXPORT_CACHE"] = "off"
+
+# A shell that starts tests in the background lets them ignore SIGINT, and so the commands that they
+# interrupt. What Python handles itself is not handed down as ignored.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
