@@ -295,9 +295,9 @@ print(peak_memory(), file=sys.stderr)
 
 def test_memory_with_objects_does_not_grow_with_the_clip(model: Path, tmp_path: Path) -> None:
     frame = np.random.default_rng(0).integers(0, 60, (240, 320, 3)).astype(np.uint8)
-    write_mp4(tmp_path / "c.mp4", (np.roll(frame, t, 1) for t in range(400)), 25)
+    write_mp4(tmp_path / "c.mp4", (np.roll(frame, t, 1) for t in range(600)), 25)
     peaks = []
-    for seconds in (8, 16):
+    for seconds in (8, 24):
         arguments = ("track", tmp_path / "c.mp4", "--model", model, "--boxes", "160,120,200,160")
         arguments += ("--end", seconds, "-o", tmp_path / "a.mp4", "--objects", tmp_path / "b.csv")
         done = subprocess.run(
@@ -307,5 +307,5 @@ def test_memory_with_objects_does_not_grow_with_the_clip(model: Path, tmp_path: 
         )
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stderr.split()[-1]))
-    # The 200 frames more would be 46 MB.
-    assert peaks[1] - peaks[0] < 12e6, peaks
+    # The 400 frames more would be 92 MB; on a busy machine peaks of one length differ by 13 MB.
+    assert peaks[1] - peaks[0] < 40e6, peaks
