@@ -8,7 +8,7 @@ times the formula (docs/long-videos.md). Other files have other numbers, so they
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from locoexport.machine import peak_memory, process_memory, reset_peak_memory
 from locoexport.runtime.split import Model
 from locoexport.runtime.windows import DEFAULT_WINDOW, WindowSize
 
-__all__ = ["MemoryModel", "Plan", "make_plan", "measure_memory", "parse_memory"]
+__all__ = ["MemoryLimit", "MemoryModel", "Plan", "make_plan", "measure_memory", "parse_memory"]
 
 _SAFETY = 1.2
 """Above the 1.13 that the formula was exceeded by: ONNX Runtime's arena grows in steps."""
@@ -27,6 +27,10 @@ _UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 
 _UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _PROBE_FRAMES, _FEW, _SOME, _MANY = 8, 1, 128, 256
 _SHORTEST, _STEP, _GOOD_CHUNK, _LARGEST_CHUNK = 8, 8, 64, 1024
+_GROWTH = 0.05
+"""Of a limit, left free by a plan: over thousands of frames peaks rise (docs/long-videos.md)."""
+_SHRINK = 0.9
+"""Of the points a call, where a peak was higher than planned."""
 _WINDOWS_ALIVE = 3
 """Copies of a window as the model takes it: the one tracked, the next, and one with anchors."""
 _FRAMES_ALIVE = 4
@@ -52,6 +56,41 @@ class Plan:
 
     size: WindowSize
     points_per_call: int
+
+
+@dataclass(eq=False)
+class MemoryLimit:
+    """A limit in the course of one run: what was planned, and what the process really took.
+
+    Attributes:
+        limit_bytes: for the process, besides the model.
+        model_bytes: of the model.
+    """
+
+    limit_bytes: int
+    model_bytes: int
+    _highest: int = 0
+
+    @property
+    def planned_bytes(self) -> float:
+        """What a plan may use, of the limit."""
+        return self.limit_bytes * (1 - _GROWTH)
+
+    def revise(self, plan: Plan, peak_bytes: int) -> Plan:
+        """The plan for the windows to come: fewer points a call, where the peak rose too high.
+
+        Heaps fragment, so that the same call takes more in the thousandth window than in the first.
+        The number of points a call changes no track; that of frames would.
+
+        Args:
+            plan: that of the window that is over.
+            peak_bytes: the most that the process held so far.
+        """
+        rose = peak_bytes > self._highest
+        self._highest = max(self._highest, peak_bytes)
+        if not rose or peak_bytes <= self.planned_bytes + self.model_bytes:
+            return plan
+        return replace(plan, points_per_call=max(1, int(plan.points_per_call * _SHRINK)))
 
 
 def parse_memory(text: str) -> int:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from locoexport.errors import ModelFileError, UsageError
 from locoexport.machine import process_memory
-from locoexport.runtime.budget import MemoryModel, Plan, make_plan, measure_memory, parse_memory
+from locoexport.runtime.budget import (
+    MemoryLimit,
+    MemoryModel,
+    Plan,
+    make_plan,
+    measure_memory,
+    parse_memory,
+)
 from locoexport.runtime.sources import FrameSource, Selection, Video, open_source
 from locoexport.runtime.split import Model, open_model
 from locoexport.runtime.stopwatch import Stopwatch
@@ -26,8 +34,6 @@ _ENCODER_FRAMES = 64
 """Frames of 1.5 bytes a pixel that an H.264 encoder looks ahead at."""
 _REST_BYTES = 48 << 20
 """Small things beside the frames: decoder, drawing, Python's own."""
-_GROWTH = 0.05
-"""Of a limit, kept aside: over 7000 frames the peak under 1 GiB rose from 988 to 1031 MiB."""
 _LARGEST_IN_MEMORY = 1 << 30
 """Tracks larger than that are kept in a temporary file."""
 
@@ -150,14 +156,15 @@ class PointTracker:
             if isinstance(video, FrameSource)
             else open_source(video, Selection(max_frames=max_frames))
         )
+        limit = None if self._memory is None else MemoryLimit(self._memory, self.model.size_bytes)
         tracking = Tracking(
             model=self.model,
             source=source,
             points=query_points_tyx,
-            make_plan=self._plan,
+            make_plan=partial(self._plan, limit),
             on_disk=self._on_disk,
             watch=watch or Stopwatch(),
-            bounded=self._memory is not None,
+            limit=limit,
             progress=progress,
             sink=sink,
         )
@@ -183,15 +190,15 @@ class PointTracker:
         """Close the tracker."""
         self.close()
 
-    def _plan(self, frame_hw: tuple[int, int], points: int) -> Plan:
-        if self._need is None or self._memory is None:
+    def _plan(self, limit: MemoryLimit | None, frame_hw: tuple[int, int], points: int) -> Plan:
+        if self._need is None or limit is None:
             frames = self._window or DEFAULT_WINDOW
             # A model of one frame: its videos have one, and nothing is stitched.
             size = WindowSize.of(max(2, frames))
             return Plan(size, self._points_per_call or DEFAULT_POINTS_PER_CALL)
         frame_bytes = frame_hw[0] * frame_hw[1] * 3
-        kept_aside = _GROWTH * self._memory + _REST_BYTES + _ENCODER_FRAMES * frame_bytes / 2
-        free = self._memory - self._held_bytes - kept_aside
+        kept_aside = _REST_BYTES + _ENCODER_FRAMES * frame_bytes / 2
+        free = limit.planned_bytes - self._held_bytes - kept_aside
         plan = make_plan(
             self.model,
             self._need,

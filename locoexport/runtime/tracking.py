@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import ModelFileError, VideoError
-from locoexport.machine import give_back_memory
+from locoexport.machine import give_back_memory, peak_memory
 from locoexport.runtime.background import read_ahead
-from locoexport.runtime.budget import Plan
+from locoexport.runtime.budget import MemoryLimit, Plan
 from locoexport.runtime.frames import scale_queries_to_model, scale_tracks_to_video
 from locoexport.runtime.queries import check_queries
 from locoexport.runtime.session import RawTracks
@@ -69,7 +69,7 @@ class Tracking:
     make_plan: Callable[[tuple[int, int], int], Plan]
     on_disk: Callable[[int, int | None], bool]
     watch: Stopwatch
-    bounded: bool = False
+    limit: MemoryLimit | None = None
     progress: Progress | None = None
     sink: Sink | None = None
     _prepared: tuple[NDArray[Any], Any] | None = None
@@ -166,8 +166,11 @@ class Tracking:
     def _give_back(self) -> None:
         """After each window: what it leaves behind in memory that is not needed any more."""
         self._store.release()
-        if self.bounded:
-            give_back_memory()
+        if self.limit is None:
+            return
+        give_back_memory()
+        if self.model.fixed_points is None:
+            self._plan = self.limit.revise(self._plan, peak_memory())
 
     def _reversed_frames(self, end: int, block: int) -> Iterator[NDArray[np.uint8]]:
         for stop in range(end, 0, -block):
@@ -196,7 +199,7 @@ class Tracking:
             queries = np.pad(queries, ((0, missing), (0, 0)), mode="edge")
         with self.watch.timed(INFERENCE):
             raw = self.model.run_prepared(
-                self._prepare(request.video), queries[None], release_memory=self.bounded
+                self._prepare(request.video), queries[None], release_memory=self.limit is not None
             )
         count = len(request.points)
         kept = RawTracks(
@@ -215,7 +218,10 @@ class Tracking:
         """What the model makes of a window's frames, once for all chunks of points."""
         if self._prepared is None or self._prepared[0] is not video:
             self._prepared = None  # the last window's goes before this one's comes
-            self._prepared = (video, self.model.prepare(video, release_memory=self.bounded))
+            self._prepared = (
+                video,
+                self.model.prepare(video, release_memory=self.limit is not None),
+            )
         return self._prepared[1]
 
     def _write(

@@ -6,10 +6,21 @@ import numpy as np
 import pytest
 
 from locoexport.errors import UsageError
-from locoexport.runtime.budget import MemoryModel, make_plan, measure_memory, parse_memory
+from locoexport.runtime.budget import (
+    MemoryLimit,
+    MemoryModel,
+    Plan,
+    make_plan,
+    measure_memory,
+    parse_memory,
+)
 from locoexport.runtime.session import open_session
 from locoexport.runtime.signature import Signature
+from locoexport.runtime.sources import open_source
+from locoexport.runtime.stopwatch import Stopwatch
 from locoexport.runtime.tracker import PointTracker
+from locoexport.runtime.tracking import Tracking
+from locoexport.runtime.windows import WindowSize
 
 MB = 1e6
 NEED = MemoryModel(frame=18 * MB, refine=13 * MB, point=0.17 * MB)
@@ -99,3 +110,37 @@ def test_a_limit_changes_no_track(make_model, frames_u8: np.ndarray) -> None:
     assert isinstance(found.xy.base, np.memmap)
     for name in ("xy", "visible", "confidence", "query_points"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_a_peak_above_the_plan_makes_the_calls_to_come_smaller() -> None:
+    limit, plan = MemoryLimit(1000, model_bytes=50), Plan(WindowSize.of(24), 64)
+    assert limit.revise(plan, peak_bytes=1000) is plan  # 95 % of the limit, and the model
+    smaller = limit.revise(plan, peak_bytes=1001)
+    assert (smaller.size, smaller.points_per_call) == (plan.size, 57)
+    assert limit.revise(smaller, peak_bytes=1001) is smaller  # the same old peak
+    assert limit.revise(smaller, peak_bytes=1002).points_per_call == 51
+    assert limit.revise(Plan(plan.size, 1), peak_bytes=1003).points_per_call == 1
+
+
+def test_calls_become_smaller_in_a_run_and_tracks_stay(make_model, frames_u8: np.ndarray) -> None:
+    model = open_session(make_model())
+    points = np.column_stack([np.zeros(20), np.linspace(2, 40, 20), np.linspace(3, 38, 20)])
+
+    def track(limit: MemoryLimit | None) -> tuple[Tracking, np.ndarray]:
+        tracking = Tracking(
+            model=model,
+            source=open_source(np.concatenate([frames_u8] * 4)),
+            points=points,
+            make_plan=lambda hw, count: Plan(WindowSize.of(3), 10),
+            on_disk=lambda points, frames: False,
+            watch=Stopwatch(),
+            limit=limit,
+        )
+        return tracking, tracking.run(None).xy
+
+    free, expected = track(None)
+    # This process holds more than that at the first window already.
+    bounded, found = track(MemoryLimit(1, model_bytes=0))
+    assert free._plan.points_per_call == 10
+    assert bounded._plan.points_per_call < 10
+    np.testing.assert_array_equal(found, expected)
