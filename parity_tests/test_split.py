@@ -15,9 +15,11 @@ from locoexport.pipeline.export import export_model
 from locoexport.pipeline.verify import verify_model
 from locoexport.probes import make_probe
 from locoexport.profile import AxisSizes, load_profile
+from locoexport.runtime.budget import MemoryModel, Plan, make_plan
 from locoexport.runtime.session import open_session
 from locoexport.runtime.split import open_model, open_split, split_paths
 from locoexport.runtime.tracker import PointTracker
+from locoexport.runtime.windows import WindowSize
 
 # The same kernels on other sizes (the encoder's batch): measured at most 2.3e-4 px over the
 # variants below, seeded weights.
@@ -67,6 +69,14 @@ def test_frames_that_were_encoded_answer_many_questions(split: Path) -> None:
     for chunk in (slice(0, 5), slice(5, 12)):
         part = model.run_prepared(encoded, probe.query_points_tyx[:, chunk]).tracks_xy
         np.testing.assert_allclose(part, whole[:, chunk], rtol=0, atol=TOLERANCE_PX)
+
+
+def test_memory_goes_into_long_windows_not_into_many_points_a_call(split: Path) -> None:
+    memory = MemoryModel(frame=2e6, refine=5.5e6, point=0.2e6)
+    plan = make_plan(
+        open_split(split), memory, 0.85e9, points=1000, frame_bytes=200_000, window=None
+    )
+    assert plan == Plan(WindowSize.of(48), 32)
 
 
 def test_fixed_axes(tmp_path: Path) -> None:
