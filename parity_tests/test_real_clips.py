@@ -41,41 +41,88 @@ def test_verify_on_a_real_clip(name: str, clips: dict[str, Path], model_path: Pa
     assert report.cases[-1].name == f"clip {name}"
 
 
-def test_tracks_equal_those_of_torch_end_to_end(clips: dict[str, Path], model_path: Path) -> None:
+WORKING = 256
+# Beyond 4e-3 px a point is in order only if the oracle moves as far under input noise of 1e-6
+# (parity's own rule, four times). Measured: carphone 1.3e-4 px and bigbuckbunny 5.3e-5 px at worst;
+# bikes, whose heatmaps nearly tie, 6.2e-3 px at one point of 36, which noise moves by 9.9e-3 px.
+TOLERANCE_PX, NOISE, TIMES_NOISE, MOST_UNSTABLE = 4e-3, 1e-6, 4, {"bikes.mp4": 4}
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_tracks_equal_those_of_torch_end_to_end(
+    name: str, clips: dict[str, Path], model_path: Path
+) -> None:
     """Decode once; resize, run and scale back in torch alone, and compare pixels."""
-    clip = read_clip(clips["carphone_pristine.mp4"], max_frames=FRAMES)
+    clip = read_clip(clips[name], max_frames=FRAMES)
     height, width = clip.frames_rgb.shape[1:3]
     queries = grid_queries(6, height, width)
     with PointTracker(model_path) as tracker:
         tracks = tracker.track(clip, queries)
+    expected_xy, visible = oracle_tracks(clip, queries)
+    found_xy = tracks.xy * (WORKING / width, WORKING / height)
+    worst = np.linalg.norm(found_xy - expected_xy, axis=-1).max(1)
+    unstable = worst > TOLERANCE_PX
+    assert unstable.sum() <= MOST_UNSTABLE.get(name, 0), worst[unstable]
+    if unstable.any():
+        moved_xy, _ = oracle_tracks(clip, queries, noise=NOISE)
+        moves = np.linalg.norm(moved_xy - expected_xy, axis=-1).max(1)
+        assert (worst[unstable] <= TIMES_NOISE * moves[unstable]).all()
+    np.testing.assert_array_equal(tracks.visible, visible)
+
+
+def oracle_tracks(
+    clip: Clip, queries: np.ndarray, noise: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tracks (N, T, 2) in pixels of the working resolution, and visibility, by torch alone."""
     model = load_network(load_profile("b0-tiny"), None).model
+    height, width = clip.frames_rgb.shape[1:3]
     frames = torch.from_numpy(clip.frames_rgb).permute(0, 3, 1, 2).float() / 127.5 - 1
-    resized = torch.nn.functional.interpolate(frames, (256, 256), mode="bilinear")
-    scale = torch.tensor([1.0, 256 / height, 256 / width])
+    resized = torch.nn.functional.interpolate(frames, (WORKING, WORKING), mode="bilinear")
+    generator = torch.Generator().manual_seed(0)
+    resized += noise * torch.randn(resized.shape, generator=generator)
+    scale = torch.tensor([1.0, WORKING / height, WORKING / width])
     with torch.inference_mode():
         result = model.track_resized(
             resized.permute(0, 2, 3, 1)[None], torch.from_numpy(queries)[None] * scale
         )
-    expected = (result.tracks * torch.tensor([width / 256, height / 256]))[0].numpy()
-    # 4e-3 px at the working resolution is less in a clip that is smaller than it.
-    np.testing.assert_allclose(tracks.xy, expected, rtol=0, atol=4e-3)
-    np.testing.assert_array_equal(tracks.visible, result.visible[0].numpy())
+    return result.tracks[0].numpy(), result.visible[0].numpy()
 
 
-def test_there_and_back_returns_to_where_it_began(clips: dict[str, Path], model_path: Path) -> None:
+# Measured over 24 frames, 6x6 points, pixels of 256x256: share of points that both ways call
+# visible; of those, the median distance and the share within 4 px. With seeded weights no point is
+# called visible. bikes is fast and nearly textureless; the weights' own page says 1.6 px there and
+# 0.52 px on carphone. The bounds leave twice the distance, and a tenth of the points.
+#                          kept  median  within 4 px
+# bikes                    0.67   1.40    0.58
+# carphone_pristine        1.00   0.58    0.92
+# bigbuckbunny             0.86   0.24    0.97
+CONSISTENCY = {
+    "bikes.mp4": (0.57, 2.8, 0.48),
+    "carphone_pristine.mp4": (0.90, 1.2, 0.82),
+    "bigbuckbunny.mp4": (0.76, 0.5, 0.87),
+}
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_there_and_back_returns_to_where_it_began(
+    name: str, clips: dict[str, Path], model_path: Path
+) -> None:
     """Track forwards, then the reversed clip from the last positions: median distance."""
-    clip = read_clip(clips["carphone_pristine.mp4"], max_frames=FRAMES)
-    queries = grid_queries(8, *clip.frames_rgb.shape[1:3])
+    clip = read_clip(clips[name], max_frames=2 * FRAMES)
+    height, width = clip.frames_rgb.shape[1:3]
+    queries = grid_queries(6, height, width)
     reversed_clip = Clip(np.ascontiguousarray(clip.frames_rgb[::-1]), clip.fps)
     with PointTracker(model_path) as tracker:
         there = tracker.track(clip, queries)
         last = there.xy[:, -1]
-        height, width = clip.frames_rgb.shape[1:3]
-        kept = there.visible[:, -1] & (last >= 0).all(1) & (last <= (width, height)).all(1)
-        turned = np.concatenate((np.zeros((len(last), 1)), last[:, ::-1]), 1)[kept]
+        inside = (last >= 0).all(1) & (last <= (width, height)).all(1)
+        turned = np.concatenate((np.zeros((len(last), 1)), last[:, ::-1]), 1)[inside]
         back = tracker.track(reversed_clip, turned.astype(np.float32))
-    distance = np.linalg.norm(back.xy[:, -1] - queries[kept][:, [2, 1]], axis=1)
-    # 0.12 px measured over these 12 frames of 176x144; the weights' own page says 0.52 over 24
-    # frames at 256x256.
-    assert kept.mean() > 0.5
-    assert np.median(distance) < 0.5
+    visible = there.visible[inside, -1] & back.visible[:, -1]
+    apart = (back.xy[:, -1] - queries[inside][:, [2, 1]]) * (WORKING / width, WORKING / height)
+    distance = np.linalg.norm(apart, axis=1)[visible]
+    least_kept, most_median, least_near = CONSISTENCY[name]
+    print(f"{name}: {visible.sum()} of {len(queries)}, median {np.median(distance):.2f} px")
+    assert visible.sum() / len(queries) >= least_kept
+    assert np.median(distance) <= most_median
+    assert (distance < 4).mean() >= least_near
