@@ -8,12 +8,13 @@ import subprocess
 from pathlib import Path
 
 import onnxruntime
+from native_headers import HEADER, NoHeadersError, fetch_headers
 
 __all__ = ["EXAMPLES", "MissingHereError", "build_cpp", "prepare_node"]
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-_NODE_CACHE = Path(__file__).parents[1] / ".data" / "node"
-_HEADER = "onnxruntime_cxx_api.h"
+_DATA = Path(__file__).parents[1] / ".data"
+_NODE_CACHE = _DATA / "node"
 _INCLUDES = (
     *("/usr/include", "/usr/local/include"),
     *("/usr/include/onnxruntime", "/usr/local/include/onnxruntime"),
@@ -29,8 +30,9 @@ class MissingHereError(Exception):
 def build_cpp(folder: Path) -> list[str]:
     """Compile examples/cpp in ``folder``; the command that runs it.
 
-    The headers are those of ``ONNXRUNTIME_INCLUDE`` or the system's; the library is the one inside
-    the Python package where there is no other, whose C API serves older headers.
+    The headers are those of ``ONNXRUNTIME_INCLUDE``, else the system's, else Debian's, downloaded
+    into ``.data``; the library is the one inside the Python package, whose C API serves older
+    headers.
 
     Raises:
         MissingHereError: there is no compiler, header or library.
@@ -39,10 +41,7 @@ def build_cpp(folder: Path) -> list[str]:
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
     if compiler is None:
         raise MissingHereError("there is no C++ compiler")
-    given = os.environ.get("ONNXRUNTIME_INCLUDE")
-    include = next((i for i in (given, *_INCLUDES) if i and (Path(i) / _HEADER).is_file()), None)
-    if include is None:
-        raise MissingHereError(f"there is no {_HEADER}; set ONNXRUNTIME_INCLUDE to its folder")
+    include = _find_headers()
     capi = Path(onnxruntime.__file__).parent / "capi"
     library = next(iter(sorted(capi.glob("libonnxruntime.so.*"))), None)
     if library is None:
@@ -56,6 +55,20 @@ def build_cpp(folder: Path) -> list[str]:
     if done.returncode:
         raise RuntimeError(done.stderr)
     return [str(program)]
+
+
+def _find_headers() -> Path:
+    given = os.environ.get("ONNXRUNTIME_INCLUDE")
+    if given is not None and not (Path(given) / HEADER).is_file():
+        raise RuntimeError(f"ONNXRUNTIME_INCLUDE is {given}, where there is no {HEADER}.")
+    for folder in (given, *_INCLUDES):
+        if folder is not None and (Path(folder) / HEADER).is_file():
+            return Path(folder)
+    try:
+        return fetch_headers(_DATA / "onnxruntime")
+    except NoHeadersError as error:
+        text = f"there is no {HEADER} ({error}); set ONNXRUNTIME_INCLUDE to its folder"
+        raise MissingHereError(text) from None
 
 
 def prepare_node() -> list[str]:
