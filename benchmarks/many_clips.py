@@ -1,13 +1,14 @@
-"""How ``track-many`` scales here: ``python benchmarks/many_clips.py [--ray] [--json FILE]``.
+"""How ``track-many`` scales here: ``python benchmarks/many_clips.py [--ray] [--write]``.
 
-Prints Markdown tables for docs/many-clips.md: clips a minute of both engines with 1 and 2 workers,
-threads shared out and not, overhead a clip, memory a worker, and the size of rows against nested
-lists. Some minutes on two cores; run it on an idle machine.
+Prints Markdown tables, and puts them into docs/many-clips.md with ``--write``: frames a second of
+both engines with 1 and 2 workers, threads shared out and not, overhead a clip, memory a worker, and
+the size of rows against nested lists. Some minutes on two cores; run it on an idle machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import statistics
@@ -16,6 +17,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +28,11 @@ import psutil
 from locoexport.machine import measure_load, read_cpu
 from locoexport.runtime.video import write_mp4
 
-_CLIPS, _FRAMES, _SIZE, _POINTS = 8, 48, 256, "grid:8"
-_FEW, _MANY, _SHORT_FRAMES = 10, 60, 2
+ROOT = Path(__file__).parents[1]
+BEGIN = "<!-- scaling: begin (written by `python benchmarks/many_clips.py --ray --write`) -->"
+END = "<!-- scaling: end -->"
+_CLIPS, _FRAMES, _SIZE, _POINTS = 6, 48, 256, "grid:8"
+_FEW, _MANY, _SHORT_FRAMES = 8, 40, 2
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run took. ``peaks`` are of the workers, in bytes (unique to each, by the kernel)."""
+    """What a run took. ``peaks`` are the workers' peak RSS, in bytes."""
 
     setting: Setting
     seconds: float
@@ -54,7 +60,61 @@ class Measured:
 
 
 def main() -> None:
-    """Make clips, run all settings in turn, twice, and print."""
+    """Make clips, run all settings in turn, some times over, print, and write where asked."""
+    options = _parse()
+    cores = read_cpu().usable_cores
+    engines = ("local", "ray") if options.ray else ("local",)
+    settings = [
+        Setting(engine, workers, threads)
+        for engine in engines
+        for workers, threads in ((1, 1), (1, cores), (2, max(1, cores // 2)), (2, cores))
+    ]
+    # What a clip costs does not depend on oversubscription: one and two workers of shared cores.
+    short_settings = [s for s in settings if s.workers * s.threads <= cores and s.threads == 1]
+    watch = _Watch(options.rounds * len(settings) + 2 * len(short_settings))
+    with tempfile.TemporaryDirectory(prefix="locoexport-many-") as scratch:
+        folder = Path(scratch)
+        model = options.model or _export(options.backbone, folder)
+        _make_clips(folder / "long", options.clips, _FRAMES)
+        _make_clips(folder / "few", options.few, _SHORT_FRAMES)
+        _make_clips(folder / "many", options.many, _SHORT_FRAMES)
+        load = measure_load(2.0)
+        runs = [
+            watch.run(setting, model, folder / "long", folder / f"long-{number}-{index}")
+            for number in range(options.rounds)
+            for index, setting in enumerate(settings)
+        ]
+        short = {
+            name: [
+                watch.run(setting, model, folder / name, folder / f"{name}-{index}", "grid:1")
+                for index, setting in enumerate(short_settings)
+            ]
+            for name in ("few", "many")
+        }
+        text = "\n".join(
+            (
+                f"{read_cpu().model}, {cores} cores, of which others kept {load.busy_share:.0%} "
+                f"busy; {options.model.name if options.model else options.backbone}.\n",
+                *_scaling_lines(settings, runs, options.clips),
+                *_overhead_lines(short, model, folder, options.few, options.many),
+                *_size_lines(folder),
+            )
+        )
+    sys.stdout.write(f"{text}\n")
+    if options.write:
+        page = ROOT / "docs" / "many-clips.md"
+        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+        after = rest.partition(END)[2]
+        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    if options.json is not None:
+        document = [
+            vars(run) | {"setting": vars(run.setting)}
+            for run in (*runs, *short["few"], *short["many"])
+        ]
+        options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ray", action="store_true", help="measure Ray as well")
     parser.add_argument("--backbone", default="b0")
@@ -63,46 +123,14 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=_CLIPS, help="long ones, of 48 frames")
     parser.add_argument("--few", type=int, default=_FEW, help="short clips, to tell the start")
     parser.add_argument("--many", type=int, default=_MANY, help="short clips, to tell a clip")
+    parser.add_argument("--write", action="store_true", help="put tables into docs/many-clips.md")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    cores = read_cpu().usable_cores
-    engines = ("local", "ray") if options.ray else ("local",)
-    settings = [
-        Setting(engine, workers, threads)
-        for engine in engines
-        for workers, threads in ((1, 1), (1, cores), (2, max(1, cores // 2)), (2, cores))
-    ]
-    with tempfile.TemporaryDirectory(prefix="locoexport-many-") as scratch:
-        folder = Path(scratch)
-        model = options.model or _export(options.backbone, folder)
-        _make_clips(folder / "long", options.clips, _FRAMES)
-        _make_clips(folder / "few", options.few, _SHORT_FRAMES)
-        _make_clips(folder / "many", options.many, _SHORT_FRAMES)
-        load = measure_load(2.0)
-        print(
-            f"Machine: {read_cpu().model}, {cores} cores; others before it: {load.busy_share:.0%}."
-        )
-        runs = [
-            _run(setting, model, folder / "long", folder / f"long-{number}-{index}")
-            for number in range(options.rounds)
-            for index, setting in enumerate(settings)
-        ]
-        short = {
-            name: [
-                _run(setting, model, folder / name, folder / f"{name}-{index}", "grid:1")
-                for index, setting in enumerate(settings)
-            ]
-            for name in ("few", "many")
-        }
-        _print_scaling(settings, runs)
-        _print_overhead(short, model, folder, options.few, options.many)
-        _print_sizes(folder)
-    if options.json is not None:
-        document = [
-            vars(run) | {"setting": vars(run.setting)}
-            for run in (*runs, *short["few"], *short["many"])
-        ]
-        options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    if options.few >= options.many:
+        parser.error("--many must be more than --few: the difference tells what a clip costs")
+    if options.ray and importlib.util.find_spec("ray") is None:
+        parser.error("ray is not installed (pip install 'locoexport[ray]')")
+    return options
 
 
 def _export(backbone: str, folder: Path) -> Path:
@@ -124,68 +152,103 @@ def _make_clips(folder: Path, count: int, frames: int) -> None:
         write_mp4(folder / f"{number:03d}.mp4", images, 25)
 
 
-def _run(setting: Setting, model: Path, clips: Path, out: Path, points: str = _POINTS) -> Measured:
-    command = [sys.executable, "-m", "locoexport", "track-many", str(clips), "--model", str(model)]
-    command += ["--out", str(out), "--engine", setting.engine, "--points", points, "--json", "-"]
-    command += ["--workers", str(setting.workers), "--threads", str(setting.threads)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    watch = _Peaks(process.pid)
-    watch.start()
-    stdout, _ = process.communicate()
-    peaks = watch.end()
-    report = json.loads(stdout)
-    assert report["passed"], report
-    print(f"  {setting.text}: {report['seconds']:.1f} s", file=sys.stderr)
-    workers = sorted(peaks.values(), reverse=True)[: setting.workers]
-    return Measured(setting, report["seconds"], report["frames"], tuple(workers))
+class _Watch:
+    """Runs of the command one after another, with a line of progress for each."""
+
+    def __init__(self, runs: int) -> None:
+        self._runs, self._done, self._started = runs, 0, time.monotonic()
+
+    def run(
+        self, setting: Setting, model: Path, clips: Path, out: Path, points: str = _POINTS
+    ) -> Measured:
+        command = [sys.executable, "-m", "locoexport", "track-many", clips, "--model", model]
+        command += ["--out", out, "--engine", setting.engine, "--points", points, "--json", "-"]
+        command += ["--workers", setting.workers, "--threads", setting.threads]
+        process = subprocess.Popen(
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        peaks = _Peaks(process.pid, "ray::" if setting.engine == "ray" else "")
+        peaks.start()
+        stdout, stderr = process.communicate()
+        found = peaks.end()
+        if process.returncode:
+            sys.exit(f"{setting.text} failed:\n{stderr[-2000:]}")
+        report = json.loads(stdout)
+        self._done += 1
+        spent = time.monotonic() - self._started
+        sys.stderr.write(
+            f"{self._done} of {self._runs}: {setting.text}, {clips.name}: "
+            f"{report['seconds']:.1f} s ({spent:.0f} s in all)\n"
+        )
+        workers = sorted(found.values(), reverse=True)[: setting.workers]
+        return Measured(setting, report["seconds"], report["frames"], tuple(workers))
 
 
 class _Peaks(threading.Thread):
-    """The most memory of each process below one, unique to it, looked at ten times a second."""
+    """The peak RSS of each process below one whose title begins so, looked at ten times a second.
 
-    def __init__(self, pid: int) -> None:
+    Ray's actors call themselves ``ray::...``; its other processes are no workers.
+    """
+
+    def __init__(self, pid: int, title: str) -> None:
         super().__init__(daemon=True)
-        self._process = psutil.Process(pid)
+        self._process, self._title = psutil.Process(pid), title
         self._over = threading.Event()
         self._peaks: dict[int, int] = {}
 
     def run(self) -> None:
         while not self._over.wait(0.1):
-            try:
-                for child in self._process.children(recursive=True):
-                    used = child.memory_full_info().uss
-                    self._peaks[child.pid] = max(self._peaks.get(child.pid, 0), used)
-            except psutil.Error:
-                continue
+            for child in self._children():
+                # It may end between two looks.
+                with suppress(psutil.Error):
+                    if "".join(child.cmdline()[:1]).startswith(self._title):
+                        used = child.memory_info().rss
+                        self._peaks[child.pid] = max(self._peaks.get(child.pid, 0), used)
 
     def end(self) -> dict[int, int]:
         self._over.set()
         self.join()
         return self._peaks
 
+    def _children(self) -> list[psutil.Process]:
+        with suppress(psutil.Error):
+            return self._process.children(recursive=True)
+        return []
 
-def _print_scaling(settings: list[Setting], runs: list[Measured]) -> None:
+
+def _scaling_lines(settings: list[Setting], runs: list[Measured], clips: int) -> Iterator[str]:
     base = _median([run.seconds for run in runs if run.setting == settings[0]])
-    print(f"\nClips of {_FRAMES} frames, {_POINTS} points\n")
-    print("| engine, workers x threads | seconds (each run) | frames/s | times | MB a worker |")
-    print("|---|---|---|---|---|")
+    yield f"{clips} clips of {_FRAMES} frames, {_POINTS} points:\n"
+    yield "| engine, workers x threads | seconds, each run | frames/s | times | peak RSS, MB |"
+    yield "|---|---|---|---|---|"
     for setting in settings:
         mine = [run for run in runs if run.setting == setting]
         seconds = _median([run.seconds for run in mine])
         peak = max((peak for run in mine for peak in run.peaks), default=0) / 1e6
         each = ", ".join(f"{run.seconds:.1f}" for run in mine)
-        print(
+        yield (
             f"| {setting.text} | {each} | {mine[0].frames / seconds:.1f} | "
             f"{base / seconds:.2f} | {peak:.0f} |"
         )
 
 
-def _print_overhead(
+def _overhead_lines(
     short: dict[str, list[Measured]], model: Path, folder: Path, fewer: int, more: int
-) -> None:
+) -> Iterator[str]:
     """What a clip costs beside the model, from two runs of different numbers of short clips."""
+    alone = _model_seconds(model, folder)
+    yield (
+        f"\nClips of {_SHORT_FRAMES} frames, one point, from runs of {fewer} and {more} of them; "
+        f"the model alone takes {alone * 1e3:.0f} ms a clip on one thread:\n"
+    )
+    yield "| engine, workers x threads | seconds to start and end | ms a clip |"
+    yield "|---|---|---|"
+    for few, many in zip(short["few"], short["many"], strict=True):
+        slope = (many.seconds - few.seconds) / (more - fewer)
+        yield f"| {few.setting.text} | {few.seconds - fewer * slope:.1f} | {slope * 1e3:.0f} |"
+
+
+def _model_seconds(model: Path, folder: Path) -> float:
     from locoexport.runtime.split import open_model
     from locoexport.runtime.video import read_clip
 
@@ -198,16 +261,10 @@ def _print_overhead(
         started = time.perf_counter()
         session.run(video, query)
         times.append(time.perf_counter() - started)
-    print(f"\nClips of {_SHORT_FRAMES} frames, one point; the model alone takes ")
-    print(f"{_median(times[2:]) * 1e3:.0f} ms a clip on one thread.\n")
-    print("| engine, workers x threads | seconds to start and end | ms a clip |")
-    print("|---|---|---|")
-    for few, many in zip(short["few"], short["many"], strict=True):
-        slope = (many.seconds - few.seconds) / (more - fewer)
-        print(f"| {few.setting.text} | {few.seconds - fewer * slope:.1f} | {slope * 1e3:.0f} |")
+    return _median(times[2:])
 
 
-def _print_sizes(folder: Path) -> None:
+def _size_lines(folder: Path) -> Iterator[str]:
     """The same tracks as rows and as nested lists."""
     import pyarrow.parquet
 
@@ -219,9 +276,9 @@ def _print_sizes(folder: Path) -> None:
     nested = folder / "nested.parquet"
     pyarrow.parquet.write_table(lists, nested, compression="zstd")
     count = rows.num_rows
-    print("\n| layout | bytes a point and frame |\n|---|---|")
-    print(f"| a row a point and frame (as written) | {part.stat().st_size / count:.2f} |")
-    print(f"| a row a point, lists of frames | {os.stat(nested).st_size / count:.2f} |")
+    yield "\n| layout | bytes a point and frame |\n|---|---|"
+    yield f"| a row a point and frame (as written) | {part.stat().st_size / count:.2f} |"
+    yield f"| a row a point, lists of frames | {os.stat(nested).st_size / count:.2f} |"
 
 
 def _median(values: list[float]) -> float:

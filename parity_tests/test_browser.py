@@ -30,6 +30,7 @@ pytestmark = pytest.mark.skipif(bool(missing_tools()), reason=missing_tools())
 
 ROOT = Path(__file__).parents[1]
 FRAMES, WINDOW = 40, 16
+FRAMES_IN: dict[str, Any] = {"input_type": "uint8", "resolution_hw": (64, 64)}
 CLICKS = [
     {"frame": 0, "at": (0.45, 0.30)},
     {"frame": 0, "at": (0.55, 0.45)},
@@ -128,6 +129,8 @@ def test_bad_files_are_refused_in_words(
         "cut.onnx": fast_model.read_bytes()[:700],
         "other.onnx": tracker_bytes(rename={"query_input": "points_input"}),
         "lonely.encoder.onnx": fast_model.read_bytes(),
+        # A real export: ONNX Runtime opens it, and the page has to tell what it is.
+        "frames.onnx": export_once(load_profile("b0-tiny").with_options(**FRAMES_IN)).read_bytes(),
     }
     order = []
     for name, data in files.items():
@@ -148,6 +151,8 @@ def test_bad_files_are_refused_in_words(
         assert f"{name} is not a model that ONNX Runtime can open" in errors[name]
     assert "other.onnx is not an exported tracker: video_input, query_input" in errors["other.onnx"]
     assert "NAME.query.onnx and NAME.tracker.onnx" in errors["lonely.encoder.onnx"]
+    assert "frames.onnx takes frames of any size as uint8" in errors["frames.onnx"]
+    assert "export it with --input float32" in errors["frames.onnx"]
     assert all("should not" not in text for text in errors.values())
     assert found["after"]["error"] == ""
 

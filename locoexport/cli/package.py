@@ -25,8 +25,15 @@ def package(
         ),
     ],
     triton: Annotated[
-        Path, typer.Option(metavar="DIR", help="The model repository; it may hold other models.")
-    ],
+        Path | None,
+        typer.Option(metavar="DIR", help="Triton's model repository; it may hold other models."),
+    ] = None,
+    openvino_ms: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="OpenVINO Model Server's folder; it may hold other models."
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of the model (locotrack_<profile>).")
     ] = None,
@@ -67,13 +74,18 @@ def package(
         bool, typer.Option("--force", help="Replace models of these names, and the report.")
     ] = False,
 ) -> None:
-    """Write a model repository for NVIDIA Triton: config.pbtxt, the file, and how to start it.
+    """Write what NVIDIA Triton or OpenVINO Model Server is started over, and how to start it.
 
-    A split export becomes three models and the ensemble that joins them. The configurations are
-    checked against Triton's own schema where tritonclient is installed (`locoexport[triton]`).
+    For Triton a model repository: a split export becomes three models and the ensemble that joins
+    them. The configurations are checked against Triton's own schema where tritonclient is installed
+    (`locoexport[triton]`). For OpenVINO the single file and config.json; the file is compiled first
+    where OpenVINO is installed (`locoexport[openvino]`).
     """
     check_json_target(json_target, force=force)
-    from locoexport.pipeline.package import package_for_triton
+    folder = triton or openvino_ms
+    if folder is None or (triton is not None and openvino_ms is not None):
+        raise UsageError("Say for which server, and one at a time: --triton or --openvino-ms DIR.")
+    from locoexport.pipeline.package import package_for_openvino, package_for_triton
     from locoexport.rendering.package import package_document, package_text
     from locoexport.serving.triton_config import ServingOptions
 
@@ -88,9 +100,8 @@ def package(
         points=_parse_range("--points", points),
     )
     with listening(context) as notify:
-        report = package_for_triton(
-            model, triton, name=name, options=options, force=force, notify=notify
-        )
+        write = package_for_openvino if triton is None else package_for_triton
+        report = write(model, folder, name=name, options=options, force=force, notify=notify)
     if json_target is not None:
         write_json(json_target, package_document(report))
     if json_target != "-":

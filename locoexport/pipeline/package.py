@@ -1,17 +1,25 @@
-"""An exported file → a model repository for NVIDIA Triton."""
+"""An exported file → what NVIDIA Triton or OpenVINO Model Server is started over."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from locoexport.artifact import ArtifactMetadata
-from locoexport.errors import ModelFileError
+from locoexport.errors import CheckFailedError, ModelFileError, UsageError
 from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.runtime.session import create_checked_session
+from locoexport.runtime.session import create_checked_session, one_line
 from locoexport.runtime.split import open_model, split_paths
+from locoexport.serving.openvino_server import (
+    check_options,
+    compile_settings,
+    model_entry,
+    server_readme,
+    write_server,
+)
 from locoexport.serving.triton_config import (
     ServedModel,
     ServingOptions,
@@ -27,7 +35,7 @@ from locoexport.serving.triton_repository import (
 )
 from locoexport.serving.triton_schema import check_config, check_ensemble, schema_is_here
 
-__all__ = ["PackageReport", "package_for_triton"]
+__all__ = ["PackageReport", "package_for_openvino", "package_for_triton"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,9 @@ class PackageReport:
         name: of the model that clients ask.
         models: names of all models, in the order in which they were written.
         files: all of them.
-        schema_checked: whether Triton's own schema was there to check the configurations with.
+        schema_checked: whether Triton's own schema was there to check the configurations with; of
+            OpenVINO, whether it was there and compiled the file with the settings.
+        server: which server it is for.
     """
 
     folder: Path
@@ -48,6 +58,7 @@ class PackageReport:
     models: tuple[str, ...]
     files: tuple[Path, ...]
     schema_checked: bool
+    server: Literal["triton", "openvino"] = "triton"
 
 
 def package_for_triton(
@@ -77,7 +88,7 @@ def package_for_triton(
     options = options or ServingOptions()
     path, folder = Path(model), Path(folder)
     metadata = open_model(path).metadata  # every check of the runtime
-    name = check_name(name or re.sub(r"[^0-9A-Za-z]", "_", f"locotrack_{metadata.profile}"))
+    name = _name(name, metadata)
     paths = split_paths(path)
     if paths is None:
         served = [_served(name, path)]
@@ -110,6 +121,67 @@ def package_for_triton(
     )
 
 
+def package_for_openvino(
+    model: str | Path,
+    folder: str | Path,
+    *,
+    name: str | None = None,
+    options: ServingOptions | None = None,
+    force: bool = False,
+    notify: Listener = ignore,
+) -> PackageReport:
+    """Write a single file, config.json and a README for OpenVINO Model Server.
+
+    Args:
+        model: a file written by ``locoexport export``; not of a split export.
+        folder: of the models; config.json in it may name others, which stay.
+        name: of the model; None is ``locotrack_<profile>``.
+        options: device, instances (requests at once) and threads; the rest is Triton's.
+        force: replace a model of the same name.
+        notify: is told of warnings.
+
+    Raises:
+        ModelFileError: the file is missing, damaged or not ours.
+        OutputError: see ``write_server``.
+        UsageError: the file is one of a split export, or an option is Triton's.
+        CheckFailedError: OpenVINO is here and cannot compile the file; nothing is written then.
+    """
+    options = options or ServingOptions()
+    check_options(options)
+    path, folder = Path(model), Path(folder)
+    metadata = open_model(path).metadata
+    if split_paths(path) is not None:
+        raise UsageError("OpenVINO Model Server gets the single file; export it without --split.")
+    name = _name(name, metadata)
+    served = _served(name, path)
+    checked = _compiles(path, compile_settings(options))
+    if not checked:
+        text = "The file was not tried with OpenVINO, which is not installed "
+        notify(Notice(text + "(pip install 'locoexport[openvino]').", warning=True))
+    readme = server_readme(name, served.inputs, served.outputs, options, _facts(metadata))
+    entry = model_entry(name, options)
+    written = write_server(folder, path, entry, readme, force=force)
+    return PackageReport(folder, path, name, (name,), written, checked, "openvino")
+
+
+def _compiles(path: Path, settings: dict[str, Any]) -> bool:
+    """Whether OpenVINO was there to compile the file on this machine's CPU."""
+    if importlib.util.find_spec("openvino") is None:
+        return False
+    import openvino
+
+    core = openvino.Core()
+    try:
+        core.compile_model(core.read_model(path), "CPU", settings)
+    except RuntimeError as error:
+        raise CheckFailedError(f"OpenVINO cannot compile {path}: {one_line(error)}.") from error
+    return True
+
+
+def _name(given: str | None, metadata: ArtifactMetadata) -> str:
+    return check_name(given or re.sub(r"[^0-9A-Za-z]", "_", f"locotrack_{metadata.profile}"))
+
+
 def _served(name: str, path: Path) -> ServedModel:
     session, _ = create_checked_session(path, "cpu", profile_prefix=None, threads=1, cached=True)
     return ServedModel(name, _tensors(session.get_inputs()), _tensors(session.get_outputs()))
@@ -130,7 +202,7 @@ def _queries(served: list[ServedModel]) -> tuple[Tensor, ...]:
 def _check(entries: list[RepositoryEntry], *, ensemble: bool) -> bool:
     if not schema_is_here():
         return False
-    configs = {entry.name: check_config(entry.config) for entry in entries}
+    configs = {entry.name: check_config(entry.config or "") for entry in entries}
     if ensemble:
         check_ensemble(configs[entries[-1].name], configs)
     return True

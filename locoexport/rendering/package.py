@@ -16,11 +16,16 @@ __all__ = ["package_document", "package_text"]
 
 def package_text(report: PackageReport) -> RenderableType:
     """What was written, file by file."""
-    checked = "fits Triton's own" if report.schema_checked else "not checked"
+    by, fine = (
+        ("schema", "fits Triton's own")
+        if report.server == "triton"
+        else ("OpenVINO", "compiles the file")
+    )
+    checked = fine if report.schema_checked else "not checked"
     rows = [
         ("repository", str(report.folder)),
         ("model", report.name),
-        ("schema", checked),
+        (by, checked),
         *(
             ("", f"{path.relative_to(report.folder)}  {megabytes(path.stat().st_size)}")
             for path in report.files
@@ -33,6 +38,7 @@ def package_document(report: PackageReport) -> dict[str, Any]:
     """``locoexport.package/1``."""
     return {
         "schema": "locoexport.package/1",
+        "server": report.server,
         "folder": str(report.folder),
         "model": str(report.model),
         "name": report.name,

@@ -12,7 +12,16 @@ from tempfile import TemporaryDirectory
 from locoexport.errors import OutputError, UsageError
 from locoexport.serving.triton_config import ServingOptions, Tensor
 
-__all__ = ["TRITON_IMAGE", "RepositoryEntry", "readme_text", "write_repository"]
+__all__ = [
+    "TRITON_IMAGE",
+    "RepositoryEntry",
+    "check_name",
+    "client_code",
+    "readme_text",
+    "tensor_rows",
+    "tensor_text",
+    "write_repository",
+]
 
 TRITON_IMAGE = "nvcr.io/nvidia/tritonserver:24.12-py3"
 """Its ONNX Runtime is 1.20, the oldest that this project supports; newer ones do."""
@@ -20,10 +29,10 @@ TRITON_IMAGE = "nvcr.io/nvidia/tritonserver:24.12-py3"
 
 @dataclass(frozen=True)
 class RepositoryEntry:
-    """One model's folder: its name, its config.pbtxt, and its file (None for an ensemble)."""
+    """One model's folder: its name, its config.pbtxt if any, and its file (None: an ensemble)."""
 
     name: str
-    config: str
+    config: str | None
     file: Path | None
 
 
@@ -71,7 +80,8 @@ def write_repository(
 def _write_entry(folder: Path, entry: RepositoryEntry) -> None:
     # An ensemble needs an empty folder of its version.
     (folder / "1").mkdir(parents=True)
-    (folder / "config.pbtxt").write_text(entry.config, encoding="utf-8")
+    if entry.config is not None:
+        (folder / "config.pbtxt").write_text(entry.config, encoding="utf-8")
     if entry.file is not None:
         shutil.copyfile(entry.file, folder / "1" / "model.onnx")
 
@@ -126,22 +136,19 @@ Any later image serves as well. Ready, and what the server makes of the configur
 Ask, with `pip install 'tritonclient[http]' numpy`:
 
 ```python
-{_client_code(name, inputs, outputs, options)}```
+{client_code(name, inputs, outputs, options)}```
 
-| | type | shape |
-|---|---|---|
-{_tensor_rows(inputs, outputs)}
-`video_input` holds RGB frames scaled to that height and width, as pixel / 255 * 2 - 1;
-`query_input` (t, y, x) in its pixels. A point is visible where (1 - s(occlusion)) times
-(1 - s(expected_dist)) is at least 0.5, s(v) being 1 / (1 + exp(-v)).
+{tensor_rows(inputs, outputs)}
+{tensor_text(inputs)}
 
 {_batching_note(options, inputs)}
 """
 
 
-def _client_code(
+def client_code(
     name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], options: ServingOptions
 ) -> str:
+    """Python that asks a server on this machine once, by the protocol that both servers speak."""
     axes = {"batch": 1, "frames": options.frames.usual, "points": options.points.usual}
     video, queries = (tensor.sizes(**axes) for tensor in inputs)
     kind = {"TYPE_FP32": "float32", "TYPE_FP16": "float16", "TYPE_UINT8": "uint8"}
@@ -164,11 +171,24 @@ print({", ".join(f'answer.as_numpy("{tensor.name}").shape' for tensor in outputs
 """
 
 
-def _tensor_rows(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-    return "".join(
+def tensor_rows(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+    """A table of inputs and outputs."""
+    return "| | type | shape |\n|---|---|---|\n" + "".join(
         f"| `{t.name}` | {t.data_type} | ({', '.join(map(str, t.shape))}) |\n"
         for t in (*inputs, *outputs)
     )
+
+
+def tensor_text(inputs: Sequence[Tensor]) -> str:
+    """What inputs and outputs mean."""
+    frames = (
+        "holds RGB frames of any size as they are"
+        if inputs[0].data_type == "TYPE_UINT8"
+        else "holds RGB frames scaled to that height and width, as pixel / 255 * 2 - 1"
+    )
+    return f"""`video_input` {frames};
+`query_input` (t, y, x) in its pixels. A point is visible where (1 - s(occlusion)) times
+(1 - s(expected_dist)) is at least 0.5, s(v) being 1 / (1 + exp(-v))."""
 
 
 def _batching_note(options: ServingOptions, inputs: Sequence[Tensor]) -> str:

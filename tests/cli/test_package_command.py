@@ -35,3 +35,17 @@ def test_the_command(run, make_model, tmp_path: Path) -> None:
     assert "pass --force" in again.stderr
     missing = run("package", make_model("b.onnx"), "--triton", tmp_path / "no" / "repo")
     assert "does not exist; make it first" in missing.stderr
+
+
+def test_the_command_for_openvino(run, make_model, tmp_path: Path) -> None:
+    arguments = (make_model(), "--openvino-ms", tmp_path / "models", "--json", "-")
+    finished = run("package", *arguments)
+    assert finished.code == 0, finished.stderr
+    document = json.loads(finished.stdout)
+    assert (document["server"], document["models"]) == ("openvino", ["locotrack_b0_tiny"])
+    for wrong in ([], ["--triton", tmp_path / "a", "--openvino-ms", tmp_path / "b"]):
+        neither = run("package", tmp_path / "model.onnx", *wrong)
+        assert neither.code == 2
+        assert "--triton or --openvino-ms" in neither.stderr
+    tensorrt = run("package", *arguments[:3], "--tensorrt", "--force")
+    assert (tensorrt.code, "is Triton's" in tensorrt.stderr) == (2, True)
