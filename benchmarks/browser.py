@@ -82,8 +82,10 @@ def measure(folder: Path, rounds: int, frames: int, side: int) -> str:
             {"whole": "model/b0-tiny.onnx"},
             {part: f"model/{path.name}" for part, path in part_paths(split).items()},
         ]
+        began = time.perf_counter()
         for number in range(rounds):
-            sys.stderr.write(f"round {number + 1} of {rounds}\n")
+            spent = time.perf_counter() - began
+            sys.stderr.write(f"round {number + 1} of {rounds} ({spent:.0f} s so far)\n")
             for threads in THREADS:
                 took = time_python(single, source.frames_rgb, threads, side)
                 seconds.setdefault(("Python runtime", threads), []).append(took)
@@ -94,7 +96,7 @@ def measure(folder: Path, rounds: int, frames: int, side: int) -> str:
                 opened.setdefault(key, []).append(run["opened"])
     what = f"{frames} frames × {side * side} points with b0-tiny, encode and refine"
     head = f"{what}, medians of {rounds} rounds on {machine()}:"
-    return "\n\n".join((head, timing_table(seconds, opened), weight_table(site)))
+    return "\n\n".join((head, timing_table(seconds, opened), verdict(seconds), weight_table(site)))
 
 
 def make_site(single: Path, split: Path, clip: Path) -> Site:
@@ -144,6 +146,25 @@ def timing_table(
             f"| {name} | {threads} | {median:.2f} | {min(values):.2f}–{max(values):.2f} | "
             f"{median / python:.1f} | {shown} |"
         )
+    return "\n".join(lines)
+
+
+def verdict(seconds: dict[tuple[str, int], list[float]]) -> str:
+    """Whether the split files are worth it in the page: only what lies beyond the spread counts."""
+    lines = []
+    for threads in THREADS:
+        single = seconds["page, single file", threads]
+        split = seconds["page, split files", threads]
+        ratio = statistics.median(split) / statistics.median(single)
+        apart = max(split) < min(single) or max(single) < min(split)
+        if apart and ratio < 1:
+            choice = "the split files are the better choice"
+        elif apart:
+            choice = "the single file is the better choice"
+        else:
+            choice = "the rounds of both overlap, so the single file stays"
+        count = f"{threads} thread{'s' if threads > 1 else ''}"
+        lines.append(f"Split against single with {count}: {ratio:.2f} times as long; {choice}.")
     return "\n".join(lines)
 
 

@@ -22,7 +22,14 @@ from locoexport.serving.triton_repository import (
     write_repository,
 )
 
-__all__ = ["OPENVINO_IMAGE", "compile_settings", "model_entry", "server_readme", "write_server"]
+__all__ = [
+    "OPENVINO_IMAGE",
+    "check_options",
+    "compile_settings",
+    "model_entry",
+    "server_readme",
+    "write_server",
+]
 
 OPENVINO_IMAGE = "openvino/model_server:latest"
 _CONFIG = "config.json"
