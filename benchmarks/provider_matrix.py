@@ -32,11 +32,12 @@ from locoexport.benchmarking.timing import settle, take_turns
 from locoexport.datasets.synthetic import SyntheticSettings, make_sequence
 from locoexport.files import whole_file
 from locoexport.installation import installed_version
+from locoexport.lowering.finishing import to_bytes, with_properties
 from locoexport.machine import measure_load, read_cpu
 from locoexport.metrics import SCORED_HW, sample_queries
 from locoexport.network import load_network
-from locoexport.pipeline.cached_export import cached_export
 from locoexport.pipeline.eval_sides import GraphSide, TorchSide
+from locoexport.pipeline.graph import FinishedGraph, build_graph, lower_precision
 from locoexport.pipeline.notices import ignore
 from locoexport.pipeline.proof import make_probes, prove
 from locoexport.probes import make_probe
@@ -63,22 +64,36 @@ Tell = Callable[[str], None]
 
 
 class Variant:
-    """One variant: the unrewritten model, its files, and its answers, each made once."""
+    """One variant: the unrewritten model, its files, and its answers, each made once.
 
-    def __init__(self, name: str) -> None:
-        """Load the network with the profile's own weights."""
+    The files are those that ``export`` writes, less what it proves and measures before: the rows
+    say that.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        """Load the network with the profile's own weights; files go into ``folder``."""
         self.profile = load_profile(name)
-        self.model = load_network(self.profile, None).model
-        self._files: dict[str, Path] = {}
+        self._network = load_network(self.profile, None)
+        self.model = self._network.model
+        self._folder = folder
+        self._whole: FinishedGraph | None = None
         self._answers: list[RawTracks] = []
 
     def file(self, precision: str, tell: Tell) -> Path:
-        """Exported where the cache folder does not hold it yet."""
-        if precision not in self._files:
-            tell(f"{self.profile.name} {precision}: exporting, where the cache has it not")
+        """The .onnx file in that precision."""
+        path = self._folder / f"{self.profile.name}-{precision}.onnx"
+        if not path.exists():
+            tell(f"{self.profile.name} {precision}: making the file")
             profile = self.profile.with_options(precision=precision)
-            self._files[precision] = cached_export(profile, ignore)
-        return self._files[precision]
+            if self._whole is None:
+                self._whole = build_graph(self.profile, self._network, simplify=True, notify=ignore)
+            graph = self._whole
+            if precision != "fp32":
+                graph = lower_precision(graph, profile, (), ignore)
+            properties = graph.metadata.to_properties()
+            with whole_file(path) as draft:
+                draft.write_bytes(to_bytes(with_properties(graph.model, properties)))
+        return path
 
     def answer(self, index: int, clip: TapVidClip) -> RawTracks:
         """PyTorch's on the sequence of that index; they are asked for in order."""
@@ -107,7 +122,10 @@ def main() -> None:
     keep = write_docs if given.docs else (lambda document: None)
     document = describe_machine(rounds)
     try:
-        measure(document, variants, given.precisions.split(","), rounds, tell, keep)
+        with tempfile.TemporaryDirectory() as folder:
+            measure(
+                document, variants, given.precisions.split(","), rounds, Path(folder), tell, keep
+            )
     except KeyboardInterrupt:
         tell(f"interrupted; {len(document['rows'])} rows were measured")
         print(write_table(document))
@@ -137,10 +155,11 @@ def measure(
     variants: Sequence[str],
     precisions: Sequence[str],
     rounds: int,
+    folder: Path,
     tell: Tell,
     keep: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Fill the document row by row; ``keep`` is given it after each."""
+    """Fill the document row by row; ``keep`` is given it after each. Files go into ``folder``."""
     keep(document)
     for name in variants:
         variant = None
@@ -148,7 +167,7 @@ def measure(
             for provider in document["working"]:
                 row: Row = {"variant": name, "precision": precision, "provider": provider}
                 try:
-                    variant = variant or Variant(name)
+                    variant = variant or Variant(name, folder)
                     row |= one_row(variant, precision, provider, rounds, tell)
                     row["error"] = None
                 # One row that fails, for whatever reason, must not take the others with it.

@@ -22,7 +22,7 @@ def matrix(monkeypatch, tmp_path):
     page.parent.mkdir()
     page.write_text(f"before\n{module.BEGIN}\nold\n{module.END}\nafter\n")
     monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "Variant", lambda name: name)
+    monkeypatch.setattr(module, "Variant", lambda name, folder: name)
     machine = module.describe_machine(0) | {"working": ["cpu", "openvino"]}
     monkeypatch.setattr(module, "describe_machine", lambda rounds: {**machine, "rows": []})
     return module
