@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from locoexport.errors import LocoExportError, ModelFileError
 from locoexport.files import is_file
@@ -60,8 +62,10 @@ def place_nodes(path: Path, provider: str) -> Placement:
             size_hw=model.resolution_hw,
             seed=0,
         )
-        raw = model.signature.input_type == "uint8"
-        model.run(to_uint8(probe.video) if raw else probe.video, probe.query_points_tyx)
+        video: NDArray[Any] = probe.video
+        if model.signature.input_type == "uint8":
+            video = to_uint8(video)
+        model.run(video, probe.query_points_tyx)
         nodes = model.placed_nodes()
     return Placement(provider, count_placed(nodes), placed_elsewhere(nodes, provider))
 
