@@ -16,10 +16,11 @@
     │   ├── SidecarError                 a .parity.npz, or one that is of another file
     │   ├── VideoError                   a clip
     │   └── QueryError                   query points
-    └── MachineError            exit 3   this machine lacks something
-        ├── ProviderUnavailableError     an execution provider
-        ├── PackageMissingError          a Python package
-        └── UnreachableError             a server
+    ├── MachineError            exit 3   this machine lacks something
+    │   ├── ProviderUnavailableError     an execution provider
+    │   ├── PackageMissingError          a Python package
+    │   └── UnreachableError             a server
+    └── StoppedError            exit 130 the user interrupted what an equal command goes on with
 
 A message says what was found, what was expected and what to do.
 """
@@ -42,6 +43,7 @@ __all__ = [
     "ProviderUnavailableError",
     "QueryError",
     "SidecarError",
+    "StoppedError",
     "UnreachableError",
     "UsageError",
     "VideoError",
@@ -124,3 +126,9 @@ class PackageMissingError(MachineError):
 
 class UnreachableError(MachineError):
     """A server that weights are to come from cannot be reached."""
+
+
+class StoppedError(LocoExportError):
+    """The user interrupted a command; what it did is kept, and the same command goes on."""
+
+    exit_code = 130

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from locoexport.rendering.localisation import localisation_document, localisation_text
+from locoexport.rendering.placement import elsewhere_text, nodes_text
 from locoexport.rendering.precision import precision_document, precision_table
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ __all__ = [
     "verify_document",
     "verify_text",
 ]
-
-_ELSEWHERE_SHOWN = 8
 
 
 def export_text(report: ExportReport) -> RenderableType:
@@ -114,14 +113,13 @@ def failed_export_document(report: ParityReport) -> dict[str, Any]:
 def verify_text(report: VerifyReport) -> RenderableType:
     """Every case and output of a verification, and the verdict."""
     metadata, parity = report.metadata, report.parity
-    placement = ", ".join(f"{count} on {provider}" for provider, count in parity.placement)
     facts = _facts(
         [
             ("file", str(report.model_path)),
             ("profile", f"{metadata.profile}, {_size(metadata.resolution_hw)}{_taken(metadata)}"),
             ("weights", _short_weights(metadata)),
-            ("provider", f"{parity.provider} (nodes: {placement})"),
-            *([("elsewhere", _elsewhere(report))] if report.elsewhere else []),
+            ("provider", f"{parity.provider} (nodes: {nodes_text(parity.placement)})"),
+            *([("elsewhere", elsewhere_text(report.elsewhere))] if report.elsewhere else []),
             ("against", report.against),
         ]
     )
@@ -308,16 +306,6 @@ def _parity_line(parity: ParityReport) -> str:
     if not parity.conclusive:
         line += ": too many for the rest to prove anything"
     return line
-
-
-def _elsewhere(report: VerifyReport) -> str:
-    """Which nodes the provider left to another one, by part of the model."""
-    shown = [
-        f"{group.count} {group.op_type} of {group.part} on {group.provider}"
-        for group in report.elsewhere[:_ELSEWHERE_SHOWN]
-    ]
-    rest = len(report.elsewhere) - len(shown)
-    return "; ".join(shown) + (f"; and {rest} more kinds (--json has all)" if rest > 0 else "")
 
 
 def _apart(case: CaseParity) -> str:

@@ -13,6 +13,7 @@ from locoexport.machine import Cpu, Load
 
 if TYPE_CHECKING:
     from locoexport.inspection.parts import Part
+    from locoexport.runtime.placement import Placement
 
 __all__ = [
     "Agreement",
@@ -155,13 +156,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """A whole benchmark. ``warnings`` say why its figures may not be trusted."""
+    """A whole benchmark. ``placement`` is where the nodes of the file under test ran; ``warnings``
+    say why its figures may not be trusted."""
 
     model: Path
     title: str
     provider: str
     runs: int
     cells: tuple[Cell, ...]
+    placement: Placement
     gemm: GemmRate | None
     cpu: Cpu
     load: Load

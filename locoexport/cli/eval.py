@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from locoexport.cli.console import check_json_target, listening, print_result, write_json
+from locoexport.errors import StoppedError
 
 __all__ = ["evaluate"]
 
@@ -70,22 +71,25 @@ def evaluate(
     is run.
     """
     check_json_target(json, force=force)
-    from locoexport.pipeline.evaluate import evaluate_model
+    from locoexport.pipeline.evaluate import EvaluationInterrupt, evaluate_model
     from locoexport.rendering.eval import eval_document, eval_text
 
-    with listening(context) as notify:
-        report = evaluate_model(
-            model,
-            dataset,
-            query_mode=query_mode,
-            provider=provider,
-            checkpoint=checkpoint,
-            torch=torch,
-            videos=videos,
-            full_resolution=full_resolution,
-            fresh=fresh,
-            notify=notify,
-        )
+    try:
+        with listening(context) as notify:
+            report = evaluate_model(
+                model,
+                dataset,
+                query_mode=query_mode,
+                provider=provider,
+                checkpoint=checkpoint,
+                torch=torch,
+                videos=videos,
+                full_resolution=full_resolution,
+                fresh=fresh,
+                notify=notify,
+            )
+    except EvaluationInterrupt as stop:
+        raise StoppedError(str(stop)) from None
     if json is not None:
         write_json(json, eval_document(report))
     if json != "-":

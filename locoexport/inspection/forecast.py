@@ -22,13 +22,17 @@ from locoexport.lowering.inference import infer_shapes
 
 __all__ = ["Forecast", "Uncovered", "forecast_providers", "kernel_tables"]
 
+_GROUPS_SHOWN = 3
 _TYPES = {
     onnx.TensorProto.FLOAT: "float32",
     onnx.TensorProto.FLOAT16: "float16",
     onnx.TensorProto.DOUBLE: "float64",
     onnx.TensorProto.BFLOAT16: "bfloat16",
+    onnx.TensorProto.INT8: "int8",
+    onnx.TensorProto.UINT8: "uint8",
     onnx.TensorProto.INT32: "int32",
     onnx.TensorProto.INT64: "int64",
+    onnx.TensorProto.BOOL: "bool",
 }
 
 
@@ -44,13 +48,18 @@ class Uncovered:
 
 @dataclass(frozen=True)
 class Forecast:
-    """One provider: nodes with a kernel, nodes without, what happens to those, and its source."""
+    """One provider: nodes with a kernel, nodes without, and what happens to those.
+
+    ``source`` is where the list of kernels is from and ``read`` the day it was read;
+    ``note_sources`` has where each of ``notes`` is from.
+    """
 
     provider: str
     covered: int
     uncovered: tuple[Uncovered, ...]
     without_kernel: str
     notes: tuple[str, ...]
+    note_sources: tuple[str, ...]
     source: str
     read: str
 
@@ -58,6 +67,19 @@ class Forecast:
     def missing(self) -> int:
         """How many nodes have no kernel."""
         return sum(group.count for group in self.uncovered)
+
+    @property
+    def groups(self) -> str:
+        """Which nodes have none, in which part, and what happens to them; empty where all have."""
+        if not self.uncovered:
+            return ""
+        shown = [
+            f"{group.count} {group.op_type} of {group.part} ({group.reason})"
+            for group in self.uncovered[:_GROUPS_SHOWN]
+        ]
+        rest = len(self.uncovered) - len(shown)
+        more = f"; and {rest} more kinds" if rest else ""
+        return f"{'; '.join(shown)}{more}: each {self.without_kernel}"
 
 
 @dataclass(frozen=True)
@@ -73,43 +95,58 @@ def kernel_tables() -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads(text)
 
 
-def forecast_providers(model: onnx.ModelProto) -> tuple[Forecast, ...]:
-    """What each provider of the table has kernels for, in the table's order."""
+def forecast_providers(
+    model: onnx.ModelProto, providers: Sequence[str] | None = None
+) -> tuple[Forecast, ...]:
+    """What each provider of the table has kernels for, in the table's order.
+
+    Args:
+        model: any graph.
+        providers: only these, by the table's names.
+    """
     values = _values(model)
     nodes = list(iterate_nodes(model))
-    parts = assign_parts(nodes)
+    parts = [str(part) for part in assign_parts(nodes)]
     opset = next((e.version for e in model.opset_import if e.domain in ("", "ai.onnx")), 1)
-    found = []
-    for provider, table in kernel_tables().items():
-        counts: Counter[tuple[str, str, str]] = Counter()
-        notes = list(table.get("notes", ()))
-        for node, part in zip(nodes, parts, strict=True):
-            reason = _why_not(node, table, opset, values)
-            if reason:
-                counts[node.op_type, str(part), reason] += 1
-        used = {node.op_type for node in nodes}
-        notes += [
-            f"{op_type}: {rule['note']}"
-            for op_type, rule in table.get("restricted", {}).items()
-            if op_type in used and "note" in rule
-        ]
-        uncovered = tuple(
+    return tuple(
+        _forecast(provider, table, list(zip(nodes, parts, strict=True)), opset, values)
+        for provider, table in kernel_tables().items()
+        if providers is None or provider in providers
+    )
+
+
+def _forecast(
+    provider: str,
+    table: Mapping[str, Any],
+    nodes: Sequence[tuple[onnx.NodeProto, str]],
+    opset: int,
+    values: Mapping[str, _Value],
+) -> Forecast:
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for node, part in nodes:
+        reason = _why_not(node, table, opset, values)
+        if reason:
+            counts[node.op_type, part, reason] += 1
+    used = {node.op_type for node, _ in nodes}
+    notes = [(note["text"], note["source"]) for note in table.get("notes", ())]
+    notes += [
+        (f"{op_type}: {rule['note']}", rule["source"])
+        for op_type, rule in table.get("restricted", {}).items()
+        if op_type in used and "note" in rule
+    ]
+    return Forecast(
+        provider=provider,
+        covered=len(nodes) - sum(counts.values()),
+        uncovered=tuple(
             Uncovered(op_type, part, count, reason)
             for (op_type, part, reason), count in counts.most_common()
-        )
-        covered = len(nodes) - sum(counts.values())
-        found.append(
-            Forecast(
-                provider,
-                covered,
-                uncovered,
-                table["without_kernel"],
-                tuple(notes),
-                table["source"],
-                str(table["read"]),
-            )
-        )
-    return tuple(found)
+        ),
+        without_kernel=table["without_kernel"],
+        notes=tuple(text for text, _ in notes),
+        note_sources=tuple(source for _, source in notes),
+        source=table["source"],
+        read=str(table["read"]),
+    )
 
 
 def _why_not(
@@ -118,7 +155,7 @@ def _why_not(
     """Why the provider has no kernel for a node; empty where it has one."""
     if node.domain not in ("", "ai.onnx"):
         return f"domain {node.domain}"
-    if node.op_type in table["operators"]:
+    if node.op_type in table["operators"] or node.op_type in table.get("added", {}):
         return ""
     rule = table.get("restricted", {}).get(node.op_type)
     if rule is None:

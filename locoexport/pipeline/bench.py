@@ -23,7 +23,7 @@ from locoexport.benchmarking.report import (
     paired_ratios,
 )
 from locoexport.benchmarking.timing import settle, take_turns
-from locoexport.errors import UsageError
+from locoexport.errors import ProviderUnavailableError, UsageError
 from locoexport.installation import installed_version
 from locoexport.machine import CpuWatch, measure_load, read_cpu
 from locoexport.pipeline.contestants import (
@@ -36,6 +36,7 @@ from locoexport.pipeline.contestants import (
     title_of,
 )
 from locoexport.pipeline.distrust import Distrust
+from locoexport.pipeline.node_placement import forecast_sentence, place_nodes
 from locoexport.pipeline.notices import Listener, Notice, ignore
 
 __all__ = ["bench_model"]
@@ -82,14 +83,15 @@ def bench_model(
         notify: is told of progress and of every reason to distrust the figures.
 
     Raises:
-        ProviderUnavailableError: the provider does not work here; nothing was exported.
+        ProviderUnavailableError: the provider does not work here; nothing was exported. Its message
+            forecasts where the nodes of ``model`` would run.
         UsageError: a size, ``runs`` or ``against`` is wrong.
         ModelFileError, PackageMissingError, MachineError, OutputError: see each.
     """
     if runs < _LEAST_RUNS:
         raise UsageError(f"--runs is {runs}; percentiles want at least {_LEAST_RUNS}.")
     check_opponent(against)
-    require(provider)
+    _require(provider, model)
     distrust = Distrust(notify)
     path = find_model(model, backbone, notify)
     notify(Notice("looking at the machine's load"))
@@ -105,18 +107,29 @@ def bench_model(
     gemm = _compare_rates(before, measure_gemm(provider), distrust)
     cells = _add_parts(_add_costs(cells, setting), setting)
     cells = [_add_memory(cell, setting) for cell in cells]
+    notify(Notice("looking where the nodes run"))
     return BenchReport(
         model=path,
         title=title_of(ours),
         provider=provider,
         runs=runs,
         cells=tuple(cells),
+        placement=place_nodes(path, provider),
         gemm=gemm,
         cpu=read_cpu(),
         load=load,
         versions=_versions(),
         warnings=distrust.reasons,
     )
+
+
+def _require(provider: str, model: str | Path | None) -> None:
+    """As ``require``; where the provider is not here, with the forecast of the file for it."""
+    try:
+        require(provider)
+    except ProviderUnavailableError as error:
+        path = None if model is None else Path(model)
+        raise ProviderUnavailableError(f"{error} {forecast_sentence(path, provider)}") from error
 
 
 def _time(size: Size, setting: _Setting) -> Cell:

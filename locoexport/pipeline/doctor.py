@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from locoexport import __version__
 from locoexport.errors import ProviderUnavailableError
@@ -20,6 +21,9 @@ from locoexport.installation import (
     nvidia_driver,
 )
 from locoexport.machine import Cpu, Memory, read_cpu, read_memory
+
+if TYPE_CHECKING:
+    from locoexport.pipeline.node_placement import ModelOutlook
 
 __all__ = [
     "DoctorReport",
@@ -89,17 +93,26 @@ class Installation:
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """All that ``doctor`` has to say."""
+    """All that ``doctor`` has to say; ``outlook`` of the file that it was given, if any."""
 
     version: str
     python: str
     system: str
     found: Installation
     problems: tuple[Problem, ...]
+    outlook: ModelOutlook | None = None
 
 
-def examine() -> DoctorReport:
-    """Look at everything; nothing is installed or written."""
+def examine(model: str | Path | None = None) -> DoctorReport:
+    """Look at everything; nothing is installed or written.
+
+    Args:
+        model: a file to run once on every provider that works here, to tell where its nodes ran;
+            for the others it is forecast. Left out where ONNX Runtime cannot be imported.
+
+    Raises:
+        ModelFileError: there is no file ``model``.
+    """
     broken = {
         module: reason
         for module in _NATIVE_MODULES
@@ -116,12 +129,20 @@ def examine() -> DoctorReport:
         memory=read_memory(),
         cache=cache_folder(),
     )
+    outlook = None
+    if model is not None and working:
+        from locoexport.pipeline.node_placement import foresee
+
+        here = [state.name for state in found.providers if state.works]
+        absent = [state.name for state in found.providers if not state.works]
+        outlook = foresee(Path(model), here, absent)
     return DoctorReport(
         version=__version__,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         found=found,
         problems=tuple(find_problems(found)),
+        outlook=outlook,
     )
 
 

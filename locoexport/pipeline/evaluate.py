@@ -25,7 +25,7 @@ from locoexport.runtime.session import require_provider
 from locoexport.runtime.split import Model, open_model, split_paths
 from locoexport.scores import Difference, Scores, VideoResult, difference, mean_scores
 
-__all__ = ["EvalReport", "evaluate_model"]
+__all__ = ["EvalReport", "EvaluationInterrupt", "evaluate_model"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,10 @@ class EvalReport:
             sum(pair.flips for pair in pairs),
             sum(pair.compared for pair in pairs),
         )
+
+
+class EvaluationInterrupt(KeyboardInterrupt):
+    """Ctrl-C once videos were scored, and their results kept: an equal call goes on from there."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ def evaluate_model(
         UsageError: no such query mode or provider, or a model fixed to other sizes.
         InputError: the dataset cannot be read, or holds nothing that can be scored.
         CheckpointError, ModelFileError, ProviderUnavailableError, PackageMissingError: see each.
+        EvaluationInterrupt: in place of KeyboardInterrupt, where results were kept.
     """
     started = time.perf_counter()
     if videos is not None and videos < 1:
@@ -163,7 +168,9 @@ def _score_all(
 ) -> tuple[list[VideoResult], int, list[str]]:
     """Results of every video, how many were on record, and those without a visible point."""
     total = limit if clips.count is None else min(clips.count, limit or clips.count)
-    results, skipped, resumed, keeping = [], [], 0, True
+    results: list[VideoResult] = []
+    skipped: list[str] = []
+    resumed, keeping = 0, True
     for index, source in enumerate(islice(clips.clips(), limit)):
         result = None if fresh else records.read(index, source.name)
         if result is not None:
@@ -171,7 +178,12 @@ def _score_all(
         else:
             if total is None:
                 notify(Notice(f"video {index + 1}: {source.name}"))
-            result = _score(source, setting)
+            try:
+                result = _score(source, setting)
+            except KeyboardInterrupt as stop:
+                if keeping and results:
+                    raise EvaluationInterrupt(_kept(len(results), records, fresh)) from stop
+                raise
             if result is not None and keeping and not records.write(index, result):
                 keeping = False
                 notify(
@@ -195,6 +207,15 @@ def _score_all(
             )
         )
     return results, resumed, skipped
+
+
+def _kept(count: int, records: Records, fresh: bool) -> str:
+    videos = "1 video" if count == 1 else f"{count} videos"
+    command = "the same command without --fresh" if fresh else "the same command"
+    return (
+        f"Interrupted. The results of {videos} are kept in {records.folder}; {command} goes on "
+        "with the next."
+    )
 
 
 def _score(source: ClipSource, setting: _Setting) -> VideoResult | None:

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.rendering.placement import elsewhere_text, nodes_text
 from locoexport.rendering.tables import facts, gigabytes, headed, megabytes, titled
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def bench_document(report: BenchReport) -> dict[str, Any]:
         "model": str(report.model),
         "title": report.title,
         "provider": report.provider,
+        "node_placement": dict(report.placement.nodes),
+        "elsewhere": [asdict(group) for group in report.placement.elsewhere],
         "runs": report.runs,
         "trusted": not report.warnings,
         "warnings": list(report.warnings),
@@ -111,9 +114,12 @@ def _machine(report: BenchReport) -> Table:
     threads = [
         f"{side.name} {side.threads}" for side in report.cells[0].sides if side.threads is not None
     ]
+    placement = report.placement
     rows = [
         ("model", f"{report.title} ({report.model})"),
-        ("machine", f"{cpu.model}, {cpu.usable_cores} cores; provider {report.provider}"),
+        ("machine", f"{cpu.model}, {cpu.usable_cores} cores"),
+        ("provider", f"{report.provider} (nodes: {nodes_text(placement.nodes)})"),
+        *([("elsewhere", elsewhere_text(placement.elsewhere))] if placement.elsewhere else []),
         (
             "before",
             f"other processes took {load.busy_share:.0%} of the machine{average}",
@@ -121,7 +127,7 @@ def _machine(report: BenchReport) -> Table:
         ("versions", ", ".join(f"{name} {found}" for name, found in report.versions.items())),
     ]
     if threads:
-        rows.insert(2, ("threads", ", ".join(threads)))
+        rows.insert(3 + bool(placement.elsewhere), ("threads", ", ".join(threads)))
     if gemm is not None:
         rows.append(
             (

@@ -9,10 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.rendering.forecast import forecast_document
+from locoexport.rendering.placement import elsewhere_text, nodes_text
 from locoexport.rendering.tables import facts, gigabytes, headed, megabytes, severity, titled
 
 if TYPE_CHECKING:
     from locoexport.pipeline.doctor import DoctorReport, Installation, Problem
+    from locoexport.pipeline.node_placement import ModelOutlook
 
 __all__ = ["doctor_document", "doctor_text"]
 
@@ -27,6 +30,7 @@ def doctor_text(report: DoctorReport) -> RenderableType:
         Text(),
         _providers(report.found),
         Text(),
+        *([] if report.outlook is None else [_outlook(report.outlook), Text()]),
         _problems(report.problems),
     )
 
@@ -49,6 +53,7 @@ def doctor_document(report: DoctorReport) -> dict[str, Any]:
         "memory": asdict(found.memory),
         "cache": asdict(found.cache) | {"path": str(found.cache.path)},
         "problems": [asdict(problem) for problem in report.problems],
+        "model": None if report.outlook is None else _outlook_document(report.outlook),
     }
 
 
@@ -102,6 +107,44 @@ def _providers(found: Installation) -> RenderableType:
         mark = Text("works", "bold green") if state.works else Text("no", "dim")
         table.add_row(state.name, mark, Text(state.missing), Text(state.remedy))
     return titled(title, table)
+
+
+def _outlook(outlook: ModelOutlook) -> RenderableType:
+    """A row for each provider: where the file's nodes ran, or would."""
+    table = headed(("provider", "", "nodes", "elsewhere, by part of the model"))
+    for placement in outlook.ran:
+        if placement.failure:
+            table.add_row(placement.asked, Text("failed", "bold red"), "", Text(placement.failure))
+        else:
+            nodes = Text(nodes_text(placement.nodes))
+            elsewhere = Text(elsewhere_text(placement.elsewhere) or "-")
+            table.add_row(placement.asked, Text("ran", "bold green"), nodes, elsewhere)
+    for forecast in outlook.forecasts:
+        nodes = Text(f"{forecast.covered} of {forecast.covered + forecast.missing}")
+        table.add_row(forecast.provider, Text("forecast", "dim"), nodes, forecast.groups or "-")
+    dates = ", ".join(sorted({forecast.read for forecast in outlook.forecasts}))
+    known = f" (forecasts from lists of kernels, read {dates})" if dates else ""
+    title = f"where the nodes of {outlook.path} run{known}"
+    if outlook.note:
+        return Group(titled(title, table), Text(outlook.note, style="yellow"))
+    return titled(title, table)
+
+
+def _outlook_document(outlook: ModelOutlook) -> dict[str, Any]:
+    return {
+        "file": str(outlook.path),
+        "ran": [
+            {
+                "provider": placement.asked,
+                "node_placement": dict(placement.nodes),
+                "elsewhere": [asdict(group) for group in placement.elsewhere],
+                "failure": placement.failure or None,
+            }
+            for placement in outlook.ran
+        ],
+        "providers_forecast": forecast_document(outlook.forecasts),
+        "no_forecast": outlook.note or None,
+    }
 
 
 def _problems(problems: tuple[Problem, ...]) -> RenderableType:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["forecast_document", "forecast_table"]
 
-_GROUPS_SHOWN = 3
-
 
 def forecast_table(forecasts: Sequence[Forecast]) -> Group:
     """A row for each provider: nodes with and without a kernel, and what to know."""
@@ -26,7 +24,7 @@ def forecast_table(forecasts: Sequence[Forecast]) -> Group:
             forecast.provider,
             str(forecast.covered),
             str(forecast.missing) if forecast.missing else "-",
-            _groups(forecast),
+            forecast.groups or "-",
             "; ".join(forecast.notes) or "-",
         )
     dates = {forecast.read for forecast in forecasts}
@@ -37,15 +35,3 @@ def forecast_table(forecasts: Sequence[Forecast]) -> Group:
 def forecast_document(forecasts: Sequence[Forecast]) -> list[dict[str, Any]]:
     """The ``providers_forecast`` of ``locoexport.inspect/1``."""
     return [asdict(forecast) | {"missing": forecast.missing} for forecast in forecasts]
-
-
-def _groups(forecast: Forecast) -> str:
-    if not forecast.uncovered:
-        return "-"
-    shown = [
-        f"{group.count} {group.op_type} of {group.part} ({group.reason})"
-        for group in forecast.uncovered[:_GROUPS_SHOWN]
-    ]
-    rest = len(forecast.uncovered) - len(shown)
-    more = f"; and {rest} more kinds" if rest else ""
-    return f"{'; '.join(shown)}{more}: each {forecast.without_kernel}"

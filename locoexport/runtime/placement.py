@@ -17,6 +17,7 @@ from locoexport.scopes import tracker_part
 __all__ = [
     "Elsewhere",
     "PlacedNode",
+    "Placement",
     "count_placed",
     "placed_elsewhere",
     "placed_nodes",
@@ -43,6 +44,20 @@ class Elsewhere:
     op_type: str
     provider: str
     count: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the nodes of a file ran when one provider was asked for, from a profile.
+
+    ``nodes`` is how many ran on which provider, most first; ``elsewhere`` those that ran on another
+    one. ``failure`` says why it did not run at all, and is empty where it did.
+    """
+
+    asked: str
+    nodes: tuple[tuple[str, int], ...]
+    elsewhere: tuple[Elsewhere, ...]
+    failure: str = ""
 
 
 def placed_nodes(session: Any) -> tuple[PlacedNode, ...]:

@@ -14,6 +14,7 @@ from locoexport.benchmarking.report import (
 )
 from locoexport.inspection.parts import Part
 from locoexport.machine import Cpu, Load
+from locoexport.runtime.placement import Placement
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ def report() -> BenchReport:
         provider="cpu",
         runs=10,
         cells=(cell(8, 1.0), cell(24, 3.0)),
+        placement=Placement("cpu", (("cpu", 2655),), ()),
         gemm=GemmRate(99e9, 100e9, "numpy"),
         cpu=Cpu("a processor", "x86_64", 2, 2, 2, ("AVX2",)),
         load=Load(0.01, 0.5, 2),

@@ -12,6 +12,7 @@ from locoexport.benchmarking.report import Transfers, spread
 from locoexport.errors import OutputError
 from locoexport.rendering.bench import bench_document, bench_text
 from locoexport.rendering.plot import draw_bench
+from locoexport.runtime.placement import Elsewhere, Placement
 
 
 def text(report) -> str:
@@ -47,6 +48,24 @@ def test_warnings_are_in_the_text_and_the_document(report) -> None:
     assert "warning" not in text(report)
     assert bench_document(report)["trusted"] is True
     assert bench_document(doubted)["trusted"] is False
+
+
+def test_nodes_that_ran_elsewhere_are_told_by_part(report) -> None:
+    assert "cpu (nodes: 2655 on cpu)" in text(report)
+    assert "elsewhere" not in text(report)
+    left = (Elsewhere("cost volume", "ArgMax", "cpu", 24),)
+    placement = Placement("cuda", (("cuda", 2600), ("cpu", 24)), left)
+    on_cuda = replace(report, provider="cuda", placement=placement)
+    assert "cuda (nodes: 2600 on cuda, 24 on cpu)" in text(on_cuda)
+    assert row(text(on_cuda), "elsewhere")[1:] == [
+        "24",
+        "ArgMax",
+        "of",
+        *["cost", "volume", "on", "cpu"],
+    ]
+    document = bench_document(on_cuda)
+    assert document["node_placement"] == {"cuda": 2600, "cpu": 24}
+    assert document["elsewhere"][0]["part"] == "cost volume"
 
 
 def test_document(report) -> None:

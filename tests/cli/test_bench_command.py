@@ -33,6 +33,8 @@ def test_a_file_against_torch(run, exported, tmp_path) -> None:
     parts = {part["name"]: part["value"] for part in cell["parts"]["seconds_by_part"]}
     assert {"backbone", "transformer", "cost volume", "query sampling"} <= parts.keys()
     assert parts.get("unattributed", 0) < 0.05 * cell["parts"]["profiled_run"]
+    assert document["node_placement"]["cpu"] > 500
+    assert document["elsewhere"] == []
     assert matplotlib.image.imread(plot).ndim == 3
 
 
@@ -50,6 +52,18 @@ def test_a_provider_that_is_not_there(run, provider, tmp_path) -> None:
     assert (finished.code, finished.stdout) == (3, "")
     assert "onnxruntime-gpu[cuda,cudnn]" in finished.stderr
     assert not (tmp_path / "cache").exists()
+
+
+def test_the_forecast_of_a_file_for_a_provider_that_is_not_there(run, exported) -> None:
+    finished = run("bench", exported, "--provider", "coreml")
+    if probe_provider("coreml").works:
+        pytest.skip("coreml works here")
+    assert (finished.code, finished.stdout) == (3, "")
+    said = " ".join(finished.stderr.split())
+    assert "nodes of tiny.onnx have a kernel there; " in said
+    assert "(no kernel)" in said
+    assert "each runs on the CPU, and splits the graph." in said
+    assert "locoexport inspect" in run("bench", "--provider", "coreml").stderr
 
 
 @pytest.mark.parametrize(

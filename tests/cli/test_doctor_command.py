@@ -3,7 +3,12 @@
 import json
 from dataclasses import replace
 
-from locoexport.pipeline import doctor
+import pytest
+
+from locoexport.errors import MachineError
+from locoexport.pipeline import doctor, node_placement
+from locoexport.runtime.placement import Elsewhere, Placement
+from locoexport.runtime.providers import PROVIDERS, working_providers
 
 
 def test_text(run) -> None:
@@ -31,7 +36,7 @@ def test_exit_code_hangs_on_the_cpu_provider_alone(run, monkeypatch) -> None:
     monkeypatch.setattr(
         doctor,
         "examine",
-        lambda: replace(whole, found=bare, problems=tuple(doctor.find_problems(bare))),
+        lambda model: replace(whole, found=bare, problems=tuple(doctor.find_problems(bare))),
     )
     finished = run("doctor")
     assert finished.code == 0
@@ -40,8 +45,59 @@ def test_exit_code_hangs_on_the_cpu_provider_alone(run, monkeypatch) -> None:
     monkeypatch.setattr(
         doctor,
         "examine",
-        lambda: replace(whole, found=dead, problems=tuple(doctor.find_problems(dead))),
+        lambda model: replace(whole, found=dead, problems=tuple(doctor.find_problems(dead))),
     )
     finished = run("doctor", "--json", "-")
     assert finished.code == 3
     assert json.loads(finished.stdout)["works"] is False
+
+
+def test_a_file_on_every_provider(run, exported) -> None:
+    """Run on those that work here, forecast on the others: each provider once."""
+    document = json.loads(run("doctor", exported, "--json", "-").stdout)["model"]
+    ran = {row["provider"]: row for row in document["ran"]}
+    forecast = {row["provider"]: row for row in document["providers_forecast"]}
+    assert set(ran) == set(working_providers())
+    assert set(ran) | set(forecast) == set(PROVIDERS)
+    assert ran["cpu"]["node_placement"]["cpu"] > 500
+    assert all(row["failure"] is None and row["elsewhere"] == [] for row in ran.values())
+    assert document["no_forecast"] is None
+    if "coreml" in forecast:
+        assert forecast["coreml"]["missing"] > 0
+        assert forecast["coreml"]["source"].startswith("https://")
+
+
+def test_a_file_of_which_some_nodes_ran_elsewhere_or_that_failed(
+    run, exported, monkeypatch
+) -> None:
+    def place(path, provider):
+        if provider == "cpu":
+            return Placement("cpu", (("cpu", 7),), (Elsewhere("cost volume", "Mod", "dml", 2),))
+        raise MachineError("it broke")
+
+    monkeypatch.setattr(node_placement, "place_nodes", place)
+    found = node_placement.foresee(exported, ["cpu", "cuda"], ["webgpu"])
+    seen = replace(doctor.examine(), outlook=found)
+    monkeypatch.setattr(doctor, "examine", lambda model: seen)
+    finished = run("doctor", exported)
+    assert finished.code == 0
+    said = [" ".join(line.split()) for line in finished.stdout.splitlines()]
+    assert "cpu ran 7 on cpu 2 Mod of cost volume on dml" in said
+    assert "cuda failed it broke" in said
+    assert any(line.startswith("webgpu forecast ") for line in said)
+
+
+@pytest.mark.parametrize("text", ["not an onnx file", None])
+def test_a_file_that_is_none(run, tmp_path, text) -> None:
+    path = tmp_path / "no.onnx"
+    if text is not None:
+        path.write_text(text)
+    finished = run("doctor", path)
+    if text is None:
+        assert (finished.code, finished.stdout) == (2, "")
+        assert "There is no model file" in finished.stderr
+    else:
+        assert finished.code == 0
+        assert "cpu" in finished.stdout
+        assert "failed" in finished.stdout
+        assert "No forecast" in finished.stdout

@@ -11,7 +11,9 @@ import pytest
 from annotated import make_clip, write_pickle
 
 from locoexport.pipeline import eval_sides, evaluate
+from locoexport.pipeline.export import export_model
 from locoexport.probes import textured_video
+from locoexport.profile import AxisSizes, load_profile
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +103,11 @@ def test_an_interrupted_run_goes_on(run, make_model, davis: Path, monkeypatch) -
         return track(self, frames_rgb, queries)
 
     monkeypatch.setattr(eval_sides.GraphSide, "track", interrupt_the_second)
-    assert run(*arguments).code == 130
+    stopped = run(*arguments)
+    assert (stopped.code, stopped.stdout) == (130, "")
+    last = stopped.stderr.splitlines()[-1]
+    assert last.startswith("error: Interrupted. The results of 1 video are kept in ")
+    assert last.endswith("; the same command goes on with the next.")
     finished = run(*arguments)
     assert len(tracked) == 3
     assert report_of(finished)["resumed"] == 1
@@ -109,6 +115,72 @@ def test_an_interrupted_run_goes_on(run, make_model, davis: Path, monkeypatch) -
     assert report_of(run(*arguments))["resumed"] == 2
     assert report_of(run(*arguments, "--fresh"))["resumed"] == 0
     assert len(tracked) == 5
+
+
+@pytest.mark.parametrize("why", ["nothing was scored", "nothing can be kept", "--fresh"])
+def test_what_an_interrupt_says(
+    run, make_model, davis: Path, cache: Path, monkeypatch, why
+) -> None:
+    """It promises only what is true."""
+    tracked = []
+    track = eval_sides.GraphSide.track
+
+    def interrupt(self, frames_rgb, queries):
+        tracked.append(1)
+        if len(tracked) == (1 if why == "nothing was scored" else 2):
+            raise KeyboardInterrupt
+        return track(self, frames_rgb, queries)
+
+    monkeypatch.setattr(eval_sides.GraphSide, "track", interrupt)
+    if why == "nothing can be kept":
+        cache.write_text("a file")
+    arguments = ["eval", make_model(), "--dataset", davis, "--no-torch"]
+    finished = run(*arguments, *([why] if why == "--fresh" else []))
+    assert finished.code == 130
+    if why == "--fresh":
+        assert "the same command without --fresh goes on with the next." in finished.stderr
+    else:
+        assert finished.stderr.endswith("error: Interrupted; no half-written file is left.\n")
+
+
+def test_callers_see_a_keyboard_interrupt(make_model, davis: Path, monkeypatch) -> None:
+    answers = iter([evaluate._score, KeyboardInterrupt()])
+
+    def score(source, setting):
+        answer = next(answers)
+        if isinstance(answer, KeyboardInterrupt):
+            raise answer
+        return answer(source, setting)
+
+    monkeypatch.setattr(evaluate, "_score", score)
+    with pytest.raises(KeyboardInterrupt, match="kept in"):
+        evaluate.evaluate_model(make_model(), str(davis), torch=False)
+
+
+@pytest.fixture(scope="module")
+def exported_uint8(tmp_path_factory) -> Path:
+    """b0-tiny at 64x64 that takes uint8 frames of any size."""
+    profile = load_profile("b0-tiny").with_options(
+        resolution_hw=(64, 64), axes=AxisSizes(1, None, None), input_type="uint8"
+    )
+    path = tmp_path_factory.mktemp("uint8") / "bytes.onnx"
+    export_model(profile, path, verify=False)
+    return path
+
+
+@pytest.mark.parametrize("more", [[], ["--full-resolution"]])
+def test_a_file_that_takes_uint8_frames(run, exported_uint8: Path, tmp_path: Path, more) -> None:
+    """It resizes in the graph what eval resizes for the others: both sides agree."""
+    clip = make_clip(frames=4, size_hw=(120, 200))
+    clip["video"] = np.uint8(127.5 + 127.5 * textured_video(4, (120, 200), 0))
+    path = write_pickle(tmp_path / "a.pkl", [clip])
+    report = report_of(run("eval", exported_uint8, "--dataset", path, "--json", "-", *more))
+    assert report["sides"] == ["onnx", "torch"]
+    apart = report["torch_against_onnx"]
+    # Pixels of 256 of a graph of 64x64, and OpenCV rounds coordinates of the resize to float32,
+    # which moves tracks by up to 1e-2 px (parity_tests/test_uint8_input.py).
+    assert apart["max_px"] < 4e-2
+    assert (apart["flips"], apart["compared"]) == (0, 20)
 
 
 def test_records_of_another_command_are_not_used(run, make_model, davis: Path, cache: Path) -> None:

@@ -29,17 +29,59 @@ def by_provider(graph: onnx.ModelProto) -> dict[str, str]:
     }
 
 
-def test_every_table_has_a_source_and_a_date() -> None:
+def test_every_row_has_a_source_and_every_table_a_date() -> None:
     for table in kernel_tables().values():
         assert table["source"]
         assert table["read"].year >= 2026
-        assert not set(table["operators"]) & set(table.get("restricted", {}))
+        rows = [*table.get("notes", ()), *table.get("restricted", {}).values()]
+        assert all(row["source"] for row in rows)
+        assert all(source.startswith("https://") for source in table.get("added", {}).values())
+        named = [*table["operators"], *table.get("restricted", {}), *table.get("added", {})]
+        assert len(named) == len(set(named))
+
+
+def test_the_facts_about_gridsample() -> None:
+    rules = {name: table["restricted"]["GridSample"] for name, table in kernel_tables().items()}
+    assert rules["cuda"]["types"] == ["float32"]
+    assert "1.25" in rules["cuda"]["note"]
+    assert all(text in rules["tensorrt"]["note"] for text in ("8.5", "11.2", "nearest"))
+    ranks = {name: rule["ranks"] for name, rule in rules.items()}
+    four = {name: [4] for name in ("openvino", "dml", "coreml", "webgpu")}
+    assert ranks == {"cuda": [4, 5], "tensorrt": [4, 5], **four}
+
+
+@pytest.mark.parametrize(
+    ("provider", "reason"),
+    [
+        ("cuda", "uint8, kernels for int8"),
+        ("tensorrt", "no kernel"),
+        ("openvino", ""),
+        ("dml", ""),
+        ("coreml", "no kernel"),
+    ],
+)
+def test_products_of_8_bits_with_ranges_of_each_run(provider: str, reason: str) -> None:
+    """What --precision int8 makes of the transformer."""
+    graph = model(
+        "g (float[2, 4] x, int8[4, 3] w) => (int32[2, 3] y) "
+        "{ q, s, z = DynamicQuantizeLinear(x) y = MatMulInteger(q, w, z) }"
+    )
+    (forecast,) = forecast_providers(graph, [provider])
+    products = [group.reason for group in forecast.uncovered if group.op_type == "MatMulInteger"]
+    assert products == ([reason] if reason else [])
+
+
+def test_notes_say_where_they_are_from() -> None:
+    (forecast,) = forecast_providers(grid_sample(4, 17), ["webgpu"])
+    assert len(forecast.notes) == len(forecast.note_sources) == 2
+    assert "32275" in forecast.note_sources[1]
 
 
 def test_the_tables_know_operators_of_the_standard_only() -> None:
     known = {schema.name for schema in onnx.defs.get_all_schemas()}
     for table in kernel_tables().values():
-        assert set(table["operators"]) | set(table.get("restricted", {})) <= known
+        named = {*table["operators"], *table.get("restricted", {}), *table.get("added", {})}
+        assert named <= known
 
 
 @pytest.mark.parametrize(
