@@ -32,8 +32,9 @@ def verify(
     tolerance_px: Annotated[
         float | None,
         typer.Option(
-            help="Allowed track error in pixels (default: the profile's); of a file in fp16 or int8 "
-            "that of the 99th percentile, in pixels of 256x256 (default: what its export allowed)."
+            help="Allowed track error in pixels (default: the profile's); of a file in fp16 or "
+            "int8 that of the 99th percentile, in pixels of 256x256 (default: what its export "
+            "allowed)."
         ),
     ] = None,
     video: Annotated[

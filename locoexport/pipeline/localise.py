@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from locoexport import __version__
 from locoexport.artifact import OUTPUT_NAMES, ArtifactMetadata
-from locoexport.divergence import Localisation, compare_seams, first_departure, tied_points
+from locoexport.divergence import (
+    Localisation,
+    SeamReading,
+    compare_seams,
+    first_departure,
+    tied_points,
+)
 from locoexport.errors import LocoExportError, ModelFileError
 from locoexport.interface import SPLIT_PARTS, GraphPart
 from locoexport.network import Network
@@ -93,19 +99,7 @@ def localise(
     suspect = read_studied(path, provider)
     notify(Notice(f"comparing {len(seams)} seams with torch on {probe.name}"))
     found = seam_values(suspect, probe, seams)
-    asked = probe
-    if metadata.input_type == "uint8":
-        asked = at_working_size(probe, profile.resolution_hw)
-        frame_hw = (probe.video.shape[2], probe.video.shape[3])
-        tracks = OUTPUT_NAMES[0]
-        found[tracks] = scale_tracks_to_model(found[tracks], frame_hw, profile.resolution_hw)
-    reference = reference_seams(network.model, asked.video, asked.query_points_tyx)
-    moved = [
-        reference_seams(network.model, _moved(asked, seed), asked.query_points_tyx)
-        for seed in range(_NOISE_SAMPLES)
-    ]
-    batch, points = probe.query_points_tyx.shape[:2]
-    readings = compare_seams(seams, reference, moved, found, tied_points(reference, batch, points))
+    readings = _compare(seams, found, probe, profile, network)
     missing = tuple(str(seam) for seam in seams if seam.tensor not in found)
     result = Localisation(probe.name, readings, missing)
     departing = first_departure(readings)
@@ -125,6 +119,30 @@ def localise(
         nodes_compared=narrowed.compared,
         note="; ".join(filter(None, (narrowed.note, other_versions(metadata)))),
     )
+
+
+def _compare(
+    seams: tuple[Seam, ...],
+    found: dict[str, NDArray[Any]],
+    probe: Probe,
+    profile: ExportProfile,
+    network: Network,
+) -> tuple[SeamReading, ...]:
+    """Every seam against the oracle's, with how far the oracle itself moves there."""
+    asked = probe
+    if profile.input_type == "uint8":
+        asked = at_working_size(probe, profile.resolution_hw)
+        frame_hw = (probe.video.shape[2], probe.video.shape[3])
+        tracks = OUTPUT_NAMES[0]
+        scaled = scale_tracks_to_model(found[tracks], frame_hw, profile.resolution_hw)
+        found = {**found, tracks: scaled}
+    reference = reference_seams(network.model, asked.video, asked.query_points_tyx)
+    moved = [
+        reference_seams(network.model, _moved(asked, seed), asked.query_points_tyx)
+        for seed in range(_NOISE_SAMPLES)
+    ]
+    tied = tied_points(reference, *probe.query_points_tyx.shape[:2])
+    return compare_seams(seams, reference, moved, found, tied)
 
 
 def as_exported(profile: ExportProfile, metadata: ArtifactMetadata) -> ExportProfile:

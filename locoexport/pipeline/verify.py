@@ -100,14 +100,7 @@ def verify_model(
         if localise:
             check_localisable(path, session.metadata, network)
         parity = _prove(session, network, profile, video, tolerance_px, notify)
-    if isinstance(parity, ParityReport) and any(case.tied_points for case in parity.cases):
-        notify(
-            Notice(
-                "Some points differ only because their heatmap nearly ties: another order of "
-                "summation picks another peak. They are counted apart.",
-                warning=True,
-            )
-        )
+    _tell_of_ties(parity, notify)
     elsewhere = placed_elsewhere(session.placed_nodes(), provider)
     report = VerifyReport(path, session.metadata, parity, _ORACLE, elsewhere)
     if localise is False or not (localise or not parity.passed):
@@ -124,6 +117,17 @@ def verify_model(
         if localise:
             raise
         return replace(report, not_localised=str(error))
+
+
+def _tell_of_ties(parity: ParityReport | PrecisionParity, notify: Listener) -> None:
+    if isinstance(parity, ParityReport) and any(case.tied_points for case in parity.cases):
+        notify(
+            Notice(
+                "Some points differ only because their heatmap nearly ties: another order of "
+                "summation picks another peak. They are counted apart.",
+                warning=True,
+            )
+        )
 
 
 def _prove(
