@@ -80,22 +80,11 @@ def exported(tiny_profile: ExportProfile, tiny_graph: FinishedGraph, tmp_path_fa
     return path
 
 
-def measure_quickly(patch: pytest.MonkeyPatch) -> None:
-    """What a smaller precision costs, on one sequence of a few points; calibrated on one."""
-    from locoexport.pipeline import precision
-
-    patch.setattr(precision, "_SEQUENCES", 1)
-    patch.setattr(precision, "_CALIBRATION_CLIPS", 1)
-    patch.setattr(precision, "_TIMED_RUNS", 1)
-    patch.setattr(precision, "_TEST", precision.SyntheticSettings(frames=3, points=16))
-    patch.setattr(
-        precision, "_CALIBRATION", precision.SyntheticSettings(frames=2, points=8, seed=1)
-    )
-
-
 @pytest.fixture(scope="session")
 def exported_half(tiny_profile: ExportProfile, tiny_graph: FinishedGraph, tmp_path_factory) -> Path:
     """The same in fp16, with its sidecar beside it."""
+    from tiny_costs import measure_quickly
+
     from locoexport.pipeline import export
 
     path = tmp_path_factory.mktemp("half") / "half.onnx"

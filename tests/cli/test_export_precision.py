@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conftest import FRAMES, POINTS, measure_quickly
 from onnx import TensorProto
+from tiny_costs import measure_quickly
 
 from locoexport.artifact import ArtifactMetadata
 from locoexport.lowering.graphs import iterate_graphs
@@ -19,6 +19,7 @@ from locoexport.pipeline import export
 from locoexport.pipeline.graph import FinishedGraph
 from locoexport.runtime.session import open_session
 
+FRAMES, POINTS = 3, 4  # as the shared fixtures have them
 SIZES = ("--resolution", "64x64", "--batch", "1", "--frames", FRAMES, "--points", POINTS)
 SMALL = ("export", "--backbone", "b0-tiny", "--no-verify")
 

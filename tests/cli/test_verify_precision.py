@@ -10,9 +10,9 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 import pytest
-from conftest import measure_quickly
 from test_sidecars import locoexport
 from test_verify_command import NO, edit_property, edit_weight
+from tiny_costs import measure_quickly
 
 from locoexport.files import sha256_of
 from locoexport.pipeline import localise
