@@ -117,7 +117,11 @@ class ParityStamp:
 
 @dataclass(frozen=True)
 class CostStamp:
-    """The cost that a file of a smaller precision carries in its metadata (``locoexport.cost``)."""
+    """The cost that a file of a smaller precision carries in its metadata (``locoexport.cost``).
+
+    ``limit_px`` is what the profile allowed ``p99_px`` to be, which ``verify`` holds the file to;
+    early files of 0.1.0 do not say.
+    """
 
     p50_px: float
     p99_px: float
@@ -127,6 +131,7 @@ class CostStamp:
     pts_within_thresh_change: float
     sequences: str
     calibration: str | None
+    limit_px: float | None = None
 
     def to_json(self) -> str:
         """One line; three significant digits, null for what is not finite."""
@@ -147,7 +152,7 @@ class CostStamp:
             def number(name: str) -> float:
                 return math.nan if document[name] is None else float(document[name])
 
-            calibration = document["calibration"]
+            calibration, limit = document["calibration"], document.get("limit_px")
             return cls(
                 number("p50_px"),
                 number("p99_px"),
@@ -157,6 +162,7 @@ class CostStamp:
                 number("pts_within_thresh_change"),
                 str(document["sequences"]),
                 None if calibration is None else str(calibration),
+                None if limit is None else float(limit),
             )
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelFileError(

@@ -55,4 +55,5 @@ class PrecisionReport:
             self.pts_within_thresh_change,
             self.sequences,
             self.calibration,
+            self.limit_px,
         )

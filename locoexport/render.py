@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,20 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.precision_parity import PrecisionParity
+from locoexport.rendering.growth import growth_document, growth_text
 from locoexport.rendering.localisation import localisation_document, localisation_text
 from locoexport.rendering.placement import elsewhere_text, nodes_text
 from locoexport.rendering.precision import precision_document, precision_table
+from locoexport.rendering.precision_parity import (
+    precision_parity_document,
+    precision_parity_line,
+    precision_parity_table,
+)
 
 if TYPE_CHECKING:
     from locoexport.artifact import ArtifactMetadata
+    from locoexport.divergence import Localisation
     from locoexport.parity import CaseParity, ParityReport
     from locoexport.pipeline.export import ExportReport
     from locoexport.pipeline.track import TrackReport
@@ -27,6 +35,7 @@ __all__ = [
     "export_document",
     "export_text",
     "failed_export_document",
+    "failed_export_text",
     "parity_document",
     "parity_table",
     "profiles_document",
@@ -100,13 +109,17 @@ def refused_export_document(report: PrecisionReport) -> dict[str, Any]:
     }
 
 
-def failed_export_document(report: ParityReport) -> dict[str, Any]:
+def failed_export_document(
+    report: ParityReport, localisation: Localisation | None = None, not_localised: str = ""
+) -> dict[str, Any]:
     """``locoexport.export/1`` for an export that failed its parity check and wrote no file."""
     return {
         "schema": "locoexport.export/1",
         "passed": False,
         "file": None,
         "parity": parity_document(report),
+        "localisation": None if localisation is None else localisation_document(localisation),
+        "not_localised": not_localised or None,
     }
 
 
@@ -124,16 +137,28 @@ def verify_text(report: VerifyReport) -> RenderableType:
         ]
     )
     verdict = Text("PASS ", style="bold green") if parity.passed else Text("FAIL ", "bold red")
-    parts: list[RenderableType] = [
-        facts,
-        parity_table(parity),
-        verdict + Text(_parity_line(parity)),
-    ]
-    if report.localisation is not None:
-        parts.append(localisation_text(report.localisation))
-    if report.not_localised:
-        parts.append(Text(f"not localised: {report.not_localised}"))
-    return Group(*parts)
+    parts: list[RenderableType] = [facts]
+    if isinstance(parity, PrecisionParity):
+        parts += [precision_parity_table(parity), verdict + Text(precision_parity_line(parity))]
+    else:
+        parts += [parity_table(parity), verdict + Text(_parity_line(parity))]
+    if report.growth is not None:
+        parts.append(growth_text(report.growth))
+    return Group(*parts, *_where(report.localisation, report.not_localised))
+
+
+def failed_export_text(
+    report: ParityReport, localisation: Localisation | None, not_localised: str
+) -> RenderableType:
+    """Every case of an export that failed its parity check, and where it departs."""
+    return Group(parity_table(report), *_where(localisation, not_localised))
+
+
+def _where(localisation: Localisation | None, not_localised: str) -> Iterator[RenderableType]:
+    if localisation is not None:
+        yield localisation_text(localisation)
+    if not_localised:
+        yield Text(f"not localised: {not_localised}")
 
 
 def verify_document(report: VerifyReport) -> dict[str, Any]:
@@ -145,10 +170,13 @@ def verify_document(report: VerifyReport) -> dict[str, Any]:
         "against": report.against,
         "elsewhere": [asdict(group) for group in report.elsewhere],
         "metadata": _metadata_document(report.metadata),
-        "parity": parity_document(report.parity),
+        "parity": precision_parity_document(report.parity)
+        if isinstance(report.parity, PrecisionParity)
+        else parity_document(report.parity),
         "localisation": None
         if report.localisation is None
         else localisation_document(report.localisation),
+        "growth": None if report.growth is None else growth_document(report.growth),
         "not_localised": report.not_localised or None,
     }
 

@@ -166,10 +166,11 @@ def export(
                 notify=notify,
             )
     except ExportParityError as failure:
+        found = (failure.report, failure.localisation, failure.not_localised)
         if json is not None:
-            write_json(json, render.failed_export_document(failure.report))
+            write_json(json, render.failed_export_document(*found))
         if json != "-":
-            print_result(render.parity_table(failure.report))
+            print_result(render.failed_export_text(*found))
         raise
     except PrecisionRefusedError as refusal:
         if json is not None:

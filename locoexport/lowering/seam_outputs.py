@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import onnx
-from onnx import TensorProto
 
 __all__ = ["ExposedGraph", "expose", "open_seams", "value_names", "withdraw_seams"]
 
@@ -107,8 +106,7 @@ def _give_out_of_scan(node: onnx.NodeProto, body: onnx.GraphProto, name: str) ->
         name_inside = copy
     else:
         name_inside = name
-    value = body.output.add(name=name_inside)
-    value.type.tensor_type.elem_type = TensorProto.FLOAT
+    body.output.add(name=name_inside)
     node.output.append(name + _STACKED)
     for attribute in node.attribute:
         if attribute.name in ("scan_output_axes", "scan_output_directions"):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from locoexport.artifact import (
-    ExportArtifact,
-    ParityStamp,
+from locoexport.artifact import ArtifactMetadata, ExportArtifact, ParityStamp
+from locoexport.divergence import Localisation
+from locoexport.errors import (
+    MachineError,
+    ModelFileError,
+    ParityFailedError,
+    SidecarError,
+    UsageError,
 )
-from locoexport.errors import ParityFailedError, UsageError
 from locoexport.files import check_output, whole_files
 from locoexport.interface import GraphPart
 from locoexport.lowering.finishing import to_bytes, with_properties
@@ -21,19 +25,21 @@ from locoexport.network import Network, load_network
 from locoexport.parity import ParityReport
 from locoexport.pipeline.checkpoint_sources import find_checkpoint
 from locoexport.pipeline.graph import FinishedGraph, build_graph, lower_precision
+from locoexport.pipeline.localise import localise
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.pipeline.precision import (
     check_precision,
     measure_precision,
     refuse_beyond_limit,
 )
-from locoexport.pipeline.proof import EXPORT_SHAPES, make_probes, prove
-from locoexport.pipeline.sidecar_making import make_sidecar
+from locoexport.pipeline.proof import EXPORT_SHAPES, make_probes, probe_to_study, prove
+from locoexport.pipeline.sidecar_making import make_precision_sidecar, make_sidecar
 from locoexport.precision import PrecisionReport
+from locoexport.probes import Probe
 from locoexport.profile import ExportProfile
 from locoexport.rewrites import select_rewrites
 from locoexport.runtime.split import open_model, part_paths
-from locoexport.sidecar import sidecar_path, write_sidecar
+from locoexport.sidecar import Sidecar, sidecar_path, write_sidecar
 
 __all__ = ["ExportParityError", "ExportReport", "export_model"]
 
@@ -61,12 +67,24 @@ class ExportReport:
 
 
 class ExportParityError(ParityFailedError):
-    """Parity failed, so no file was written; ``report`` says where. A ``ParityFailedError``."""
+    """Parity failed, so no file was written; ``report`` says where. A ``ParityFailedError``.
 
-    def __init__(self, message: str, report: ParityReport) -> None:
+    ``localisation`` names the first part of the model that departs; where that could not be told it
+    is None and ``not_localised`` says why.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        report: ParityReport,
+        localisation: Localisation | None = None,
+        not_localised: str = "",
+    ) -> None:
         """``report`` is the failed one."""
         super().__init__(message)
         self.report = report
+        self.localisation = localisation
+        self.not_localised = not_localised
 
 
 def export_model(
@@ -106,7 +124,8 @@ def export_model(
             file that takes ``uint8`` was asked for.
         GraphCheckFailedError: the graph breaks a promise that every file keeps.
         ExportParityError: the graph is not the same function.
-        SidecarError: the sidecar would be too large.
+        SidecarError: the sidecar would be too large, or its own file, in a smaller precision, not
+            pass it.
         PrecisionRefusedError: the profile's precision costs more than it allows, and ``force`` is
             not given.
         UnreachableError: the checkpoint's server cannot be reached.
@@ -121,12 +140,6 @@ def export_model(
     if split:
         named = part_paths(Path(output))
     paths = {part: check_output(file, force=force) for part, file in named.items()}
-    if sidecar and profile.precision != "fp32":
-        raise UsageError(
-            f"--sidecar holds PyTorch's float32 answers, which a file in {profile.precision} is "
-            "not meant to match within their tolerance; leave one of them out. What the precision "
-            "costs is measured on export and by `locoexport eval`."
-        )
     beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
     select_rewrites(profile)  # its names are checked before any work
     check_precision(profile, split=split, calibrate=calibrate)
@@ -148,7 +161,7 @@ def export_model(
         stamp, parity = None, None
         _write(drafts, graphs, stamp)
         if verify:
-            parity = _prove_file(drafts[-1], profile, network, notify)
+            parity = _prove_file(drafts[-1], profile, network, graphs[-1].metadata, notify)
             stamp = _stamp(parity)
             _write(drafts, graphs, stamp)
         cost = None
@@ -159,7 +172,7 @@ def export_model(
         open_model(drafts[-1])
         if sidecar:
             files = {str(part): draft for part, draft in zip(paths, drafts, strict=True)}
-            write_sidecar(last, make_sidecar(files, profile, network, notify))
+            write_sidecar(last, _sidecar(files, profile, network, notify, force=force))
         artifacts = tuple(
             ExportArtifact(path, draft.stat().st_size, replace(graph.metadata, parity=stamp))
             for path, draft, graph in zip(paths.values(), drafts, graphs, strict=True)
@@ -176,6 +189,26 @@ def export_model(
         sidecar=beside[0] if beside else None,
         precision=cost,
     )
+
+
+def _sidecar(
+    files: Mapping[str, Path],
+    profile: ExportProfile,
+    network: Network,
+    notify: Listener,
+    *,
+    force: bool,
+) -> Sidecar:
+    if profile.precision == "fp32":
+        return make_sidecar(files, profile, network, notify)
+    sidecar, judged = make_precision_sidecar(files["whole"], profile, network, notify)
+    if not judged.passed and not force:
+        raise SidecarError(
+            f"The sidecar's own file would not pass it: p99 {judged.p99_px:.3g} px of "
+            f"{judged.tolerance.p99_px:g} px allowed to {profile.precision} on its inputs. No file "
+            "was written; leave --sidecar out, or --force writes both all the same."
+        )
+    return sidecar
 
 
 def _write(
@@ -220,23 +253,38 @@ def _stamp(parity: ParityReport) -> ParityStamp:
 
 
 def _prove_file(
-    path: Path, profile: ExportProfile, network: Network, notify: Listener
+    path: Path,
+    profile: ExportProfile,
+    network: Network,
+    metadata: ArtifactMetadata,
+    notify: Listener,
 ) -> ParityReport:
+    def probes() -> Iterator[Probe]:
+        return make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw, profile.input_type)
+
     with tempfile.TemporaryDirectory() as folder:
         session = open_model(path, profile_prefix=Path(folder) / "profile")
-        probes = make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw, profile.input_type)
-        report = prove(session, network.model, probes, profile.tolerance, notify)
-    if not report.passed:
-        if not report.conclusive:
-            raise ExportParityError(
-                f"Parity proves nothing: {report.apart_points} points are ties or unstable, too "
-                "many for the rest to count. No file was written; --no-verify writes it unproven.",
-                report,
-            )
-        raise ExportParityError(
-            f"Parity failed: the graph is {report.worst_px:.3g} px and {report.worst_logit:.3g} "
-            f"logits from the PyTorch model (allowed {profile.tolerance.tracks_px:g} and "
-            f"{profile.tolerance.logits:g}). No file was written.",
-            report,
+        report = prove(session, network.model, probes(), profile.tolerance, notify)
+    if report.passed:
+        return report
+    probe = probe_to_study(probes(), report)
+    found, reason = None, ""
+    try:
+        found = localise(path, metadata, profile, network, probe, "cpu", notify, exporting=True)
+    except (ModelFileError, MachineError) as error:
+        reason = str(error)
+    raise ExportParityError(_failure(report, profile, found), report, found, reason)
+
+
+def _failure(report: ParityReport, profile: ExportProfile, found: Localisation | None) -> str:
+    if not report.conclusive:
+        return (
+            f"Parity proves nothing: {report.apart_points} points are ties or unstable, too "
+            "many for the rest to count. No file was written; --no-verify writes it unproven."
         )
-    return report
+    where = "" if found is None or found.first is None else f", first at {found.first.seam}"
+    return (
+        f"Parity failed: the graph is {report.worst_px:.3g} px and {report.worst_logit:.3g} "
+        f"logits from the PyTorch model{where} (allowed {profile.tolerance.tracks_px:g} and "
+        f"{profile.tolerance.logits:g}). No file was written."
+    )

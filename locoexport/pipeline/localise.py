@@ -12,27 +12,41 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from locoexport import __version__
 from locoexport.artifact import OUTPUT_NAMES, ArtifactMetadata
-from locoexport.divergence import Localisation, compare_seams, first_departure, tied_points
+from locoexport.divergence import (
+    Localisation,
+    SeamReading,
+    compare_seams,
+    first_departure,
+    tied_points,
+)
 from locoexport.errors import LocoExportError, ModelFileError
 from locoexport.interface import SPLIT_PARTS, GraphPart
 from locoexport.network import Network
-from locoexport.pipeline.graph import build_graph
+from locoexport.pipeline.graph import build_graph, lower_precision
 from locoexport.pipeline.narrowing import Narrowed, find_node
 from locoexport.pipeline.notices import Listener, Notice
 from locoexport.pipeline.proof import at_working_size
 from locoexport.pipeline.studied_model import StudiedModel, read_studied
 from locoexport.probes import Probe
-from locoexport.profile import ExportProfile, Sampling, Target
+from locoexport.profile import ExportProfile, Precision, Sampling, Target
 from locoexport.recording import model_seams, reference_seams
 from locoexport.rewrites import select_passes, select_rewrites
 from locoexport.runtime.frames import scale_tracks_to_model
 from locoexport.seams import Seam
 
-__all__ = ["as_exported", "check_localisable", "fresh_export", "localise"]
+__all__ = [
+    "as_exported",
+    "check_localisable",
+    "fresh_export",
+    "localise",
+    "other_versions",
+    "seam_values",
+]
 
 _INPUT_NOISE = np.float32(1e-6)
 _NOISE_SAMPLES = 2
@@ -59,6 +73,8 @@ def localise(
     provider: str,
     notify: Listener,
     fresh: Callable[[], StudiedModel] | None = None,
+    *,
+    exporting: bool = False,
 ) -> Localisation:
     """Compare every seam of a file with the unrewritten model on one pair of inputs.
 
@@ -71,6 +87,8 @@ def localise(
         provider: what the file runs on.
         notify: is told of every step.
         fresh: makes the export to look for the node against; by default it is made in memory.
+        exporting: the file is the fresh export itself: no node is looked for, since what makes the
+            graph is at fault.
 
     Raises:
         ModelFileError: the file names no seams (``check_localisable``).
@@ -80,25 +98,15 @@ def localise(
     seams = model_seams(network.model)
     suspect = read_studied(path, provider)
     notify(Notice(f"comparing {len(seams)} seams with torch on {probe.name}"))
-    found = _seam_values(suspect, probe, seams)
-    asked = probe
-    if metadata.input_type == "uint8":
-        asked = at_working_size(probe, profile.resolution_hw)
-        frame_hw = (probe.video.shape[2], probe.video.shape[3])
-        tracks = OUTPUT_NAMES[0]
-        found[tracks] = scale_tracks_to_model(found[tracks], frame_hw, profile.resolution_hw)
-    reference = reference_seams(network.model, asked.video, asked.query_points_tyx)
-    moved = [
-        reference_seams(network.model, _moved(asked, seed), asked.query_points_tyx)
-        for seed in range(_NOISE_SAMPLES)
-    ]
-    batch, points = probe.query_points_tyx.shape[:2]
-    readings = compare_seams(seams, reference, moved, found, tied_points(reference, batch, points))
+    found = seam_values(suspect, probe, seams)
+    readings = _compare(seams, found, probe, profile, network)
     missing = tuple(str(seam) for seam in seams if seam.tensor not in found)
     result = Localisation(probe.name, readings, missing)
     departing = first_departure(readings)
     if departing is None:
         return result
+    if exporting:
+        return replace(result, note=_fault_of_the_export(result, metadata))
     notify(Notice(f"the first seam that departs: {departing.seam}; looking for the node"))
     try:
         made = fresh() if fresh else fresh_export(profile, metadata, network, provider)
@@ -109,10 +117,32 @@ def localise(
         result,
         node=narrowed.node,
         nodes_compared=narrowed.compared,
-        note="; ".join(
-            filter(None, (narrowed.note, _smaller_precision(metadata), _other_versions(metadata)))
-        ),
+        note="; ".join(filter(None, (narrowed.note, other_versions(metadata)))),
     )
+
+
+def _compare(
+    seams: tuple[Seam, ...],
+    found: dict[str, NDArray[Any]],
+    probe: Probe,
+    profile: ExportProfile,
+    network: Network,
+) -> tuple[SeamReading, ...]:
+    """Every seam against the oracle's, with how far the oracle itself moves there."""
+    asked = probe
+    if profile.input_type == "uint8":
+        asked = at_working_size(probe, profile.resolution_hw)
+        frame_hw = (probe.video.shape[2], probe.video.shape[3])
+        tracks = OUTPUT_NAMES[0]
+        scaled = scale_tracks_to_model(found[tracks], frame_hw, profile.resolution_hw)
+        found = {**found, tracks: scaled}
+    reference = reference_seams(network.model, asked.video, asked.query_points_tyx)
+    moved = [
+        reference_seams(network.model, _moved(asked, seed), asked.query_points_tyx)
+        for seed in range(_NOISE_SAMPLES)
+    ]
+    tied = tied_points(reference, *probe.query_points_tyx.shape[:2])
+    return compare_seams(seams, reference, moved, found, tied)
 
 
 def as_exported(profile: ExportProfile, metadata: ArtifactMetadata) -> ExportProfile:
@@ -129,7 +159,7 @@ def as_exported(profile: ExportProfile, metadata: ArtifactMetadata) -> ExportPro
     return replace(every, without=without)
 
 
-def _seam_values(
+def seam_values(
     model: StudiedModel, probe: Probe, seams: tuple[Seam, ...]
 ) -> dict[str, NDArray[Any]]:
     """What the file's seams hold, by tensor, in float32."""
@@ -154,12 +184,15 @@ def _moved(probe: Probe, seed: int) -> NDArray[np.float32]:
 def fresh_export(
     profile: ExportProfile, metadata: ArtifactMetadata, network: Network, provider: str
 ) -> StudiedModel:
-    """The same model exported again in memory, with the options that the metadata tell.
+    """The same model exported again in memory, with the options that the metadata tell, in the
+    file's precision; ranges of 8 bits are those of the generated sequences.
 
     Raises:
         GraphCheckFailedError: it cannot be exported today.
     """
     profile = as_exported(profile, metadata)
+    if metadata.precision != "fp32":
+        return StudiedModel({"whole": _lowered(profile, metadata, network)}, provider)
     parts: tuple[GraphPart, ...] = ("whole",) if metadata.part == "whole" else SPLIT_PARTS
     simplify = not metadata.simplifier.startswith("none")
     graphs = {
@@ -171,17 +204,27 @@ def fresh_export(
     return StudiedModel(graphs, provider)
 
 
-def _other_versions(metadata: ArtifactMetadata) -> str:
+def _fault_of_the_export(found: Localisation, metadata: ArtifactMetadata) -> str:
+    before = "the inputs" if found.last_agreeing is None else str(found.last_agreeing.seam)
+    return (
+        f"what makes the graph is at fault, in the step from {before} to this one; --no-rewrite "
+        f"NAME leaves one of {', '.join(metadata.rewrites)} out, --no-simplify the simplifier"
+    )
+
+
+def _lowered(
+    profile: ExportProfile, metadata: ArtifactMetadata, network: Network
+) -> onnx.ModelProto:
+    """The single file in its own precision; the same graph and ranges give the same bytes."""
+    precision: Precision = "fp16" if metadata.precision == "fp16" else "int8"
+    quiet: Listener = lambda notice: None  # noqa: E731
+    simplify = not metadata.simplifier.startswith("none")
+    graph = build_graph(profile, network, simplify=simplify, notify=quiet)
+    return lower_precision(graph, replace(profile, precision=precision), (), quiet).model
+
+
+def other_versions(metadata: ArtifactMetadata) -> str:
     """Other versions may give nodes other names: then fewer can be compared."""
     if metadata.version == __version__:
         return ""
     return f"the file was written by locoexport {metadata.version}; this is {__version__}"
-
-
-def _smaller_precision(metadata: ArtifactMetadata) -> str:
-    if metadata.precision == "fp32":
-        return ""
-    return (
-        f"the file computes in {metadata.precision} and is compared with float32: its rounding "
-        "alone departs; a node counts from 2 % of its largest value on"
-    )

@@ -32,12 +32,15 @@ from locoexport.runtime.frames import scale_queries_to_model, to_model_input
 from locoexport.runtime.queries import grid_queries
 from locoexport.runtime.session import RawTracks
 from locoexport.runtime.split import Model, open_model
+from locoexport.runtime.tapvid import TapVidClip
 from locoexport.runtime.video import read_clip
 from locoexport.scores import Difference, mean_scores
 
 __all__ = [
     "PrecisionRefusedError",
     "check_precision",
+    "cost_sequences",
+    "describe_calibration",
     "lower_graph",
     "measure_precision",
     "refuse_beyond_limit",
@@ -124,19 +127,20 @@ def measure_precision(
     """What the file ``lowered`` costs and gains against ``whole``, the same in float32."""
     models = [open_model(path) for path in (whole, lowered)]
     sides = tuple(GraphSide(model) for model in models)
-    settings = replace(_TEST, frames=profile.axes.frames or _TEST.frames)
+    settings = _settings(profile.axes.frames)
     results, distances, flips, compared = [], [], 0, 0
-    for index in range(_SEQUENCES):
-        notify(Notice(f"what {profile.precision} costs, sequences", index, _SEQUENCES))
-        scored = score_clip(make_sequence(index, settings), sides, "first")
+    what = f"what {profile.precision} costs, sequences"
+    for clip in cost_sequences(profile.axes.frames, what, notify):
+        scored = score_clip(clip, sides, "first")
         assert scored is not None
         results.append(scored.scores)
         (reference, said), (answer, says) = scored.answers
         # A hidden point is a guess, that rounding moves far in float32 as well.
         distances.append(np.sqrt(np.square(answer - reference).sum(axis=-1))[said])
         flips, compared = flips + int((said != says).sum()), compared + said.size
-    notify(Notice(f"what {profile.precision} costs, sequences", _SEQUENCES, _SEQUENCES))
-    pixels = np.concatenate(distances)
+    # Where nothing is visible (seeded weights may say so) there is no distance, and NaN passes
+    # no limit.
+    pixels = np.concatenate(distances) if any(d.size for d in distances) else np.array([np.nan])
     before, after = (mean_scores(scores) for scores in zip(*results, strict=True))
     ratio, latency = _compare_speed(models, profile, settings, notify)
     return PrecisionReport(
@@ -154,7 +158,7 @@ def measure_precision(
         pts_within_thresh_change=100
         * (after.average_pts_within_thresh - before.average_pts_within_thresh),
         sequences=f"{_SEQUENCES} synthetic of {settings.frames} frames, seed {settings.seed}",
-        calibration=_describe_calibration(profile.precision, calibrate),
+        calibration=describe_calibration(profile.precision, calibrate),
         bytes_before=whole.stat().st_size,
         bytes_after=lowered.stat().st_size,
         latency_ratio=ratio,
@@ -163,6 +167,28 @@ def measure_precision(
         limit_px=profile.precision_limits.of(profile.precision),
         limit_origin=profile.precision_limits.origin,
     )
+
+
+def cost_sequences(
+    frames: int | None, what: str, notify: Listener, at_most: int = 1000
+) -> Iterator[TapVidClip]:
+    """The generated sequences that a cost is measured on, always the same.
+
+    Args:
+        frames: what the file is fixed to.
+        what: they are for; ``notify`` is told of each as a step of it.
+        notify: see there.
+        at_most: so many, the first ones.
+    """
+    count = min(_SEQUENCES, at_most)
+    for index in range(count):
+        notify(Notice(what, index, count))
+        yield make_sequence(index, _settings(frames))
+    notify(Notice(what, count, count))
+
+
+def _settings(frames: int | None) -> SyntheticSettings:
+    return replace(_TEST, frames=frames or _TEST.frames)
 
 
 def refuse_beyond_limit(report: PrecisionReport, *, force: bool) -> None:
@@ -242,7 +268,8 @@ def _inputs(
     return {VIDEO_INPUT: video, QUERY_INPUT: queries[None].astype(np.float32)}
 
 
-def _describe_calibration(precision: Precision, clips: Sequence[Path]) -> str | None:
+def describe_calibration(precision: Precision, clips: Sequence[Path]) -> str | None:
+    """What the ranges of ``int8`` come from, in words; None for a precision without any."""
     if precision != "int8":
         return None
     if clips:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,19 @@ from typing import Any
 from numpy.typing import NDArray
 
 from locoexport.errors import UsageError
-from locoexport.parity import compare_case, summarise
+from locoexport.parity import ParityReport, compare_case, summarise
 from locoexport.pipeline.notices import Listener, Notice, ignore
 from locoexport.pipeline.verify_report import VerifyReport
+from locoexport.precision_parity import (
+    PrecisionGroup,
+    PrecisionParity,
+    PrecisionTolerance,
+    compare_precision,
+)
 from locoexport.runtime.placement import placed_elsewhere
-from locoexport.runtime.session import require_provider
-from locoexport.runtime.split import open_model, split_paths
-from locoexport.sidecar import read_sidecar, sidecar_path
+from locoexport.runtime.session import RawTracks, require_provider
+from locoexport.runtime.split import Model, open_model, split_paths
+from locoexport.sidecar import Sidecar, SidecarCase, read_sidecar, sidecar_path
 
 __all__ = ["verify_with_sidecar"]
 
@@ -56,24 +63,46 @@ def verify_with_sidecar(
         session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
         where = Path(sidecar) if sidecar is not None else _beside(path, split is not None)
         stored = read_sidecar(where, files)
-        tolerance = stored.tolerance
-        if tolerance_px is not None:
-            tolerance = replace(tolerance, tracks_px=tolerance_px, origin="--tolerance-px")
-        cases = []
+        pairs = []
         placement: tuple[tuple[str, int], ...] = ()
         for case in stored.cases:
             notify(Notice(f"parity: {case.name}"))
             takes_uint8 = session.signature.input_type == "uint8"
             video: NDArray[Any] = case.frames_rgb if takes_uint8 else case.video
-            found = session.run(video, case.query_points_tyx)
+            pairs.append((case, session.run(video, case.query_points_tyx)))
             placement = placement or session.node_placement()
-            cases.append(
-                compare_case(case.name, case.reference, found, case.conditioning, tolerance)
-            )
-    parity = summarise(cases, tolerance, session.provider, placement)
+    parity = _judge(session, stored, pairs, placement, tolerance_px)
     against = f"what PyTorch {stored.torch_version} said on export ({where})"
     elsewhere = placed_elsewhere(session.placed_nodes(), provider)
     return VerifyReport(path, session.metadata, parity, against, elsewhere)
+
+
+def _judge(
+    session: Model,
+    stored: Sidecar,
+    pairs: Sequence[tuple[SidecarCase, RawTracks]],
+    placement: tuple[tuple[str, int], ...],
+    tolerance_px: float | None,
+) -> ParityReport | PrecisionParity:
+    """Float32 point by point, a smaller precision by its own limits."""
+    allowed, own = stored.tolerance, "--tolerance-px"
+    if isinstance(allowed, PrecisionTolerance):
+        if tolerance_px is not None:
+            allowed = replace(allowed, p99_px=tolerance_px, origin=own)
+        compared = tuple(
+            compare_precision(case.name, case.reference, found, session.resolution_hw)
+            for case, found in pairs
+        )
+        groups = (PrecisionGroup("the sidecar's sequences", compared, allowed),)
+        return PrecisionParity(groups, allowed, session.provider, placement, stored.exported_p99_px)
+    if tolerance_px is not None:
+        allowed = replace(allowed, tracks_px=tolerance_px, origin=own)
+    cases = [
+        compare_case(case.name, case.reference, found, case.conditioning, allowed)
+        for case, found in pairs
+        if case.conditioning is not None
+    ]
+    return summarise(cases, allowed, session.provider, placement)
 
 
 def _beside(path: Path, split: bool) -> Path:

@@ -10,16 +10,24 @@ import torch
 from numpy.typing import NDArray
 
 from locoexport.files import sha256_of
+from locoexport.metrics import SCORED_HW, sample_queries
 from locoexport.network import Network, measure_noise, run_reference
 from locoexport.pipeline.notices import Listener, Notice
+from locoexport.pipeline.precision import cost_sequences
+from locoexport.precision_parity import PrecisionGroup, compare_precision, precision_tolerance
 from locoexport.probes import make_probe
 from locoexport.profile import ExportProfile
+from locoexport.runtime.frames import scale_queries_to_model, to_model_input
+from locoexport.runtime.split import open_model
+from locoexport.runtime.tapvid import TapVidClip
 from locoexport.sidecar import Sidecar, SidecarCase, video_of_blocks
 
-__all__ = ["make_sidecar"]
+__all__ = ["make_precision_sidecar", "make_sidecar"]
 
 _SHAPES = ((2, 3, 4), (1, 8, 20))
 """(batch, frames, points): several batch entries, then more frames and points."""
+_SEQUENCES = 4
+"""Of a smaller precision: 24 frames of 256x256 in blocks of 2 take 0.8 MB each, compressed."""
 _VIDEO_BYTES = 1_500_000
 """Of one case, uncompressed: two cases and their outputs stay below the limit of a sidecar."""
 
@@ -47,6 +55,49 @@ def make_sidecar(
         torch.__version__,
         tuple(cases),
     )
+
+
+def make_precision_sidecar(
+    file: Path, profile: ExportProfile, network: Network, notify: Listener
+) -> tuple[Sidecar, PrecisionGroup]:
+    """The sidecar of a file in a smaller precision, and how the file keeps its limits on it.
+
+    The inputs are generated sequences of those that the cost is measured on, coarser: a p99 needs
+    many points that are really visible. Flips may be what they are now, and a few more.
+    """
+    session = open_model(file)
+    cases, compared = [], []
+    what = "sidecar: generated sequences"
+    for index, clip in enumerate(cost_sequences(profile.axes.frames, what, notify, _SEQUENCES)):
+        cases.append(_sequence_case(f"sequence {index}", clip, profile, network))
+        found = session.run(cases[-1].video, cases[-1].query_points_tyx)
+        compared.append(
+            compare_precision(cases[-1].name, cases[-1].reference, found, profile.resolution_hw)
+        )
+    limits = profile.precision_limits
+    flip_share = sum(case.flips for case in compared) / sum(case.compared for case in compared)
+    tolerance = precision_tolerance(
+        profile.precision, limits.of(profile.precision), limits.origin, flip_share
+    )
+    group = PrecisionGroup("the sidecar's sequences", tuple(compared), tolerance)
+    hashes = {"whole": sha256_of(file)}
+    sidecar = Sidecar(hashes, tolerance, torch.__version__, tuple(cases), group.p99_px)
+    return sidecar, group
+
+
+def _sequence_case(
+    name: str, clip: TapVidClip, profile: ExportProfile, network: Network
+) -> SidecarCase:
+    truth = clip.points * np.array(SCORED_HW[::-1], np.float64)
+    asked = sample_queries(clip.occluded, truth, "first")["query_points"].astype(np.float32)
+    queries = scale_queries_to_model(asked, SCORED_HW, profile.resolution_hw)
+    if profile.axes.points is not None:
+        queries = np.resize(queries, (1, profile.axes.points, 3))
+    video = to_model_input(clip.video, profile.resolution_hw)
+    side = _block_side(video.size)
+    blocks = _to_blocks(video, side)
+    reference = run_reference(network.model, video_of_blocks(blocks, side), queries)
+    return SidecarCase(name, blocks, side, queries, reference.outputs, None)
 
 
 def _case(

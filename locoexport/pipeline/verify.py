@@ -16,11 +16,21 @@ from locoexport.artifact import ArtifactMetadata
 from locoexport.errors import CheckpointError, MachineError, ModelFileError, UsageError
 from locoexport.files import is_file, sha256_of
 from locoexport.network import Network, load_network
+from locoexport.parity import ParityReport
+from locoexport.pipeline.growth import study_growth
 from locoexport.pipeline.localise import check_localisable
 from locoexport.pipeline.localise import localise as find_departure
 from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.pipeline.proof import VERIFY_SHAPES, make_probes, probe_to_study, prove
+from locoexport.pipeline.precision_proof import prove_precision, tolerance_of
+from locoexport.pipeline.proof import (
+    EXPORT_SHAPES,
+    VERIFY_SHAPES,
+    make_probes,
+    probe_to_study,
+    prove,
+)
 from locoexport.pipeline.verify_report import VerifyReport
+from locoexport.precision_parity import PrecisionParity
 from locoexport.probes import Probe, probe_queries
 from locoexport.profile import (
     AxisSizes,
@@ -57,15 +67,19 @@ def verify_model(
 ) -> VerifyReport:
     """Compare a file in ONNX Runtime with the unrewritten PyTorch model at several shapes.
 
+    A file in a smaller precision is held to its own limits: the 99th percentile of its tracks, and
+    the share of visibility flips, on the generated sequences that its cost was measured on.
+
     Args:
         model_path: a file written by ``locoexport export``, or any file of a split one.
         checkpoint: the weights it was made from; by default found by name and SHA-256 beside the
             model, in the working directory, or in the package.
         provider: the execution provider to run the file on; there is no fallback.
-        tolerance_px: overrides the profile's tolerance on tracks.
+        tolerance_px: overrides the profile's tolerance on tracks; of a smaller precision, the limit
+            of the 99th percentile, in pixels of 256×256.
         video: a real clip to try as well (its first 24 frames).
-        localise: compare what is inside as well, seam by seam, and name the node that departs;
-            None does so only where parity fails.
+        localise: compare what is inside as well, seam by seam, and name the node that departs, or
+            of a smaller precision the stage that costs most; None does so only where parity fails.
         notify: is told of every step.
 
     Raises:
@@ -83,12 +97,30 @@ def verify_model(
         session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
         profile = profile_of(session, tolerance_px)
         network = load_weights(path, session.metadata, profile, checkpoint)
-        _warn_of_precision(session.metadata, tolerance_px, notify)
         if localise:
             check_localisable(path, session.metadata, network)
-        probes = _probes(session, profile, video)
-        parity = prove(session, network.model, probes, profile.tolerance, notify)
-    if any(case.tied_points for case in parity.cases):
+        parity = _prove(session, network, profile, video, tolerance_px, notify)
+    _tell_of_ties(parity, notify)
+    elsewhere = placed_elsewhere(session.placed_nodes(), provider)
+    report = VerifyReport(path, session.metadata, parity, _ORACLE, elsewhere)
+    if localise is False or not (localise or not parity.passed):
+        return report
+    metadata = session.metadata
+    try:
+        if isinstance(parity, PrecisionParity):
+            growth = study_growth(path, metadata, profile, network, provider, notify)
+            return replace(report, growth=growth)
+        probe = probe_to_study(_probes(session, profile, video), parity)
+        found = find_departure(path, metadata, profile, network, probe, provider, notify)
+        return replace(report, localisation=found)
+    except (ModelFileError, MachineError) as error:
+        if localise:
+            raise
+        return replace(report, not_localised=str(error))
+
+
+def _tell_of_ties(parity: ParityReport | PrecisionParity, notify: Listener) -> None:
+    if isinstance(parity, ParityReport) and any(case.tied_points for case in parity.cases):
         notify(
             Notice(
                 "Some points differ only because their heatmap nearly ties: another order of "
@@ -96,20 +128,24 @@ def verify_model(
                 warning=True,
             )
         )
-    elsewhere = placed_elsewhere(session.placed_nodes(), provider)
-    report = VerifyReport(path, session.metadata, parity, _ORACLE, elsewhere)
-    # A smaller precision departs from float32 everywhere: only who asks wants to see where most.
-    by_itself = not parity.passed and session.metadata.precision == "fp32"
-    if localise is False or not (localise or by_itself):
-        return report
-    probe = probe_to_study(_probes(session, profile, video), parity)
-    try:
-        found = find_departure(path, session.metadata, profile, network, probe, provider, notify)
-    except (ModelFileError, MachineError) as error:
-        if localise:
-            raise
-        return replace(report, not_localised=str(error))
-    return replace(report, localisation=found)
+
+
+def _prove(
+    session: Model,
+    network: Network,
+    profile: ExportProfile,
+    video: str | Path | None,
+    tolerance_px: float | None,
+    notify: Listener,
+) -> ParityReport | PrecisionParity:
+    """Float32 point by point, a smaller precision by its own limits."""
+    if session.metadata.precision == "fp32":
+        probes = _probes(session, profile, video)
+        return prove(session, network.model, probes, profile.tolerance, notify)
+    tolerance = tolerance_of(session.metadata, profile, tolerance_px)
+    probes = make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw)
+    clips = [] if video is None else [_clip_probe(Path(video), session)]
+    return prove_precision(session, network.model, probes, clips, tolerance, notify)
 
 
 def load_weights(
@@ -146,21 +182,6 @@ def load_weights(
             f"{found} is not what {path} was made from: sha256 {digest}, expected {origin.sha256}."
         )
     return load_network(profile, found)
-
-
-def _warn_of_precision(
-    metadata: ArtifactMetadata, tolerance_px: float | None, notify: Listener
-) -> None:
-    if metadata.precision == "fp32" or tolerance_px is not None:
-        return
-    cost = "" if metadata.cost is None else f": p99 {metadata.cost.p99_px:.2g} px when exported"
-    notify(
-        Notice(
-            f"The file computes in {metadata.precision}{cost}. It is held to float32's tolerance "
-            "here, which no smaller precision keeps; pass --tolerance-px, or score it with eval.",
-            warning=True,
-        )
-    )
 
 
 def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None:

@@ -11,7 +11,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from locoexport.divergence import Difference, Localisation, NodeFault, SeamReading
 
-__all__ = ["localisation_document", "localisation_text"]
+__all__ = ["fault_document", "fault_rows", "localisation_document", "localisation_text"]
 
 _SHOWN = 6
 """Seams that come nearest to their tolerance, where all agree."""
@@ -48,7 +48,8 @@ def localisation_text(found: Localisation) -> RenderableType:
         else f"{before.seam} ({before.difference.error:.1e} of {before.allowed:.1e} allowed)",
     )
     if found.node is not None:
-        _add_node(table, found.node)
+        for name, value in fault_rows(found.node):
+            table.add_row(name, value)
     _add_notes(table, found)
     return Group(title, table)
 
@@ -60,11 +61,37 @@ def localisation_document(found: Localisation) -> dict[str, Any]:
         "probe": found.probe,
         "departs": None if first is None else _reading(first),
         "last_agreeing": None if found.last_agreeing is None else _reading(found.last_agreeing),
-        "node": None if found.node is None else _node(found.node),
+        "node": None if found.node is None else fault_document(found.node),
         "nodes_compared": found.nodes_compared,
         "missing_seams": list(found.missing),
         "note": found.note or None,
         "seams": [_reading(reading) for reading in found.readings],
+    }
+
+
+def fault_rows(node: NodeFault) -> list[tuple[str, str]]:
+    """The node, both values, and why."""
+    difference = node.difference
+    return [
+        ("  first node", f"{node.node} ({node.op_type}), of the {node.part}"),
+        (
+            "",
+            f"a fresh export has {difference.expected:.6g}, the file {difference.found:.6g} at "
+            f"{difference.index} of {node.tensor}",
+        ),
+        *(("  because", cause) for cause in node.causes),
+    ]
+
+
+def fault_document(node: NodeFault) -> dict[str, Any]:
+    """The ``node`` part of ``locoexport.verify/1``."""
+    return {
+        "node": node.node,
+        "op_type": node.op_type,
+        "tensor": node.tensor,
+        "part": node.part,
+        "causes": list(node.causes),
+        **_difference(node.difference),
     }
 
 
@@ -79,18 +106,6 @@ def _at(reading: SeamReading) -> str:
         f"torch {difference.expected:.6g}, onnx {difference.found:.6g} at ({where}): error "
         f"{difference.error:.1e}, allowed {reading.allowed:.1e}"
     )
-
-
-def _add_node(table: Table, node: NodeFault) -> None:
-    difference = node.difference
-    table.add_row("  first node", f"{node.node} ({node.op_type}), of the {node.part}")
-    table.add_row(
-        "",
-        f"a fresh export has {difference.expected:.6g}, the file {difference.found:.6g} at "
-        f"{difference.index} of {node.tensor}",
-    )
-    for cause in node.causes:
-        table.add_row("  because", cause)
 
 
 def _add_notes(table: Table, found: Localisation) -> None:
@@ -114,17 +129,6 @@ def _reading(reading: SeamReading) -> dict[str, Any]:
         "excess": reading.excess,
         "allowed": reading.allowed,
         **_difference(reading.difference),
-    }
-
-
-def _node(node: NodeFault) -> dict[str, Any]:
-    return {
-        "node": node.node,
-        "op_type": node.op_type,
-        "tensor": node.tensor,
-        "part": node.part,
-        "causes": list(node.causes),
-        **_difference(node.difference),
     }
 
 

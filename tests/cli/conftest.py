@@ -1,14 +1,21 @@
+from __future__ import annotations
+
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from locoexport.cli import main
 from locoexport.runtime.video import write_mp4
+
+if TYPE_CHECKING:
+    from locoexport.pipeline.graph import FinishedGraph
+    from locoexport.profile import ExportProfile
 
 FRAMES, POINTS = 3, 4
 
@@ -42,16 +49,51 @@ def run(capsys, monkeypatch) -> Callable[..., Finished]:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory) -> Path:
-    """b0-tiny with the shipped weights at 64x64, for 3 frames and 4 points: quick to verify."""
-    from locoexport.pipeline.export import export_model
+def tiny_profile() -> ExportProfile:
+    """b0-tiny at 64x64, for 3 frames and 4 points: quick to verify."""
     from locoexport.profile import AxisSizes, load_profile
 
-    profile = load_profile("b0-tiny").with_options(
+    return load_profile("b0-tiny").with_options(
         resolution_hw=(64, 64), axes=AxisSizes(1, FRAMES, POINTS)
     )
+
+
+@pytest.fixture(scope="session")
+def tiny_graph(tiny_profile: ExportProfile) -> FinishedGraph:
+    """Its graph with the shipped weights, traced and simplified once for all tests."""
+    from locoexport.network import load_network
+    from locoexport.pipeline.graph import build_graph
+
+    network = load_network(tiny_profile, None)
+    return build_graph(tiny_profile, network, simplify=True, notify=lambda notice: None)
+
+
+@pytest.fixture(scope="session")
+def exported(tiny_profile: ExportProfile, tiny_graph: FinishedGraph, tmp_path_factory) -> Path:
+    """The file of it."""
+    from locoexport.pipeline import export
+
     path = tmp_path_factory.mktemp("exported") / "tiny.onnx"
-    export_model(profile, path, verify=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "build_graph", lambda *arguments, **keywords: tiny_graph)
+        export.export_model(tiny_profile, path, verify=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported_half(tiny_profile: ExportProfile, tiny_graph: FinishedGraph, tmp_path_factory) -> Path:
+    """The same in fp16, with its sidecar beside it."""
+    from tiny_costs import measure_quickly
+
+    from locoexport.pipeline import export
+
+    path = tmp_path_factory.mktemp("half") / "half.onnx"
+    with pytest.MonkeyPatch.context() as patch:
+        measure_quickly(patch)
+        patch.setattr(export, "build_graph", lambda *arguments, **keywords: tiny_graph)
+        export.export_model(
+            tiny_profile.with_options(precision="fp16"), path, verify=False, sidecar=True
+        )
     return path
 
 

@@ -1,0 +1,216 @@
+"""fp16 and int8 as ``export`` writes them: b0-tiny at 64×64 with dynamic axes, traced once.
+
+Each file is written, judged by its own limit, proven by its sidecar, and studied inside. The
+sequences that the cost is measured on are small here; a limit for 64×64 is the tests' own, since at
+a fourth of the resolution a pixel of 256×256 is a fourth of a pixel.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from locoexport.error_growth import ErrorGrowth
+from locoexport.lowering.graphs import iterate_graphs, iterate_nodes
+from locoexport.network import Network, load_network
+from locoexport.pipeline import export, precision
+from locoexport.pipeline.graph import FinishedGraph, build_graph
+from locoexport.pipeline.growth import study_growth
+from locoexport.pipeline.sidecar_check import verify_with_sidecar
+from locoexport.pipeline.studied_model import read_studied
+from locoexport.pipeline.verify import verify_model
+from locoexport.precision_parity import PrecisionParity
+from locoexport.profile import ExportProfile, PrecisionLimits, load_profile
+from locoexport.runtime.session import open_session
+from locoexport.runtime.video import write_mp4
+from locoexport.sidecar import SIDECAR_LIMIT_BYTES, sidecar_path
+
+LIMITS = PrecisionLimits(1.0, 60.0, "a test's own, at 64x64")
+
+
+@pytest.fixture(scope="module")
+def profile() -> ExportProfile:
+    small = load_profile("b0-tiny").with_options(resolution_hw=(64, 64))
+    return replace(small, precision_limits=LIMITS)
+
+
+@pytest.fixture(scope="module")
+def network(profile: ExportProfile) -> Network:
+    return load_network(profile, None)
+
+
+@pytest.fixture(scope="module")
+def graph(profile: ExportProfile, network: Network) -> FinishedGraph:
+    return build_graph(profile, network, simplify=True, notify=lambda notice: None)
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch, graph: FinishedGraph) -> None:
+    measure_on_little(monkeypatch)
+    monkeypatch.setattr(export, "build_graph", lambda *arguments, **keywords: graph)
+
+
+def measure_on_little(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(precision, "_SEQUENCES", 2)
+    patch.setattr(precision, "_CALIBRATION_CLIPS", 1)
+    patch.setattr(precision, "_TIMED_RUNS", 1)
+    patch.setattr(precision, "_TEST", precision.SyntheticSettings(frames=4, points=16))
+    patch.setattr(
+        precision, "_CALIBRATION", precision.SyntheticSettings(frames=2, points=8, seed=1)
+    )
+
+
+@pytest.fixture(scope="module")
+def small_files(
+    profile: ExportProfile, graph: FinishedGraph, tmp_path_factory
+) -> dict[str, export.ExportReport]:
+    """Both precisions, each with its sidecar."""
+    folder = tmp_path_factory.mktemp("small")
+    with pytest.MonkeyPatch.context() as patch:
+        measure_on_little(patch)
+        patch.setattr(export, "build_graph", lambda *arguments, **keywords: graph)
+        return {
+            name: export.export_model(
+                profile.with_options(precision=name),
+                folder / f"{name}.onnx",
+                verify=False,
+                sidecar=True,
+            )
+            for name in ("fp16", "int8")
+        }
+
+
+@pytest.mark.parametrize("name", ["fp16", "int8"])
+def test_a_smaller_file_with_its_cost(
+    name: str, small_files: dict[str, export.ExportReport]
+) -> None:
+    written = small_files[name]
+    report, path = written.precision, written.artifact.path
+    assert report is not None
+    assert report.precision == name
+    assert 0 < report.difference.p50_px <= report.difference.p99_px <= report.limit_px
+    assert report.bytes_after < 0.75 * report.bytes_before
+    assert report.bytes_after == pytest.approx(path.stat().st_size, rel=1e-2)
+    assert report.latency_ratio > 0
+    cost = written.artifact.metadata.cost
+    assert cost is not None
+    assert cost.limit_px == LIMITS.of(report.precision)
+    assert cost.p99_px == pytest.approx(report.difference.p99_px, rel=1e-2)
+
+
+@pytest.mark.parametrize("name", ["fp16", "int8"])
+def test_what_computes_in_less(name: str, small_files: dict[str, export.ExportReport]) -> None:
+    model = onnx.load(small_files[name].artifact.path)
+    types = {tensor.data_type for graph in iterate_graphs(model) for tensor in graph.initializer}
+    assert (TensorProto.FLOAT16 if name == "fp16" else TensorProto.INT8) in types
+    ops = Counter(node.op_type for node in iterate_nodes(model))
+    assert ops["Scan"] == 1
+    if name == "int8":
+        assert ops["MatMulInteger"] >= 4 * 3 * 6  # iterations, layers, products by weights
+        assert ops["DequantizeLinear"] > ops["Conv"] > 0
+    session = open_session(small_files[name].artifact.path)
+    raw = session.run(np.zeros((1, 2, 64, 64, 3), np.float32), np.zeros((1, 3, 3), np.float32))
+    assert raw.tracks_xy.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["fp16", "int8"])
+def test_verify_and_the_sidecar_hold_it_to_its_own_limit(
+    name: str, small_files: dict[str, export.ExportReport]
+) -> None:
+    path = small_files[name].artifact.path
+    assert 0 < sidecar_path(path).stat().st_size < SIDECAR_LIMIT_BYTES
+    for report in (verify_model(path), verify_with_sidecar(path)):
+        assert isinstance(report.parity, PrecisionParity)
+        assert report.passed
+        assert report.parity.tolerance.precision == name
+        assert report.parity.tolerance.p99_px == LIMITS.of(report.parity.tolerance.precision)
+        assert report.parity.p99_px > 0
+    assert not verify_with_sidecar(path, tolerance_px=1e-7).passed
+
+
+@pytest.mark.parametrize("name", ["fp16", "int8"])
+def test_a_good_file_has_the_nodes_of_a_fresh_export(
+    name: str, small_files: dict[str, export.ExportReport], profile: ExportProfile, network: Network
+) -> None:
+    found = study(small_files[name], small_files[name].artifact.path, profile, network)
+    assert (found.fault, found.faulty, found.missing) == (None, False, ())
+    assert found.nodes_compared == len(found.seams) > 60
+    backbone = found.stages[0]
+    assert (backbone.name, backbone.comes_in) == ("backbone", 0.0)
+    # 11 bits and 8 (weights 7), after a dozen products.
+    low, high = {"fp16": (2**-12, 2**-6), "int8": (2**-8, 2**-1)}[name]
+    assert low < backbone.goes_out < high
+
+
+@pytest.mark.parametrize("name", ["fp16", "int8"])
+def test_a_weight_of_the_backbone_that_is_another(
+    name: str,
+    small_files: dict[str, export.ExportReport],
+    profile: ExportProfile,
+    network: Network,
+    tmp_path: Path,
+) -> None:
+    model = onnx.load(small_files[name].artifact.path)
+    tensor = next(
+        tensor
+        for graph in iterate_graphs(model)
+        for tensor in graph.initializer
+        if "_blocks.2._project_conv" in tensor.name
+        and tensor.data_type in (TensorProto.FLOAT16, TensorProto.INT8)
+        and len(tensor.dims) == 4
+    )
+    values = onnx.numpy_helper.to_array(tensor).copy()
+    values[0] = -values[0]
+    tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    onnx.save(model, tmp_path / "other.onnx")
+    found = study(small_files[name], tmp_path / "other.onnx", profile, network)
+    assert found.fault is not None
+    assert found.faulty
+    assert "weight" in " ".join(found.fault.causes)
+    assert found.fault.part == "backbone"
+
+
+def study(
+    good: export.ExportReport, path: Path, profile: ExportProfile, network: Network
+) -> ErrorGrowth:
+    """The file beside the good one, which serves as the fresh export."""
+    return study_growth(
+        path,
+        good.artifact.metadata,
+        profile,
+        network,
+        "cpu",
+        lambda notice: None,
+        fresh=lambda: read_studied(good.artifact.path, "cpu"),
+    )
+
+
+def test_ranges_of_a_clip(profile: ExportProfile, network: Network, tmp_path: Path) -> None:
+    texture = np.random.default_rng(0).integers(0, 256, (12, 24, 3), dtype=np.uint8)
+    wide = texture.repeat(4, 0).repeat(4, 1)
+    write_mp4(tmp_path / "clip.mp4", [wide[:, 8 - 2 * t : 88 - 2 * t] for t in range(3)], 10)
+    written = export.export_model(
+        profile.with_options(precision="int8"),
+        tmp_path / "a.onnx",
+        calibrate=[tmp_path / "clip.mp4"],
+        verify=False,
+        force=True,
+    )
+    assert written.precision is not None
+    assert written.precision.calibration == "clip.mp4"
+    # Nothing says which ranges a fresh export would need: no node is called faulty.
+    found = study_growth(
+        written.artifact.path,
+        written.artifact.metadata,
+        profile,
+        network,
+        "cpu",
+        lambda notice: None,
+    )
+    assert found.fault is None
+    assert "its ranges come from clip.mp4" in found.note
+    assert len(found.stages) == 15
