@@ -34,6 +34,11 @@ class Probe:
     video: NDArray[Any]
     query_points_tyx: Floats
 
+    @property
+    def is_noise(self) -> bool:
+        """Whether its frames show nothing that a network could see."""
+        return self.name.startswith("noise")
+
 
 def make_probe(
     kind: str, *, batch: int, frames: int, points: int, size_hw: tuple[int, int], seed: int
