@@ -13,9 +13,9 @@ import json
 import sys
 from pathlib import Path
 
+from locoexport.notices import Notice
 from locoexport.pipeline.evaluate import EvalReport, evaluate_model
-from locoexport.pipeline.notices import Notice
-from locoexport.rendering.eval import eval_document
+from locoexport.rendering.evaluation import eval_document
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- accuracy: begin (benchmarks/accuracy.py) -->", "<!-- accuracy: end -->"

@@ -27,16 +27,16 @@ sys.path.append(str(ROOT / "parity_tests"))
 from browser_session import NODE_MODULES, missing_tools, run_scenario, served  # noqa: E402
 from clips import fetch_clips  # noqa: E402
 
+from locoexport.contract.profile import load_profile  # noqa: E402
 from locoexport.demo.packages import packages_in  # noqa: E402
 from locoexport.demo.site import Site, SiteModel, assemble_site  # noqa: E402
-from locoexport.machine import read_cpu  # noqa: E402
+from locoexport.machine.hardware import read_cpu  # noqa: E402
 from locoexport.pipeline.export import export_model  # noqa: E402
-from locoexport.profile import load_profile  # noqa: E402
-from locoexport.runtime.frames import scale_queries_to_model, to_model_input  # noqa: E402
-from locoexport.runtime.queries import grid_queries  # noqa: E402
-from locoexport.runtime.session import open_session  # noqa: E402
-from locoexport.runtime.split import part_paths  # noqa: E402
-from locoexport.runtime.video import read_clip, write_mp4  # noqa: E402
+from locoexport.runtime.queries.points import grid_queries  # noqa: E402
+from locoexport.runtime.session.single import open_session  # noqa: E402
+from locoexport.runtime.session.split import part_paths  # noqa: E402
+from locoexport.runtime.video.clips import read_clip, write_mp4  # noqa: E402
+from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input  # noqa: E402
 
 THREADS = (1, 2)
 BEGIN = "<!-- timings: begin (written by `python benchmarks/browser.py --write`) -->"

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from locoexport.runtime.video import write_mp4
+from locoexport.runtime.video.clips import write_mp4
 
 _SIZE, _FRAMES = 64, 4
 
@@ -69,8 +69,8 @@ def main() -> None:
 
 
 def _export(folder: Path) -> Path:
+    from locoexport.contract.profile import load_profile
     from locoexport.pipeline.export import export_model
-    from locoexport.profile import load_profile
 
     profile = load_profile("b0-tiny").with_options(resolution_hw=(_SIZE, _SIZE))
     export_model(profile, folder / "model.onnx", verify=False)

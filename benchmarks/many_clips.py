@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from locoexport.machine import measure_load, read_cpu
-from locoexport.runtime.video import write_mp4
+from locoexport.machine.hardware import measure_load, read_cpu
+from locoexport.runtime.video.clips import write_mp4
 
 ROOT = Path(__file__).parents[1]
 BEGIN = "<!-- scaling: begin (written by `python benchmarks/many_clips.py --ray --write`) -->"
@@ -134,8 +134,8 @@ def _parse() -> argparse.Namespace:
 
 
 def _export(backbone: str, folder: Path) -> Path:
+    from locoexport.contract.profile import load_profile
     from locoexport.pipeline.export import export_model
-    from locoexport.profile import load_profile
 
     export_model(load_profile(backbone), folder / "model.onnx", verify=False)
     return folder / "model.onnx"
@@ -249,8 +249,8 @@ def _overhead_lines(
 
 
 def _model_seconds(model: Path, folder: Path) -> float:
-    from locoexport.runtime.split import open_model
-    from locoexport.runtime.video import read_clip
+    from locoexport.runtime.session.split import open_model
+    from locoexport.runtime.video.clips import read_clip
 
     session = open_model(model, threads=1)
     clip = read_clip(next((folder / "few").iterdir())).frames_rgb

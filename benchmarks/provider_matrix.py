@@ -26,27 +26,27 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-import locotrack
 from locoexport.benchmarking.contenders import open_graph
 from locoexport.benchmarking.timing import settle, take_turns
-from locoexport.datasets.synthetic import SyntheticSettings, make_sequence
-from locoexport.files import whole_file
-from locoexport.installation import installed_version
-from locoexport.lowering.finishing import to_bytes, with_properties
-from locoexport.machine import measure_load, read_cpu
-from locoexport.metrics import SCORED_HW, sample_queries
-from locoexport.network import load_network
-from locoexport.pipeline.eval_sides import GraphSide, TorchSide
-from locoexport.pipeline.graph import FinishedGraph, build_graph, lower_precision
-from locoexport.pipeline.notices import ignore
-from locoexport.pipeline.proof import make_probes, prove
-from locoexport.probes import make_probe
-from locoexport.profile import load_profile
-from locoexport.runtime.placement import count_placed, placed_elsewhere
-from locoexport.runtime.providers import PROVIDERS, probe_provider
-from locoexport.runtime.session import RawTracks, open_session
-from locoexport.runtime.tapvid import TapVidClip
-from locoexport.visibility import visible_from_logits
+from locoexport.contract.profile import load_profile
+from locoexport.contract.visibility import visible_from_logits
+from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_sequence
+from locoexport.evaluation.metrics import SCORED_HW, sample_queries
+from locoexport.evaluation.sides import GraphSide, TorchSide
+from locoexport.lowering.tracker.finishing import to_bytes, with_properties
+from locoexport.machine.hardware import measure_load, read_cpu
+from locoexport.machine.installation import installed_version
+from locoexport.machine.output_files import whole_file
+from locoexport.models import locotrack
+from locoexport.network.loading import load_network
+from locoexport.notices import ignore
+from locoexport.parity.probes import make_probe
+from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph, lower_precision
+from locoexport.pipeline.proof.pointwise import make_probes, prove
+from locoexport.runtime.session.placement import count_placed, placed_elsewhere
+from locoexport.runtime.session.providers import PROVIDERS, probe_provider
+from locoexport.runtime.session.single import RawTracks, open_session
+from locoexport.runtime.tracking.tapvid import TapVidClip
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"

@@ -24,7 +24,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from locoexport.files import whole_file
+from locoexport.machine.output_files import whole_file
 
 TESTS = "tests/lowering/test_gridsample_properties.py"
 DOCS = Path(__file__).parents[1] / "docs" / "volumetric-sampling.md"

@@ -27,19 +27,19 @@ from typing import Any
 import numpy as np
 
 from locoexport.benchmarking.contenders import open_graph
-from locoexport.benchmarking.eager import TorchModel
-from locoexport.benchmarking.fresh import FreshTask, run_fresh
-from locoexport.benchmarking.gemm import measure_gemm
+from locoexport.benchmarking.fresh_process import FreshTask, run_fresh
+from locoexport.benchmarking.matrix_products import measure_gemm
 from locoexport.benchmarking.profiling import profile_parts
 from locoexport.benchmarking.report import FreshRun, paired_ratios, spread
 from locoexport.benchmarking.timing import settle, take_turns
+from locoexport.benchmarking.torch_model import TorchModel
+from locoexport.contract.profile import load_profile
+from locoexport.graphs.reading import read_model
 from locoexport.inspection.facts import measure_costs
-from locoexport.inspection.reading import read_model
-from locoexport.machine import CpuWatch, measure_load, read_cpu
-from locoexport.network import load_network
+from locoexport.machine.hardware import CpuWatch, measure_load, read_cpu
+from locoexport.network.loading import load_network
+from locoexport.parity.probes import make_probe
 from locoexport.pipeline.export import export_model
-from locoexport.probes import make_probe
-from locoexport.profile import load_profile
 from locoexport.rewrites import GRAPH_PASSES, REWRITES
 
 sys.path.insert(0, str(Path(__file__).parent))

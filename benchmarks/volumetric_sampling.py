@@ -32,8 +32,8 @@ import onnx
 import onnxruntime
 
 import locoexport
-from locoexport.files import whole_file
-from locoexport.machine import CpuWatch, measure_load, read_cpu, running_reduced
+from locoexport.machine.hardware import CpuWatch, measure_load, read_cpu, running_reduced
+from locoexport.machine.output_files import whole_file
 
 DOCS = Path(__file__).parents[1] / "docs" / "volumetric-sampling.md"
 BEGIN, END = "<!-- cost: begin -->", "<!-- cost: end -->"

@@ -10,27 +10,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from locoexport.contract.profile import ExportProfile, load_profile, profile_names
     from locoexport.errors import LocoExportError
-    from locoexport.metrics import sample_queries, tapvid_metrics
+    from locoexport.evaluation.metrics import sample_queries, tapvid_metrics
     from locoexport.pipeline.evaluate import EvalReport, evaluate_model
     from locoexport.pipeline.export import ExportReport, export_model
-    from locoexport.pipeline.objects import (
+    from locoexport.pipeline.proof.report import VerifyReport
+    from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
+    from locoexport.pipeline.rewrite import RewriteReport, rewrite
+    from locoexport.pipeline.tracking.many import ManyReport, track_many
+    from locoexport.pipeline.tracking.objects import (
         ObjectOutputs,
         ObjectReport,
         ObjectSources,
         track_video_objects,
     )
-    from locoexport.pipeline.rewrite import RewriteReport, rewrite
-    from locoexport.pipeline.sidecar_check import verify_with_sidecar
-    from locoexport.pipeline.track import TrackReport, track_video
-    from locoexport.pipeline.track_many import ManyReport, track_many
+    from locoexport.pipeline.tracking.points import TrackReport, track_video
     from locoexport.pipeline.verify import verify_model
-    from locoexport.pipeline.verify_report import VerifyReport
-    from locoexport.profile import ExportProfile, load_profile, profile_names
-    from locoexport.runtime.object_rules import ObjectRules
-    from locoexport.runtime.sources import Selection
-    from locoexport.runtime.tracker import PointTracker
-    from locoexport.runtime.tracks import Tracks
+    from locoexport.runtime.objects.rules import ObjectRules
+    from locoexport.runtime.tracking.tracker import PointTracker
+    from locoexport.runtime.tracking.tracks import Tracks
+    from locoexport.runtime.video.sources import Selection
 
 __all__ = [
     "EvalReport",
@@ -67,32 +67,32 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "EvalReport": "locoexport.pipeline.evaluate",
-    "ExportProfile": "locoexport.profile",
+    "ExportProfile": "locoexport.contract.profile",
     "ExportReport": "locoexport.pipeline.export",
     "LocoExportError": "locoexport.errors",
-    "ManyReport": "locoexport.pipeline.track_many",
-    "ObjectOutputs": "locoexport.pipeline.objects",
-    "ObjectReport": "locoexport.pipeline.objects",
-    "ObjectRules": "locoexport.runtime.object_rules",
-    "ObjectSources": "locoexport.pipeline.objects",
-    "PointTracker": "locoexport.runtime.tracker",
+    "ManyReport": "locoexport.pipeline.tracking.many",
+    "ObjectOutputs": "locoexport.pipeline.tracking.objects",
+    "ObjectReport": "locoexport.pipeline.tracking.objects",
+    "ObjectRules": "locoexport.runtime.objects.rules",
+    "ObjectSources": "locoexport.pipeline.tracking.objects",
+    "PointTracker": "locoexport.runtime.tracking.tracker",
     "RewriteReport": "locoexport.pipeline.rewrite",
-    "Selection": "locoexport.runtime.sources",
-    "TrackReport": "locoexport.pipeline.track",
-    "Tracks": "locoexport.runtime.tracks",
-    "VerifyReport": "locoexport.pipeline.verify_report",
+    "Selection": "locoexport.runtime.video.sources",
+    "TrackReport": "locoexport.pipeline.tracking.points",
+    "Tracks": "locoexport.runtime.tracking.tracks",
+    "VerifyReport": "locoexport.pipeline.proof.report",
     "evaluate_model": "locoexport.pipeline.evaluate",
     "export_model": "locoexport.pipeline.export",
-    "load_profile": "locoexport.profile",
-    "profile_names": "locoexport.profile",
+    "load_profile": "locoexport.contract.profile",
+    "profile_names": "locoexport.contract.profile",
     "rewrite": "locoexport.pipeline.rewrite",
-    "sample_queries": "locoexport.metrics",
-    "tapvid_metrics": "locoexport.metrics",
-    "track_many": "locoexport.pipeline.track_many",
-    "track_video": "locoexport.pipeline.track",
-    "track_video_objects": "locoexport.pipeline.objects",
+    "sample_queries": "locoexport.evaluation.metrics",
+    "tapvid_metrics": "locoexport.evaluation.metrics",
+    "track_many": "locoexport.pipeline.tracking.many",
+    "track_video": "locoexport.pipeline.tracking.points",
+    "track_video_objects": "locoexport.pipeline.tracking.objects",
     "verify_model": "locoexport.pipeline.verify",
-    "verify_with_sidecar": "locoexport.pipeline.sidecar_check",
+    "verify_with_sidecar": "locoexport.pipeline.proof.sidecar_check",
 }
 
 

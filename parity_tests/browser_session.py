@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from locoexport.demo.serving import bind, make_app
+from locoexport.demo.server import bind, make_app
 from locoexport.demo.site import Site
 
 __all__ = ["NODE_MODULES", "export_demo", "missing_tools", "run_scenario", "served", "served_demo"]

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
+from locoexport.contract.profile import ExportProfile, load_profile
 from locoexport.pipeline.export import export_model
-from locoexport.profile import ExportProfile, load_profile
 
 __all__ = ["export_once", "seeded_profile"]
 

@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 
 import onnx
 
-from locoexport.artifact import ArtifactMetadata
-from locoexport.divergence import Localisation
-from locoexport.network import Network, load_network
+from locoexport.contract.metadata import ArtifactMetadata
+from locoexport.contract.profile import AxisSizes, ExportProfile, load_profile
+from locoexport.network.loading import Network, load_network
+from locoexport.parity.divergence import Localisation
+from locoexport.parity.probes import Probe, make_probe
 from locoexport.pipeline.export import export_model
-from locoexport.pipeline.localise import localise
-from locoexport.pipeline.studied_model import read_studied
-from locoexport.probes import Probe, make_probe
-from locoexport.profile import AxisSizes, ExportProfile, load_profile
+from locoexport.pipeline.proof.localisation import localise
+from locoexport.pipeline.proof.studied_model import read_studied
 
 SIZE_HW = (64, 64)
 _FOLDER = TemporaryDirectory(prefix="locoexport-faults-")

@@ -17,14 +17,14 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import locotrack
-from locoexport.machine import CpuWatch
-from locoexport.network import load_network
+from locoexport.contract.profile import OPSETS, load_profile
+from locoexport.machine.hardware import CpuWatch
+from locoexport.models import locotrack
+from locoexport.network.loading import load_network
+from locoexport.notices import ignore
 from locoexport.pipeline.export import export_model
-from locoexport.pipeline.notices import ignore
-from locoexport.pipeline.proof import make_probes, prove
-from locoexport.profile import OPSETS, load_profile
-from locoexport.runtime.session import open_session
+from locoexport.pipeline.proof.pointwise import make_probes, prove
+from locoexport.runtime.session.single import open_session
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "parity.md"
 SHAPES = ((1, 2, 1), (1, 8, 20))

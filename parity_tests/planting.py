@@ -8,7 +8,7 @@ import onnx.helper
 import onnx.numpy_helper
 from onnx import TensorProto
 
-from locoexport.lowering.graphs import iterate_graphs, iterate_nodes
+from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 
 Fault = Callable[[onnx.ModelProto], None]
 

@@ -20,8 +20,8 @@ from clips import fetch_clips
 from exported import export_once
 
 from locoexport import PointTracker, load_profile
-from locoexport.runtime.tracks import read_tracks, write_tracks
-from locoexport.runtime.video import read_clip, write_mp4
+from locoexport.runtime.tracking.tracks import read_tracks, write_tracks
+from locoexport.runtime.video.clips import read_clip, write_mp4
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "runtime"))
 from synthetic_tracker import VELOCITY_XY, tracker_bytes

@@ -6,10 +6,10 @@ import pytest
 from exported import export_once, seeded_profile
 
 from locoexport.errors import ProviderUnavailableError
-from locoexport.network import load_network
-from locoexport.pipeline.notices import ignore
-from locoexport.pipeline.proof import VERIFY_SHAPES, make_probes, prove
-from locoexport.runtime.session import open_session, require_provider
+from locoexport.network.loading import load_network
+from locoexport.notices import ignore
+from locoexport.pipeline.proof.pointwise import VERIFY_SHAPES, make_probes, prove
+from locoexport.runtime.session.single import open_session, require_provider
 
 
 @pytest.mark.cuda

@@ -14,9 +14,9 @@ import torch
 from exported import seeded_profile
 from torch import Tensor, nn
 
-from locoexport.artifact import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
-from locoexport.network import load_network
-from locoexport.probes import make_probe
+from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
+from locoexport.network.loading import load_network
+from locoexport.parity.probes import make_probe
 from locoexport.rewrites import apply_rewrites, select_rewrites
 
 

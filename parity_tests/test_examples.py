@@ -12,8 +12,8 @@ import pytest
 from exported import export_once
 from native_runtimes import MissingHereError, build_cpp, prepare_node
 
-from locoexport.profile import load_profile
-from locoexport.runtime.tracker import PointTracker
+from locoexport.contract.profile import load_profile
+from locoexport.runtime.tracking.tracker import PointTracker
 
 FRAMES, SIZE = 6, 128
 QUERIES = ["0,30.5,40.25", "2,64,64", "5,100,20.75"]

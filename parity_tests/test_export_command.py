@@ -9,9 +9,9 @@ from pathlib import Path
 import onnx
 import torch
 
-import locotrack
-from locoexport.artifact import ArtifactMetadata
-from locoexport.files import sha256_of
+from locoexport.contract.metadata import ArtifactMetadata
+from locoexport.machine.output_files import sha256_of
+from locoexport.models import locotrack
 
 SMALL = ("--resolution", "64x64", "--batch", "1", "--frames", "3", "--points", "4")
 PROFILE = """

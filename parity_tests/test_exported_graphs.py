@@ -12,15 +12,15 @@ import onnx
 import pytest
 from exported import export_once, seeded_profile
 
-import locotrack
-from locoexport.lowering.graphs import iterate_nodes
-from locoexport.network import load_network
+from locoexport.contract.profile import OPSETS, AxisSizes, load_profile
+from locoexport.graphs.walking import iterate_nodes
+from locoexport.models import locotrack
+from locoexport.network.loading import load_network
+from locoexport.notices import ignore
+from locoexport.parity.probes import make_probe
 from locoexport.pipeline.export import export_model
-from locoexport.pipeline.notices import ignore
-from locoexport.pipeline.proof import prove
-from locoexport.probes import make_probe
-from locoexport.profile import OPSETS, AxisSizes, load_profile
-from locoexport.runtime.session import open_session
+from locoexport.pipeline.proof.pointwise import prove
+from locoexport.runtime.session.single import open_session
 
 FULL = os.environ.get("LOCOEXPORT_FULL_MATRIX") == "1"
 EVERY_OPSET = tuple(locotrack.VARIANTS) if FULL else ("b0-tiny", "resnet-small")

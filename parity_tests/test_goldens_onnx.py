@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from exported import export_once, seeded_profile
 
-from locoexport.profile import load_profile
-from locoexport.runtime.session import open_session
+from locoexport.contract.profile import load_profile
+from locoexport.runtime.session.single import open_session
 
 GOLDENS = Path(__file__).parent / "goldens"
 sys.path.insert(0, str(GOLDENS))

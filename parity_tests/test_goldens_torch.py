@@ -18,9 +18,9 @@ from golden_files import (
     shapes_of,
 )
 
-import locotrack
-from locoexport.profile import demo_weights_path
-from locotrack.seeding import seeded_array
+from locoexport.contract.profile import demo_weights_path
+from locoexport.models import locotrack
+from locoexport.models.locotrack.seeding import seeded_array
 
 TOLERANCE_PX = MANIFEST["tolerance_px"]
 TOLERANCE_LOGIT = MANIFEST["tolerance_logit"]

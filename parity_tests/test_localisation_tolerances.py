@@ -1,6 +1,6 @@
 """Sound exports depart nowhere: the tolerances of ``verify --localise`` hold for every variant.
 
-They were measured on b0-tiny and b0 (``locoexport.divergence.SEAM_TOLERANCES``); here they are
+They were measured on b0-tiny and b0 (``parity.divergence.SEAM_TOLERANCES``); here they are
 tried on networks of other depths, widths, strides and norms.
 """
 
@@ -14,14 +14,14 @@ import pytest
 from exported import export_once, seeded_profile
 from planting import perturb
 
-from locoexport.divergence import Localisation
-from locoexport.network import Network, load_network
-from locoexport.pipeline.localise import localise
-from locoexport.pipeline.notices import ignore
-from locoexport.pipeline.studied_model import StudiedModel, read_studied
-from locoexport.probes import make_probe
-from locoexport.profile import ExportProfile, load_profile
-from locoexport.runtime.session import open_session
+from locoexport.contract.profile import ExportProfile, load_profile
+from locoexport.network.loading import Network, load_network
+from locoexport.notices import ignore
+from locoexport.parity.divergence import Localisation
+from locoexport.parity.probes import make_probe
+from locoexport.pipeline.proof.localisation import localise
+from locoexport.pipeline.proof.studied_model import StudiedModel, read_studied
+from locoexport.runtime.session.single import open_session
 
 PROBES = {"textured": (1, 8, 20), "noise": (1, 4, 9)}
 TRAINED = "b0-tiny"

@@ -9,12 +9,12 @@ import pytest
 from clips import fetch_clips
 from exported import export_once
 
+from locoexport.contract.profile import load_profile
 from locoexport.errors import NothingDetectedError
-from locoexport.pipeline.objects import ObjectOutputs, ObjectSources, track_video_objects
-from locoexport.profile import load_profile
-from locoexport.runtime.object_files import read_object_tracks
-from locoexport.runtime.objects import BoxSource
-from locoexport.runtime.video import read_clip, write_mp4
+from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources, track_video_objects
+from locoexport.runtime.objects.object_files import read_object_tracks
+from locoexport.runtime.objects.tracked import BoxSource
+from locoexport.runtime.video.clips import read_clip, write_mp4
 
 pytestmark = pytest.mark.clips
 

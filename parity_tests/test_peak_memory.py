@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from exported import export_once
 
-from locoexport.profile import load_profile
-from locoexport.runtime.video import write_mp4
+from locoexport.contract.profile import load_profile
+from locoexport.runtime.video.clips import write_mp4
 
 FRAMES = (300, 600)
 _TRACK = """
 import sys
-from locoexport.machine import peak_memory
-from locoexport.pipeline.track import track_video
-from locoexport.runtime.sources import Selection
+from locoexport.machine.hardware import peak_memory
+from locoexport.pipeline.tracking.points import track_video
+from locoexport.runtime.video.sources import Selection
 
 clip, model, count, folder = sys.argv[1:]
 report = track_video(

@@ -14,20 +14,21 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from locoexport.error_growth import ErrorGrowth
-from locoexport.lowering.graphs import iterate_graphs, iterate_nodes
-from locoexport.network import Network, load_network
-from locoexport.pipeline import export, precision
-from locoexport.pipeline.graph import FinishedGraph, build_graph
-from locoexport.pipeline.growth import study_growth
-from locoexport.pipeline.sidecar_check import verify_with_sidecar
-from locoexport.pipeline.studied_model import read_studied
+from locoexport.contract.profile import ExportProfile, PrecisionLimits, load_profile
+from locoexport.graphs.walking import iterate_graphs, iterate_nodes
+from locoexport.network.loading import Network, load_network
+from locoexport.parity.error_growth import ErrorGrowth
+from locoexport.parity.quantiles import PrecisionParity
+from locoexport.parity.sidecar import SIDECAR_LIMIT_BYTES, sidecar_path
+from locoexport.pipeline import export
+from locoexport.pipeline.assembly import precision
+from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph
+from locoexport.pipeline.proof.growth import study_growth
+from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
+from locoexport.pipeline.proof.studied_model import read_studied
 from locoexport.pipeline.verify import verify_model
-from locoexport.precision_parity import PrecisionParity
-from locoexport.profile import ExportProfile, PrecisionLimits, load_profile
-from locoexport.runtime.session import open_session
-from locoexport.runtime.video import write_mp4
-from locoexport.sidecar import SIDECAR_LIMIT_BYTES, sidecar_path
+from locoexport.runtime.session.single import open_session
+from locoexport.runtime.video.clips import write_mp4
 
 LIMITS = PrecisionLimits(1.0, 60.0, "a test's own, at 64x64")
 

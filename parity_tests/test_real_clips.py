@@ -10,12 +10,12 @@ import torch
 from clips import CLIPS, fetch_clips
 from exported import export_once
 
-from locoexport.network import load_network
+from locoexport.contract.profile import load_profile
+from locoexport.network.loading import load_network
 from locoexport.pipeline.verify import verify_model
-from locoexport.profile import load_profile
-from locoexport.runtime.queries import grid_queries
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.video import Clip, read_clip
+from locoexport.runtime.queries.points import grid_queries
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.video.clips import Clip, read_clip
 
 pytestmark = pytest.mark.clips
 FRAMES = 12

@@ -8,12 +8,12 @@ import onnx
 import pytest
 from exported import export_once, seeded_profile
 
-from locoexport.network import load_network
-from locoexport.pipeline.notices import ignore
-from locoexport.pipeline.proof import prove
+from locoexport.network.loading import load_network
+from locoexport.notices import ignore
+from locoexport.parity.probes import make_probe
+from locoexport.pipeline.proof.pointwise import prove
 from locoexport.pipeline.rewrite import rewrite_file
-from locoexport.probes import make_probe
-from locoexport.runtime.session import open_session
+from locoexport.runtime.session.single import open_session
 
 SHAPES = ((1, 1, 1), (1, 8, 20), (2, 3, 4))
 

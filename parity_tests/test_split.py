@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from exported import export_once, seeded_profile
 
+from locoexport.contract.profile import AxisSizes, load_profile
 from locoexport.errors import ModelFileError
+from locoexport.parity.probes import make_probe
 from locoexport.pipeline.export import export_model
 from locoexport.pipeline.verify import verify_model
-from locoexport.probes import make_probe
-from locoexport.profile import AxisSizes, load_profile
-from locoexport.runtime.budget import MemoryModel, Plan, make_plan
-from locoexport.runtime.session import open_session
-from locoexport.runtime.split import open_model, open_split, split_paths
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.windows import WindowSize
+from locoexport.runtime.session.single import open_session
+from locoexport.runtime.session.split import open_model, open_split, split_paths
+from locoexport.runtime.tracking.budget import MemoryModel, Plan, make_plan
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.tracking.windows import WindowSize
 
 # The same kernels on other sizes (the encoder's batch): measured at most 2.3e-4 px over the
 # variants below, seeded weights.

@@ -11,20 +11,20 @@ from clips import fetch_clips
 from exported import export_once, seeded_profile
 from golden_files import goldens
 
-import locotrack
+from locoexport.contract.profile import OPSETS, AxisSizes, ExportProfile, load_profile
 from locoexport.errors import UsageError
-from locoexport.lowering.graphs import iterate_nodes
-from locoexport.network import load_network
+from locoexport.graphs.walking import iterate_nodes
+from locoexport.models import locotrack
+from locoexport.network.loading import load_network
+from locoexport.notices import ignore
+from locoexport.parity.probes import make_probe, to_uint8
 from locoexport.pipeline.export import export_model
-from locoexport.pipeline.notices import ignore
-from locoexport.pipeline.proof import make_probes, prove
+from locoexport.pipeline.proof.pointwise import make_probes, prove
 from locoexport.pipeline.verify import verify_model
-from locoexport.probes import make_probe, to_uint8
-from locoexport.profile import OPSETS, AxisSizes, ExportProfile, load_profile
-from locoexport.runtime.queries import grid_queries
-from locoexport.runtime.session import open_session
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.video import read_clip
+from locoexport.runtime.queries.points import grid_queries
+from locoexport.runtime.session.single import open_session
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.video.clips import read_clip
 
 SHAPES = ((1, 2, 3), (2, 3, 4), (1, 4, 9), (1, 2, 5), (1, 3, 2))
 # Against the same network fed with frames that OpenCV resized. Asked for are 1e-2 px; what is left

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoexport.artifact import ArtifactMetadata, CostStamp, ParityStamp, WeightsOrigin
+from locoexport.contract.metadata import ArtifactMetadata, CostStamp, ParityStamp, WeightsOrigin
 from locoexport.errors import ModelFileError
 
 SHA256 = "0123456789abcdef" * 4

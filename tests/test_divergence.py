@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from locoexport.divergence import (
+from locoexport.contract.seams import seams_of, traced_seams
+from locoexport.parity.divergence import (
     SEAM_TOLERANCES,
     Localisation,
     compare_seams,
@@ -11,7 +12,6 @@ from locoexport.divergence import (
     largest_difference,
     tied_points,
 )
-from locoexport.seams import seams_of, traced_seams
 
 SEAMS = seams_of(2, 4, 3)
 BATCH, POINTS, FRAMES = 1, 3, 2

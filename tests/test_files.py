@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from locoexport.errors import OutputError
-from locoexport.files import check_output, sha256_of, whole_file
+from locoexport.machine.output_files import check_output, sha256_of, whole_file
 
 
 def names(folder: Path) -> list[str]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from synthetic_tracker import tracker_bytes
 
-import locotrack
-from locoexport.runtime.video import write_mp4
+from locoexport.models import locotrack
+from locoexport.runtime.video.clips import write_mp4
 
-HEAVY = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript", "onnx_ir", "locotrack", "cv2")
+HEAVY = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript", "onnx_ir", "locoexport.models", "cv2")
 
 _HELP = """
 import sys
@@ -27,11 +27,11 @@ finally:
 _REFUSE = """
 import sys
 
-REFUSED = {"torch", "onnx", "onnxsim", "onnxscript", "onnx_ir", "locotrack"}
+REFUSED = {"torch", "onnx", "onnxsim", "onnxscript", "onnx_ir", "locoexport.models"}
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in REFUSED:
+        if name in REFUSED:
             raise ImportError(f"{name} was imported")
 
 sys.meta_path.insert(0, Refuse())
@@ -47,7 +47,7 @@ importlib.util.find_spec = lambda name: None if name in ABSENT else find_spec(na
 """
 
 _TRACK = """
-from locoexport.pipeline.track import track_video
+from locoexport.pipeline.tracking.points import track_video
 
 video, model, overlay, tracks = sys.argv[1:]
 report = track_video(video, model, points="grid:2", overlay=overlay, tracks_file=tracks)
@@ -137,9 +137,12 @@ def test_export_and_verify_say_which_packages_are_missing(
 
 def test_the_networks_know_nothing_of_export() -> None:
     done = python(
-        "import sys, locotrack\n"
+        "import sys\n"
+        "from locoexport.models import locotrack\n"
         "print(*sorted({n.partition('.')[0] for n in sys.modules} & "
-        "{'locoexport', 'onnx', 'onnxruntime', 'onnxscript', 'onnxsim', 'cv2', 'torch'}))"
+        "{'onnx', 'onnxruntime', 'onnxscript', 'onnxsim', 'cv2', 'torch'}))\n"
+        "print(*sorted(n for n in sys.modules if n.startswith('locoexport.') "
+        "and not n.startswith('locoexport.models')))"
     )
-    assert done.stdout == "torch\n"
+    assert done.stdout == "torch\n\n", done.stderr
     assert set(locotrack.__all__) <= set(dir(locotrack))

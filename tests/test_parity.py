@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoexport.parity import (
+from locoexport.contract.profile import Tolerance
+from locoexport.parity.pointwise import (
     NOISE_FACTOR,
     PEAK_NOISE,
     CaseParity,
@@ -18,7 +19,6 @@ from locoexport.parity import (
     compare_case,
     summarise,
 )
-from locoexport.profile import Tolerance
 
 TOLERANCE = Tolerance(tracks_px=0.01, logits=0.02, origin="test")
 SHAPE = (2, 5, 4)  # batch, points, frames

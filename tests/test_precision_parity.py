@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from locoexport.parity import TrackArrays
-from locoexport.precision_parity import (
+from locoexport.parity.pointwise import TrackArrays
+from locoexport.parity.quantiles import (
     PrecisionGroup,
     PrecisionParity,
     PrecisionTolerance,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoexport.probes import make_probe, noise_video, probe_queries, textured_video
+from locoexport.parity.probes import make_probe, noise_video, probe_queries, textured_video
 
 HEIGHT, WIDTH = SIZE_HW = (32, 48)
 

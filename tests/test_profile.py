@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import locotrack
-from locoexport.errors import ProfileError
-from locoexport.profile import (
+from locoexport.contract.profile import (
     DEFAULT_PROFILE,
     OPSETS,
     AxisSizes,
@@ -16,6 +14,8 @@ from locoexport.profile import (
     parse_resolution,
     profile_names,
 )
+from locoexport.errors import ProfileError
+from locoexport.models import locotrack
 
 VALID = """\
 variant = "b0"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from locoexport.visibility import visible_from_logits
+from locoexport.contract.visibility import visible_from_logits
 
 
 def test_visibility_is_the_published_formula() -> None:

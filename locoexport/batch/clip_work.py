@@ -28,13 +28,13 @@ from locoexport.errors import (
     UsageError,
     VideoError,
 )
-from locoexport.files import sha256_of
-from locoexport.runtime.film import drawn_film
-from locoexport.runtime.point_sources import collect_points
-from locoexport.runtime.sources import open_source
-from locoexport.runtime.stopwatch import Stopwatch
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.tracks import Tracks, write_tracks
+from locoexport.machine.output_files import sha256_of
+from locoexport.machine.stopwatch import Stopwatch
+from locoexport.runtime.drawing.film import drawn_film
+from locoexport.runtime.queries.sources import collect_points
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.tracking.tracks import Tracks, write_tracks
+from locoexport.runtime.video.sources import open_source
 
 __all__ = ["MAX_ATTEMPTS", "ClipWorker", "OutputFolder", "finished_earlier"]
 

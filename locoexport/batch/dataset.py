@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from locoexport.errors import InputError
-from locoexport.files import whole_file
-from locoexport.runtime.tracks import Tracks
+from locoexport.machine.output_files import whole_file
+from locoexport.runtime.tracking.tracks import Tracks
 
 __all__ = ["PART_SCHEMA", "ClipFacts", "PartFile", "read_part", "write_clip_table", "write_part"]
 

@@ -13,9 +13,9 @@ from typing import Any
 from locoexport.batch.clips import find_clips
 from locoexport.batch.jobs import ClipJob
 from locoexport.errors import InputError, LocoExportError, VideoError
-from locoexport.runtime.point_sources import PointSources
-from locoexport.runtime.queries import parse_points
-from locoexport.runtime.sources import Selection, parse_size
+from locoexport.runtime.queries.points import parse_points
+from locoexport.runtime.queries.sources import PointSources
+from locoexport.runtime.video.sources import Selection, parse_size
 
 __all__ = ["MANIFEST_COLUMNS", "JobDefaults", "collect_jobs"]
 

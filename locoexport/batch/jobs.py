@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from locoexport.files import sha256_of
-from locoexport.runtime.point_sources import PointSources
-from locoexport.runtime.sources import Selection
+from locoexport.machine.output_files import sha256_of
+from locoexport.runtime.queries.sources import PointSources
+from locoexport.runtime.video.sources import Selection
 
 __all__ = ["ClipJob", "ClipOutcome", "WorkSettings", "clip_id", "job_id"]
 

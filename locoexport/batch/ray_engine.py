@@ -14,8 +14,8 @@ from locoexport.batch.clip_work import MAX_ATTEMPTS, ClipWorker, OutputFolder
 from locoexport.batch.events import ClipDone, Event
 from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings, job_id
 from locoexport.errors import MachineError, OutputError
-from locoexport.machine import read_cpu
-from locoexport.runtime.session import one_line
+from locoexport.machine.hardware import read_cpu
+from locoexport.runtime.session.single import one_line
 
 __all__ = ["TrackingActor", "run_ray"]
 

@@ -14,19 +14,19 @@ import onnxruntime
 import psutil
 from numpy.typing import NDArray
 
-from locoexport.artifact import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
-from locoexport.benchmarking.fresh import FreshTask
+from locoexport.benchmarking.fresh_process import FreshTask
 from locoexport.benchmarking.report import Transfers, spread
+from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.errors import MachineError, ProviderUnavailableError
-from locoexport.probes import to_uint8
-from locoexport.runtime.provider_options import provider_name
-from locoexport.runtime.providers import (
+from locoexport.parity.probes import to_uint8
+from locoexport.runtime.session.provider_options import provider_name
+from locoexport.runtime.session.providers import (
     ORT_ERRORS,
     create_session,
     require_provider,
     resolve_provider,
 )
-from locoexport.runtime.session import ModelSession, RawTracks, open_session, session_options
+from locoexport.runtime.session.single import ModelSession, RawTracks, open_session, session_options
 
 __all__ = ["Contender", "DeviceGraph", "HostGraph", "as_taken", "open_graph"]
 

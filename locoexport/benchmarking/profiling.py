@@ -15,13 +15,13 @@ from typing import Any
 
 import onnx
 
-from locoexport.artifact import QUERY_INPUT, VIDEO_INPUT
 from locoexport.benchmarking.report import PartTimes
+from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT
+from locoexport.graphs.walking import iterate_nodes
 from locoexport.inspection.parts import UNATTRIBUTED, Part, assign_parts
-from locoexport.lowering.graphs import iterate_nodes
-from locoexport.probes import Probe, to_uint8
-from locoexport.runtime.providers import create_session
-from locoexport.runtime.session import session_options
+from locoexport.parity.probes import Probe, to_uint8
+from locoexport.runtime.session.providers import create_session
+from locoexport.runtime.session.single import session_options
 
 __all__ = ["profile_parts", "sum_by_part"]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locoexport.machine import Cpu, Load
+from locoexport.machine.hardware import Cpu, Load
 
 if TYPE_CHECKING:
     from locoexport.inspection.parts import Part
-    from locoexport.runtime.placement import Placement
+    from locoexport.runtime.session.placement import Placement
 
 __all__ = [
     "Agreement",

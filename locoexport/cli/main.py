@@ -10,11 +10,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from locoexport import __version__
-from locoexport.cli import (
+from locoexport.cli.commands import (
     bench,
     demo,
     doctor,
-    eval,
     export,
     inspect,
     package,
@@ -24,7 +23,8 @@ from locoexport.cli import (
     track_many,
     verify,
 )
-from locoexport.cli.console import Verbosity, print_error, set_verbosity
+from locoexport.cli.commands import evaluate as eval
+from locoexport.cli.terminal.console import Verbosity, print_error, set_verbosity
 from locoexport.errors import LocoExportError
 
 __all__ = ["app", "main"]

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from locoexport.cli.main import app
-from locoexport.runtime.provider_options import OPTIONS
+from locoexport.runtime.session.provider_options import OPTIONS
 
 __all__ = ["describe_commands"]
 

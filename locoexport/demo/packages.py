@@ -18,7 +18,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from locoexport.errors import MachineError, UsageError
-from locoexport.files import sha256_of, whole_file
+from locoexport.machine.output_files import sha256_of, whole_file
 
 __all__ = ["WEB_PACKAGES", "WebPackage", "fetch_packages", "packages_in"]
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto, helper
 
+from locoexport.graphs.walking import iterate_nodes
 from locoexport.inspection.costs import Flops, PeakMemory, count_flops, peak_activations
 from locoexport.inspection.lint import Finding, lint
 from locoexport.inspection.parts import Part, assign_parts, part_of_initializer
 from locoexport.inspection.shapes import GraphShapes, dynamic_axes, is_external, resolve_shapes
-from locoexport.lowering.graphs import iterate_nodes
 
 __all__ = ["Costs", "ModelFacts", "Parameters", "Port", "inspect_model", "measure_costs"]
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import onnx
 
+from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.inspection.parts import assign_parts
-from locoexport.lowering.graphs import iterate_graphs, iterate_nodes
-from locoexport.lowering.inference import infer_shapes
 
 __all__ = ["Forecast", "Uncovered", "forecast_providers", "kernel_tables"]
 

@@ -1,9 +1,9 @@
 """Which part of the model a node belongs to, told from the names that the exporter left.
 
-What a name of our own graphs says is in ``locoexport.scopes``. Optimisers give new nodes new names
-(``Gemm_241``, ``ReorderOutput_token_332``): those belong where the value that they write, the value
-that they read, or the node that reads from them belongs. A node that stands in no scope at all is
-between the parts; what cannot be told is unattributed, and said to be.
+What a name of our own graphs says is in ``locoexport.contract.scopes``. Optimisers give new nodes
+new names (``Gemm_241``, ``ReorderOutput_token_332``): those belong where the value that they write,
+the value that they read, or the node that reads from them belongs. A node that stands in no scope
+at all is between the parts; what cannot be told is unattributed, and said to be.
 
 Foreign graphs are divided by the first segment of their names.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import onnx
 
-from locoexport.scopes import BETWEEN, TRACKER_SCOPE, Part, tracker_part
+from locoexport.contract.scopes import BETWEEN, TRACKER_SCOPE, Part, tracker_part
 
 __all__ = ["BETWEEN", "UNATTRIBUTED", "Part", "assign_parts", "is_tracker", "part_of_initializer"]
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from locoexport.benchmarking.contenders import Contender, open_graph
-from locoexport.benchmarking.fresh import run_fresh
-from locoexport.benchmarking.gemm import measure_gemm
+from locoexport.benchmarking.distrust import Distrust
+from locoexport.benchmarking.fresh_process import run_fresh
+from locoexport.benchmarking.matrix_products import measure_gemm
 from locoexport.benchmarking.report import (
     Agreement,
     BenchReport,
@@ -24,8 +25,9 @@ from locoexport.benchmarking.report import (
 )
 from locoexport.benchmarking.timing import settle, take_turns
 from locoexport.errors import ProviderUnavailableError, UsageError
-from locoexport.installation import installed_version
-from locoexport.machine import CpuWatch, measure_load, read_cpu
+from locoexport.machine.hardware import CpuWatch, measure_load, read_cpu
+from locoexport.machine.installation import installed_version
+from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.contestants import (
     Size,
     check_opponent,
@@ -35,9 +37,7 @@ from locoexport.pipeline.contestants import (
     require,
     title_of,
 )
-from locoexport.pipeline.distrust import Distrust
-from locoexport.pipeline.node_placement import forecast_sentence, place_nodes
-from locoexport.pipeline.notices import Listener, Notice, ignore
+from locoexport.pipeline.diagnosis.outlook import forecast_sentence, place_nodes
 
 __all__ = ["bench_model"]
 
@@ -191,8 +191,8 @@ def _add_costs(cells: list[Cell], setting: _Setting) -> list[Cell]:
     if importlib.util.find_spec("onnx") is None:
         setting.distrust.add("onnx is not installed: no FLOPs and no time by part.")
         return cells
+    from locoexport.graphs.reading import read_model
     from locoexport.inspection.facts import measure_costs
-    from locoexport.inspection.reading import read_model
     from locoexport.inspection.shapes import dynamic_axes
 
     model = read_model(setting.path)

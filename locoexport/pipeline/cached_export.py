@@ -11,17 +11,17 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from locoexport import __version__
+from locoexport.contract.profile import ExportProfile, demo_weights_path
 from locoexport.errors import ModelFileError, OutputError
-from locoexport.files import sha256_of
-from locoexport.installation import cache_folder
-from locoexport.pipeline.notices import Listener, Notice
-from locoexport.profile import ExportProfile, demo_weights_path
-from locoexport.runtime.session import open_session
+from locoexport.machine.installation import cache_folder
+from locoexport.machine.output_files import sha256_of
+from locoexport.notices import Listener, Notice
+from locoexport.runtime.session.single import open_session
 
 __all__ = ["cache_key", "cached_export"]
 
 _TOOLS = ("torch", "onnx", "onnxsim")
-_SOURCES = ("locoexport", "locotrack")
+_SOURCES = ("locoexport", "locoexport.models")
 
 
 def cached_export(

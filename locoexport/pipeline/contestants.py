@@ -8,23 +8,23 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from locoexport.artifact import ArtifactMetadata
 from locoexport.benchmarking.contenders import Contender, DeviceGraph, HostGraph, open_graph
+from locoexport.benchmarking.distrust import Distrust
+from locoexport.contract.metadata import ArtifactMetadata
+from locoexport.contract.profile import DEFAULT_PROFILE, ExportProfile, load_profile, profile_names
 from locoexport.errors import (
     CheckpointError,
     ModelFileError,
     ProviderUnavailableError,
     UsageError,
 )
-from locoexport.files import is_file
-from locoexport.installation import require_extra, require_packages
-from locoexport.pipeline.distrust import Distrust
+from locoexport.machine.installation import require_extra, require_packages
+from locoexport.machine.output_files import is_file
+from locoexport.notices import Listener
+from locoexport.parity.probes import Probe, make_probe
 from locoexport.pipeline.doctor import built_for
-from locoexport.pipeline.notices import Listener
-from locoexport.probes import Probe, make_probe
-from locoexport.profile import DEFAULT_PROFILE, ExportProfile, load_profile, profile_names
-from locoexport.runtime.provider_options import provider_name
-from locoexport.runtime.providers import require_provider
+from locoexport.runtime.session.provider_options import provider_name
+from locoexport.runtime.session.providers import require_provider
 
 __all__ = [
     "Size",
@@ -203,8 +203,8 @@ def _torch_model(
 ) -> Contender:
     import torch
 
-    from locoexport.benchmarking.eager import TorchModel
-    from locoexport.network import load_network
+    from locoexport.benchmarking.torch_model import TorchModel
+    from locoexport.network.loading import load_network
     from locoexport.pipeline.verify import load_weights
 
     profile = _profile_of(metadata)

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from locoexport.contract.profile import load_profile
 from locoexport.demo.packages import fetch_packages, packages_in
 from locoexport.demo.sample_clip import write_sample_clip
 from locoexport.demo.site import Site, SiteModel, assemble_site
 from locoexport.errors import ModelFileError
-from locoexport.installation import require_extra
-from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.profile import load_profile
-from locoexport.runtime.split import open_model, split_paths
-from locoexport.runtime.video import VideoReader
+from locoexport.machine.installation import require_extra
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.runtime.session.split import open_model, split_paths
+from locoexport.runtime.video.clips import VideoReader
 
 __all__ = ["prepared_site"]
 

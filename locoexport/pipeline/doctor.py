@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from locoexport import __version__
 from locoexport.errors import ProviderUnavailableError
-from locoexport.installation import (
+from locoexport.machine.hardware import Cpu, Memory, read_cpu, read_memory
+from locoexport.machine.installation import (
     OPENCV_PACKAGES,
     RUNTIME_PACKAGES,
     CacheFolder,
@@ -20,10 +21,9 @@ from locoexport.installation import (
     import_failure,
     nvidia_driver,
 )
-from locoexport.machine import Cpu, Memory, read_cpu, read_memory
 
 if TYPE_CHECKING:
-    from locoexport.pipeline.node_placement import ModelOutlook
+    from locoexport.pipeline.diagnosis.outlook import ModelOutlook
 
 __all__ = [
     "DoctorReport",
@@ -131,7 +131,7 @@ def examine(model: str | Path | None = None) -> DoctorReport:
     )
     outlook = None
     if model is not None and working:
-        from locoexport.pipeline.node_placement import foresee
+        from locoexport.pipeline.diagnosis.outlook import foresee
 
         here = [state.name for state in found.providers if state.works]
         absent = [state.name for state in found.providers if not state.works]
@@ -162,7 +162,7 @@ def find_problems(found: Installation) -> Iterator[Problem]:
 def _probe_providers() -> tuple[ProviderState, ...]:
     import onnxruntime
 
-    from locoexport.runtime.providers import PROVIDERS, probe_provider, require_provider
+    from locoexport.runtime.session.providers import PROVIDERS, probe_provider, require_provider
 
     listed = onnxruntime.get_available_providers()
     states = []

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from locoexport.artifact import ArtifactMetadata
-from locoexport.datasets.opening import ClipSource, Dataset, open_dataset
+from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.errors import CheckpointError, InputError, ProfileError, UsageError
-from locoexport.files import is_file, sha256_of
-from locoexport.metrics import sample_queries
-from locoexport.pipeline.checkpoint_sources import find_checkpoint
-from locoexport.pipeline.eval_records import Records
-from locoexport.pipeline.eval_sides import GraphSide, Side, TorchSide
-from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.pipeline.scoring import score_clip
-from locoexport.runtime.session import require_provider
-from locoexport.runtime.split import Model, open_model, split_paths
-from locoexport.scores import Difference, Scores, VideoResult, difference, mean_scores
+from locoexport.evaluation.datasets.opening import ClipSource, Dataset, open_dataset
+from locoexport.evaluation.metrics import sample_queries
+from locoexport.evaluation.records import Records
+from locoexport.evaluation.scored_clip import score_clip
+from locoexport.evaluation.scores import Difference, Scores, VideoResult, difference, mean_scores
+from locoexport.evaluation.sides import GraphSide, Side, TorchSide
+from locoexport.machine.output_files import is_file, sha256_of
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.weights.sources import find_checkpoint
+from locoexport.runtime.session.single import require_provider
+from locoexport.runtime.session.split import Model, open_model, split_paths
 
 __all__ = ["EvalReport", "EvaluationInterrupt", "evaluate_model"]
 
@@ -104,7 +104,7 @@ def evaluate_model(
     Args:
         model: an exported file, or a checkpoint (also hf:// and https://), which is exported into
             the cache folder.
-        dataset: see ``locoexport.datasets.opening.open_dataset``.
+        dataset: see ``locoexport.evaluation.datasets.opening.open_dataset``.
         query_mode: ``first`` or ``strided``; see ``locoexport.sample_queries``.
         provider: the execution provider of the ONNX side; there is no fallback.
         checkpoint: the weights of an exported file; by default found as ``verify`` finds them.
@@ -245,10 +245,10 @@ def _find_model(path: Path, notify: Listener) -> Path:
         return path
     if not is_file(path):
         raise CheckpointError(f"There is no model or checkpoint {path}.")
-    from locoexport.installation import require_extra
+    from locoexport.machine.installation import require_extra
 
     require_extra("export")
-    from locoexport.network import choose_profile
+    from locoexport.network.loading import choose_profile
     from locoexport.pipeline.cached_export import cached_export
 
     return cached_export(choose_profile(None, path), notify, checkpoint=path)
@@ -267,7 +267,7 @@ def _torch_side(
         return None, "ONNX alone, as asked (--no-torch)."
     if importlib.util.find_spec("torch") is None:
         return None, "torch is not installed: ONNX alone (pip install 'locoexport[export]')."
-    from locoexport.network import load_network
+    from locoexport.network.loading import load_network
     from locoexport.pipeline.verify import load_weights, profile_of
 
     profile = profile_of(session)

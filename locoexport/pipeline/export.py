@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from locoexport.artifact import ArtifactMetadata, ExportArtifact, ParityStamp
-from locoexport.divergence import Localisation
+from locoexport.contract.interface import GraphPart
+from locoexport.contract.metadata import ArtifactMetadata, ExportArtifact, ParityStamp
+from locoexport.contract.profile import ExportProfile
 from locoexport.errors import (
     MachineError,
     ModelFileError,
@@ -17,29 +18,28 @@ from locoexport.errors import (
     SidecarError,
     UsageError,
 )
-from locoexport.files import check_output, whole_files
-from locoexport.interface import GraphPart
-from locoexport.lowering.finishing import to_bytes, with_properties
-from locoexport.lowering.graphs import count_nodes
-from locoexport.network import Network, load_network
-from locoexport.parity import ParityReport
-from locoexport.pipeline.checkpoint_sources import find_checkpoint
-from locoexport.pipeline.graph import FinishedGraph, build_graph, lower_precision
-from locoexport.pipeline.localise import localise
-from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.pipeline.precision import (
+from locoexport.evaluation.precision_cost import PrecisionReport
+from locoexport.graphs.walking import count_nodes
+from locoexport.lowering.tracker.finishing import to_bytes, with_properties
+from locoexport.machine.output_files import check_output, whole_files
+from locoexport.network.loading import Network, load_network
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.parity.divergence import Localisation
+from locoexport.parity.pointwise import ParityReport
+from locoexport.parity.probes import Probe
+from locoexport.parity.sidecar import Sidecar, sidecar_path, write_sidecar
+from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph, lower_precision
+from locoexport.pipeline.assembly.precision import (
     check_precision,
     measure_precision,
     refuse_beyond_limit,
 )
-from locoexport.pipeline.proof import EXPORT_SHAPES, make_probes, probe_to_study, prove
-from locoexport.pipeline.sidecar_making import make_precision_sidecar, make_sidecar
-from locoexport.precision import PrecisionReport
-from locoexport.probes import Probe
-from locoexport.profile import ExportProfile
+from locoexport.pipeline.proof.localisation import localise
+from locoexport.pipeline.proof.pointwise import EXPORT_SHAPES, make_probes, probe_to_study, prove
+from locoexport.pipeline.proof.sidecar_making import make_precision_sidecar, make_sidecar
+from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.rewrites import select_rewrites
-from locoexport.runtime.split import open_model, part_paths
-from locoexport.sidecar import Sidecar, sidecar_path, write_sidecar
+from locoexport.runtime.session.split import open_model, part_paths
 
 __all__ = ["ExportParityError", "ExportReport", "export_model"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from locoexport.graphs.reading import read_model
 from locoexport.inspection.facts import ModelFacts, inspect_model
 from locoexport.inspection.forecast import Forecast, forecast_providers
-from locoexport.inspection.reading import read_model
 from locoexport.inspection.shapes import dynamic_axes
 
 __all__ = ["InspectReport", "inspect_file"]

@@ -8,17 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from locoexport.artifact import ArtifactMetadata
+from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.errors import CheckFailedError, ModelFileError, UsageError
-from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.runtime.session import create_checked_session, one_line
-from locoexport.runtime.split import open_model, split_paths
-from locoexport.serving.openvino_server import (
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.runtime.session.single import create_checked_session, one_line
+from locoexport.runtime.session.split import open_model, split_paths
+from locoexport.serving.openvino import (
     check_options,
     compile_settings,
     model_entry,
     server_readme,
     write_server,
+)
+from locoexport.serving.repository import (
+    RepositoryEntry,
+    check_name,
+    readme_text,
+    write_repository,
 )
 from locoexport.serving.triton_config import (
     ServedModel,
@@ -26,12 +32,6 @@ from locoexport.serving.triton_config import (
     Tensor,
     ensemble_config,
     model_config,
-)
-from locoexport.serving.triton_repository import (
-    RepositoryEntry,
-    check_name,
-    readme_text,
-    write_repository,
 )
 from locoexport.serving.triton_schema import check_config, check_ensemble, schema_is_here
 

@@ -12,36 +12,40 @@ from typing import get_args
 import onnx
 import onnx_ir as ir
 
-from locoexport.artifact import METADATA_PREFIX
+from locoexport.contract.metadata import METADATA_PREFIX
 from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
-from locoexport.files import check_output, whole_file
-from locoexport.inspection.reading import read_model
-from locoexport.lowering.external_data import (
+from locoexport.graphs.external_data import (
     check_external_files,
     has_external_data,
     staging_folder,
     with_small_tensors,
 )
-from locoexport.lowering.grafting import graft
-from locoexport.lowering.graphs import count_nodes
-from locoexport.lowering.inference import infer_shapes
-from locoexport.lowering.loading import check_still_loads, check_still_valid
-from locoexport.lowering.local_functions import (
-    inline_functions_with,
-    inline_volumetric_functions,
+from locoexport.graphs.grafting import graft
+from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.reading import read_model
+from locoexport.graphs.walking import count_nodes
+from locoexport.lowering.opset.newer_operators import (
+    LeftNode,
+    NewerOperators,
+    is_newer,
+    newer_names,
 )
-from locoexport.lowering.newer_operators import LeftNode, NewerOperators, is_newer, newer_names
-from locoexport.lowering.opset import LOWEST_OPSET, default_opset, lower_opset
-from locoexport.lowering.squeeze import SingleAxisSqueeze
-from locoexport.lowering.volumetric import (
+from locoexport.lowering.opset.single_axis_squeeze import SingleAxisSqueeze
+from locoexport.lowering.opset.versions import LOWEST_OPSET, default_opset, lower_opset
+from locoexport.lowering.volumetric.grid_sample import (
     LOWERINGS,
     LoweredSample,
     Lowering,
     VolumetricGridSample,
     volumetric_left,
 )
-from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.pipeline.rewrite_proof import (
+from locoexport.lowering.volumetric.local_functions import (
+    inline_functions_with,
+    inline_volumetric_functions,
+)
+from locoexport.machine.output_files import check_output, whole_file
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.rewriting.proof import (
     Rewritten,
     of_expanded,
     of_opset,
@@ -49,7 +53,8 @@ from locoexport.pipeline.rewrite_proof import (
     of_squeeze,
     prove_all,
 )
-from locoexport.pipeline.rewrite_report import NodeRewrite, RewriteFailedError, RewriteReport
+from locoexport.pipeline.rewriting.report import NodeRewrite, RewriteFailedError, RewriteReport
+from locoexport.pipeline.rewriting.validity import check_still_loads, check_still_valid
 
 __all__ = [
     "DEFAULT_LOWERING",

@@ -11,28 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import locotrack
-from locoexport.artifact import ArtifactMetadata
-from locoexport.errors import CheckpointError, MachineError, ModelFileError, UsageError
-from locoexport.files import is_file, sha256_of
-from locoexport.network import Network, load_network
-from locoexport.parity import ParityReport
-from locoexport.pipeline.growth import study_growth
-from locoexport.pipeline.localise import check_localisable
-from locoexport.pipeline.localise import localise as find_departure
-from locoexport.pipeline.notices import Listener, Notice, ignore
-from locoexport.pipeline.precision_proof import prove_precision, tolerance_of
-from locoexport.pipeline.proof import (
-    EXPORT_SHAPES,
-    VERIFY_SHAPES,
-    make_probes,
-    probe_to_study,
-    prove,
-)
-from locoexport.pipeline.verify_report import VerifyReport
-from locoexport.precision_parity import PrecisionParity
-from locoexport.probes import Probe, probe_queries
-from locoexport.profile import (
+from locoexport.contract.metadata import ArtifactMetadata
+from locoexport.contract.profile import (
     AxisSizes,
     ExportProfile,
     Tolerance,
@@ -40,12 +20,32 @@ from locoexport.profile import (
     load_profile,
     profile_names,
 )
-from locoexport.runtime.frames import to_model_input
-from locoexport.runtime.placement import placed_elsewhere
-from locoexport.runtime.queries import grid_queries
-from locoexport.runtime.session import require_provider
-from locoexport.runtime.split import Model, open_model
-from locoexport.runtime.video import read_clip
+from locoexport.errors import CheckpointError, MachineError, ModelFileError, UsageError
+from locoexport.machine.output_files import is_file, sha256_of
+from locoexport.models import locotrack
+from locoexport.network.loading import Network, load_network
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.parity.pointwise import ParityReport
+from locoexport.parity.probes import Probe, probe_queries
+from locoexport.parity.quantiles import PrecisionParity
+from locoexport.pipeline.proof.growth import study_growth
+from locoexport.pipeline.proof.localisation import check_localisable
+from locoexport.pipeline.proof.localisation import localise as find_departure
+from locoexport.pipeline.proof.pointwise import (
+    EXPORT_SHAPES,
+    VERIFY_SHAPES,
+    make_probes,
+    probe_to_study,
+    prove,
+)
+from locoexport.pipeline.proof.quantiles import prove_precision, tolerance_of
+from locoexport.pipeline.proof.report import VerifyReport
+from locoexport.runtime.queries.points import grid_queries
+from locoexport.runtime.session.placement import placed_elsewhere
+from locoexport.runtime.session.single import require_provider
+from locoexport.runtime.session.split import Model, open_model
+from locoexport.runtime.video.clips import read_clip
+from locoexport.runtime.video.frames import to_model_input
 
 __all__ = ["VerifyReport", "load_weights", "profile_of", "verify_model"]
 

@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from locoexport.rendering.placement import elsewhere_text, nodes_text
-from locoexport.rendering.tables import facts, gigabytes, headed, megabytes, titled
+from locoexport.rendering.parts.placement import elsewhere_text, nodes_text
+from locoexport.rendering.parts.tables import facts, gigabytes, headed, megabytes, titled
 
 if TYPE_CHECKING:
     from locoexport.benchmarking.report import BenchReport, Cell, PartTimes, Side, Spread

@@ -9,13 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from locoexport.rendering.forecast import forecast_document
-from locoexport.rendering.placement import elsewhere_text, nodes_text
-from locoexport.rendering.tables import facts, gigabytes, headed, megabytes, severity, titled
+from locoexport.rendering.parts.forecast import forecast_document
+from locoexport.rendering.parts.placement import elsewhere_text, nodes_text
+from locoexport.rendering.parts.tables import facts, gigabytes, headed, megabytes, severity, titled
 
 if TYPE_CHECKING:
+    from locoexport.pipeline.diagnosis.outlook import ModelOutlook
     from locoexport.pipeline.doctor import DoctorReport, Installation, Problem
-    from locoexport.pipeline.node_placement import ModelOutlook
 
 __all__ = ["doctor_document", "doctor_text"]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 
-from locoexport.rendering.tables import facts, headed
+from locoexport.rendering.parts.tables import facts, headed
 
 if TYPE_CHECKING:
-    from locoexport.pipeline.clip_folder import FolderReport
-    from locoexport.pipeline.objects import ObjectReport
+    from locoexport.pipeline.tracking.folder import FolderReport
+    from locoexport.pipeline.tracking.objects import ObjectReport
 
 __all__ = ["folder_document", "folder_text", "objects_document", "objects_summary", "objects_text"]
 

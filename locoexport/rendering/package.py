@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
-from locoexport.rendering.tables import facts, megabytes
+from locoexport.rendering.parts.tables import facts, megabytes
 
 if TYPE_CHECKING:
     from locoexport.pipeline.package import PackageReport

@@ -16,8 +16,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from locotrack import LocoTrack
-from locotrack.efficientnet import EfficientNetFeatures
+from locoexport.models.locotrack import LocoTrack
+from locoexport.models.locotrack.efficientnet import EfficientNetFeatures
 
 __all__ = ["fold", "rewrite"]
 

@@ -23,10 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from locotrack import LocoTrack
-from locotrack.config import SUPPORT_SIDE
-from locotrack.correlation import CorrelationNetwork
-from locotrack.padding import same_output_hw, same_padding
+from locoexport.models.locotrack import LocoTrack
+from locoexport.models.locotrack.config import SUPPORT_SIDE
+from locoexport.models.locotrack.correlation import CorrelationNetwork
+from locoexport.models.locotrack.padding import same_output_hw, same_padding
 
 __all__ = ["CorrelationProducts", "FirstConvolution", "Head", "WindowMatrices", "rewrite"]
 

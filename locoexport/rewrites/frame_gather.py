@@ -19,7 +19,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from locotrack import LocoTrack
+from locoexport.models.locotrack import LocoTrack
 
 __all__ = ["resize_frames", "rewrite"]
 

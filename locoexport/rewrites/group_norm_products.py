@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from locoexport.models.locotrack import LocoTrack
 from locoexport.rewrites.correlation_products import CorrelationProducts, Head
-from locotrack import LocoTrack
 
 __all__ = ["CentredHead", "rewrite"]
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from locotrack import LocoTrack
-from locotrack.refinement import MotionTransformer
+from locoexport.models.locotrack import LocoTrack
+from locoexport.models.locotrack.refinement import MotionTransformer
 
 __all__ = ["rewrite"]
 

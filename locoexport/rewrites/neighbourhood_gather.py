@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from locoexport.models.locotrack import LocoTrack
+from locoexport.models.locotrack.config import SUPPORT_SIDE
 from locoexport.rewrites.patches import PATCH_SIDE, lerp_matrices
-from locotrack import LocoTrack
-from locotrack.config import SUPPORT_SIDE
 
 __all__ = ["frame_grid", "rewrite", "sample_neighbourhoods"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from locotrack.config import SUPPORT_SIDE
+from locoexport.models.locotrack.config import SUPPORT_SIDE
 
 __all__ = ["PATCH_SIDE", "lerp_matrices"]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import get_args
 
+from locoexport.contract.profile import ExportProfile, InputType, Sampling, Target
 from locoexport.errors import UsageError
-from locoexport.profile import ExportProfile, InputType, Sampling, Target
+from locoexport.models.locotrack import LocoTrack
 from locoexport.rewrites import (
     batchnorm_folding,
     correlation_products,
@@ -20,7 +21,6 @@ from locoexport.rewrites import (
     volumetric_gather,
     volumetric_planar,
 )
-from locotrack import LocoTrack
 
 __all__ = [
     "GRAPH_PASSES",

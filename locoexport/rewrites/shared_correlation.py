@@ -19,13 +19,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from locoexport.models.locotrack import LocoTrack
+from locoexport.models.locotrack.config import SUPPORT_SIDE
 from locoexport.rewrites.correlation_products import (
     CorrelationProducts,
     FirstConvolution,
     WindowMatrices,
 )
-from locotrack import LocoTrack
-from locotrack.config import SUPPORT_SIDE
 
 __all__ = ["SharedCorrelation", "rewrite"]
 

@@ -19,8 +19,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from locotrack import LocoTrack
-from locotrack.correlation import NEAR_SQUARED, TEMPERATURE
+from locoexport.models.locotrack import LocoTrack
+from locoexport.models.locotrack.correlation import NEAR_SQUARED, TEMPERATURE
 
 __all__ = ["rewrite", "soft_argmax"]
 

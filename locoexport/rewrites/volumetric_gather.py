@@ -17,10 +17,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from locoexport.models.locotrack import LocoTrack
+from locoexport.models.locotrack.config import SUPPORT_SIDE
 from locoexport.rewrites.patches import PATCH_SIDE, lerp_matrices
 from locoexport.rewrites.volumetric_planar import neighbouring_frames
-from locotrack import LocoTrack
-from locotrack.config import SUPPORT_SIDE
 
 __all__ = ["rewrite", "sample_supports"]
 

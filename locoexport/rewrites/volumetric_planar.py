@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from locotrack import LocoTrack
-from locotrack.sampling import support_offsets_xy
+from locoexport.models.locotrack import LocoTrack
+from locoexport.models.locotrack.sampling import support_offsets_xy
 
 __all__ = ["neighbouring_frames", "rewrite", "sample_supports"]
 

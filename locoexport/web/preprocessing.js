@@ -1,4 +1,4 @@
-// Between a clip's pixels and the model's: locoexport/runtime/frames.py in JavaScript.
+// Between a clip's pixels and the model's: locoexport/runtime/video/frames.py in JavaScript.
 // Positions are raster coordinates, pixel centres at .5, so a change of size is a plain factor.
 
 /** @typedef {readonly [height: number, width: number]} Size */

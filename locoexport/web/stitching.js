@@ -1,4 +1,4 @@
-// Tracks over windows: locoexport/runtime/stitching.py in JavaScript; the rule is written there.
+// Tracks over windows: locoexport/runtime/tracking/stitching.py in JavaScript; the rule is written there.
 
 import { isVisible } from "./visibility.js";
 

@@ -1,4 +1,4 @@
-// One clip through one model: locoexport/runtime/tracking.py in JavaScript.
+// One clip through one model: locoexport/runtime/tracking/run.py in JavaScript.
 
 import { DemoError } from "./errors.js";
 import { scaleQueriesToModel, scaleTracksToVideo } from "./preprocessing.js";

@@ -1,4 +1,4 @@
-// When a point is seen, from the model's two logits: locoexport/visibility.py in JavaScript.
+// When a point is seen, from the model's two logits: locoexport/contract/visibility.py in JavaScript.
 
 /**
  * (1 - σ(occlusion))·(1 - σ(expectedDist)), rounded to float32.

@@ -1,4 +1,4 @@
-// A clip cut into windows over time that overlap: locoexport/runtime/windows.py in JavaScript.
+// A clip cut into windows over time that overlap: locoexport/runtime/tracking/windows.py in JavaScript.
 
 import { toModelInput } from "./preprocessing.js";
 

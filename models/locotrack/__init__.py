@@ -1,17 +1,18 @@
 """LocoTrack point trackers with ResNet and EfficientNet backbones, in plain PyTorch.
 
->>> import locotrack, torch
+>>> import torch
+>>> from locoexport.models import locotrack
 >>> model = locotrack.create_model("b0-tiny")
 >>> video, queries = torch.zeros(1, 2, 256, 256, 3), torch.tensor([[[0.0, 10.0, 20.0]]])
 >>> tuple(model(video, queries).tracks.shape)
 (1, 1, 2, 2)
 """
 
-from locotrack.checkpoint import CheckpointError, load_checkpoint
-from locotrack.config import VARIANTS, TrackerConfig
-from locotrack.creation import create_model
-from locotrack.operations import REFERENCE, Operations
-from locotrack.tracker import LocoTrack, TrackingResult
+from locoexport.models.locotrack.checkpoint import CheckpointError, load_checkpoint
+from locoexport.models.locotrack.config import VARIANTS, TrackerConfig
+from locoexport.models.locotrack.creation import create_model
+from locoexport.models.locotrack.operations import REFERENCE, Operations
+from locoexport.models.locotrack.tracker import LocoTrack, TrackingResult
 
 __all__ = [
     "REFERENCE",

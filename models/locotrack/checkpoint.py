@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from locotrack.config import VARIANTS
-from locotrack.creation import configure, create_uninitialised
-from locotrack.tracker import LocoTrack
+from locoexport.models.locotrack.config import VARIANTS
+from locoexport.models.locotrack.creation import configure, create_uninitialised
+from locoexport.models.locotrack.tracker import LocoTrack
 
 __all__ = ["CheckpointError", "identify_variant", "load_checkpoint", "read_state_dict"]
 

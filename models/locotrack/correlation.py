@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from locotrack.config import SUPPORT_SIDE, CorrelationConfig
-from locotrack.padding import same_output_hw, same_padding
+from locoexport.models.locotrack.config import SUPPORT_SIDE, CorrelationConfig
+from locoexport.models.locotrack.padding import same_output_hw, same_padding
 
 __all__ = [
     "NEAR_SQUARED",

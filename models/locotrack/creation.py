@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import torch
 
-from locotrack.config import VARIANTS, TrackerConfig
-from locotrack.seeding import seed_weights
-from locotrack.tracker import LocoTrack
+from locoexport.models.locotrack.config import VARIANTS, TrackerConfig
+from locoexport.models.locotrack.seeding import seed_weights
+from locoexport.models.locotrack.tracker import LocoTrack
 
 __all__ = ["configure", "create_model", "create_uninitialised"]
 

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from locotrack.config import BackboneConfig, Tap
-from locotrack.padding import same_output_hw, same_padding
+from locoexport.models.locotrack.config import BackboneConfig, Tap
+from locoexport.models.locotrack.padding import same_output_hw, same_padding
 
 __all__ = ["EfficientNetFeatures", "MBConvBlock", "PaddedConv2d"]
 

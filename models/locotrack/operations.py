@@ -13,14 +13,14 @@ from typing import Any
 
 from torch import Tensor
 
-from locotrack.correlation import (
+from locoexport.models.locotrack.correlation import (
     embed_correlation,
     resize_planes,
     soft_argmax,
 )
-from locotrack.frames import resize_frames
-from locotrack.refinement import attend
-from locotrack.sampling import keep_grid, sample_neighbourhoods, sample_supports
+from locoexport.models.locotrack.frames import resize_frames
+from locoexport.models.locotrack.refinement import attend
+from locoexport.models.locotrack.sampling import keep_grid, sample_neighbourhoods, sample_supports
 
 __all__ = ["REFERENCE", "Operations", "Size"]
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from locotrack.config import TransformerConfig
+from locoexport.models.locotrack.config import TransformerConfig
 
 __all__ = [
     "MotionTransformer",

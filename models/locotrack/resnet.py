@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from locotrack.config import BackboneConfig
-from locotrack.padding import same_output_hw, same_padding
+from locoexport.models.locotrack.config import BackboneConfig
+from locoexport.models.locotrack.padding import same_output_hw, same_padding
 
 __all__ = ["ResNetFeatures"]
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from locotrack.config import SUPPORT_SIDE
+from locoexport.models.locotrack.config import SUPPORT_SIDE
 
 __all__ = [
     "keep_grid",

@@ -12,19 +12,19 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from locotrack.config import REFINEMENT_ITERATIONS, SUPPORT_SIDE, TrackerConfig
-from locotrack.correlation import CorrelationNetwork, correlate_globally
-from locotrack.efficientnet import EfficientNetFeatures
-from locotrack.operations import REFERENCE, Operations
-from locotrack.parts import Part
-from locotrack.refinement import (
+from locoexport.models.locotrack.config import REFINEMENT_ITERATIONS, SUPPORT_SIDE, TrackerConfig
+from locoexport.models.locotrack.correlation import CorrelationNetwork, correlate_globally
+from locoexport.models.locotrack.efficientnet import EfficientNetFeatures
+from locoexport.models.locotrack.operations import REFERENCE, Operations
+from locoexport.models.locotrack.parts import Part
+from locoexport.models.locotrack.refinement import (
     MotionTransformer,
     attention_bias,
     encode_positions,
     relative_motion,
 )
-from locotrack.resnet import ResNetFeatures
-from locotrack.resolutions import check_resolutions, default_resolutions
+from locoexport.models.locotrack.resnet import ResNetFeatures
+from locoexport.models.locotrack.resolutions import check_resolutions, default_resolutions
 
 __all__ = ["ByLevel", "FeatureGrids", "LocoTrack", "TrackingResult"]
 

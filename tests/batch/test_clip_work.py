@@ -15,10 +15,10 @@ from batch_reading import part_of
 from locoexport.batch.clip_work import ClipWorker, OutputFolder, finished_earlier
 from locoexport.batch.jobs import ClipJob, WorkSettings
 from locoexport.errors import MachineError, OutputError
-from locoexport.runtime.point_sources import PointSources
-from locoexport.runtime.sources import Selection
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.tracks import read_tracks
+from locoexport.runtime.queries.sources import PointSources
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.tracking.tracks import read_tracks
+from locoexport.runtime.video.sources import Selection
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_clip_becomes_its_tracks(worker, settings, clips: Path, model: Path) -
     assert frames[-1] == 2
     table = pyarrow.parquet.read_table(part_of(settings, outcome))
     with PointTracker(model) as tracker:
-        from locoexport.runtime.sources import open_source
+        from locoexport.runtime.video.sources import open_source
 
         source = open_source(job.clip, job.selection)
         expected = tracker.track(source, [[0, y, x] for y in (12, 36) for x in (16, 48)])

@@ -20,7 +20,7 @@ from locoexport.batch.events import ClipDone, Event, WorkerDied
 from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings
 from locoexport.batch.local_engine import run_local
 from locoexport.errors import MachineError, ModelFileError, OutputError
-from locoexport.pipeline.track_many import track_many
+from locoexport.pipeline.tracking.many import track_many
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by POSIX signals")
 

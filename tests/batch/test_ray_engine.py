@@ -13,7 +13,7 @@ from batch_reading import clips_of, digests
 from locoexport.batch.clip_work import MAX_ATTEMPTS, OutputFolder
 from locoexport.batch.jobs import ClipJob, WorkSettings, job_id
 from locoexport.batch.ray_engine import TrackingActor
-from locoexport.pipeline.track_many import track_many
+from locoexport.pipeline.tracking.many import track_many
 
 
 def test_ray_does_what_processes_do(clips: Path, model: Path, tmp_path: Path) -> None:

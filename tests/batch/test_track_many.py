@@ -17,10 +17,10 @@ from batch_reading import clips_of, digests
 from locoexport.batch.inputs import JobDefaults
 from locoexport.cli import main
 from locoexport.errors import OutputError, UsageError
-from locoexport.pipeline import track_many as module
-from locoexport.pipeline.notices import Notice
-from locoexport.pipeline.track_many import track_many
-from locoexport.runtime.point_sources import PointSources
+from locoexport.notices import Notice
+from locoexport.pipeline.tracking import many as module
+from locoexport.pipeline.tracking.many import track_many
+from locoexport.runtime.queries.sources import PointSources
 
 
 def command(*arguments: object, before: str = ":") -> subprocess.CompletedProcess[str]:

@@ -13,8 +13,8 @@ from locoexport.benchmarking.report import (
     paired_ratios,
 )
 from locoexport.inspection.parts import Part
-from locoexport.machine import Cpu, Load
-from locoexport.runtime.placement import Placement
+from locoexport.machine.hardware import Cpu, Load
+from locoexport.runtime.session.placement import Placement
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from rich.console import Console
 from locoexport.benchmarking.report import Transfers, spread
 from locoexport.errors import OutputError
 from locoexport.rendering.bench import bench_document, bench_text
-from locoexport.rendering.plot import draw_bench
-from locoexport.runtime.placement import Elsewhere, Placement
+from locoexport.rendering.bench_plot import draw_bench
+from locoexport.runtime.session.placement import Elsewhere, Placement
 
 
 def text(report) -> str:

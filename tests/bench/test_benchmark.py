@@ -6,17 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from locoexport.benchmarking import gemm
+from locoexport.benchmarking import distrust
+from locoexport.benchmarking import matrix_products as gemm
+from locoexport.benchmarking.distrust import Distrust
 from locoexport.benchmarking.report import Agreement, GemmRate
+from locoexport.contract.profile import load_profile
 from locoexport.errors import ModelFileError, OutputError, ProviderUnavailableError, UsageError
-from locoexport.machine import Load
-from locoexport.pipeline import bench, cached_export, contestants, distrust
+from locoexport.machine.hardware import Load
+from locoexport.pipeline import bench, cached_export, contestants
 from locoexport.pipeline.bench import bench_model
 from locoexport.pipeline.cached_export import cache_key
-from locoexport.pipeline.distrust import Distrust
-from locoexport.profile import load_profile
 from locoexport.rendering.bench import bench_document
-from locoexport.runtime.providers import probe_provider
+from locoexport.runtime.session.providers import probe_provider
 
 
 @pytest.fixture(autouse=True)

@@ -6,15 +6,15 @@ import sys
 import numpy as np
 import pytest
 
-from locoexport.benchmarking import fresh
+from locoexport.benchmarking import fresh_process as fresh
 from locoexport.benchmarking.contenders import DeviceGraph, open_graph
-from locoexport.benchmarking.fresh import FreshTask, run_fresh
-from locoexport.benchmarking.gemm import measure_gemm
+from locoexport.benchmarking.fresh_process import FreshTask, run_fresh
+from locoexport.benchmarking.matrix_products import measure_gemm
 from locoexport.benchmarking.report import FreshRun
 from locoexport.errors import MachineError, ModelFileError
-from locoexport.probes import make_probe
-from locoexport.runtime.providers import create_session
-from locoexport.runtime.session import ModelSession, session_options
+from locoexport.parity.probes import make_probe
+from locoexport.runtime.session.providers import create_session
+from locoexport.runtime.session.single import ModelSession, session_options
 
 PROBE = make_probe("textured", batch=1, frames=3, points=4, size_hw=(24, 32), seed=0)
 
@@ -60,8 +60,8 @@ def test_a_file_that_is_no_tracker_is_refused(tmp_path) -> None:
 def test_torch_side_computes_what_the_model_computes() -> None:
     import torch
 
-    import locotrack
-    from locoexport.benchmarking.eager import TorchModel
+    from locoexport.benchmarking.torch_model import TorchModel
+    from locoexport.models import locotrack
 
     model = locotrack.create_model("b0-tiny", (64, 64))
     probe = make_probe("textured", batch=1, frames=2, points=3, size_hw=(64, 64), seed=0)
@@ -80,8 +80,8 @@ def test_torch_side_computes_what_the_model_computes() -> None:
 
 
 def test_what_torch_raises_is_told_as_what_the_machine_lacks() -> None:
-    import locotrack
-    from locoexport.benchmarking.eager import TorchModel
+    from locoexport.benchmarking.torch_model import TorchModel
+    from locoexport.models import locotrack
 
     side = TorchModel(
         locotrack.create_model("b0-tiny", (64, 64)), "b0-tiny", compiled=False, device="cpu"
@@ -112,7 +112,7 @@ def test_a_fresh_process_that_is_killed_says_so(monkeypatch) -> None:
 
 
 def test_rate_of_products(monkeypatch) -> None:
-    from locoexport.benchmarking import gemm
+    from locoexport.benchmarking import matrix_products as gemm
 
     monkeypatch.setattr(gemm, "_SIDE", {"cpu": 64})
     rate, by = measure_gemm("cpu")
@@ -126,7 +126,7 @@ def test_a_graph_can_be_timed_without_torch_and_onnx(make_model) -> None:
         "import sys, importlib.util as u\n"
         "real = u.find_spec\n"
         "u.find_spec = lambda n, *a: None if n in ('torch', 'onnx') else real(n, *a)\n"
-        "for name in ('torch', 'onnx', 'locotrack'): sys.modules[name] = None\n"
+        "for name in ('torch', 'onnx', 'locoexport.models'): sys.modules[name] = None\n"
         "from locoexport.pipeline.bench import bench_model\n"
         "from locoexport.benchmarking import gemm; gemm._SIDE = {'cpu': 64}\n"
         "report = bench_model(sys.argv[1], frames=[2], points=[3])\n"

@@ -4,7 +4,7 @@ import pytest
 
 from locoexport.benchmarking.profiling import profile_parts, sum_by_part
 from locoexport.inspection.parts import UNATTRIBUTED, Part
-from locoexport.probes import make_probe
+from locoexport.parity.probes import make_probe
 
 A, B = Part("a"), Part("b", 1)
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from locoexport.cli import main
-from locoexport.runtime.video import write_mp4
+from locoexport.runtime.video.clips import write_mp4
 
 if TYPE_CHECKING:
-    from locoexport.pipeline.graph import FinishedGraph
-    from locoexport.profile import ExportProfile
+    from locoexport.contract.profile import ExportProfile
+    from locoexport.pipeline.assembly.graph import FinishedGraph
 
 FRAMES, POINTS = 3, 4
 
@@ -51,7 +51,7 @@ def run(capsys, monkeypatch) -> Callable[..., Finished]:
 @pytest.fixture(scope="session")
 def tiny_profile() -> ExportProfile:
     """b0-tiny at 64x64, for 3 frames and 4 points: quick to verify."""
-    from locoexport.profile import AxisSizes, load_profile
+    from locoexport.contract.profile import AxisSizes, load_profile
 
     return load_profile("b0-tiny").with_options(
         resolution_hw=(64, 64), axes=AxisSizes(1, FRAMES, POINTS)
@@ -61,8 +61,8 @@ def tiny_profile() -> ExportProfile:
 @pytest.fixture(scope="session")
 def tiny_graph(tiny_profile: ExportProfile) -> FinishedGraph:
     """Its graph with the shipped weights, traced and simplified once for all tests."""
-    from locoexport.network import load_network
-    from locoexport.pipeline.graph import build_graph
+    from locoexport.network.loading import load_network
+    from locoexport.pipeline.assembly.graph import build_graph
 
     network = load_network(tiny_profile, None)
     return build_graph(tiny_profile, network, simplify=True, notify=lambda notice: None)

@@ -6,10 +6,10 @@ import json
 import matplotlib.image
 import pytest
 
-from locoexport.benchmarking import gemm
-from locoexport.machine import Load
+from locoexport.benchmarking import matrix_products as gemm
+from locoexport.machine.hardware import Load
 from locoexport.pipeline import bench
-from locoexport.runtime.providers import probe_provider
+from locoexport.runtime.session.providers import probe_provider
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from locoexport.errors import MachineError
-from locoexport.pipeline import doctor, node_placement
-from locoexport.runtime.placement import Elsewhere, Placement
-from locoexport.runtime.providers import PROVIDERS, working_providers
+from locoexport.pipeline import doctor
+from locoexport.pipeline.diagnosis import outlook as node_placement
+from locoexport.runtime.session.placement import Elsewhere, Placement
+from locoexport.runtime.session.providers import PROVIDERS, working_providers
 
 
 def test_text(run) -> None:

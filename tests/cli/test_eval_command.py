@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from annotated import make_clip, write_pickle
 
-from locoexport.pipeline import eval_sides, evaluate
+from locoexport.contract.profile import AxisSizes, load_profile
+from locoexport.evaluation import sides as eval_sides
+from locoexport.parity.probes import textured_video
+from locoexport.pipeline import evaluate
 from locoexport.pipeline.export import export_model
-from locoexport.probes import textured_video
-from locoexport.profile import AxisSizes, load_profile
 
 
 @pytest.fixture(autouse=True)

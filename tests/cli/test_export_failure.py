@@ -10,7 +10,7 @@ from test_verify_command import edit_weight
 
 from locoexport.errors import MachineError
 from locoexport.pipeline import export
-from locoexport.pipeline.graph import FinishedGraph
+from locoexport.pipeline.assembly.graph import FinishedGraph
 
 TINY = ("export", "--backbone", "b0-tiny", "--resolution", "64x64", "--batch", "1")
 AXES = ("--frames", "3", "--points", "4")

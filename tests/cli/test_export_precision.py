@@ -13,11 +13,11 @@ import pytest
 from onnx import TensorProto
 from tiny_costs import measure_quickly
 
-from locoexport.artifact import ArtifactMetadata
-from locoexport.lowering.graphs import iterate_graphs
+from locoexport.contract.metadata import ArtifactMetadata
+from locoexport.graphs.walking import iterate_graphs
 from locoexport.pipeline import export
-from locoexport.pipeline.graph import FinishedGraph
-from locoexport.runtime.session import open_session
+from locoexport.pipeline.assembly.graph import FinishedGraph
+from locoexport.runtime.session.single import open_session
 
 FRAMES, POINTS = 3, 4  # as the shared fixtures have them
 SIZES = ("--resolution", "64x64", "--batch", "1", "--frames", FRAMES, "--points", POINTS)

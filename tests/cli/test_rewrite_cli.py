@@ -107,8 +107,8 @@ def test_the_same_input_makes_the_same_bytes(source, run):
 def test_a_failed_proof_is_exit_1_and_no_file(source, run, monkeypatch):
     from dataclasses import replace
 
-    from locoexport.lowering.grid_proof import prove_sample
-    from locoexport.pipeline import rewrite_proof
+    from locoexport.lowering.volumetric.proof import prove_sample
+    from locoexport.pipeline.rewriting import proof as rewrite_proof
 
     monkeypatch.setattr(
         rewrite_proof,
@@ -124,7 +124,7 @@ def test_a_failed_proof_is_exit_1_and_no_file(source, run, monkeypatch):
 
 
 def test_a_result_that_is_not_loaded_is_exit_1_and_no_file(source, run, monkeypatch):
-    from locoexport.lowering import volumetric
+    from locoexport.lowering.volumetric import grid_sample as volumetric
 
     def broken(draft, sample, volume, grid):
         return draft.op("Reshape", draft.op("Neg", volume), draft.integers(7, 7))

@@ -11,21 +11,21 @@ import onnx
 import pytest
 from test_verify_command import edit_weight
 
+from locoexport.contract.profile import AxisSizes, load_profile
 from locoexport.errors import SidecarError
-from locoexport.files import sha256_of
+from locoexport.machine.output_files import sha256_of
+from locoexport.parity.sidecar import SIDECAR_LIMIT_BYTES, read_sidecar, sidecar_path
 from locoexport.pipeline.export import export_model
-from locoexport.pipeline.sidecar_check import verify_with_sidecar
-from locoexport.profile import AxisSizes, load_profile
-from locoexport.sidecar import SIDECAR_LIMIT_BYTES, read_sidecar, sidecar_path
+from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
 
 REFUSING = """
 import sys
 
-REFUSED = {"torch", "onnx", "onnxsim", "onnxscript", "onnx_ir", "locotrack"}
+REFUSED = {"torch", "onnx", "onnxsim", "onnxscript", "onnx_ir", "locoexport.models"}
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in REFUSED:
+        if name in REFUSED:
             raise ImportError(f"{name} was imported")
 
 sys.meta_path.insert(0, Refuse())

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from synthetic_tracker import tracker_bytes
 
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.video import read_clip, write_mp4
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.video.clips import read_clip, write_mp4
 
 FRAME_HW = (48, 80)
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from synthetic_tracker import tracker_bytes
 
-from locoexport.runtime.object_files import read_object_tracks
-from locoexport.runtime.tapvid import read_tapvid
-from locoexport.runtime.video import read_clip, write_mp4
+from locoexport.runtime.objects.object_files import read_object_tracks
+from locoexport.runtime.tracking.tapvid import read_tapvid
+from locoexport.runtime.video.clips import read_clip, write_mp4
 
 HEIGHT, WIDTH, FRAMES = 48, 64, 6
 
@@ -283,7 +283,7 @@ def test_folders_that_cannot_be_done(run, folder: Path, model: Path, tmp_path: P
 _PEAK = """
 import sys
 from locoexport.cli import main
-from locoexport.machine import peak_memory
+from locoexport.machine.hardware import peak_memory
 
 try:
     main()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import locoexport
-import locotrack
+from locoexport.models import locotrack
 
 EXPORT = ("export", "--no-verify", "--no-simplify")
 

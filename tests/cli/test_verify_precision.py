@@ -14,10 +14,10 @@ from test_sidecars import locoexport
 from test_verify_command import NO, edit_property, edit_weight
 from tiny_costs import measure_quickly
 
-from locoexport.files import sha256_of
-from locoexport.pipeline import localise
-from locoexport.pipeline.graph import FinishedGraph
-from locoexport.sidecar import PRECISION_SCHEMA, sidecar_path
+from locoexport.machine.output_files import sha256_of
+from locoexport.parity.sidecar import PRECISION_SCHEMA, sidecar_path
+from locoexport.pipeline.assembly.graph import FinishedGraph
+from locoexport.pipeline.proof import localisation as localise
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from locoexport.pipeline import precision
+from locoexport.pipeline.assembly import precision
 
 __all__ = ["measure_quickly"]
 

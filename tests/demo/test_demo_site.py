@@ -15,10 +15,10 @@ import pytest
 from browser_session import served
 
 from locoexport.demo.sample_clip import sample_frames, write_sample_clip
-from locoexport.demo.serving import bind
+from locoexport.demo.server import bind
 from locoexport.demo.site import ISOLATION_HEADERS, Site, SiteModel, assemble_site, write_site
 from locoexport.errors import OutputError, UsageError
-from locoexport.runtime.video import read_clip
+from locoexport.runtime.video.clips import read_clip
 
 WEB = Path(__file__).parents[2] / "locoexport" / "web"
 

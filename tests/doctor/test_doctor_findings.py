@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from locoexport import installation
 from locoexport.errors import PackageMissingError
-from locoexport.installation import CacheFolder, Package, cache_folder, require_packages
-from locoexport.machine import Cpu, Memory
+from locoexport.machine import installation
+from locoexport.machine.hardware import Cpu, Memory
+from locoexport.machine.installation import CacheFolder, Package, cache_folder, require_packages
 from locoexport.pipeline import doctor
 from locoexport.pipeline.doctor import Installation, Problem, ProviderState, examine, find_problems
 

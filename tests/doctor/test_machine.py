@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from locoexport import machine
-from locoexport.machine import (
+from locoexport.machine import hardware as machine
+from locoexport.machine.hardware import (
     CpuWatch,
     give_back_memory,
     measure_load,

@@ -9,8 +9,8 @@ import pytest
 from loopback import COMMIT, Served, serving
 
 from locoexport.errors import CheckpointError, UnreachableError, UsageError
-from locoexport.pipeline.checkpoint_sources import HubFile, find_checkpoint, parse_hub_file
-from locoexport.pipeline.notices import Notice
+from locoexport.notices import Notice
+from locoexport.pipeline.weights.sources import HubFile, find_checkpoint, parse_hub_file
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(DATA).hexdigest()

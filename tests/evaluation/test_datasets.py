@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from annotated import as_jpeg, make_clip, write_pickle
 
-from locoexport.datasets.opening import open_dataset
-from locoexport.datasets.resizing import resize_as_published
 from locoexport.errors import InputError
-from locoexport.metrics import sample_queries
-from locoexport.runtime.plain_pickle import load_plain
+from locoexport.evaluation.datasets.opening import open_dataset
+from locoexport.evaluation.datasets.resizing import resize_as_published
+from locoexport.evaluation.metrics import sample_queries
+from locoexport.machine.plain_pickle import load_plain
 
 
 def loaded(dataset: str | Path) -> dict:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from locoexport.datasets.synthetic import SyntheticSettings, make_sequence
+from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_sequence
 
 SMALL = SyntheticSettings(frames=8, points=40, side=96)
 

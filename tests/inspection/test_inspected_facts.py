@@ -8,9 +8,9 @@ import pytest
 from onnx import numpy_helper
 
 from locoexport.errors import ModelFileError
+from locoexport.graphs.reading import read_model
 from locoexport.inspection.facts import Port, inspect_model
 from locoexport.inspection.parts import UNATTRIBUTED, Part
-from locoexport.inspection.reading import read_model
 
 _GRAPH = """
 <ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1], producer_name: "someone">

@@ -4,7 +4,7 @@ import onnx
 import onnx.parser
 import pytest
 
-from locoexport.lowering.coordinates import coordinate_faults
+from locoexport.lowering.tracker.coordinates import coordinate_faults
 
 _GRAPH = """
 <ir_version: 8, opset_import: ["" : 17]>

@@ -11,10 +11,10 @@ from onnx import TensorProto, helper, numpy_helper, parser
 from sampling_graphs import make_model, sampling_model
 
 import locoexport
-from locoexport.lowering.cut_out import NotProvenError, cut_out, prove_cut_out
-from locoexport.lowering.known_values import KnownValue
-from locoexport.pipeline import rewrite_proof
+from locoexport.graphs.known_values import KnownValue
+from locoexport.lowering.proof.cut_out import NotProvenError, cut_out, prove_cut_out
 from locoexport.pipeline.rewrite import RewriteFailedError
+from locoexport.pipeline.rewriting import proof as rewrite_proof
 
 FLOATS = KnownValue(TensorProto.FLOAT, ("n", 3, None))
 
@@ -105,7 +105,7 @@ def test_the_opset_pass_is_proven_node_by_node():
 
 def test_a_wrong_spelling_is_found(monkeypatch):
     """TensorRT#4646, as it were: linear written as nearest."""
-    from locoexport.lowering import opset
+    from locoexport.lowering.opset import versions as opset
 
     monkeypatch.setattr(opset, "respelled_mode", lambda mode, at: "nearest")
     with pytest.raises(RewriteFailedError, match=r"- y: .* apart, allowed 0"):

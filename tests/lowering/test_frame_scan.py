@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.frame_scan import scan_frames
+from locoexport.lowering.tracker.frame_scan import scan_frames
 
 HEIGHT, WIDTH = 8, 12
 

@@ -11,9 +11,9 @@ import pytest
 from sampling_graphs import COMBINATIONS, LOWERINGS, sampling_model
 
 import locoexport
-from locoexport.lowering.grid_proof import prove_sample
-from locoexport.lowering.sampling_probes import make_grid, probe_sizes
-from locoexport.lowering.volumetric import VolumetricGridSample
+from locoexport.lowering.volumetric.grid_sample import VolumetricGridSample
+from locoexport.lowering.volumetric.probes import make_grid, probe_sizes
+from locoexport.lowering.volumetric.proof import prove_sample
 
 
 def lowered(to, mode="linear", padding="border", align_corners=0, **options):
@@ -86,8 +86,8 @@ def test_half_away_from_zero_fails():
 
 
 def test_a_failed_proof_is_an_error_that_holds_the_report(monkeypatch):
-    from locoexport.pipeline import rewrite_proof
     from locoexport.pipeline.rewrite import RewriteFailedError
+    from locoexport.pipeline.rewriting import proof as rewrite_proof
 
     def sabotage(sample, opset):
         return prove_sample(changed(sample, "Floor", 0, become="Ceil"), opset)

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.half_precision import computes_in_half, to_half_precision
+from locoexport.lowering.tracker.half_precision import computes_in_half, to_half_precision
 
 _MIXER = "/refinement_2/torch_pips_mixer/transformer/layers.0"
 

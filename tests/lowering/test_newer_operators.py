@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 import locoexport
 from locoexport.errors import GraphCheckFailedError, UsageError
-from locoexport.lowering import newer_bodies
-from locoexport.lowering.graphs import iterate_nodes
+from locoexport.graphs.walking import iterate_nodes
+from locoexport.lowering.opset import own_bodies as newer_bodies
 from locoexport.pipeline.rewrite import RewriteFailedError
 
 FLOATS = {"float": np.float32, "float16": np.float16, "double": np.float64}

@@ -2,7 +2,7 @@
 
 import onnx.parser
 
-from locoexport.lowering.node_homes import node_homes
+from locoexport.lowering.tracker.node_homes import node_homes
 
 
 def test_homes_of_fused_nodes() -> None:

@@ -32,8 +32,8 @@ from sampling_graphs import LOWERINGS, sampling_model
 from torch import Tensor
 
 import locoexport
+from locoexport.models.locotrack.sampling import sample_supports, support_offsets_xy
 from locoexport.rewrites import volumetric_gather, volumetric_planar
-from locotrack.sampling import sample_supports, support_offsets_xy
 
 sys.path.append(str(Path(__file__).parents[1] / "rewrites"))
 from sampling_cases import Case, cases

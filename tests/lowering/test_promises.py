@@ -4,10 +4,10 @@ import onnx
 import onnx.parser
 import pytest
 
+from locoexport.contract.interface import interface_of
+from locoexport.contract.profile import AxisSizes
 from locoexport.errors import GraphCheckFailedError
-from locoexport.interface import interface_of
-from locoexport.lowering.promises import check_promises
-from locoexport.profile import AxisSizes
+from locoexport.lowering.tracker.promises import check_promises
 
 RESOLUTION_HW = (32, 40)
 DYNAMIC = AxisSizes()

@@ -5,8 +5,8 @@ import onnx
 import onnx.parser
 import onnxruntime
 
-from locoexport.lowering.node_difference import differences, index_nodes
-from locoexport.lowering.seam_outputs import expose, open_seams, value_names, withdraw_seams
+from locoexport.graphs.exposed_values import expose, open_seams, value_names, withdraw_seams
+from locoexport.graphs.node_difference import differences, index_nodes
 
 SCAN = """
 <ir_version: 8, opset_import: ["" : 17]>

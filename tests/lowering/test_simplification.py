@@ -6,7 +6,7 @@ import onnx.parser
 import onnxsim
 import pytest
 
-from locoexport.lowering.simplification import simplify
+from locoexport.lowering.tracker.simplification import simplify
 
 EXAMPLE = {"x": np.linspace(-1, 1, 4, dtype=np.float32)}
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.finishing import finish_graph
-from locoexport.lowering.graphs import count_nodes, iterate_nodes
-from locoexport.lowering.squeeze import SingleAxisSqueeze
+from locoexport.graphs.walking import count_nodes, iterate_nodes
+from locoexport.lowering.opset.single_axis_squeeze import SingleAxisSqueeze
+from locoexport.lowering.tracker.finishing import finish_graph
 
 SHAPE = (1, 3, 1, 2, 1)
 X = np.random.default_rng(0).random(SHAPE, np.float32)

@@ -19,7 +19,7 @@ from sampling_graphs import (
 
 import locoexport
 from locoexport.errors import GraphCheckFailedError, ModelFileError
-from locoexport.lowering.graphs import iterate_nodes
+from locoexport.graphs.walking import iterate_nodes
 
 SHAPES = ((2, 3, 4, 7, 5), (2, 3, 4, 6, 3))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-import locotrack
+from locoexport.models import locotrack
 
 State = dict[str, torch.Tensor]
 

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-import locotrack
-from locotrack import CheckpointError
-from locotrack.checkpoint import read_state_dict
+from locoexport.models import locotrack
+from locoexport.models.locotrack import CheckpointError
+from locoexport.models.locotrack.checkpoint import read_state_dict
 
 WRITERS: dict[str, Callable[[dict[str, torch.Tensor], Path], Any]] = {
     "weights.safetensors": save_file,

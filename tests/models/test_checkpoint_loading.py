@@ -10,8 +10,8 @@ import torch
 from checkpoints import save_lightning, seeded_state
 from safetensors.torch import save_file
 
-import locotrack
-from locotrack.checkpoint import identify_variant, read_state_dict
+from locoexport.models import locotrack
+from locoexport.models.locotrack.checkpoint import identify_variant, read_state_dict
 
 BACKBONE = "efficientnet_feature_extractor."
 

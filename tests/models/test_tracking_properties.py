@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-import locotrack
-from locoexport.probes import probe_queries, textured_video
-from locotrack import REFERENCE
+from locoexport.models import locotrack
+from locoexport.models.locotrack import REFERENCE
+from locoexport.parity.probes import probe_queries, textured_video
 
 SIZE_HW = (64, 96)
 FRAMES = 3

@@ -8,12 +8,20 @@ import torch
 from golden_files import FOLDER, largest_difference, load_arrays, recipe
 from torch import nn
 
-import locotrack
-from locotrack.config import VARIANTS
-from locotrack.correlation import CorrelationNetwork, centre_near_peak, soft_argmax
-from locotrack.refinement import MultiHeadAttention, attention_bias, encode_positions
-from locotrack.resolutions import default_resolutions
-from locotrack.sampling import sample_plane, sample_volume
+from locoexport.models import locotrack
+from locoexport.models.locotrack.config import VARIANTS
+from locoexport.models.locotrack.correlation import (
+    CorrelationNetwork,
+    centre_near_peak,
+    soft_argmax,
+)
+from locoexport.models.locotrack.refinement import (
+    MultiHeadAttention,
+    attention_bias,
+    encode_positions,
+)
+from locoexport.models.locotrack.resolutions import default_resolutions
+from locoexport.models.locotrack.sampling import sample_plane, sample_volume
 
 TOLERANCE = 1e-5
 

@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locoexport.errors import QueryError
-from locoexport.runtime.box_files import (
+from locoexport.runtime.objects.box_files import (
     check_boxes,
     parse_box,
     read_boxes,
     read_or_parse_boxes,
 )
-from locoexport.runtime.boxes import NO_OBJECT
+from locoexport.runtime.objects.boxes import NO_OBJECT
 
 
 def rows(found) -> list[tuple]:

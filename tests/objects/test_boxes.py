@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from locoexport.errors import InputError
-from locoexport.runtime.association import associate, drop_rare_objects, name_objects
-from locoexport.runtime.boxes import (
+from locoexport.runtime.objects.association import associate, drop_rare_objects, name_objects
+from locoexport.runtime.objects.boxes import (
     NO_OBJECT,
     Boxes,
     Detections,
@@ -13,7 +13,7 @@ from locoexport.runtime.boxes import (
     clip_boxes,
     gather_detections,
 )
-from locoexport.runtime.object_rules import ObjectRules
+from locoexport.runtime.objects.rules import ObjectRules
 
 NONE = gather_detections([])
 

@@ -10,15 +10,15 @@ import pytest
 from yunet_file import yunet_bytes
 
 from locoexport.errors import InputError, MachineError, UsageError
-from locoexport.runtime.boxes import Boxes
-from locoexport.runtime.detection import (
+from locoexport.runtime.objects.boxes import Boxes
+from locoexport.runtime.objects.detection import (
     CascadeFaceDetector,
     YuNetFaceDetector,
     detect_frames,
     detector_names,
     open_detector,
 )
-from locoexport.runtime.segmentation import (
+from locoexport.runtime.objects.segmentation import (
     EllipseSegmenter,
     WholeBoxSegmenter,
     open_segmenter,
@@ -148,7 +148,7 @@ def test_plugins_that_do_not_work(installed: Path) -> None:
 
 def test_two_packages_with_one_name(monkeypatch) -> None:
     twice = [EntryPoint("a", f"{module}:A", "locoexport.detectors") for module in ("one", "two")]
-    monkeypatch.setattr("locoexport.runtime.plugins.entry_points", lambda **_: twice)
+    monkeypatch.setattr("locoexport.runtime.objects.plugins.entry_points", lambda **_: twice)
     with pytest.raises(UsageError, match="Several packages offer 'a' "):
         open_detector("a")
 

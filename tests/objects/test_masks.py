@@ -9,8 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locoexport.errors import QueryError
-from locoexport.runtime.masks import MaskSource, erode_mask, grid_in_mask, parse_mask, read_mask
-from locoexport.runtime.point_sources import PointSources, collect_points, feature_queries
+from locoexport.runtime.queries.masks import (
+    MaskSource,
+    erode_mask,
+    grid_in_mask,
+    parse_mask,
+    read_mask,
+)
+from locoexport.runtime.queries.sources import PointSources, collect_points, feature_queries
 
 MASK = np.zeros((20, 30), np.bool_)
 MASK[4:12, 6:26] = True

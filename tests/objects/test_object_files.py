@@ -12,11 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locoexport.errors import InputError, UsageError
-from locoexport.runtime.box_files import read_boxes
-from locoexport.runtime.object_files import read_object_tracks, write_boxes, write_object_tracks
-from locoexport.runtime.objects import ObjectTracks, TrackedObject
-from locoexport.runtime.tapvid import TapVidClip, read_tapvid, write_tapvid
-from locoexport.runtime.tracks import Tracks
+from locoexport.runtime.objects.box_files import read_boxes
+from locoexport.runtime.objects.object_files import (
+    read_object_tracks,
+    write_boxes,
+    write_object_tracks,
+)
+from locoexport.runtime.objects.tracked import ObjectTracks, TrackedObject
+from locoexport.runtime.tracking.tapvid import TapVidClip, read_tapvid, write_tapvid
+from locoexport.runtime.tracking.tracks import Tracks
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 10, 20, 3), np.uint8)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoexport.errors import UsageError
-from locoexport.runtime.object_rules import (
+from locoexport.runtime.objects.rules import (
     Gap,
     ObjectRules,
     find_gaps,

@@ -7,16 +7,16 @@ import pytest
 from synthetic_tracker import MODEL_HW, VELOCITY_XY, tracker_bytes
 
 from locoexport.errors import InputError, UsageError, VideoError
-from locoexport.runtime.boxes import NO_OBJECT, Boxes, Detections
-from locoexport.runtime.gaps import object_points
-from locoexport.runtime.object_overlay import draw_objects
-from locoexport.runtime.object_rules import ObjectRules
-from locoexport.runtime.object_tracking import track_objects
-from locoexport.runtime.objects import BoxSource, ObjectTracks, TrackedObject
-from locoexport.runtime.segmentation import EllipseSegmenter, WholeBoxSegmenter
-from locoexport.runtime.sources import FrameSource
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.video import Clip
+from locoexport.runtime.drawing.objects import draw_objects
+from locoexport.runtime.objects.boxes import NO_OBJECT, Boxes, Detections
+from locoexport.runtime.objects.following import track_objects
+from locoexport.runtime.objects.gaps import object_points
+from locoexport.runtime.objects.rules import ObjectRules
+from locoexport.runtime.objects.segmentation import EllipseSegmenter, WholeBoxSegmenter
+from locoexport.runtime.objects.tracked import BoxSource, ObjectTracks, TrackedObject
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.video.clips import Clip
+from locoexport.runtime.video.sources import FrameSource
 
 HEIGHT, WIDTH, FRAMES = 48, 64, 30
 # The synthetic tracker moves every point by this much a frame, in the clip's pixels.

@@ -10,11 +10,11 @@ import pytest
 from synthetic_tracker import MODEL_HW, VELOCITY_XY, tracker_bytes
 
 from locoexport.cli import main
-from locoexport.runtime.box_files import read_boxes
-from locoexport.runtime.detection import open_detector
-from locoexport.runtime.objects import BoxSource
-from locoexport.runtime.segmentation import open_segmenter
-from locoexport.runtime.video import write_mp4
+from locoexport.runtime.objects.box_files import read_boxes
+from locoexport.runtime.objects.detection import open_detector
+from locoexport.runtime.objects.segmentation import open_segmenter
+from locoexport.runtime.objects.tracked import BoxSource
+from locoexport.runtime.video.clips import write_mp4
 
 PAGE = (Path(__file__).parents[2] / "docs" / "objects.md").read_text(encoding="utf-8")
 HEIGHT, WIDTH, FRAMES = 96, 128, 20

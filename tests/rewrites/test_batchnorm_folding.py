@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-import locotrack
-from locoexport.probes import textured_video
+from locoexport.models import locotrack
+from locoexport.parity.probes import textured_video
 from locoexport.rewrites import batchnorm_folding
 
 # Measured 2e-6 of outputs of order one: the fold is in double, rounded once.

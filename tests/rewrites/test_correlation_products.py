@@ -5,10 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from locoexport.models.locotrack import VARIANTS, create_model
+from locoexport.models.locotrack.config import CorrelationConfig
+from locoexport.models.locotrack.correlation import CorrelationNetwork, embed_correlation
 from locoexport.rewrites.correlation_products import CorrelationProducts, rewrite
-from locotrack import VARIANTS, create_model
-from locotrack.config import CorrelationConfig
-from locotrack.correlation import CorrelationNetwork, embed_correlation
 
 # Measured: at most 3.5e-7 over 450 random cases. Embeddings are of
 # order 1; the sums behind them have up to 49·25 terms in another order.

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locoexport.models.locotrack import create_model
+from locoexport.models.locotrack.frames import resize_frames as reference
 from locoexport.rewrites.frame_gather import resize_frames, rewrite
-from locotrack import create_model
-from locotrack.frames import resize_frames as reference
 
 # Values lie in [-1, 1]; coordinates up to 70 are rounded by 4e-6, and the step between two pixels
 # is up to 2. Measured: at most 1.3e-6.

@@ -5,11 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from locoexport.models.locotrack import VARIANTS, create_model
+from locoexport.models.locotrack.correlation import CorrelationNetwork, embed_correlation
 from locoexport.rewrites import correlation_products, group_norm_products
 from locoexport.rewrites.correlation_products import CorrelationProducts
 from locoexport.rewrites.group_norm_products import CentredHead
-from locotrack import VARIANTS, create_model
-from locotrack.correlation import CorrelationNetwork, embed_correlation
 
 # Measured: at most 7.1e-7 over 400 random cases; embeddings are of order 1.
 TOLERANCE = 4e-6

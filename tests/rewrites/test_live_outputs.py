@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-import locotrack
-from locoexport.probes import probe_queries, textured_video
+from locoexport.models import locotrack
+from locoexport.parity.probes import probe_queries, textured_video
 from locoexport.rewrites import live_outputs
 
 SIZE_HW = (64, 64)

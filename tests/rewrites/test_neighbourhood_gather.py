@@ -4,9 +4,9 @@ import torch
 from hypothesis import given
 from sampling_cases import Case, by_frame, cases
 
-import locotrack
+from locoexport.models import locotrack
+from locoexport.models.locotrack.sampling import sample_neighbourhoods
 from locoexport.rewrites import neighbourhood_gather
-from locotrack.sampling import sample_neighbourhoods
 
 # The reference normalises coordinates in float32, this does not: measured 2e-6.
 TOLERANCE = 1e-5

@@ -2,8 +2,8 @@
 
 import pytest
 
+from locoexport.contract.profile import load_profile
 from locoexport.errors import ProfileError, UsageError
-from locoexport.profile import load_profile
 from locoexport.rewrites import GRAPH_PASSES, REWRITES, select_passes, select_rewrites
 
 

@@ -4,9 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from locoexport.models.locotrack import create_model
+from locoexport.models.locotrack.correlation import soft_argmax as reference
 from locoexport.rewrites.soft_argmax_disk import rewrite, soft_argmax
-from locotrack import create_model
-from locotrack.correlation import soft_argmax as reference
 
 # Measured: at most 1.7e-5 cells over 2000 random heatmaps (positions up to 64 cells; float32's
 # last digit there is 3.8e-6).

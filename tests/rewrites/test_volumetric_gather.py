@@ -4,9 +4,9 @@ import torch
 from hypothesis import given
 from sampling_cases import Case, cases
 
-import locotrack
+from locoexport.models import locotrack
+from locoexport.models.locotrack.sampling import sample_supports
 from locoexport.rewrites import volumetric_gather
-from locotrack.sampling import sample_supports
 
 # The reference normalises coordinates in float32, this does not: measured 2e-6.
 TOLERANCE = 1e-5

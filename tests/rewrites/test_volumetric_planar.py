@@ -4,9 +4,9 @@ import torch
 from hypothesis import given
 from sampling_cases import Case, cases
 
-import locotrack
+from locoexport.models import locotrack
+from locoexport.models.locotrack.sampling import sample_supports
 from locoexport.rewrites import volumetric_planar
-from locotrack.sampling import sample_supports
 
 # grid_sample normalises coordinates in float32: measured 1e-6 on grids of standard normals.
 TOLERANCE = 1e-5

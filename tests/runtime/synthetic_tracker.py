@@ -3,7 +3,7 @@
 import onnx
 import onnx.parser
 
-from locoexport.artifact import ArtifactMetadata, WeightsOrigin
+from locoexport.contract.metadata import ArtifactMetadata, WeightsOrigin
 
 # Points move by VELOCITY a frame from where they were asked for. Occlusion is 8 × the frame's mean
 # brightness, so bright frames hide every point; expected_dist is the query's y / 100 - 4. With eyes

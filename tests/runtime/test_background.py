@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from locoexport.runtime.background import Behind, read_ahead
-from locoexport.runtime.stopwatch import Stopwatch
+from locoexport.machine.stopwatch import Stopwatch
+from locoexport.runtime.video.background import Behind, read_ahead
 
 
 def _threads() -> set[str]:

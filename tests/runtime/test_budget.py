@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from locoexport.errors import UsageError
-from locoexport.runtime.budget import (
+from locoexport.machine.stopwatch import Stopwatch
+from locoexport.runtime.session.signature import Signature
+from locoexport.runtime.session.single import open_session
+from locoexport.runtime.tracking.budget import (
     MemoryLimit,
     MemoryModel,
     Plan,
@@ -14,13 +17,10 @@ from locoexport.runtime.budget import (
     measure_memory,
     parse_memory,
 )
-from locoexport.runtime.session import open_session
-from locoexport.runtime.signature import Signature
-from locoexport.runtime.sources import open_source
-from locoexport.runtime.stopwatch import Stopwatch
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.tracking import Tracking
-from locoexport.runtime.windows import WindowSize
+from locoexport.runtime.tracking.run import Tracking
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.tracking.windows import WindowSize
+from locoexport.runtime.video.sources import open_source
 
 MB = 1e6
 NEED = MemoryModel(frame=18 * MB, refine=13 * MB, point=0.17 * MB)

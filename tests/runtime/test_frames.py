@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from locoexport.errors import VideoError
-from locoexport.runtime.frames import (
+from locoexport.runtime.video.frames import (
     scale_queries_to_model,
     scale_tracks_to_video,
     to_model_input,

@@ -7,10 +7,10 @@ import pytest
 from synthetic_tracker import MODEL_HW, VELOCITY_XY
 
 from locoexport.errors import ModelFileError, VideoError
-from locoexport.runtime.session import open_session
-from locoexport.runtime.signature import Signature
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.windows import WindowSize, read_windows
+from locoexport.runtime.session.signature import Signature
+from locoexport.runtime.session.single import open_session
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.tracking.windows import WindowSize, read_windows
 
 
 def _frames(count: int, height: int, width: int) -> np.ndarray:
@@ -60,7 +60,7 @@ def test_a_limit_of_memory_is_kept_in_mind(make_model) -> None:
 
 
 def test_windows_share_raw_frames() -> None:
-    from locoexport.runtime.stopwatch import Stopwatch
+    from locoexport.machine.stopwatch import Stopwatch
 
     frames = _frames(7, 5, 9)
     takes = Signature((8, 8), "uint8", None, None, None)

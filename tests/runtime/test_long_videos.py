@@ -12,14 +12,14 @@ import pytest
 from synthetic_tracker import VELOCITY_XY
 
 from locoexport.errors import InputError, QueryError, UsageError, VideoError
-from locoexport.runtime.signature import Signature
-from locoexport.runtime.sources import Selection, open_source
-from locoexport.runtime.stopwatch import Stopwatch
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.tracking import FrameBatch
-from locoexport.runtime.video import write_mp4
-from locoexport.runtime.windowing import WindowingEffect, compare_tracks
-from locoexport.runtime.windows import WindowSize, read_windows
+from locoexport.machine.stopwatch import Stopwatch
+from locoexport.runtime.session.signature import Signature
+from locoexport.runtime.tracking.run import FrameBatch
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.tracking.window_effect import WindowingEffect, compare_tracks
+from locoexport.runtime.tracking.windows import WindowSize, read_windows
+from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.sources import Selection, open_source
 
 FRAMES, HEIGHT, WIDTH = 37, 48, 40
 SMALL = Signature((6, 4), "float32", None, None, None)
@@ -221,8 +221,8 @@ def test_streams_that_go_wrong(make_model) -> None:
 _PEAK = """
 import sys
 import numpy as np
-from locoexport.machine import peak_memory
-from locoexport.runtime.tracker import PointTracker
+from locoexport.machine.hardware import peak_memory
+from locoexport.runtime.tracking.tracker import PointTracker
 
 def frames(count):
     for index in range(count):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from locoexport.errors import ModelFileError
-from locoexport.runtime import model_cache
-from locoexport.runtime.model_cache import optimised_folder
-from locoexport.runtime.session import open_session
+from locoexport.runtime.session import optimised_cache as model_cache
+from locoexport.runtime.session.optimised_cache import optimised_folder
+from locoexport.runtime.session.single import open_session
 
 VIDEO = np.zeros((1, 3, 24, 32, 3), np.float32)
 POINTS = np.array([[[0, 5, 6], [1, 7, 8]]], np.float32)
@@ -128,7 +128,7 @@ def test_processes_that_start_together_share_a_folder(make_model, own_cache: Pat
     path = make_model()
     script = (
         "import sys, numpy as np\n"
-        "from locoexport.runtime.session import open_session\n"
+        "from locoexport.runtime.session.single import open_session\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "model = open_session(sys.argv[1], cached=True)\n"
         "raw = model.run(np.zeros((1, 3, 24, 32, 3), 'f'), np.ones((1, 1, 3), 'f'))\n"

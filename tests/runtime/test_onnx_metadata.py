@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_tracker import tracker_bytes
 
-from locoexport.runtime.onnx_metadata import read_metadata
+from locoexport.runtime.session.onnx_metadata import read_metadata
 
 
 def test_the_metadata_of_a_tracker() -> None:

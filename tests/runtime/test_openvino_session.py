@@ -8,10 +8,10 @@ import onnxruntime
 import pytest
 
 from locoexport.errors import ModelFileError
-from locoexport.probes import make_probe
-from locoexport.runtime.providers import OPENVINO_PROVIDER, probe_provider
-from locoexport.runtime.session import open_session
-from locoexport.runtime.tracker import PointTracker
+from locoexport.parity.probes import make_probe
+from locoexport.runtime.session.providers import OPENVINO_PROVIDER, probe_provider
+from locoexport.runtime.session.single import open_session
+from locoexport.runtime.tracking.tracker import PointTracker
 
 pytest.importorskip("openvino")
 NATIVE = OPENVINO_PROVIDER not in onnxruntime.get_available_providers()

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from locoexport.errors import UsageError, VideoError
-from locoexport.runtime.overlay import draw_tracks
-from locoexport.runtime.tracks import Tracks
+from locoexport.runtime.drawing.points import draw_tracks
+from locoexport.runtime.tracking.tracks import Tracks
 
 GREY = 90
 

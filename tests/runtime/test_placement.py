@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from locoexport.runtime.placement import (
+from locoexport.runtime.session.placement import (
     Elsewhere,
     PlacedNode,
     count_placed,

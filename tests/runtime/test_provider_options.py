@@ -1,8 +1,8 @@
 import pytest
 
 from locoexport.errors import UsageError
-from locoexport.runtime.provider_options import OPTIONS, parse_provider, provider_name
-from locoexport.runtime.providers import PROVIDERS, resolve_provider
+from locoexport.runtime.session.provider_options import OPTIONS, parse_provider, provider_name
+from locoexport.runtime.session.providers import PROVIDERS, resolve_provider
 
 
 def test_every_provider_has_its_options() -> None:

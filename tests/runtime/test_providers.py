@@ -6,8 +6,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from locoexport.errors import ProviderUnavailableError, UsageError
-from locoexport.runtime import providers
-from locoexport.runtime.providers import (
+from locoexport.runtime.session import providers
+from locoexport.runtime.session.providers import (
     PROVIDERS,
     probe_provider,
     require_provider,
@@ -56,7 +56,7 @@ def test_provider_listed_but_not_loadable_names_the_library_and_is_silent(name: 
     if PROVIDERS[name] not in onnxruntime.get_available_providers() or probe_provider(name).works:
         pytest.skip(f"needs a build that lists {name} on a machine that lacks it")
     script = (
-        "from locoexport.runtime.providers import require_provider\n"
+        "from locoexport.runtime.session.providers import require_provider\n"
         "from locoexport.errors import ProviderUnavailableError\n"
         "try:\n"
         f"    require_provider({name!r})\n"

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locoexport.errors import QueryError
-from locoexport.runtime.queries import (
+from locoexport.runtime.queries.points import (
     check_queries,
     grid_queries,
     parse_points,

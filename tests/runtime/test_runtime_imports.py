@@ -4,8 +4,10 @@ import sys
 _SCRIPT = """
 import sys
 
-FORBIDDEN = {"torch", "onnx", "onnxsim", "onnxscript", "locotrack"}
-STAGES = {"network", "rewrites", "tracing", "lowering", "parity", "pipeline", "cli", "render"}
+FORBIDDEN = {"torch", "onnx", "onnxsim", "onnxscript"}
+STAGES = {
+    "models", "network", "rewrites", "graphs", "lowering", "parity", "pipeline", "cli", "rendering",
+}
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
@@ -16,10 +18,10 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 from locoexport.runtime import detection, object_files, object_overlay, object_tracking
 from locoexport.runtime import point_sources
-from locoexport.runtime.overlay import draw_tracks
-from locoexport.runtime.queries import grid_queries
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.video import Clip
+from locoexport.runtime.drawing.points import draw_tracks
+from locoexport.runtime.queries.points import grid_queries
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.video.clips import Clip
 import numpy as np
 
 frames = np.zeros((3, 20, 30, 3), np.uint8)

@@ -13,8 +13,8 @@ from locoexport.errors import (
     UsageError,
     VideoError,
 )
-from locoexport.runtime import session as session_module
-from locoexport.runtime.session import open_session
+from locoexport.runtime.session import single as session_module
+from locoexport.runtime.session.single import open_session
 
 
 def _video(batch: int = 1, frames: int = 3) -> np.ndarray:

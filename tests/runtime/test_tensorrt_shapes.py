@@ -8,10 +8,10 @@ import onnxruntime
 import pytest
 from synthetic_tracker import synthetic_metadata, tracker_bytes
 
-from locoexport.artifact import ArtifactMetadata
+from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.errors import ModelFileError
-from locoexport.runtime.providers import create_session
-from locoexport.runtime.tensorrt_shapes import read_shape_options, shape_options
+from locoexport.runtime.session.providers import create_session
+from locoexport.runtime.session.tensorrt_shapes import read_shape_options, shape_options
 
 RANGES = ((1, 1, 1), (1, 24, 64), (2, 48, 256))
 

@@ -5,10 +5,10 @@ import pytest
 from synthetic_tracker import VELOCITY_XY
 
 from locoexport.errors import ModelFileError, QueryError, UsageError, VideoError
-from locoexport.runtime.queries import grid_queries
-from locoexport.runtime.tracker import PointTracker
-from locoexport.runtime.tracks import Tracks
-from locoexport.runtime.video import Clip, write_mp4
+from locoexport.runtime.queries.points import grid_queries
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.video.clips import Clip, write_mp4
 
 
 def _expected_xy(queries: np.ndarray, frames: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import pytest
 from locoexport.errors import CheckFailedError, OutputError, UsageError
 from locoexport.pipeline import package as module
 from locoexport.pipeline.package import package_for_openvino
-from locoexport.runtime.split import open_model
+from locoexport.runtime.session.split import open_model
 from locoexport.serving.triton_config import ServingOptions
 
 

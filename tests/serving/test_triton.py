@@ -15,7 +15,7 @@ from triton_wheel import fetch_tritonclient
 from locoexport.errors import CheckFailedError, OutputError
 from locoexport.pipeline import package as module
 from locoexport.pipeline.package import package_for_triton
-from locoexport.runtime.split import open_model
+from locoexport.runtime.session.split import open_model
 from locoexport.serving import triton_schema
 from locoexport.serving.triton_config import (
     ServedModel,
@@ -42,8 +42,8 @@ def schema() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def split_model(tmp_path_factory) -> Path:
     """A split export of b0-tiny with the shipped weights at 64x64; not verified."""
+    from locoexport.contract.profile import load_profile
     from locoexport.pipeline.export import export_model
-    from locoexport.profile import load_profile
 
     profile = load_profile("b0-tiny").with_options(resolution_hw=(64, 64))
     path = tmp_path_factory.mktemp("split") / "tiny.onnx"

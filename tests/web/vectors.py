@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from locoexport.runtime.frames import (
+from locoexport.contract.visibility import visible_from_logits
+from locoexport.machine.stopwatch import Stopwatch
+from locoexport.runtime.drawing.points import _Pen, _query_colours
+from locoexport.runtime.queries.points import grid_queries
+from locoexport.runtime.session.signature import Signature
+from locoexport.runtime.tracking.stitching import Stitcher
+from locoexport.runtime.tracking.tracks import Tracks, write_tracks
+from locoexport.runtime.tracking.windows import Window, WindowSize, read_windows
+from locoexport.runtime.video.frames import (
     scale_queries_to_model,
     scale_tracks_to_video,
     to_model_input,
 )
-from locoexport.runtime.overlay import _Pen, _query_colours
-from locoexport.runtime.queries import grid_queries
-from locoexport.runtime.signature import Signature
-from locoexport.runtime.stitching import Stitcher
-from locoexport.runtime.stopwatch import Stopwatch
-from locoexport.runtime.tracks import Tracks, write_tracks
-from locoexport.runtime.windows import Window, WindowSize, read_windows
-from locoexport.visibility import visible_from_logits
 
 __all__ = ["TABLE", "make_vectors"]
 

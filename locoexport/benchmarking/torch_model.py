@@ -1,0 +1,72 @@
+"""The PyTorch side: the unrewritten model, eager or compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from locoexport.benchmarking.fresh_process import FreshTask
+from locoexport.errors import MachineError
+from locoexport.models.locotrack import LocoTrack, TrackingResult
+from locoexport.runtime.session.single import RawTracks
+
+__all__ = ["TorchModel"]
+
+Floats = NDArray[np.float32]
+
+
+class TorchModel:
+    """``LocoTrack.track_resized``: all queries in one call, as the graph takes them."""
+
+    def __init__(self, model: LocoTrack, variant: str, *, compiled: bool, device: str) -> None:
+        """``device`` is torch's name for it; the model is moved there."""
+        self.name = f"torch {'compile' if compiled else 'eager'}"
+        if device != "cpu":
+            self.name += f" ({device})"
+        self.resolution_hw = model.config.resolution_hw
+        self.threads: int | None = torch.get_num_threads() if device == "cpu" else None
+        self._device, self._compiled, self._variant = device, compiled, variant
+        model = model.to(device)
+        self._track: Callable[..., TrackingResult] = model.track_resized
+        if compiled:
+            self._track = torch.compile(model.track_resized)
+
+    def prepare(self, video: Floats, query_points_tyx: Floats) -> None:
+        """See ``Contender``."""
+        self._inputs = tuple(
+            torch.from_numpy(array).to(self._device) for array in (video, query_points_tyx)
+        )
+
+    def run(self) -> None:
+        """See ``Contender``; waits for the device."""
+        try:
+            with torch.inference_mode():
+                self._result = self._track(*self._inputs)
+                if self._device != "cpu":
+                    torch.cuda.synchronize()
+        except RuntimeError as error:  # out of memory, and everything that torch.compile raises
+            reason = " ".join(str(error).split())[:300]
+            raise MachineError(
+                f"{self.name} failed: {reason}. Time fewer frames or points, or choose another "
+                "--against."
+            ) from error
+
+    def outputs(self) -> RawTracks:
+        """See ``Contender``."""
+        result = self._result
+        return RawTracks(
+            *(x.cpu().numpy() for x in (result.tracks, result.occlusion, result.expected_dist))
+        )
+
+    def transfers(self) -> None:
+        """Not measured on this side."""
+
+    def fresh_task(self, frames: int, points: int) -> FreshTask | None:
+        """Only for eager on the CPU: compiling again would take minutes, and a GPU's memory is not
+        this process's. The weights are seeded, which takes the same memory."""
+        if self._compiled or self._device != "cpu":
+            return None
+        return FreshTask(frames, points, self.resolution_hw, variant=self._variant)

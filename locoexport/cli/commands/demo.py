@@ -1,0 +1,108 @@
+"""``locoexport demo``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locoexport.cli.terminal.console import listening, print_result
+from locoexport.errors import UsageError
+
+if TYPE_CHECKING:
+    from locoexport.demo.site import Site
+
+__all__ = ["demo"]
+
+_DEFAULT_PORT = 8017
+
+
+def demo(
+    context: typer.Context,
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[MODEL.onnx]",
+            help="An exported file; without one b0-tiny is exported into the cache folder.",
+            show_default=False,
+        ),
+    ] = None,
+    video: Annotated[
+        Path | None,
+        typer.Option(metavar="CLIP", help="The clip that the page opens with (default: made)."),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on; the default is reached from this machine alone."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 is any.")] = _DEFAULT_PORT,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the page as files for any web host, and end."),
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="A node_modules folder with the page's packages, in place of the cache folder "
+            "and the npm registry.",
+            envvar="LOCOEXPORT_WEB_RUNTIME",
+        ),
+    ] = None,
+) -> None:
+    """Serve a page on this machine in which points are clicked and followed, in the browser.
+
+    The exported file runs in the page with onnxruntime-web; no frame leaves the browser. The
+    page's packages (onnxruntime-web, mediabunny; pinned and checked) come from the npm registry
+    once, into the cache folder. Ends with Ctrl-C.
+    """
+    if not 0 <= port <= 65535:
+        raise UsageError(f"--port is {port}; ports are from 0 to 65535.")
+    from locoexport.machine.installation import require_extra
+
+    require_extra("demo")
+    from locoexport.demo.site import check_folder
+    from locoexport.pipeline.demo import prepared_site
+
+    if export is not None:
+        check_folder(export)
+    with ExitStack() as stack:
+        with listening(context) as notify:
+            site = stack.enter_context(
+                prepared_site(model, video=video, runtime=runtime, notify=notify)
+            )
+        if export is None:
+            _serve(site, host, port)
+        else:
+            _write(site, export)
+
+
+def _write(site: Site, folder: Path) -> None:
+    from locoexport.demo.site import write_site
+
+    write_site(site, folder)
+    print_result(f"page  {folder} ({site.size_bytes / 1e6:.1f} MB)")
+    print_result(f"host  any; what it should be told is in {folder / 'README.txt'}")
+
+
+def _serve(site: Site, host: str, port: int) -> None:
+    from locoexport.demo.server import LOOPBACK_HOSTS, bind, make_app, serve
+
+    loopback = host in LOOPBACK_HOSTS
+    listener = bind(host, port)
+    if not loopback:
+        sys.stderr.write(
+            f"warning: {host} can be reached by other machines: they can read the model and the "
+            "clip. Their browsers decode clips only over https or an ssh tunnel to localhost.\n"
+        )
+    shown = f"[{host}]" if ":" in host else host
+    print_result(f"http://{shown}:{listener.getsockname()[1]}/")
+    sys.stdout.flush()
+    sys.stderr.write("Ctrl-C ends it.\n")
+    try:
+        serve(make_app(site, loopback_only=loopback), listener)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")

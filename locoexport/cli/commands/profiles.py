@@ -1,0 +1,29 @@
+"""``locoexport profiles``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from locoexport.cli.terminal.console import check_json_target, print_result, write_json
+from locoexport.contract.profile import load_profile, profile_names
+
+__all__ = ["profiles"]
+
+
+def profiles(
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write the profiles as JSON.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing JSON file.")] = False,
+) -> None:
+    """List the export profiles that ship with locoexport."""
+    from locoexport.rendering import export as render
+
+    check_json_target(json, force=force)
+    loaded = [load_profile(name) for name in profile_names()]
+    if json is not None:
+        write_json(json, render.profiles_document(loaded))
+    if json != "-":
+        print_result(render.profiles_table(loaded))

@@ -1,0 +1,108 @@
+"""What goes into a graph and what comes out: the single file, and the parts of a split.
+
+A split export is three files that together are the single one: the encoder (frames → grids), the
+query sampler (grids + query points → supports) and the tracker (grids + supports + query points →
+tracks). All tensors are float32, but for the frames of a file that takes them as a clip has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
+from locoexport.contract.profile import AxisSizes, InputType
+
+__all__ = [
+    "GRID_NAMES",
+    "SPLIT_PARTS",
+    "SUPPORT_NAMES",
+    "GraphInterface",
+    "GraphPart",
+    "GridShapes",
+    "interface_of",
+]
+
+GraphPart = Literal["whole", "encoder", "query", "tracker"]
+SPLIT_PARTS: tuple[GraphPart, ...] = ("encoder", "query", "tracker")
+
+GRID_NAMES = ("grid_hires", "grid_lowres", "grid_highest")
+"""(batch, frames, h, w, channels): normalised features of every frame, a grid each."""
+SUPPORT_NAMES = ("support_hires", "support_lowres", "support_highest")
+"""(batch, points, 49, channels): the 7×7 features around each query point, dx fastest."""
+
+Shape = tuple[int | str, ...]
+GridShapes = tuple[tuple[int, int, int], ...]
+"""(h, w, channels) of each grid, in the order of ``GRID_NAMES``."""
+
+_SUPPORT_CELLS = 49
+
+
+@dataclass(frozen=True)
+class GraphInterface:
+    """Inputs and outputs by name, in order: sizes, and names of dynamic axes.
+
+    ``types`` are those of tensors that are not float32.
+    """
+
+    inputs: Mapping[str, Shape]
+    outputs: Mapping[str, Shape]
+    types: Mapping[str, InputType] = field(default_factory=dict)
+
+    def type_of(self, name: str) -> InputType:
+        """The type of a tensor's elements."""
+        return self.types.get(name, "float32")
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """All of them."""
+        return {**self.inputs, **self.outputs}
+
+    def dynamic_axes(self) -> dict[str, dict[int, str]]:
+        """The axes left open, as torch's exporter wants them: by tensor, by dimension."""
+        return {
+            name: {i: size for i, size in enumerate(shape) if isinstance(size, str)}
+            for name, shape in self.shapes.items()
+        }
+
+
+def interface_of(
+    part: GraphPart,
+    axes: AxisSizes,
+    resolution_hw: tuple[int, int],
+    grids: GridShapes = (),
+    input_type: InputType = "float32",
+) -> GraphInterface:
+    """The interface of a file; ``grids`` are needed for the parts of a split alone.
+
+    A file that takes ``uint8`` frames takes any height and width, and is always a single one.
+    """
+    batch: int | str = axes.batch or "batch"
+    frames: int | str = axes.frames or "frames"
+    points: int | str = axes.points or "points"
+    size_hw: tuple[int | str, int | str] = resolution_hw
+    types: dict[str, InputType] = {}
+    if input_type == "uint8":
+        size_hw, types = ("height", "width"), {VIDEO_INPUT: input_type}
+    video: dict[str, Shape] = {VIDEO_INPUT: (batch, frames, *size_hw, 3)}
+    queries: dict[str, Shape] = {QUERY_INPUT: (batch, points, 3)}
+    tracks: dict[str, Shape] = {
+        OUTPUT_NAMES[0]: (batch, points, frames, 2),
+        OUTPUT_NAMES[1]: (batch, points, frames),
+        OUTPUT_NAMES[2]: (batch, points, frames),
+    }
+    if part == "whole":
+        return GraphInterface(video | queries, tracks, types)
+    features: dict[str, Shape] = {
+        name: (batch, frames, *shape) for name, shape in zip(GRID_NAMES, grids, strict=True)
+    }
+    supports: dict[str, Shape] = {
+        name: (batch, points, _SUPPORT_CELLS, shape[2])
+        for name, shape in zip(SUPPORT_NAMES, grids, strict=True)
+    }
+    if part == "encoder":
+        return GraphInterface(video, features)
+    if part == "query":
+        return GraphInterface(features | queries, supports)
+    return GraphInterface(features | supports | queries, tracks)

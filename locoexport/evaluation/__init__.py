@@ -1,0 +1,1 @@
+"""How good a tracker is on annotated clips: scores, sides, records."""

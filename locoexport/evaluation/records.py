@@ -1,0 +1,72 @@
+"""Results of single videos, kept in the cache folder: an evaluation goes on where it stopped.
+
+A record belongs to everything that decides its figures: model and weights by SHA-256, dataset,
+query mode, provider, versions and the sources of this package. Whatever changes, the old records
+are simply not found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from locoexport.errors import OutputError
+from locoexport.evaluation.scores import VideoResult
+from locoexport.machine.installation import cache_folder, installed_version
+from locoexport.machine.output_files import whole_file
+
+__all__ = ["Records"]
+
+_TOOLS = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python", "pillow", "torch")
+_SOURCES = ("locoexport", "locoexport.models")
+
+
+class Records:
+    """The records of one evaluation; where the cache cannot be written there are none."""
+
+    def __init__(self, facts: Sequence[str]) -> None:
+        """``facts`` are the texts that decide the figures, besides versions and sources."""
+        digest = hashlib.sha256()
+        tools = [f"{name} {installed_version(name)}" for name in _TOOLS]
+        digest.update(json.dumps([*facts, *tools]).encode())
+        for source in _sources():
+            digest.update(source.read_bytes())
+        self._key = digest.hexdigest()[:20]
+        self.folder = cache_folder().path / "eval" / self._key
+
+    def read(self, index: int, name: str) -> VideoResult | None:
+        """The record of that video; None where there is none that can be read."""
+        try:
+            document = json.loads(self._path(index).read_bytes())
+            result = VideoResult.from_document(document)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return result if result.name == name else None
+
+    def write(self, index: int, result: VideoResult) -> bool:
+        """Keep a record; False where the cache folder cannot be written."""
+        text = json.dumps(result.to_document())
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with whole_file(self._path(index)) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        except (OSError, OutputError):
+            return False
+        return True
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index:05d}.json"
+
+
+def _sources() -> list[Path]:
+    """The Python files of this package and of the networks; nothing is imported to find them."""
+    folders = [
+        Path(folder)
+        for package in _SOURCES
+        if (spec := find_spec(package)) is not None
+        for folder in spec.submodule_search_locations or ()
+    ]
+    return [source for folder in folders for source in sorted(folder.rglob("*.py"))]

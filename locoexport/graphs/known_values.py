@@ -1,0 +1,107 @@
+"""What a model tells of its values: element types, shapes, constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx import numpy_helper
+
+from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.walking import iterate_graphs, iterate_nodes
+
+__all__ = ["Dimension", "KnownValue", "constants_of", "known_values", "read_constant"]
+
+_OVERRIDABLE_IR_VERSION = 4
+"""Before it, every initializer had to be listed among the inputs too."""
+
+Dimension = int | str | None
+"""A length, the name of one that is open, or nothing known."""
+
+
+@dataclass(frozen=True)
+class KnownValue:
+    """A tensor's element type (``onnx.TensorProto``) and shape; None is a rank nobody knows."""
+
+    elem_type: int
+    shape: tuple[Dimension, ...] | None
+
+    @property
+    def type_string(self) -> str:
+        """As schemas write it: ``tensor(float)``."""
+        return f"tensor({onnx.TensorProto.DataType.Name(self.elem_type).lower()})"
+
+
+def known_values(model: onnx.ModelProto) -> dict[str, KnownValue]:
+    """Tensors by name, in the main graph and in bodies, as inference knows them.
+
+    A name that scopes share with two types or shapes is not in it, nor are values in functions.
+    """
+    found: dict[str, set[KnownValue]] = {}
+    inferred = infer_shapes(model)
+    for graph in iterate_graphs(onnx.ModelProto(graph=inferred.graph)):
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            tensor_type = value.type.tensor_type
+            if tensor_type.elem_type:
+                known = KnownValue(tensor_type.elem_type, _shape(tensor_type))
+                found.setdefault(value.name, set()).add(known)
+        for tensor in graph.initializer:
+            # An input of the same name only repeats it.
+            found[tensor.name] = {KnownValue(tensor.data_type, tuple(tensor.dims))}
+    return {name: values.pop() for name, values in found.items() if len(values) == 1}
+
+
+def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    """Constants by name. Left out are external ones, a name that two scopes share, and initializers
+    that a caller may override (inputs of the graph).
+    """
+    found: dict[str, onnx.TensorProto] = {}
+    seen: set[str] = set()
+    if model.ir_version >= _OVERRIDABLE_IR_VERSION:
+        seen |= {value.name for value in model.graph.input}
+    tensors = [(tensor.name, tensor) for tensor in model.graph.initializer]
+    for node in iterate_nodes(model):
+        for attribute in node.attribute:
+            tensors += [(tensor.name, tensor) for tensor in attribute.g.initializer]
+        if node.op_type == "Constant":
+            tensors += [(node.output[0], tensor) for tensor in _constant_tensor(node)]
+    for name, tensor in tensors:
+        if name in seen:
+            found.pop(name, None)
+        elif tensor.data_location != onnx.TensorProto.EXTERNAL:
+            found[name] = tensor
+        seen.add(name)
+    return found
+
+
+def read_constant(value: ir.Value | None) -> ir.TensorProtocol | None:
+    """The value where it is constant; None where it is not, or a caller may override it."""
+    if value is None or value.is_graph_input():
+        return None
+    return ir.convenience.get_const_tensor(value)
+
+
+def _constant_tensor(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
+    attribute = node.attribute[0]
+    if attribute.name == "value":
+        yield attribute.t
+    elif attribute.name == "value_ints":
+        yield numpy_helper.from_array(np.array(attribute.ints, dtype=np.int64))
+    elif attribute.name == "value_int":
+        yield numpy_helper.from_array(np.array(attribute.i, dtype=np.int64))
+    elif attribute.name == "value_floats":
+        yield numpy_helper.from_array(np.array(attribute.floats, dtype=np.float32))
+    elif attribute.name == "value_float":
+        yield numpy_helper.from_array(np.array(attribute.f, dtype=np.float32))
+
+
+def _shape(tensor_type: onnx.TypeProto.Tensor) -> tuple[Dimension, ...] | None:
+    if not tensor_type.HasField("shape"):
+        return None
+    return tuple(
+        dimension.dim_value if dimension.HasField("dim_value") else dimension.dim_param or None
+        for dimension in tensor_type.shape.dim
+    )

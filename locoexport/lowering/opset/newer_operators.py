@@ -1,0 +1,246 @@
+"""Operators that an older opset does not have, written in those it has.
+
+Replaces: in the main graph and in bodies of If, Loop and Scan, every node whose operator is newer
+than ``target`` and is defined in terms of older ones (Gelu, LayerNormalization, AffineGrid, ...);
+GroupNormalization where version 21 gave its inputs another meaning; Split into ``num_outputs``.
+
+Identity: the operator's own definition. ``newer_bodies`` writes those that need care,
+``function_bodies`` takes all others from the schemas of the installed onnx.
+
+Why: PyTorch's exporters write at opset 20 what no lower opset has, so that ``opset`` alone could
+not bring such a file down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import onnx
+import onnx_ir as ir
+from onnx import defs, numpy_helper
+from onnx_ir.passes import InPlacePass, PassResult
+
+from locoexport.errors import GraphCheckFailedError
+from locoexport.graphs.drafts import Draft, Names
+from locoexport.graphs.known_values import KnownValue, read_constant
+from locoexport.lowering.opset.own_bodies import OWN_BODIES, CannotExpandError, Writer
+from locoexport.lowering.opset.schema_bodies import write_function_body
+from locoexport.lowering.opset.versions import lower_opset
+from locoexport.lowering.proof.cut_out import EXACT, CutOut, cut_out
+from locoexport.lowering.volumetric.proof import SampleTolerance
+
+__all__ = ["ExpandedNode", "LeftNode", "NewerOperators", "is_newer", "newer_names"]
+
+_SPLIT_INTO_PARTS = 18
+_LARGEST_CONSTANT = 1024
+_TOLERANCES = {
+    ir.DataType.DOUBLE: SampleTolerance(1e-12, "as float32, with the rounding of double"),
+    ir.DataType.FLOAT16: SampleTolerance(
+        8e-3,
+        "one unit in the last place of a float16 of 8 to 16: computed in float32, then rounded",
+    ),
+    ir.DataType.BFLOAT16: SampleTolerance(
+        6.3e-2, "one unit in the last place of a bfloat16 of 8 to 16"
+    ),
+}
+_DOUBLE_GELU = SampleTolerance(1e-7, "ONNX's own body holds its constants in float32")
+_FLOAT_TOLERANCE = SampleTolerance(
+    2e-5,
+    "measured at most 3.8e-6 in tests/lowering/test_newer_operators.py (inputs of deviation 4), "
+    "9.5e-7 on our own exports; the rest is for other processors",
+)
+
+
+@dataclass(frozen=True)
+class ExpandedNode:
+    """One rewritten node: what it was, at which version, and the very nodes in its place."""
+
+    name: str
+    version: int
+    original: onnx.NodeProto
+    replacement: tuple[onnx.NodeProto, ...]
+    known: Mapping[str, KnownValue]
+    constants: Mapping[str, onnx.TensorProto]
+    tolerance: SampleTolerance
+
+    @property
+    def nodes_added(self) -> int:
+        """How many nodes more there are than before."""
+        return len(self.replacement) - 1
+
+    @property
+    def after(self) -> str:
+        """The operators that stand there now, constants left out."""
+        kinds = dict.fromkeys(node.op_type for node in self.replacement)
+        return ", ".join(kind for kind in kinds if kind != "Constant")
+
+    def cut_out(self, opset: int) -> CutOut:
+        """Both sides, to be run beside each other."""
+        return cut_out(
+            ([self.original], opset),
+            (self.replacement, opset),
+            (self.original.output, self.original.output),
+            self.known,
+            self.constants,
+            tolerance=self.tolerance,
+        )
+
+
+@dataclass(frozen=True)
+class LeftNode:
+    """A newer node that was left as it is, and why."""
+
+    name: str
+    op_type: str
+    reason: str
+
+
+def is_newer(node: onnx.NodeProto, newer: frozenset[str]) -> bool:
+    """True for a node that the pass rewrites; ``newer`` are ``newer_names``."""
+    if node.domain not in ("", "ai.onnx") or node.op_type not in newer:
+        return False
+    return node.op_type != "Split" or any(a.name == "num_outputs" for a in node.attribute)
+
+
+def newer_names(opset: int, target: int) -> frozenset[str]:
+    """Operators of the default domain that ``opset`` has and ``target`` has not, or not so."""
+    names = {"Split"} if target < _SPLIT_INTO_PARTS <= opset else set()
+    for schema in defs.get_all_schemas_with_history():
+        if schema.domain == "" and _is_newer(schema.name, opset, target):
+            names.add(schema.name)
+    return frozenset(names)
+
+
+class NewerOperators(InPlacePass):
+    """Precondition: shapes were inferred; functions that hold such nodes were inlined.
+
+    Postcondition: what was newer than ``target`` and could be expanded is expanded. ``expanded``
+    holds what was rewritten by the last call, in order, and ``left`` what was not, with reasons.
+    """
+
+    def __init__(self, target: int) -> None:
+        super().__init__()
+        self._target = target
+        self.expanded: tuple[ExpandedNode, ...] = ()
+        self.left: tuple[LeftNode, ...] = ()
+
+    def call(self, model: ir.Model) -> PassResult:
+        """Rewrite ``model`` in place."""
+        opset = model.opset_imports.get("") or model.opset_imports.get("ai.onnx") or 0
+        newer = newer_names(opset, self._target)
+        names = Names.of(model)
+        expanded: list[ExpandedNode] = []
+        left: list[LeftNode] = []
+        for node in list(ir.traversal.RecursiveGraphIterator(model.graph)):
+            if node.op_type not in newer or not is_newer(ir.to_proto(node), newer):
+                continue
+            try:
+                expanded.append(self._expand(node, opset, _writer(node, newer), names))
+            except CannotExpandError as reason:
+                left.append(LeftNode(_name(node), node.op_type, str(reason)))
+        self.expanded, self.left = tuple(expanded), tuple(left)
+        return PassResult(model, bool(expanded))
+
+    def _expand(self, node: ir.Node, opset: int, writer: Writer, names: Names) -> ExpandedNode:
+        draft = Draft(_name(node), names)
+        original = ir.to_proto(node)
+        known, constants = _known(node), _constants(node)
+        written = list(writer(draft, node, opset))
+        replacement = tuple(ir.to_proto(new) for new in draft.nodes)
+        self._check_lowers(replacement, known, opset)
+        pairs = [(old, new) for old, new in zip(node.outputs, written, strict=True) if old.name]
+        graph = node.graph
+        assert graph is not None
+        olds, news = [old for old, _ in pairs], [new for _, new in pairs]
+        ir.convenience.replace_nodes_and_values(graph, node, [node], draft.nodes, olds, news)
+        return ExpandedNode(
+            name=draft.prefix,
+            version=defs.get_schema(node.op_type, opset, "").since_version,
+            original=original,
+            replacement=tuple(ir.to_proto(new) for new in draft.nodes),
+            known=known,
+            constants=constants,
+            tolerance=_tolerance(node),
+        )
+
+    def _check_lowers(
+        self, nodes: tuple[onnx.NodeProto, ...], known: Mapping[str, KnownValue], opset: int
+    ) -> None:
+        """A body that cannot be brought down would only hide the operator from the refusal."""
+        graph = onnx.helper.make_graph(
+            nodes,
+            "body",
+            [
+                onnx.helper.make_tensor_value_info(name, value.elem_type, value.shape)
+                for name, value in known.items()
+            ],
+            [],
+        )
+        imports = [onnx.helper.make_opsetid("", opset)]
+        try:
+            lower_opset(onnx.helper.make_model(graph, opset_imports=imports), self._target)
+        except GraphCheckFailedError as error:
+            reasons = str(error).splitlines()[1:]
+            raise CannotExpandError("in its body, " + "; ".join(reasons)) from error
+
+
+def _is_newer(name: str, opset: int, target: int) -> bool:
+    new, old = _schema(name, opset), _schema(name, target)
+    if new is None:
+        return False
+    if name == "GroupNormalization":
+        return old is None or old.since_version != new.since_version
+    return old is None
+
+
+def _schema(name: str, opset: int) -> defs.OpSchema | None:
+    try:
+        return defs.get_schema(name, opset, "")
+    except defs.SchemaError:
+        return None
+
+
+def _writer(node: ir.Node, newer: frozenset[str]) -> Writer:
+    if node.op_type in OWN_BODIES:
+        return OWN_BODIES[node.op_type]
+    return partial(write_function_body, newer=newer)
+
+
+def _name(node: ir.Node) -> str:
+    return node.name or next(str(value.name) for value in node.outputs if value.name)
+
+
+def _known(node: ir.Node) -> dict[str, KnownValue]:
+    """What is known of the inputs, by name."""
+    found: dict[str, KnownValue] = {}
+    for value in node.inputs:
+        if value is None or value.dtype is None:
+            continue
+        shape = None
+        if value.shape is not None:
+            shape = tuple(size if isinstance(size, int) else size.value for size in value.shape)
+        found[str(value.name)] = KnownValue(int(value.dtype), shape)
+    return found
+
+
+def _constants(node: ir.Node) -> dict[str, onnx.TensorProto]:
+    """The small constants among the inputs; large ones may lie in files and are not read."""
+    found = {}
+    for value in node.inputs:
+        tensor = read_constant(value)
+        if value is not None and tensor is not None and tensor.size <= _LARGEST_CONSTANT:
+            found[str(value.name)] = numpy_helper.from_array(tensor.numpy(), str(value.name))
+    return found
+
+
+def _tolerance(node: ir.Node) -> SampleTolerance:
+    dtype = node.outputs[0].dtype or next(
+        (value.dtype for value in node.inputs if value is not None), None
+    )
+    if node.op_type == "Split" or dtype is None or not dtype.is_floating_point():
+        return EXACT
+    if node.op_type == "Gelu" and dtype == ir.DataType.DOUBLE:
+        return _DOUBLE_GELU
+    return _TOLERANCES.get(dtype, _FLOAT_TOLERANCE)

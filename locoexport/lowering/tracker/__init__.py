@@ -1,0 +1,1 @@
+"""Passes over our own exported graph, told by its names: precision, frame scan, promises."""

@@ -1,0 +1,1 @@
+"""The computer and its files: hardware, installed packages, reading and writing files."""

@@ -1,0 +1,1 @@
+"""From a profile to a finished graph in the precision asked for, and what that costs."""

@@ -1,0 +1,173 @@
+"""Network → finished graph: rewritten, traced, simplified, checked. Everything up to the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from locoexport import __version__
+from locoexport.contract.interface import GraphInterface, GraphPart, interface_of
+from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
+from locoexport.contract.profile import ExportProfile
+from locoexport.graphs.exposed_values import open_seams, withdraw_seams
+from locoexport.lowering.tracker.finishing import finish_graph, name_axes
+from locoexport.lowering.tracker.frame_scan import FRAME_SCAN, scan_frames
+from locoexport.lowering.tracker.promises import check_promises
+from locoexport.lowering.tracker.simplification import simplify as simplify_graph
+from locoexport.network.loading import Network
+from locoexport.network.tracing import trace
+from locoexport.notices import Listener, Notice
+from locoexport.parity.probes import make_probe, to_uint8
+from locoexport.pipeline.assembly.precision import lower_graph
+from locoexport.rewrites import apply_rewrites, select_passes, select_rewrites
+
+__all__ = ["FinishedGraph", "build_graph", "lower_precision"]
+
+_SQUEEZE_PASS = "single-axis-squeeze"
+_SIZES = {"batch": 1, "frames": 2, "points": 6, "height": 120, "width": 88}
+"""Dynamic axes of the inputs that the simplifier's result is compared on: not the traced ones."""
+
+
+@dataclass(frozen=True)
+class FinishedGraph:
+    """A graph that keeps its promises, what it says of itself, and how it came about.
+
+    ``flat`` is the same before its encoder went into a Scan: what a smaller precision is made of.
+    """
+
+    model: onnx.ModelProto
+    metadata: ArtifactMetadata
+    nodes_traced: int
+    simplifier_refusal: str | None
+    flat: onnx.ModelProto
+
+
+def build_graph(
+    profile: ExportProfile,
+    network: Network,
+    *,
+    simplify: bool,
+    notify: Listener,
+    part: GraphPart = "whole",
+) -> FinishedGraph:
+    """The graph of ``network``, or of a part of it, as ``profile`` asks.
+
+    Raises:
+        UsageError: a rewrite that the profile names does not exist or is required.
+        GraphCheckFailedError: the graph breaks a promise that every file keeps.
+    """
+    rewrites = select_rewrites(profile)
+    # A split encoder is called with a few frames at a time: it needs no Scan.
+    passes = select_passes(profile) if part == "whole" else ()
+    interface = interface_of(
+        part,
+        profile.axes,
+        profile.resolution_hw,
+        tuple(network.model.grid_shapes()),
+        profile.input_type,
+    )
+    if part in ("whole", "encoder"):
+        notify(Notice("rewriting " + ", ".join(rewrite.name for rewrite in rewrites)))
+    rewritten = apply_rewrites(network.model, rewrites)
+    what = profile.variant if part == "whole" else f"the {part} of {profile.variant}"
+    notify(Notice(f"tracing {what} at opset {profile.opset}"))
+    traced = trace(rewritten, profile, interface, part)
+    model, simplifier, refusal = open_seams(traced.model, interface.outputs), "none", None
+    if simplify:
+        notify(Notice("simplifying"))
+        simplified = simplify_graph(model, _example(interface), list(interface.outputs))
+        model, simplifier, refusal = simplified.model, simplified.simplifier, simplified.refused
+        if refusal is not None:
+            notify(Notice(refusal, warning=True))
+    notify(Notice("checking the graph"))
+    model = name_axes(withdraw_seams(model, interface.outputs), interface)
+    flat = model
+    if FRAME_SCAN in passes:
+        model = scan_frames(model)
+    model = finish_graph(model, producer_version=__version__)
+    check_promises(model, opset=profile.opset, interface=interface)
+    metadata = ArtifactMetadata(
+        version=__version__,
+        profile=profile.name,
+        variant=profile.variant,
+        resolution_hw=profile.resolution_hw,
+        opset=profile.opset,
+        precision="fp32",
+        sampling=profile.sampling,
+        target=profile.target,
+        rewrites=(*(rewrite.name for rewrite in rewrites), *passes, _SQUEEZE_PASS),
+        weights=network.weights,
+        simplifier=simplifier,
+        torch_version=traced.torch_version,
+        part=part,
+        input_type=profile.input_type,
+        shape_ranges=_ranges(profile) if profile.target == "tensorrt" else None,
+    )
+    return FinishedGraph(model, metadata, traced.node_count, refusal, flat)
+
+
+def lower_precision(
+    graph: FinishedGraph, profile: ExportProfile, calibrate: Sequence[Path], notify: Listener
+) -> FinishedGraph:
+    """``graph``, of a single file, in the profile's precision.
+
+    Raises:
+        GraphCheckFailedError: it breaks a promise, or nothing of it can be lowered.
+        VideoError: a clip to calibrate on cannot be read.
+    """
+    interface = interface_of("whole", profile.axes, profile.resolution_hw, ())
+    scan = FRAME_SCAN in select_passes(profile)
+    lowered = lower_graph(
+        graph.flat, profile, interface, scan=scan, calibrate=calibrate, notify=notify
+    )
+    return replace(
+        graph, model=lowered, metadata=replace(graph.metadata, precision=profile.precision)
+    )
+
+
+def _ranges(profile: ExportProfile) -> tuple[tuple[int, int, int], ...]:
+    """Smallest, usual and largest (batch, frames, points); a fixed axis has one size."""
+    sizes = [
+        (fixed, fixed, fixed) if fixed is not None else ranges
+        for fixed, ranges in zip(astuple(profile.axes), astuple(profile.shape_ranges), strict=True)
+    ]
+    return tuple(zip(*sizes, strict=True))
+
+
+def _example(interface: GraphInterface) -> Mapping[str, NDArray[Any]]:
+    """Inputs that the simplifier's result is compared on."""
+    shapes = {
+        name: [size if isinstance(size, int) else _SIZES[size] for size in shape]
+        for name, shape in interface.inputs.items()
+    }
+    random = np.random.default_rng(0)
+    example: dict[str, NDArray[Any]] = {
+        name: random.standard_normal(shape, np.float32) / np.float32(shape[-1]) ** np.float32(0.5)
+        for name, shape in shapes.items()
+    }
+    if VIDEO_INPUT in shapes:
+        batch, frames, height, width, _ = shapes[VIDEO_INPUT]
+        points = shapes.get(QUERY_INPUT, [0, 1])[1]
+        probe = make_probe(
+            "textured",
+            batch=batch,
+            frames=frames,
+            points=points,
+            size_hw=(height, width),
+            seed=0,
+        )
+        video: NDArray[Any] = probe.video
+        if interface.type_of(VIDEO_INPUT) == "uint8":
+            video = to_uint8(probe.video)
+        given = {VIDEO_INPUT: video, QUERY_INPUT: probe.query_points_tyx}
+        example |= {name: given[name] for name in shapes}
+    elif QUERY_INPUT in shapes:
+        tyx = random.random(shapes[QUERY_INPUT], np.float32) * np.array([1, 99, 99], np.float32)
+        example[QUERY_INPUT] = tyx
+    return example

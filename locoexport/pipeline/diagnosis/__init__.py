@@ -1,0 +1,1 @@
+"""What ``locoexport doctor`` finds, and where nodes run."""

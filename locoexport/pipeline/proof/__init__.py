@@ -1,0 +1,1 @@
+"""The proof of an export: made, reported, localised, carried in a sidecar."""

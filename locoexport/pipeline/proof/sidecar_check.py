@@ -1,0 +1,115 @@
+"""An exported file against its sidecar: no torch, no onnx, no checkpoint."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from locoexport.errors import UsageError
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.parity.pointwise import ParityReport, compare_case, summarise
+from locoexport.parity.quantiles import (
+    PrecisionGroup,
+    PrecisionParity,
+    PrecisionTolerance,
+    compare_precision,
+)
+from locoexport.parity.sidecar import Sidecar, SidecarCase, read_sidecar, sidecar_path
+from locoexport.pipeline.proof.report import VerifyReport
+from locoexport.runtime.session.placement import placed_elsewhere
+from locoexport.runtime.session.single import RawTracks, require_provider
+from locoexport.runtime.session.split import Model, open_model, split_paths
+
+__all__ = ["verify_with_sidecar"]
+
+
+def verify_with_sidecar(
+    model_path: str | Path,
+    sidecar: str | Path | None = None,
+    *,
+    provider: str = "cpu",
+    tolerance_px: float | None = None,
+    notify: Listener = ignore,
+) -> VerifyReport:
+    """Compare a file with what PyTorch said when it was exported.
+
+    Args:
+        model_path: a file written by ``locoexport export --sidecar``, or any file of a split one.
+        sidecar: its .parity.npz; by default the one beside it.
+        provider: the execution provider to run the file on; there is no fallback.
+        tolerance_px: overrides the sidecar's tolerance on tracks.
+        notify: is told of every step.
+
+    Raises:
+        SidecarError: there is no sidecar, it is damaged, or it is of another file.
+        ModelFileError: the file cannot be read or is not ours.
+        ProviderUnavailableError: the provider cannot be used here.
+        UsageError: the tolerance is not a positive number.
+    """
+    path = Path(model_path)
+    if tolerance_px is not None and not 0 < tolerance_px < float("inf"):
+        raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
+    require_provider(provider)
+    split = split_paths(path)
+    files: dict[str, Path] = {"whole": path}
+    if split is not None:
+        files = {str(part): file for part, file in split.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
+        where = Path(sidecar) if sidecar is not None else _beside(path, split is not None)
+        stored = read_sidecar(where, files)
+        pairs = []
+        placement: tuple[tuple[str, int], ...] = ()
+        for case in stored.cases:
+            notify(Notice(f"parity: {case.name}"))
+            takes_uint8 = session.signature.input_type == "uint8"
+            video: NDArray[Any] = case.frames_rgb if takes_uint8 else case.video
+            pairs.append((case, session.run(video, case.query_points_tyx)))
+            placement = placement or session.node_placement()
+    parity = _judge(session, stored, pairs, placement, tolerance_px)
+    against = f"what PyTorch {stored.torch_version} said on export ({where})"
+    elsewhere = placed_elsewhere(session.placed_nodes(), provider)
+    return VerifyReport(path, session.metadata, parity, against, elsewhere)
+
+
+def _judge(
+    session: Model,
+    stored: Sidecar,
+    pairs: Sequence[tuple[SidecarCase, RawTracks]],
+    placement: tuple[tuple[str, int], ...],
+    tolerance_px: float | None,
+) -> ParityReport | PrecisionParity:
+    """Float32 point by point, a smaller precision by its own limits."""
+    allowed, own = stored.tolerance, "--tolerance-px"
+    if isinstance(allowed, PrecisionTolerance):
+        if tolerance_px is not None:
+            allowed = replace(allowed, p99_px=tolerance_px, origin=own)
+        compared = tuple(
+            compare_precision(case.name, case.reference, found, session.resolution_hw)
+            for case, found in pairs
+        )
+        groups = (PrecisionGroup("the sidecar's sequences", compared, allowed),)
+        return PrecisionParity(groups, allowed, session.provider, placement, stored.exported_p99_px)
+    if tolerance_px is not None:
+        allowed = replace(allowed, tracks_px=tolerance_px, origin=own)
+    cases = [
+        compare_case(case.name, case.reference, found, case.conditioning, allowed)
+        for case, found in pairs
+        if case.conditioning is not None
+    ]
+    return summarise(cases, allowed, session.provider, placement)
+
+
+def _beside(path: Path, split: bool) -> Path:
+    """NAME.parity.npz, also where the path is NAME.tracker.onnx."""
+    if split:
+        name = path.name.removesuffix(".onnx")
+        for part in ("encoder", "query", "tracker"):
+            name = name.removesuffix(f".{part}")
+        path = path.with_name(f"{name}.onnx")
+    return sidecar_path(path)

@@ -1,0 +1,176 @@
+"""What each pass did to a node, and its proof: cut out, and run beside the original."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import onnx
+
+from locoexport.graphs.known_values import constants_of, known_values
+from locoexport.lowering.opset.newer_operators import ExpandedNode
+from locoexport.lowering.opset.single_axis_squeeze import SplitSqueeze
+from locoexport.lowering.opset.versions import LoweredNode, LoweredOpset
+from locoexport.lowering.proof.cut_out import (
+    CutOut,
+    CutOutProof,
+    NotProvenError,
+    cut_out,
+    prove_cut_out,
+)
+from locoexport.lowering.volumetric.grid_sample import LoweredSample
+from locoexport.lowering.volumetric.proof import prove_sample
+from locoexport.notices import Listener, Notice
+from locoexport.pipeline.rewriting.report import NodeRewrite
+
+__all__ = ["Rewritten", "of_expanded", "of_opset", "of_sample", "of_squeeze", "prove_all"]
+
+_Outcome = CutOutProof | str
+"""A proof, or the reason why there is none."""
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A row of the report before its proof, and what there is to prove.
+
+    ``subject`` is a lowered sample, a split Squeeze, a newer operator, or cut-outs (a text where a
+    node could not be cut out: the reason).
+    """
+
+    node: NodeRewrite
+    subject: LoweredSample | SplitSqueeze | ExpandedNode | tuple[CutOut | str, ...]
+
+
+def of_sample(sample: LoweredSample, pass_name: str) -> Rewritten:
+    """One volumetric GridSample."""
+    row = NodeRewrite(
+        sample.sample.name, pass_name, str(sample.sample), sample.after, sample.nodes_added
+    )
+    return Rewritten(row, sample)
+
+
+def of_squeeze(split: SplitSqueeze, pass_name: str) -> Rewritten:
+    """One Squeeze."""
+    after = f"{len(split.axes)} in a row" if split.axes else "no Squeeze: no axis is of length 1"
+    before = f"Squeeze of axes {sorted(split.axes)}"
+    return Rewritten(NodeRewrite(split.name, pass_name, before, after, split.nodes_added), split)
+
+
+def of_expanded(node: ExpandedNode, pass_name: str) -> Rewritten:
+    """One operator that is newer than the opset that is wanted."""
+    before = _told(node.original, node.version)
+    row = NodeRewrite(node.name, pass_name, before, node.after, node.nodes_added)
+    return Rewritten(row, node)
+
+
+def of_opset(
+    lowered: LoweredOpset, original: onnx.ModelProto, before: int, after: int, pass_name: str
+) -> list[Rewritten]:
+    """A row for each node whose text changed, then one for each operator that is read anew."""
+    if not lowered.nodes:
+        return []
+    values, constants = known_values(original), constants_of(original)
+
+    def subject(node: LoweredNode) -> CutOut | str:
+        try:
+            return cut_out(
+                ([node.before], before),
+                ([node.after], after),
+                (node.before.output, node.after.output),
+                values,
+                constants,
+            )
+        except NotProvenError as reason:
+            return str(reason)
+
+    rows = []
+    alike: dict[tuple[str, int, int], list[CutOut | str]] = {}
+    for node in lowered.nodes:
+        key = (node.before.op_type, node.version_before, node.version_after)
+        if not node.rewritten:
+            alike.setdefault(key, []).append(subject(node))
+            continue
+        name = node.before.name or str(node.before.output[0])
+        row = NodeRewrite(name, pass_name, _told(node.before, key[1]), _told(node.after, key[2]), 0)
+        rows.append(Rewritten(row, (subject(node),)))
+    for (operator, first, second), subjects in alike.items():
+        row = NodeRewrite(
+            f"{len(subjects)}× {operator}", pass_name, f"version {first}", f"version {second}", 0
+        )
+        rows.append(Rewritten(row, tuple(subjects)))
+    return rows
+
+
+def prove_all(
+    done: Sequence[Rewritten], opsets: tuple[int, int], notify: Listener
+) -> tuple[NodeRewrite, ...]:
+    """Each row with its proof; ``opsets`` are the model's before and after."""
+    proven = []
+    outcomes: dict[CutOut, _Outcome] = {}
+    for number, rewritten in enumerate(done):
+        notify(Notice("proving", done=number, total=len(done)))
+        proven.append(_prove(rewritten, opsets, outcomes))
+    if done:
+        notify(Notice("proving", done=len(done), total=len(done)))
+    return tuple(proven)
+
+
+def _prove(
+    rewritten: Rewritten, opsets: tuple[int, int], outcomes: dict[CutOut, _Outcome]
+) -> NodeRewrite:
+    subject = rewritten.subject
+    if isinstance(subject, LoweredSample):
+        return replace(rewritten.node, proof=prove_sample(subject, opsets[1]))
+    if isinstance(subject, SplitSqueeze | ExpandedNode):
+        subject = (_cut_out_of(subject, opsets[0]),)
+    found = [_outcome(one, outcomes) for one in subject]
+    reasons = [outcome for outcome in found if isinstance(outcome, str)]
+    proofs = [outcome for outcome in found if isinstance(outcome, CutOutProof)]
+    unproven = ""
+    if reasons:
+        count = f"{len(reasons)} of {len(found)}: " if len(found) > 1 else ""
+        unproven = count + reasons[0]
+    return replace(rewritten.node, proof=_together(proofs), unproven=unproven)
+
+
+def _cut_out_of(node: SplitSqueeze | ExpandedNode, opset: int) -> CutOut | str:
+    try:
+        return node.cut_out(opset)
+    except NotProvenError as reason:
+        return str(reason)
+
+
+def _outcome(subject: CutOut | str, outcomes: dict[CutOut, _Outcome]) -> _Outcome:
+    """Equal cut-outs are run once."""
+    if isinstance(subject, str):
+        return subject
+    if subject not in outcomes:
+        try:
+            outcomes[subject] = prove_cut_out(subject)
+        except NotProvenError as reason:
+            outcomes[subject] = str(reason)
+    return outcomes[subject]
+
+
+def _together(proofs: Sequence[CutOutProof]) -> CutOutProof | None:
+    if not proofs:
+        return None
+    return replace(
+        proofs[0],
+        worst_error=max(proof.worst_error for proof in proofs),
+        shapes=tuple(dict.fromkeys(shapes for proof in proofs for shapes in proof.shapes)),
+        points=sum(proof.points for proof in proofs),
+        runtime=", ".join(dict.fromkeys(proof.runtime for proof in proofs)),
+    )
+
+
+def _told(node: onnx.NodeProto, version: int) -> str:
+    """Operator, version and the attributes that fit in a word."""
+    attributes = []
+    for attribute in node.attribute:
+        value = onnx.helper.get_attribute_value(attribute)
+        if isinstance(value, bytes):
+            value = value.decode(errors="replace")
+        if isinstance(value, str | int | float | list):
+            attributes.append(f"{attribute.name}={value}")
+    return f"{node.op_type} version {version}" + "".join(f", {text}" for text in attributes)

@@ -1,0 +1,170 @@
+"""A folder of clips, tracked one by one; what is done already is not done again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from locoexport.batch.clips import find_clips
+from locoexport.batch.records import (
+    ClipRecord,
+    fingerprint,
+    hash_file,
+    model_sha256,
+    read_record,
+    write_record,
+)
+from locoexport.errors import (
+    NothingDetectedError,
+    OutputError,
+    QueryError,
+    UsageError,
+    VideoError,
+)
+from locoexport.notices import Listener, Notice, ignore
+
+__all__ = ["ClipFiles", "ClipResult", "FolderReport", "hash_files", "track_folder"]
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """The files of one clip in the output folder, by the clip's whole name."""
+
+    overlay: Path
+    tracks: Path
+    boxes: Path
+    record: Path
+
+    @classmethod
+    def of(cls, clip: Path, out: Path) -> ClipFiles:
+        """For ``a.mp4``: ``a.mp4.tracked.mp4``, .tracks.npz, .boxes.csv and .done.json."""
+        names = ("tracked.mp4", "tracks.npz", "boxes.csv", "done.json")
+        return cls(*(out / f"{clip.name}.{name}" for name in names))
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """How one clip ended: ``outcome`` is ``tracked``, ``nothing detected`` or ``failed``."""
+
+    clip: Path
+    outcome: str
+    text: str
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class FolderReport:
+    """What became of every clip of a folder."""
+
+    folder: Path
+    out: Path
+    results: tuple[ClipResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every clip was tracked, now or earlier."""
+        return all(result.outcome == "tracked" for result in self.results)
+
+
+def hash_files(paths: Iterable[Path]) -> dict[str, str]:
+    """The SHA-256 of each file by its name, for ``options``: a file of the same name may change.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    return {str(path): hash_file(path) for path in paths}
+
+
+def track_folder(
+    folder: Path,
+    out: Path,
+    model: Path,
+    options: Mapping[str, Any],
+    track_clip: Callable[[Path, ClipFiles], str],
+    *,
+    force: bool = False,
+    notify: Listener = ignore,
+) -> FolderReport:
+    """Track every clip of a folder, one after another.
+
+    A clip that is done leaves a record beside its outputs, written last. On another run it is
+    skipped, if the clip, the model and the options are the same. So an interrupted run goes on
+    where it stopped. A clip that cannot be read, or in which nothing was detected, does not stop
+    the others; the former is tried again next time.
+
+    Args:
+        folder: with clips; see ``find_clips``.
+        out: where the outputs go; it must exist.
+        model: the exported file.
+        options: whatever else decides what comes out, as JSON values.
+        track_clip: tracks one clip into those files, replacing what is there, and says in a few
+            words what it found.
+        force: do again what is done already.
+        notify: is told which clip it is at.
+
+    Raises:
+        OutputError: there is no folder ``out``, or it is the folder of the clips.
+        UsageError: ``out`` holds results of other options, another model or another clip of the
+            same name, and ``force`` is not given. Nothing is done then.
+        VideoError: there is no clip.
+        LocoExportError: an error of ``track_clip`` that is not the clip's fault.
+    """
+    clips = find_clips(folder)
+    if not out.is_dir():
+        raise OutputError(f"The folder {out} does not exist; make it first (mkdir -p {out}).")
+    if out.resolve() == folder.resolve():
+        raise OutputError(f"{out} is the folder of the clips; name another folder for outputs.")
+    # As they are read back: JSON makes lists of tuples.
+    written = json.loads(json.dumps(dict(options)))
+    due = ClipRecord(model_sha256(model), written, None, "", "")
+    earlier = {
+        clip: None if force else _earlier_result(clip, ClipFiles.of(clip, out), due)
+        for clip in clips
+    }
+    results = []
+    for index, clip in enumerate(clips):
+        notify(Notice("clips", done=index, total=len(clips)))
+        result = earlier[clip] or _track(clip, ClipFiles.of(clip, out), due, track_clip, notify)
+        results.append(result)
+    notify(Notice("clips", done=len(clips), total=len(clips)))
+    return FolderReport(folder, out, tuple(results))
+
+
+def _track(
+    clip: Path,
+    files: ClipFiles,
+    due: ClipRecord,
+    track_clip: Callable[[Path, ClipFiles], str],
+    notify: Listener,
+) -> ClipResult:
+    files.record.unlink(missing_ok=True)
+    seen = fingerprint(clip)
+    try:
+        result = ClipResult(clip, "tracked", track_clip(clip, files))
+    except NothingDetectedError as error:
+        result = ClipResult(clip, "nothing detected", str(error))
+    except (VideoError, QueryError) as error:
+        notify(Notice(str(error), warning=True))
+        return ClipResult(clip, "failed", str(error))
+    write_record(files.record, replace(due, clip=seen, outcome=result.outcome, text=result.text))
+    return result
+
+
+def _earlier_result(clip: Path, files: ClipFiles, due: ClipRecord) -> ClipResult | None:
+    """What an earlier run recorded; None where the clip is not done."""
+    record = read_record(files.record)
+    if record is None:
+        return None
+    name = record.difference(replace(due, clip=fingerprint(clip)))
+    if name is not None:
+        raise UsageError(
+            f"{files.record} is of another run: its {name} differs. Pass --force to do all "
+            "clips again, or name another output folder."
+        )
+    done = ClipResult(clip, record.outcome, record.text, skipped=True)
+    if done.outcome == "tracked" and not files.tracks.is_file():
+        return None
+    return done

@@ -1,0 +1,355 @@
+"""Many clips through one exported file, on this machine or a Ray cluster, into one dataset."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from locoexport.batch.clip_work import OutputFolder, finished_earlier
+from locoexport.batch.dataset import read_part, write_clip_table
+from locoexport.batch.events import Event, FramesDone, WorkerDied
+from locoexport.batch.inputs import JobDefaults, collect_jobs
+from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings
+from locoexport.batch.local_engine import run_local
+from locoexport.batch.ray_engine import run_ray
+from locoexport.batch.records import model_sha256
+from locoexport.errors import OutputError, UsageError
+from locoexport.machine.hardware import read_cpu, read_memory
+from locoexport.machine.installation import require_packages
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.runtime.tracking.budget import parse_memory
+
+__all__ = ["Engine", "ManyReport", "track_many"]
+
+Engine = Literal["local", "ray"]
+
+_WORKER_BYTES = 2 << 30
+"""Room for one worker where no limit was given: 48 frames of a usual profile need 1.1 to 1.5 GB."""
+_REPORT_EVERY_S = 5.0
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.[a-z0-9]+|\..+\.tally")
+
+
+@dataclass(frozen=True)
+class ManyReport:
+    """What became of every clip.
+
+    Attributes:
+        out: the folder of the dataset.
+        outcomes: of every clip, in the order in which they were named.
+        workers: processes or actors.
+        threads: of the CPU, each.
+        worker_deaths: how many workers were killed or crashed.
+        seconds: all of it.
+    """
+
+    out: Path
+    outcomes: tuple[ClipOutcome, ...]
+    engine: Engine
+    workers: int
+    threads: int
+    worker_deaths: int
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every clip was tracked, now or earlier."""
+        return all(outcome.outcome == "tracked" for outcome in self.outcomes)
+
+    def count(self, outcome: str) -> int:
+        """How many clips ended so."""
+        return sum(each.outcome == outcome for each in self.outcomes)
+
+    @property
+    def skipped(self) -> int:
+        """How many clips an earlier run had dealt with."""
+        return sum(each.skipped for each in self.outcomes)
+
+    @property
+    def frames(self) -> int:
+        """How many were tracked by this run."""
+        return sum(each.frames for each in self.outcomes if not each.skipped)
+
+
+def track_many(
+    inputs: Sequence[str | Path],
+    model: str | Path,
+    out: str | Path,
+    *,
+    defaults: JobDefaults | None = None,
+    engine: Engine = "local",
+    address: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    provider: str = "cpu",
+    window: int | None = None,
+    memory: str | None = None,
+    tracks_suffix: str | None = None,
+    overlays: bool = False,
+    retry_failed: bool = False,
+    notify: Listener = ignore,
+) -> ManyReport:
+    """Track points through many clips; what is done already is not done again.
+
+    ``out`` holds ``tracks/``, a Parquet dataset with a file a clip; ``clips.parquet``, the list of
+    the clips of the last run; ``records/``; and ``files/`` where files a clip were wanted. A clip
+    counts by its content, the model and the options: the same is done once, whatever its name.
+
+    With the engine ``local`` call this below ``if __name__ == "__main__":``, since its processes
+    import the calling script.
+
+    Args:
+        inputs: clips, folders, patterns, manifests; see ``collect_jobs``.
+        model: a file written by ``locoexport export``.
+        out: a folder; it is made where its parent exists.
+        defaults: points and part of a clip for which a manifest says nothing else.
+        engine: processes on this machine, or Ray Data.
+        address: of a running Ray cluster; None starts one on this machine.
+        workers: processes or actors; None is as many as there are cores, and room in memory; one
+            where the provider is not ``cpu``.
+        threads: of the CPU for each worker; None shares the cores out.
+        provider: the execution provider; there is no fallback.
+        window: frames a window; see ``PointTracker``.
+        memory: like ``1GiB``, for each worker.
+        tracks_suffix: ``.npz``, ``.csv`` or ``.json`` for a tracks file a clip besides.
+        overlays: for a drawn .mp4 a clip besides.
+        retry_failed: do clips again that failed in an earlier run.
+        notify: is told of progress.
+
+    Raises:
+        PackageMissingError: pyarrow, filelock or ray is not installed.
+        UsageError, InputError: nothing was begun.
+        OutputError: ``out`` cannot be written (any more); what is done stays done.
+        MachineError: workers cannot be started.
+    """
+    started = time.perf_counter()
+    _check_engine(engine, address)
+    jobs = [
+        job
+        for job in collect_jobs(inputs, defaults or JobDefaults())
+        # A pattern that matches everything also matches the overlays of the last run.
+        if Path(out).absolute() not in job.clip.parents
+    ]
+    model = Path(model).absolute()
+    workers, threads = _share_out(provider, workers, threads, memory)
+    settings = WorkSettings(
+        model=model,
+        model_sha256=model_sha256(model),
+        out=Path(out).absolute(),
+        provider=provider,
+        threads=threads,
+        window=window,
+        memory=memory,
+        tracks_suffix=tracks_suffix,
+        overlays=overlays,
+    )
+    folder = OutputFolder(settings.out)
+    with _locked(folder, bool(tracks_suffix or overlays)):
+        run = _Run(jobs, settings, notify)
+        due = run.skip_finished(retry_failed=retry_failed)
+        try:
+            if due:
+                chosen = [jobs[index] for index in due]
+                events = (
+                    run_local(chosen, settings, workers)
+                    if engine == "local"
+                    else run_ray(chosen, settings, workers, address)
+                )
+                run.follow(events, due)
+        except BaseException:
+            # The list of a run that was stopped says how far it came, where it can be written.
+            with suppress(OutputError):
+                write_clip_table(folder.clip_table, run.table())
+            raise
+        write_clip_table(folder.clip_table, run.table())
+    return ManyReport(
+        out=Path(out),
+        outcomes=tuple(run.outcomes[index] for index in range(len(jobs))),
+        engine=engine,
+        workers=workers,
+        threads=threads,
+        worker_deaths=run.deaths,
+        seconds=time.perf_counter() - started,
+    )
+
+
+@dataclass(eq=False)
+class _Run:
+    """The state of a run, and what is told of it."""
+
+    jobs: Sequence[ClipJob]
+    settings: WorkSettings
+    notify: Listener
+    outcomes: dict[int, ClipOutcome] = field(default_factory=dict)
+    deaths: int = 0
+    _frames: int = 0
+    _under_way: dict[int, int] = field(default_factory=dict)
+    _started: float = field(default_factory=time.monotonic)
+    _told: float = field(default_factory=time.monotonic)
+
+    def skip_finished(self, *, retry_failed: bool) -> list[int]:
+        """Take over what earlier runs did; returns the places of the jobs that are to be done."""
+        for index, job in enumerate(self.jobs):
+            outcome = finished_earlier(job, self.settings, retry_failed=retry_failed)
+            if outcome is not None:
+                self.outcomes[index] = outcome
+        due = [index for index in range(len(self.jobs)) if index not in self.outcomes]
+        self._total = len(due)
+        if len(due) < len(self.jobs):
+            done = len(self.jobs) - len(due)
+            self.notify(Notice(f"{done} of {len(self.jobs)} clips were dealt with earlier"))
+        return due
+
+    def follow(self, events: Iterator[Event], due: list[int]) -> None:
+        """Take in what an engine tells, until it ends."""
+        self._done, self._shown = 0, -1
+        self._tell(now=True)
+        try:
+            for event in events:
+                self._take(event, due)
+        finally:
+            close = getattr(events, "close", None)
+            if close is not None:
+                close()  # ends the workers
+        self._tell(now=True)
+
+    def _take(self, event: Event, due: list[int]) -> None:
+        if isinstance(event, FramesDone):
+            self._under_way[event.index] = event.frames
+        elif isinstance(event, WorkerDied):
+            self.deaths += 1
+            job = "" if event.index is None else f" while it tracked {self._clip(event.index, due)}"
+            self.notify(Notice(f"a worker died ({event.reason}){job}", warning=True))
+            if event.index is not None:
+                self._under_way.pop(event.index, None)
+        else:
+            self._under_way.pop(event.index, None)
+            outcome = event.outcome
+            self.outcomes[due[event.index]] = outcome
+            self._done += 1
+            self._frames += 0 if outcome.skipped else outcome.frames
+            for text in outcome.warnings:
+                self.notify(Notice(text, warning=True))
+            if outcome.outcome != "tracked":
+                text = f"{outcome.clip} {outcome.outcome}: {outcome.text}"
+                self.notify(Notice(text, warning=True))
+        self._tell()
+
+    def _clip(self, index: int, due: list[int]) -> Path:
+        return self.jobs[due[index]].clip
+
+    def _tell(self, *, now: bool = False) -> None:
+        """A bar of clips, and every few seconds a line with the rest."""
+        if self._shown != self._done:
+            self._shown = self._done
+            self.notify(Notice("clips", done=self._done, total=self._total))
+        clock = time.monotonic()
+        if not now and clock - self._told < _REPORT_EVERY_S:
+            return
+        self._told = clock
+        seconds = clock - self._started
+        frames = self._frames + sum(self._under_way.values())
+        bad = sum(outcome.outcome != "tracked" for outcome in self.outcomes.values())
+        text = f"{self._done} of {self._total} clips, {frames / max(seconds, 1e-9):.1f} frames/s, "
+        text += f"{bad} not tracked"
+        if 0 < self._done < self._total:
+            left = seconds / self._done * (self._total - self._done)
+            text += f", {_duration(left)} left"
+        self.notify(Notice(text))
+
+    def table(self) -> list[dict[str, Any]]:
+        """The rows of ``clips.parquet``."""
+        folder = OutputFolder(self.settings.out)
+        rows = []
+        for index, job in enumerate(self.jobs):
+            outcome = self.outcomes.get(index, ClipOutcome(job.clip, "not reached", ""))
+            row: dict[str, Any] = {
+                "clip": str(job.clip),
+                "clip_id": outcome.clip_id,
+                "outcome": outcome.outcome,
+                "reason": None if outcome.outcome == "tracked" else outcome.text,
+                "options": json.dumps(self.settings.options_of(job), sort_keys=True),
+                "model_sha256": self.settings.model_sha256,
+            }
+            part = None if outcome.clip_id is None else read_part(folder.part(outcome.clip_id))
+            if part is not None:
+                facts = part.facts
+                row |= {"points": facts.points, "frames": facts.frames, "fps": facts.fps}
+                row |= {"height": facts.frame_hw[0], "width": facts.frame_hw[1]}
+            rows.append(row)
+        return rows
+
+
+def _check_engine(engine: Engine, address: str | None) -> None:
+    if address is not None and engine != "ray":
+        raise UsageError("--address is of a Ray cluster; it needs --engine ray.")
+    if engine == "ray":
+        require_packages("pyarrow", "filelock", "ray", extra="ray")
+    else:
+        require_packages("pyarrow", "filelock", extra="many")
+
+
+def _share_out(
+    provider: str, workers: int | None, threads: int | None, memory: str | None
+) -> tuple[int, int]:
+    """Workers, and threads for each, so that there are no more threads than cores."""
+    for name, value in (("workers", workers), ("threads", threads)):
+        if value is not None and value < 1:
+            raise UsageError(f"{name} is {value}; it must be at least 1.")
+    cores = read_cpu().usable_cores
+    if workers is None:
+        each = _WORKER_BYTES if memory is None else parse_memory(memory)
+        fit = max(1, read_memory().available // each)
+        # Several models on one accelerator only share its memory.
+        workers = max(1, min(cores // (threads or 1), fit)) if provider == "cpu" else 1
+    return workers, threads or max(1, cores // workers)
+
+
+@contextmanager
+def _locked(folder: OutputFolder, files: bool) -> Iterator[None]:
+    """Make the folders, and keep other runs out of them while this one writes.
+
+    What a killed run left half-written is removed. A worker of it that still lives then cannot
+    rename what it wrote, and ends.
+    """
+    import filelock
+
+    out = folder.path
+    if not out.parent.is_dir():
+        raise OutputError(
+            f"The folder {out.parent} does not exist; make it first (mkdir -p {out.parent})."
+        )
+    if out.is_dir() and not folder.records.is_dir() and any(out.iterdir()):
+        raise OutputError(f"{out} holds other things; name an empty or a new folder.")
+    lock = filelock.FileLock(folder.lock, timeout=0)
+    try:
+        for path in (out, folder.tracks, folder.records, *([folder.files] if files else [])):
+            path.mkdir(exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout:
+        raise OutputError(f"Another run is writing to {out}; wait for it to end.") from None
+    except OSError as error:
+        raise OutputError(f"Cannot write {out}: {error.strerror or error}.") from error
+    try:
+        _remove_unfinished(folder)
+        yield
+    finally:
+        lock.release()
+
+
+def _remove_unfinished(folder: OutputFolder) -> None:
+    for place in (folder.path, folder.tracks, folder.records, folder.files):
+        for path in place.glob(".*"):
+            if _TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

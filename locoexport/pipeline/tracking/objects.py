@@ -1,0 +1,261 @@
+"""A real clip, a detector and an exported file → objects, their points and an overlay. No torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locoexport.errors import NothingDetectedError, OutputError, UsageError
+from locoexport.machine.output_files import check_output
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.runtime.drawing.objects import draw_objects
+from locoexport.runtime.drawing.points import Painter
+from locoexport.runtime.objects.association import name_objects
+from locoexport.runtime.objects.box_files import check_boxes, read_or_parse_boxes
+from locoexport.runtime.objects.boxes import NO_OBJECT, Detections, gather_detections
+from locoexport.runtime.objects.detection import Detector, detect_frames, open_detector
+from locoexport.runtime.objects.following import track_objects
+from locoexport.runtime.objects.object_files import (
+    check_boxes_path,
+    check_object_tracks_path,
+    write_boxes,
+    write_object_tracks,
+)
+from locoexport.runtime.objects.rules import ObjectRules
+from locoexport.runtime.objects.segmentation import Segmenter, open_segmenter
+from locoexport.runtime.objects.tracked import ObjectTracks
+from locoexport.runtime.queries.points import check_queries
+from locoexport.runtime.queries.sources import PointSources, collect_points
+from locoexport.runtime.tracking.budget import parse_memory
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.sources import FrameSource, Selection, open_source
+
+__all__ = ["ObjectOutputs", "ObjectReport", "ObjectSources", "track_video_objects"]
+
+
+@dataclass(frozen=True)
+class ObjectSources:
+    """Where objects come from, and by which rules they are followed.
+
+    Attributes:
+        detector: a ``Detector``, the name of one (``face``), or None.
+        detector_model: a file for a detector given by name.
+        boxes: ``x0,y0,x1,y1[@frame]`` or file names; see ``read_boxes``.
+        segmenter: a ``Segmenter``, or the name of one.
+        rules: the numbers in the rules.
+    """
+
+    detector: Detector | str | None = None
+    detector_model: Path | None = None
+    boxes: Sequence[str] = ()
+    segmenter: Segmenter | str = "ellipse"
+    rules: ObjectRules = field(default_factory=ObjectRules)
+
+
+@dataclass(frozen=True)
+class ObjectOutputs:
+    """Files to write; None for those that are not wanted.
+
+    Attributes:
+        overlay: .mp4.
+        tracks_file: .npz, .csv, .json or .pkl (TAP-Vid's layout): points and objects.
+        boxes_file: .csv or .json: a row a frame and object.
+    """
+
+    overlay: Path | None = None
+    tracks_file: Path | None = None
+    boxes_file: Path | None = None
+
+    def check(self, *, force: bool) -> None:
+        """Raises OutputError or UsageError where one cannot be written, before any work."""
+        if self.overlay is not None:
+            check_output(self.overlay, force=force)
+            if self.overlay.suffix.lower() != ".mp4":
+                raise OutputError(f"{self.overlay}: the overlay is written as .mp4; name it so.")
+        if self.tracks_file is not None:
+            check_output(check_object_tracks_path(self.tracks_file), force=force)
+        if self.boxes_file is not None:
+            check_output(check_boxes_path(self.boxes_file), force=force)
+
+    def written(self) -> list[tuple[str, Path]]:
+        """What each file is, and its path."""
+        files = ("overlay", self.overlay), ("tracks", self.tracks_file), ("boxes", self.boxes_file)
+        return [(name, path) for name, path in files if path is not None]
+
+
+@dataclass(frozen=True)
+class ObjectReport:
+    """What was found, tracked and written; ``seconds`` is all of it."""
+
+    video: Path
+    model: Path
+    found: ObjectTracks
+    frame_hw: tuple[int, int]
+    outputs: ObjectOutputs
+    detecting_seconds: float
+    tracking_seconds: float
+    seconds: float
+
+
+def track_video_objects(
+    video: str | Path,
+    model: str | Path,
+    *,
+    sources: ObjectSources,
+    outputs: ObjectOutputs,
+    points: PointSources | None = None,
+    provider: str = "cpu",
+    selection: Selection | None = None,
+    window: int | None = None,
+    memory: str | None = None,
+    force: bool = False,
+    notify: Listener = ignore,
+) -> ObjectReport:
+    """Find objects in a clip, follow them and further points through it, and write the result.
+
+    The clip is read several times and never held: once to count its frames, once to detect, once
+    to track, once for the gaps and once to draw. Only a .pkl, which holds the video, needs all of
+    it at once.
+
+    Args:
+        video: a clip that PyAV can decode.
+        model: a file written by ``locoexport export``.
+        sources: a detector, boxes, or both.
+        outputs: which files to write.
+        points: further points, which belong to no object.
+        provider: the execution provider; there is no fallback.
+        selection: which part of the clip, every n-th frame, another size.
+        window: frames a window; see ``PointTracker``.
+        memory: like ``1GiB``; see ``PointTracker``.
+        force: replace existing outputs.
+        notify: is told of progress.
+
+    Raises:
+        NothingDetectedError: there is no object, and no other point was asked for. Nothing is
+            written then.
+        UsageError: ``window`` or ``memory`` do not fit the model, or a .pkl does not fit into
+            ``memory``.
+        OutputError, VideoError, QueryError, InputError, ModelFileError,
+        ProviderUnavailableError: see each.
+    """
+    started = time.perf_counter()
+    outputs.check(force=force)
+    given = read_or_parse_boxes(sources.boxes)
+    detector, segmenter = _open_plugins(sources)
+    notify(Notice(f"reading {video}"))
+    source = open_source(video, selection)
+    height, width = source.frame_hw()
+    others = collect_points(points or PointSources(), height, width, source.first_frame)
+    frames = source.read_through()
+    for warning in source.warnings:
+        notify(Notice(warning, warning=True))
+    _check_pickle_fits(outputs.tracks_file, frames * height * width * 3, memory)
+    if len(others):
+        check_queries(others, frames, height, width)
+    given = check_boxes(given, frames, height, width)
+    detecting_started = time.perf_counter()
+    named = name_objects(given, _detect(source, detector, notify), sources.rules, frames)
+    detecting_seconds = time.perf_counter() - detecting_started
+    if detector is not None and not len(named):
+        _say_nothing_was_found(video, sources, notify, fatal=not len(others))
+    with PointTracker(model, provider, window=window, memory=memory) as tracker:
+        tracking_started = time.perf_counter()
+        found = track_objects(
+            tracker,
+            source,
+            named,
+            segmenter,
+            sources.rules,
+            keep_apart=set(given.object_ids.tolist()) - {NO_OBJECT},
+            other_points_tyx=others,
+            progress=lambda what, done, total: notify(
+                Notice(what, done=done, total=None if total is None else max(done, total))
+            ),
+        )
+        tracking_seconds = time.perf_counter() - tracking_started
+    _write(source, found, outputs, Path(video).stem, notify)
+    seconds = time.perf_counter() - started
+    return ObjectReport(
+        *(Path(video), Path(model), found, (height, width), outputs),
+        *(detecting_seconds, tracking_seconds, seconds),
+    )
+
+
+def _check_pickle_fits(tracks_file: Path | None, video_bytes: int, memory: str | None) -> None:
+    """Raises UsageError where a file that holds the video cannot be made within the limit."""
+    if memory is None or tracks_file is None or tracks_file.suffix.lower() != ".pkl":
+        return
+    needed = 2 * video_bytes  # pickle copies an array before it writes it
+    if needed > parse_memory(memory):
+        raise UsageError(
+            f"{tracks_file} will hold the video, and making it takes {needed / 1e6:.0f} MB where "
+            f"--memory allows {memory}. Allow more, choose a part of the clip (--start, --end, "
+            "--resize), or write .npz."
+        )
+
+
+def _open_plugins(sources: ObjectSources) -> tuple[Detector | None, Segmenter]:
+    detector, segmenter = sources.detector, sources.segmenter
+    if isinstance(detector, str):
+        detector = open_detector(detector, sources.detector_model)
+    if isinstance(segmenter, str):
+        segmenter = open_segmenter(segmenter)
+    return detector, segmenter
+
+
+def _detect(source: FrameSource, detector: Detector | None, notify: Listener) -> Detections:
+    if detector is None:
+        return gather_detections([])
+    total = source.frames_read
+    return detect_frames(
+        detector,
+        source.frames(),
+        lambda done: notify(Notice("detecting, frames", done=done, total=total)),
+    )
+
+
+def _say_nothing_was_found(
+    video: str | Path, sources: ObjectSources, notify: Listener, *, fatal: bool
+) -> None:
+    rules = sources.rules
+    name = (
+        sources.detector if isinstance(sources.detector, str) else type(sources.detector).__name__
+    )
+    text = (
+        f"The detector {name!r} saw nothing in {video} that it found again in at least "
+        f"{rules.least_detections} frames."
+    )
+    if fatal:
+        raise NothingDetectedError(
+            f"{text} Nothing was tracked or written. Lower --least-detections, take another "
+            "detector, or give --boxes or points."
+        )
+    notify(Notice(text + " Only the points that were given are tracked.", warning=True))
+
+
+def _write(
+    source: FrameSource, found: ObjectTracks, outputs: ObjectOutputs, name: str, notify: Listener
+) -> None:
+    if outputs.overlay is not None:
+        notify(Notice(f"drawing {outputs.overlay}"))
+        frames = draw_objects(_draw_points(source, found.tracks), found.objects)
+        write_mp4(outputs.overlay, frames, source.fps)
+    if outputs.tracks_file is not None:
+        holds_video = outputs.tracks_file.suffix.lower() == ".pkl"
+        frames_rgb = np.stack(list(source.frames())) if holds_video else None
+        write_object_tracks(outputs.tracks_file, found, frames_rgb, name)
+    if outputs.boxes_file is not None:
+        write_boxes(outputs.boxes_file, found.objects)
+
+
+def _draw_points(source: FrameSource, tracks: Tracks) -> Iterator[NDArray[np.uint8]]:
+    painter = Painter(source.frame_hw(), tracks.query_points)
+    for index, frame in enumerate(source.frames()):
+        yield painter.paint(frame, tracks.xy[:, index], tracks.visible[:, index])

@@ -1,0 +1,231 @@
+"""A real clip and an exported file → tracks and an overlay. No torch, no onnx."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locoexport.errors import OutputError, QueryError, UsageError
+from locoexport.machine.output_files import check_output
+from locoexport.machine.stopwatch import Stopwatch
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.runtime.drawing.film import drawn_film
+from locoexport.runtime.queries.points import parse_points, parse_query, read_queries
+from locoexport.runtime.queries.sources import PointSources, collect_points
+from locoexport.runtime.tracking.run import INFERENCE
+from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.tracking.tracks import Tracks, check_tracks_path, write_tracks
+from locoexport.runtime.tracking.window_effect import WindowingEffect, compare_tracks
+from locoexport.runtime.tracking.windows import DEFAULT_WINDOW
+from locoexport.runtime.video.sources import FrameSource, Selection, open_source
+
+__all__ = ["TrackReport", "track_video"]
+
+_DEFAULT_POINTS = "grid:8"
+
+
+@dataclass(frozen=True)
+class TrackReport:
+    """What was tracked and written.
+
+    ``seconds`` is the wall time of it all and ``inference_seconds`` the part inside ONNX Runtime;
+    ``parts`` tells where the threads were meanwhile (seconds by name: they overlap, so their sum
+    may exceed the wall time); ``first_frame_seconds`` is when the first tracked frames were there.
+    ``windowing`` compares to the clip in one window, where that was asked for.
+    """
+
+    video: Path
+    model: Path
+    tracks: Tracks
+    frame_hw: tuple[int, int]
+    overlay: Path | None
+    tracks_file: Path | None
+    seconds: float
+    inference_seconds: float
+    first_frame_seconds: float
+    parts: tuple[tuple[str, float], ...]
+    windowing: WindowingEffect | None = None
+
+    @property
+    def outside_share(self) -> float:
+        """The share of the wall time in which ONNX Runtime did not run, 0 to 1."""
+        return 1 - self.inference_seconds / self.seconds
+
+
+def track_video(
+    video: str | Path,
+    model: str | Path,
+    *,
+    points: str | None = None,
+    queries: Sequence[str] = (),
+    query_file: str | Path | None = None,
+    more_points: PointSources | None = None,
+    overlay: str | Path | None = None,
+    tracks_file: str | Path | None = None,
+    provider: str = "cpu",
+    selection: Selection | None = None,
+    window: int | None = None,
+    memory: str | None = None,
+    compare_windows: bool = False,
+    force: bool = False,
+    notify: Listener = ignore,
+) -> TrackReport:
+    """Track points through a clip; write an overlay video and a tracks file.
+
+    Frames are decoded, tracked, drawn and dropped window by window, each in a thread of its own.
+    Outputs appear at the end, whole; an interrupt leaves none.
+
+    Args:
+        video: a clip that PyAV can decode.
+        model: a file written by ``locoexport export``.
+        points: ``grid:N`` or ``grid:NxM``; ``grid:8`` where no query is given in any way.
+        queries: ``t,y,x`` each, in pixels of the clip.
+        query_file: .csv, .json or .npy.
+        more_points: masks, features and whatever else ``PointSources`` has.
+        overlay: an .mp4 to write (H.264), or None.
+        tracks_file: .npz, .csv or .json, or None.
+        provider: the execution provider; there is no fallback.
+        selection: which part of the clip, every n-th frame, another size.
+        window: frames a window; see ``PointTracker``.
+        memory: like ``1GiB``; see ``PointTracker``.
+        compare_windows: track the clip once more in one window (it has to fit into memory) and
+            report what windows changed. Not in the times of the report.
+        force: replace existing outputs.
+        notify: is told of progress.
+
+    Raises:
+        OutputError, VideoError, QueryError, ModelFileError, ProviderUnavailableError: see each.
+        UsageError: ``window``, ``memory`` or ``compare_windows`` do not fit the model.
+    """
+    watch = Stopwatch()
+    film_path, tracks_path = _check_outputs(overlay, tracks_file, force)
+    notify(Notice(f"reading {video}"))
+    source = open_source(video, selection)
+    with _open_tracker(source, watch, model, provider, window=window, memory=memory) as tracker:
+        notify(Notice(tracker.model.load_note, detail=True))
+        if compare_windows:
+            _check_frames_dynamic(tracker)
+        frame_hw = source.frame_hw()
+        query_points_tyx = _collect_queries(source, points, queries, query_file, more_points)
+        with drawn_film(film_path, source.fps, watch) as sink:
+            tracks = tracker.track(
+                source,
+                query_points_tyx,
+                progress=_counter("tracking frames", notify),
+                sink=sink,
+                watch=watch,
+            )
+    for warning in source.warnings:
+        notify(Notice(warning, warning=True))
+    if tracks_path is not None:
+        with watch.timed("writing tracks"):
+            write_tracks(tracks_path, tracks)
+    report = TrackReport(
+        video=Path(video),
+        model=Path(model),
+        tracks=tracks,
+        frame_hw=frame_hw,
+        overlay=film_path,
+        tracks_file=tracks_path,
+        seconds=watch.wall,
+        inference_seconds=watch.seconds(INFERENCE),
+        first_frame_seconds=watch.first("first tracked frame") or watch.wall,
+        parts=watch.shares(),
+    )
+    if not compare_windows:
+        return report
+    notify(Notice(f"tracking {tracks.frames} frames in one window"))
+    again = open_source(video, selection)
+    return replace(report, windowing=_compare_to_one_window(tracks, again, model, provider))
+
+
+def _compare_to_one_window(
+    tracks: Tracks, source: FrameSource, model: str | Path, provider: str
+) -> WindowingEffect:
+    with PointTracker(model, provider, window=max(2, tracks.frames)) as tracker:
+        return compare_tracks(tracks, tracker.track(source, tracks.query_points))
+
+
+def _check_outputs(
+    overlay: str | Path | None, tracks_file: str | Path | None, force: bool
+) -> tuple[Path | None, Path | None]:
+    film = None if overlay is None else check_output(overlay, force=force)
+    if film is not None and film.suffix.lower() != ".mp4":
+        raise OutputError(f"{film}: the overlay is written as .mp4; name it so.")
+    if tracks_file is None:
+        return film, None
+    return film, check_output(check_tracks_path(tracks_file), force=force)
+
+
+def _check_frames_dynamic(tracker: PointTracker) -> None:
+    fixed = tracker.model.fixed_frames
+    if fixed is not None:
+        raise UsageError(
+            f"{tracker.model.path} is fixed to {fixed} frames; windows can be compared to one "
+            "window with a file that takes any number (export --frames dynamic)."
+        )
+
+
+@contextmanager
+def _open_tracker(
+    source: FrameSource,
+    watch: Stopwatch,
+    model: str | Path,
+    provider: str,
+    *,
+    window: int | None,
+    memory: str | None,
+) -> Iterator[PointTracker]:
+    """Open the model while the first window is decoded, which takes about as long."""
+
+    def open_model() -> PointTracker:
+        with watch.timed("opening the model"):
+            return PointTracker(model, provider, window=window, memory=memory)
+
+    with ThreadPoolExecutor(1) as opening:
+        opened = opening.submit(open_model)
+        # Under a limit of memory nobody knows yet how many frames there is room for.
+        if memory is None:
+            with watch.timed("decode"):
+                source.read_early(window or DEFAULT_WINDOW)
+        tracker = opened.result()
+    with tracker:
+        yield tracker
+
+
+def _collect_queries(
+    source: FrameSource,
+    points: str | None,
+    queries: Sequence[str],
+    query_file: str | Path | None,
+    more: PointSources | None,
+) -> NDArray[np.float32]:
+    collected = []
+    if points is None and not queries and query_file is None and more is None:
+        points = _DEFAULT_POINTS
+    if points is not None:
+        collected.append(parse_points(points).queries(*source.frame_hw()))
+    if queries:
+        collected.append(np.stack([parse_query(text) for text in queries]).reshape(-1, 3))
+    if query_file is not None:
+        collected.append(read_queries(query_file))
+    if more is not None:
+        collected.append(collect_points(more, *source.frame_hw(), source.first_frame))
+    together = np.concatenate(collected).astype(np.float32)
+    if not len(together):
+        raise QueryError("There are no query points to track.")
+    return together
+
+
+def _counter(text: str, notify: Listener) -> Callable[[int, int | None], None]:
+    def count(done: int, total: int | None) -> None:
+        # A file's own count may be too low; the last report is exact.
+        notify(Notice(text, done=done, total=None if total is None else max(done, total)))
+
+    return count

@@ -1,0 +1,150 @@
+"""Reports of ``eval`` → table, JSON and rows of Markdown. Imports data types only."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from locoexport.evaluation.metrics import THRESHOLDS_PX
+from locoexport.rendering.parts.tables import facts, headed
+
+if TYPE_CHECKING:
+    from locoexport.evaluation.scores import Difference, Scores
+    from locoexport.pipeline.evaluate import EvalReport
+
+__all__ = ["MARKDOWN_HEAD", "eval_document", "eval_markdown", "eval_text"]
+
+MARKDOWN_HEAD = (
+    "| model | runtime | dataset | queries | videos | AJ | δ_avg | OA | median px |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+_COLUMNS = (
+    *("AJ", "δ_avg", "OA"),
+    *(f"<{x} px" for x in THRESHOLDS_PX),
+    *(f"J{x}" for x in THRESHOLDS_PX),
+    "median px",
+)
+
+
+def eval_text(report: EvalReport) -> RenderableType:
+    """The means of every side, how far the sides are apart, and the rows for a README."""
+    metadata = report.metadata
+    height, width = metadata.resolution_hw
+    resized = "" if report.full_resolution else ", frames at 256x256"
+    rows = [
+        ("file", str(report.model)),
+        ("profile", f"{metadata.profile}, {height}x{width}, {metadata.precision}"),
+        ("weights", _weights(report)),
+        ("dataset", f"{report.dataset}: {len(report.videos)} videos, {_queries(report)} queries"),
+        ("protocol", f"TAP-Vid, {report.query_mode}{resized}, scored at 256x256"),
+        ("provider", report.provider),
+    ]
+    if report.skipped:
+        rows.append(("left out", f"no visible point: {', '.join(report.skipped)}"))
+    if report.resumed:
+        rows.append(("resumed", f"{report.resumed} videos of an earlier, equal command"))
+    if report.absent is not None:
+        rows.append(("torch", report.absent))
+    rows.append(("seconds", f"{report.seconds:.1f}"))
+    parts: list[RenderableType] = [facts(rows), Text(), _means(report)]
+    apart = report.worst_difference
+    if apart is not None:
+        parts += [Text(), Text(_apart(apart))]
+    return Group(*parts, Text(), Text(eval_markdown(report)))
+
+
+def eval_document(report: EvalReport) -> dict[str, Any]:
+    """``locoexport.eval/1``; scores are 0 to 1, figures that could not be scored null."""
+    apart = report.worst_difference
+    return {
+        "schema": "locoexport.eval/1",
+        "file": str(report.model),
+        "metadata": report.metadata.to_properties(),
+        "dataset": report.dataset,
+        "query_mode": report.query_mode,
+        "full_resolution": report.full_resolution,
+        "provider": report.provider,
+        "sides": list(report.sides),
+        "torch_absent": report.absent,
+        "mean": {side: asdict(report.mean(side)) for side in report.sides},
+        "torch_against_onnx": None if apart is None else asdict(apart),
+        "videos": [
+            {
+                "name": video.name,
+                "frames": video.frames,
+                "queries": video.queries,
+                "scores": {
+                    side: asdict(scores)
+                    for side, scores in zip(report.sides, video.scores, strict=True)
+                },
+                "seconds": dict(zip(report.sides, video.seconds, strict=True)),
+                "torch_against_onnx": [asdict(pair) for pair in video.differences],
+            }
+            for video in report.videos
+        ],
+        "resumed": report.resumed,
+        "skipped": list(report.skipped),
+        "seconds": report.seconds,
+        "markdown": eval_markdown(report),
+    }
+
+
+def eval_markdown(report: EvalReport) -> str:
+    """A row a side, under ``MARKDOWN_HEAD``; scores in percent, as papers give them."""
+    metadata = report.metadata
+    seeded = " (seeded weights)" if metadata.weights.seeded else ""
+    rows = []
+    for side in report.sides:
+        mean = report.mean(side)
+        runtime = "PyTorch" if side == "torch" else f"ONNX {metadata.precision}"
+        cells = (
+            f"{metadata.profile}{seeded}",
+            runtime,
+            report.dataset,
+            report.query_mode,
+            str(len(report.videos)),
+            *(_percent(value) for value in _first_three(mean)),
+            f"{mean.median_px:.2f}",
+        )
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join((MARKDOWN_HEAD, *rows))
+
+
+def _means(report: EvalReport) -> Table:
+    table = headed(("", *_COLUMNS), right=_COLUMNS)
+    for side in report.sides:
+        mean = report.mean(side)
+        values = (*_first_three(mean), *mean.pts_within, *mean.jaccard)
+        table.add_row(side, *(_percent(value) for value in values), f"{mean.median_px:.2f}")
+    return table
+
+
+def _apart(apart: Difference) -> str:
+    return (
+        f"torch against onnx, worst of any video: p50 {apart.p50_px:.1e} px, p99 "
+        f"{apart.p99_px:.1e} px, max {apart.max_px:.1e} px; visibility flips {apart.flips} of "
+        f"{apart.compared}"
+    )
+
+
+def _first_three(scores: Scores) -> tuple[float, float, float]:
+    return scores.average_jaccard, scores.average_pts_within_thresh, scores.occlusion_accuracy
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _queries(report: EvalReport) -> int:
+    return sum(video.queries for video in report.videos)
+
+
+def _weights(report: EvalReport) -> str:
+    weights = report.metadata.weights
+    if weights.seeded or weights.sha256 is None:
+        return "seeded (tracks mean nothing)"
+    return f"{weights.file_name} (sha256 {weights.sha256[:12]}...)"

@@ -1,0 +1,206 @@
+"""``locoexport inspect``: facts, costs and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from locoexport.rendering.parts.forecast import forecast_document, forecast_table
+from locoexport.rendering.parts.tables import facts, headed, megabytes, severity, titled
+
+if TYPE_CHECKING:
+    from locoexport.inspection.facts import Costs, ModelFacts, Port
+    from locoexport.inspection.lint import Finding
+    from locoexport.inspection.parts import Part
+    from locoexport.pipeline.inspect import InspectReport
+
+__all__ = ["costs_document", "inspect_document", "inspect_text"]
+
+_NAMES_SHOWN = 3
+
+
+def inspect_text(report: InspectReport) -> RenderableType:
+    """Everything ``inspect`` found, for a terminal."""
+    model = report.facts
+    return Group(
+        _identity(report),
+        Text(),
+        _parts_table(model),
+        Text(),
+        _costs_facts(model.costs),
+        Text(),
+        forecast_table(report.forecasts),
+        Text(),
+        _findings(model.findings),
+    )
+
+
+def inspect_document(report: InspectReport) -> dict[str, Any]:
+    """``locoexport.inspect/1``."""
+    model = report.facts
+    return {
+        "schema": "locoexport.inspect/1",
+        "file": str(report.path),
+        "size_bytes": report.size_bytes,
+        "ir_version": model.ir_version,
+        "opsets": dict(model.opsets),
+        "producer": model.producer,
+        "inputs": [asdict(port) for port in model.inputs],
+        "outputs": [asdict(port) for port in model.outputs],
+        "dynamic_axes": list(model.dynamic_axes),
+        "operators": dict(model.operators),
+        "functions": model.functions,
+        "metadata": dict(model.metadata),
+        "external_files": list(model.external_files),
+        "parameters": {
+            "total": model.parameters.total,
+            "of_8_bits_or_fewer": model.parameters.quantised,
+            "size_bytes": model.parameters.size_bytes,
+            "by_part": _by_part_document(model.parameters.by_part),
+        },
+        "costs": costs_document(model.costs),
+        "findings": [asdict(finding) for finding in model.findings],
+        "providers_forecast": forecast_document(report.forecasts),
+    }
+
+
+def costs_document(costs: Costs) -> dict[str, Any]:
+    """The costs at one set of sizes; what could not be resolved is named."""
+    return {
+        "axes": dict(costs.axes),
+        "unbound_axes": list(costs.unbound),
+        "flops": {
+            "total": costs.flops.total,
+            "complete": not costs.flops.unresolved and not costs.flops.not_counted,
+            "counts": "convolutions and matrix products, 2 for a multiply-add",
+            "products_counted": costs.flops.counted,
+            "products_unresolved": list(costs.flops.unresolved),
+            "operators_without_formula": dict(costs.flops.not_counted),
+            "by_part": _by_part_document(costs.flops.by_part),
+        },
+        "peak_activations": asdict(costs.memory) | {"complete": not costs.memory.unknown},
+        "nodes": costs.nodes,
+        "unresolved_nodes": list(costs.unresolved),
+    }
+
+
+def _by_part_document(by_part: Mapping[Part, int]) -> list[dict[str, Any]]:
+    return [asdict(part) | {"value": value} for part, value in by_part.items()]
+
+
+def _identity(report: InspectReport) -> Table:
+    model = report.facts
+    opsets = ", ".join(f"{domain} {version}" for domain, version in model.opsets.items())
+    operators = ", ".join(f"{count} {name}" for name, count in model.operators.items())
+    parameters = f"{model.parameters.total:,}"
+    if model.parameters.quantised:
+        parameters += f" and {model.parameters.quantised:,} of 8 bits or fewer"
+    rows = [
+        ("file", f"{report.path} ({megabytes(report.size_bytes)})"),
+        ("made by", model.producer or "not said"),
+        ("opset", f"{opsets}; IR {model.ir_version}"),
+        *((_label("input", index), _port(port)) for index, port in enumerate(model.inputs)),
+        *((_label("output", index), _port(port)) for index, port in enumerate(model.outputs)),
+        ("dynamic axes", ", ".join(model.dynamic_axes) or "none"),
+        ("operators", f"{sum(model.operators.values())}: {operators}"),
+        ("parameters", f"{parameters} ({megabytes(model.parameters.size_bytes)} of constants)"),
+    ]
+    if model.functions:
+        rows.append(("functions", str(model.functions)))
+    if model.external_files:
+        rows.append(("weights in", ", ".join(model.external_files)))
+    rows += [(name, _shortened(value)) for name, value in model.metadata.items()]
+    return facts(rows)
+
+
+def _label(name: str, index: int) -> str:
+    return f"{name}s" if index == 0 else ""
+
+
+def _port(port: Port) -> str:
+    shape = "no shape" if port.shape is None else f"({', '.join(map(str, port.shape))})"
+    return f"{port.name} {port.element_type} {shape}"
+
+
+def _shortened(value: str) -> str:
+    return value if len(value) <= 120 else f"{value[:117]}..."
+
+
+def _parts_table(model: ModelFacts) -> RenderableType:
+    """A row for each part, iterations put together."""
+    flops: dict[str, int] = {}
+    for part, operations in model.costs.flops.by_part.items():
+        flops[part.name] = flops.get(part.name, 0) + operations
+    parameters = {part.name: count for part, count in model.parameters.by_part.items()}
+    columns = ("part", "parameters", "GFLOP", "share")
+    table = headed(columns, right=columns[1:])
+    total = model.costs.flops.total or 1
+    names = sorted({*flops, *parameters}, key=lambda name: -flops.get(name, 0))
+    for name in names:
+        operations = flops.get(name, 0)
+        table.add_row(
+            Text(name),
+            f"{parameters.get(name, 0):,}",
+            _giga(operations),
+            f"{operations / total:.0%}",
+        )
+    return titled("by part", table)
+
+
+def _giga(operations: int) -> str:
+    """In 1e9, to two places; a little is not nothing."""
+    giga = operations / 1e9
+    return f"{giga:.2f}" if giga >= 0.1 or not operations else f"{giga:.2g}"
+
+
+def _costs_facts(costs: Costs) -> Table:
+    flops, memory = costs.flops, costs.memory
+    sizes = ", ".join(f"{name} {size}" for name, size in costs.axes.items()) or "fixed sizes"
+    open_flops = bool(flops.unresolved or flops.not_counted)
+    rows = [
+        ("at", sizes),
+        (
+            "FLOPs",
+            f"{'at least ' if open_flops else ''}{_giga(flops.total)} G in {flops.counted} "
+            "convolutions and matrix products (2 to a multiply-add)",
+        ),
+        (
+            "activations",
+            f"{'at least ' if memory.unknown else ''}{megabytes(memory.size_bytes)} at their peak, "
+            f"in {memory.at}",
+        ),
+    ]
+    if costs.unbound:
+        rows.append(("still open", f"{', '.join(costs.unbound)} (bind with --axis NAME=SIZE)"))
+    if costs.unresolved:
+        rows.append(
+            (
+                "unresolved",
+                f"{len(costs.unresolved)} of {costs.nodes} nodes have outputs of unknown size",
+            )
+        )
+    if flops.unresolved:
+        rows.append(("not in FLOPs", f"{len(flops.unresolved)} products of unknown size"))
+    if flops.not_counted:
+        named = ", ".join(f"{count} {name}" for name, count in flops.not_counted.items())
+        rows.append(("not in FLOPs", f"{named}: no formula"))
+    return facts(rows)
+
+
+def _findings(findings: tuple[Finding, ...]) -> RenderableType:
+    if not findings:
+        return Text("lint: nothing found", style="green")
+    table = headed(("", "rule", "where", "what"))
+    for finding in findings:
+        shown = ", ".join(finding.nodes[:_NAMES_SHOWN])
+        more = len(finding.nodes) - _NAMES_SHOWN
+        what = (
+            f"{finding.message}\n{shown}{f' and {more} more' if more > 0 else ''}\n{finding.source}"
+        )
+        table.add_row(severity(finding.severity), finding.rule, finding.runtime, Text(what))
+    return titled("lint", table)

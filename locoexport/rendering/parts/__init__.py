@@ -1,0 +1,1 @@
+"""Pieces of text and JSON that several commands show."""

@@ -1,0 +1,76 @@
+"""Many clips → text and JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+
+from locoexport.rendering.parts.tables import facts, headed
+
+if TYPE_CHECKING:
+    from locoexport.pipeline.tracking.many import ManyReport
+
+__all__ = ["many_document", "many_text"]
+
+
+def many_text(report: ManyReport) -> RenderableType:
+    """What became of all clips, and which were not tracked and why."""
+    fresh = len(report.outcomes) - report.skipped
+    counts = f"{report.count('tracked')} of {len(report.outcomes)} tracked"
+    for outcome in ("failed", "lost"):
+        if report.count(outcome):
+            counts += f", {report.count(outcome)} {outcome}"
+    rate = report.frames / report.seconds
+    rows = [
+        ("clips", f"{counts}; {report.skipped} of them earlier"),
+        ("tracking", f"{report.seconds:.1f} s, {report.frames} frames, {rate:.1f} frames/s"),
+        ("workers", f"{report.workers} x {report.threads} threads, engine {report.engine}"),
+        ("dataset", str(report.out / "tracks")),
+        ("list", str(report.out / "clips.parquet")),
+    ]
+    if not fresh:
+        del rows[1:3]
+    if report.worker_deaths:
+        rows.insert(3, ("died", f"{report.worker_deaths} workers, replaced"))
+    bad = [outcome for outcome in report.outcomes if outcome.outcome != "tracked"]
+    if not bad:
+        return facts(rows)
+    table = headed(("clip", "outcome", "reason"))
+    for each in bad:
+        table.add_row(
+            str(each.clip), each.outcome + (" (earlier)" if each.skipped else ""), each.text
+        )
+    return Group(facts(rows), table)
+
+
+def many_document(report: ManyReport) -> dict[str, Any]:
+    """``locoexport.track-many/1``."""
+    return {
+        "schema": "locoexport.track-many/1",
+        "passed": report.passed,
+        "out": str(report.out),
+        "engine": report.engine,
+        "workers": report.workers,
+        "threads": report.threads,
+        "worker_deaths": report.worker_deaths,
+        "seconds": report.seconds,
+        "frames": report.frames,
+        "tracked": report.count("tracked"),
+        "failed": report.count("failed"),
+        "lost": report.count("lost"),
+        "skipped": report.skipped,
+        "clips": [
+            {
+                "clip": str(each.clip),
+                "clip_id": each.clip_id,
+                "outcome": each.outcome,
+                "text": each.text,
+                "points": each.points,
+                "frames": each.frames,
+                "seconds": each.seconds,
+                "skipped": each.skipped,
+            }
+            for each in report.outcomes
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Tracks and objects drawn on frames."""

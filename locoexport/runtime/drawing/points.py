@@ -1,0 +1,227 @@
+"""Tracks drawn over their video.
+
+Everything of one frame is first drawn on a premultiplied RGBA canvas, oldest first, and blended
+once: anti-aliased edges and fading trails then mix correctly, and the cost of blending does not
+grow with the number of points.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from locoexport.errors import UsageError, VideoError
+from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.video.frames import check_frames
+
+__all__ = ["TRAIL_FRAMES", "Painter", "draw_tracks"]
+
+TRAIL_FRAMES = 16
+"""How long trails are, unless told otherwise."""
+
+_SHIFT = 4
+"""cv2's fixed point: positions and radii in sixteenths of a pixel."""
+_OUTLINE = (0, 0, 0)
+_OUTLINE_ALPHA = 0.6
+_TRAIL_ALPHA = 0.9
+
+_Colour = tuple[int, int, int]
+_Point = tuple[int, int]
+_Ink = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """Sizes in pixels, chosen for a frame size. A ring must stay open on the smallest video."""
+
+    dot: float
+    ring_outer: float
+    ring_inner: float
+    outline: float
+    trail: int
+
+    @classmethod
+    def for_frame(cls, height: int, width: int) -> _Pen:
+        diagonal = (height**2 + width**2) ** 0.5
+        dot = max(2.0, diagonal / 240)
+        ring_outer = max(3.0, 1.15 * dot)
+        return cls(
+            dot=dot,
+            ring_outer=ring_outer,
+            ring_inner=ring_outer - max(1.2, 0.35 * dot),
+            outline=max(0.75, dot / 6),
+            trail=max(1, round(diagonal / 600)),
+        )
+
+
+def draw_tracks(
+    frames_rgb: NDArray[np.uint8], tracks: Tracks, *, trail_frames: int = TRAIL_FRAMES
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw tracks over a video, frame by frame; see ``Painter``.
+
+    Args:
+        frames_rgb: uint8 (frames, height, width, 3); left as it is.
+        tracks: of that video, in its pixels.
+        trail_frames: how long trails are; 0 draws none.
+
+    Returns:
+        An iterator over new uint8 (height, width, 3) frames.
+
+    Raises:
+        VideoError: the frames are malformed, or there are more or fewer than the tracks have.
+        UsageError: ``trail_frames`` is negative.
+    """
+    check_frames(frames_rgb)
+    if len(frames_rgb) != tracks.frames:
+        raise VideoError(
+            f"The video has {len(frames_rgb)} frames and the tracks {tracks.frames}; they must "
+            "be of the same video."
+        )
+    height, width = frames_rgb.shape[1:3]
+    painter = Painter((height, width), tracks.query_points, trail_frames=trail_frames)
+    return (
+        painter.paint(frame, tracks.xy[:, index], tracks.visible[:, index])
+        for index, frame in enumerate(frames_rgb)
+    )
+
+
+class Painter:
+    """Draws tracks over frames that come one by one.
+
+    A visible point is a filled dot, an occluded one a hollow ring; behind it fades a trail over
+    the last frames, with gaps where it was occluded. A point's colour comes from where it was
+    asked for, so neighbours look alike.
+    """
+
+    def __init__(
+        self,
+        frame_hw: tuple[int, int],
+        query_points_tyx: NDArray[np.float32],
+        *,
+        trail_frames: int = TRAIL_FRAMES,
+    ) -> None:
+        """For frames of that (height, width) and the points of one video.
+
+        Raises:
+            UsageError: ``trail_frames`` is negative.
+        """
+        if trail_frames < 0:
+            raise UsageError(f"trail_frames is {trail_frames}; it must be 0 or more.")
+        self._frame_hw = frame_hw
+        self._trail_frames = trail_frames
+        self._pen = _Pen.for_frame(*frame_hw)
+        self._colours = _query_colours(query_points_tyx, *frame_hw)
+        # By age of a piece of the trail, then by point.
+        self._trail_inks = [
+            [_ink(colour, _TRAIL_ALPHA * (1 - age / trail_frames)) for colour in self._colours]
+            for age in range(trail_frames)
+        ]
+        # The frames of the trail, newest last: positions, and where they are shown.
+        self._past: deque[tuple[list[_Point], NDArray[np.bool_]]] = deque(maxlen=trail_frames + 1)
+
+    def paint(
+        self,
+        frame_rgb: NDArray[np.uint8],
+        xy: NDArray[np.float32],
+        visible: NDArray[np.bool_],
+    ) -> NDArray[np.uint8]:
+        """The next frame, drawn on: a new uint8 (height, width, 3).
+
+        Args:
+            frame_rgb: uint8 (height, width, 3); left as it is.
+            xy: float32 (points, 2) in its pixels; what is not finite is not drawn.
+            visible: bool (points,).
+        """
+        height, width = self._frame_hw
+        drawable = np.isfinite(xy).all(axis=1)
+        self._past.append((_fixed_point(xy, height, width), visible & drawable))
+        canvas = np.zeros((height, width, 4), np.uint8)
+        for age in range(min(len(self._past) - 1, self._trail_frames) - 1, -1, -1):
+            before, after = self._past[-2 - age], self._past[-1 - age]
+            _draw_segments(canvas, before, after, self._trail_inks[age], self._pen)
+        positions = self._past[-1][0]
+        for point in np.flatnonzero(drawable):
+            _draw_mark(
+                canvas, positions[point], self._colours[point], self._pen, bool(visible[point])
+            )
+        return _blend(frame_rgb, canvas)
+
+
+def _query_colours(query_points_tyx: NDArray[np.float32], height: int, width: int) -> list[_Colour]:
+    """Hue runs with x from red to violet and a little with y; lower rows are paler."""
+    colours: list[_Colour] = []
+    for _, y, x in query_points_tyx.astype(float):
+        across, down = x / width, y / height
+        red, green, blue = colorsys.hsv_to_rgb(0.65 * across + 0.2 * down, 1 - 0.45 * down, 1.0)
+        colours.append((round(255 * red), round(255 * green), round(255 * blue)))
+    return colours
+
+
+def _fixed_point(xy: NDArray[np.float32], height: int, width: int) -> list[_Point]:
+    """Positions as cv2 wants them: pixel centres at 0, in sixteenths.
+
+    Far outside the frame they are clipped, since cv2's integers would overflow.
+    """
+    size = np.array([width, height])
+    centred = np.nan_to_num(xy.astype(np.float64)) - 0.5
+    clipped = np.clip(centred, -4 * size, 5 * size)
+    sixteenths = np.rint(clipped * (1 << _SHIFT)).astype(int)
+    return [(x, y) for x, y in sixteenths.tolist()]
+
+
+def _draw_segments(
+    canvas: NDArray[np.uint8],
+    before: tuple[list[_Point], NDArray[np.bool_]],
+    after: tuple[list[_Point], NDArray[np.bool_]],
+    inks: list[_Ink],
+    pen: _Pen,
+) -> None:
+    """The piece of every trail from one frame to the next, where it is visible in both."""
+    for point in np.flatnonzero(before[1] & after[1]).tolist():
+        start, end = before[0][point], after[0][point]
+        cv2.line(canvas, start, end, inks[point], pen.trail, cv2.LINE_AA, _SHIFT)
+
+
+def _draw_mark(
+    canvas: NDArray[np.uint8], centre: _Point, colour: _Colour, pen: _Pen, visible: bool
+) -> None:
+    """A dot, or a ring that the video shows through, in a dark outline."""
+    outer = pen.dot if visible else pen.ring_outer
+    _draw_disk(canvas, centre, outer + pen.outline, _ink(_OUTLINE, _OUTLINE_ALPHA))
+    _draw_disk(canvas, centre, outer, _ink(colour, 1.0))
+    if not visible:
+        _draw_disk(canvas, centre, pen.ring_inner, _ink(colour, 0.0))
+
+
+def _draw_disk(
+    canvas: NDArray[np.uint8],
+    centre: _Point,
+    radius: float,
+    ink: _Ink,
+) -> None:
+    fixed_radius = round(radius * (1 << _SHIFT))
+    cv2.circle(canvas, centre, fixed_radius, ink, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+
+
+def _ink(colour: _Colour, alpha: float) -> _Ink:
+    red, green, blue = (channel * alpha for channel in colour)
+    return red, green, blue, 255 * alpha
+
+
+def _blend(frame: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The canvas over the frame; only what is drawn on is computed, a small part of most frames."""
+    drawn = np.flatnonzero(cv2.extractChannel(canvas, 3))
+    blended = frame.copy(order="C")
+    if len(drawn):
+        ink = canvas.reshape(-1, 4)[drawn]
+        pixels = blended.reshape(-1, 3)
+        keep = np.repeat(255 - ink[:, 3:], 3, axis=1)
+        kept = cv2.multiply(pixels[drawn], keep, scale=1 / 255)
+        pixels[drawn] = cv2.add(ink[:, :3], kept)
+    return blended

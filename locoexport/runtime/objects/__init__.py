@@ -1,0 +1,1 @@
+"""Objects by their points: detection, segmentation, following, filling gaps."""

@@ -1,0 +1,1 @@
+"""Where query points come from."""

@@ -1,0 +1,1 @@
+"""Points through a whole video: windows, stitching, memory, results."""

@@ -1,0 +1,230 @@
+"""Points through a whole video, in the video's own pixels: the runtime's front door."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from locoexport.errors import ModelFileError, UsageError
+from locoexport.machine.hardware import process_memory
+from locoexport.machine.stopwatch import Stopwatch
+from locoexport.runtime.session.split import Model, open_model
+from locoexport.runtime.tracking.budget import (
+    MemoryLimit,
+    MemoryModel,
+    Plan,
+    make_plan,
+    measure_memory,
+    parse_memory,
+)
+from locoexport.runtime.tracking.run import Progress, Sink, Tracking
+from locoexport.runtime.tracking.storage import BYTES_PER_POINT_FRAME
+from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracking.windows import DEFAULT_WINDOW, WindowSize
+from locoexport.runtime.video.sources import FrameSource, Selection, Video, open_source
+
+__all__ = ["DEFAULT_POINTS_PER_CALL", "PointTracker"]
+
+DEFAULT_POINTS_PER_CALL = 64
+"""More points in one call encode a window less often and need more memory."""
+
+_ENCODER_FRAMES = 64
+"""Frames of 1.5 bytes a pixel that an H.264 encoder looks ahead at."""
+_REST_BYTES = 48 << 20
+"""Small things beside the frames: decoder, drawing, Python's own."""
+_LARGEST_IN_MEMORY = 1 << 30
+"""Tracks larger than that are kept in a temporary file."""
+
+
+class PointTracker:
+    """A point tracker over an exported file, to be used in a ``with`` block or closed.
+
+    It keeps nothing from call to call, and ``track`` may be called from several threads.
+    LocoTrack looks at whole windows of frames, past and future: it is offline. Frames are read,
+    tracked and dropped window by window, so a video may be of any length.
+
+    ::
+
+        with PointTracker("model.onnx") as tracker:
+            tracks = tracker.track("clip.mp4", [[0, 120.5, 64.0]])  # t, y, x
+    """
+
+    def __init__(
+        self,
+        model_path: str | Path,
+        provider: str = "cpu",
+        points_per_call: int | None = None,
+        threads: int | None = None,
+        *,
+        window: int | None = None,
+        memory: int | str | None = None,
+    ) -> None:
+        """Open the model.
+
+        Args:
+            model_path: an .onnx file written by ``locoexport export``, or any file of a split one.
+            provider: a short name of ``locoexport.runtime.session.providers.PROVIDERS``.
+            points_per_call: how many points go through the model at once; None is 64, what the
+                file is fixed to, or what ``memory`` allows. It changes memory and speed, not the
+                tracks.
+            threads: of the CPU; None is all cores.
+            window: frames that go through the model at once; None is 48, what the file is fixed
+                to, or what ``memory`` allows. Windows share a third of their frames.
+            memory: bytes, or text like ``1GiB``, that this process may hold besides the model
+                while it tracks. The model's need is measured now, by three runs on noise.
+
+        Raises:
+            UsageError: no such provider, a number below 1, or a ``points_per_call`` or ``window``
+                that the file's fixed sizes contradict.
+            ProviderUnavailableError: the provider does not work on this machine.
+            ModelFileError: the file is missing, damaged, not ours, or fixed to a batch above 1.
+        """
+        self._memory = parse_memory(memory) if isinstance(memory, str) else memory
+        if self._memory is not None and self._memory < 1:
+            raise UsageError(f"memory is {self._memory}; it must be at least 1 byte.")
+        model = open_model(model_path, provider, threads=threads, cached=True)
+        if model.fixed_batch not in (None, 1):
+            raise ModelFileError(
+                f"{model_path} is fixed to a batch of {model.fixed_batch} videos; tracking takes "
+                "one at a time. Export it with --batch 1 or --batch dynamic."
+            )
+        self._points_per_call = _chosen("points_per_call", points_per_call, model.fixed_points)
+        self._window = _chosen("window", window, model.fixed_frames)
+        if self._window is not None and model.fixed_frames is None:
+            WindowSize.of(self._window)
+        self._model: Model | None = model
+        self._held_bytes = process_memory() - model.size_bytes
+        self._need: MemoryModel | None = None
+        if self._memory is not None:
+            self._need = measure_memory(model)
+
+    @property
+    def model(self) -> Model:
+        """The open model.
+
+        Raises:
+            UsageError: the tracker was closed.
+        """
+        if self._model is None:
+            raise UsageError("This PointTracker is closed; make another.")
+        return self._model
+
+    def track(
+        self,
+        video: Video | FrameSource,
+        query_points_tyx: Any,
+        *,
+        fps: float | None = None,
+        max_frames: int | None = None,
+        progress: Progress | None = None,
+        sink: Sink | None = None,
+        watch: Stopwatch | None = None,
+    ) -> Tracks:
+        """Track query points through all frames of a video, forwards and backwards.
+
+        A video longer than one window is tracked window by window
+        (``runtime.tracking.stitching`` has the rule). Points that begin after the first window
+        are tracked backwards in a second pass, for which a file is read again and the frames of an
+        iterator or a camera are kept in a temporary file.
+
+        Args:
+            video: a clip, a file's path, uint8 RGB frames (frames, height, width, 3), an iterator
+                of uint8 RGB frames, a camera's index, or a source from ``open_source``.
+            query_points_tyx: numbers of shape (points, 3): frame index, then y and x in the
+                video's pixels.
+            fps: for ``Tracks.fps``, in place of the video's own (25 for bare frames).
+            max_frames: stop after that many; a camera needs it.
+            progress: called with (frames done, frames in all or None), first with 0 done.
+            sink: called with frames in order, once their tracks are final.
+            watch: counts the seconds of each part.
+
+        Returns:
+            The tracks. Beyond 1 GiB, or an eighth of ``memory``, its arrays lie in a temporary
+            file that goes away with them.
+
+        Raises:
+            VideoError: the video cannot be read, or is shorter than the model is fixed to.
+            QueryError: no points, or one that is not finite or outside the video.
+            MachineError: ONNX Runtime fails, mostly for want of memory.
+            ModelFileError: the model's answer is not finite.
+            UsageError: the tracker was closed, or ``memory`` is too little.
+        """
+        source = (
+            video
+            if isinstance(video, FrameSource)
+            else open_source(video, Selection(max_frames=max_frames))
+        )
+        limit = None if self._memory is None else MemoryLimit(self._memory, self.model.size_bytes)
+        tracking = Tracking(
+            model=self.model,
+            source=source,
+            points=query_points_tyx,
+            make_plan=partial(self._plan, limit),
+            on_disk=self._on_disk,
+            watch=watch or Stopwatch(),
+            limit=limit,
+            progress=progress,
+            sink=sink,
+        )
+        try:
+            return tracking.run(fps)
+        finally:
+            source.close()
+
+    def close(self) -> None:
+        """Give the model's memory back. Closing twice is fine."""
+        self._model = None
+
+    def __enter__(self) -> PointTracker:
+        """The tracker itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the tracker."""
+        self.close()
+
+    def _plan(self, limit: MemoryLimit | None, frame_hw: tuple[int, int], points: int) -> Plan:
+        if self._need is None or limit is None:
+            frames = self._window or DEFAULT_WINDOW
+            # A model of one frame: its videos have one, and nothing is stitched.
+            size = WindowSize.of(max(2, frames))
+            return Plan(size, self._points_per_call or DEFAULT_POINTS_PER_CALL)
+        frame_bytes = frame_hw[0] * frame_hw[1] * 3
+        kept_aside = _REST_BYTES + _ENCODER_FRAMES * frame_bytes / 2
+        free = limit.planned_bytes - self._held_bytes - kept_aside
+        plan = make_plan(
+            self.model,
+            self._need,
+            free,
+            points=points,
+            frame_bytes=frame_bytes,
+            window=self._window,
+        )
+        if self._points_per_call is None:
+            return plan
+        return Plan(plan.size, min(plan.points_per_call, self._points_per_call))
+
+    def _on_disk(self, points: int, frames: int | None) -> bool:
+        if frames is None:
+            return self._memory is not None
+        limit = _LARGEST_IN_MEMORY if self._memory is None else self._memory // 8
+        return points * frames * BYTES_PER_POINT_FRAME > limit
+
+
+def _chosen(name: str, asked: int | None, fixed: int | None) -> int | None:
+    if asked is not None and asked < 1:
+        raise UsageError(f"{name} is {asked}; it must be at least 1.")
+    if fixed is not None and asked not in (None, fixed):
+        axis = "points" if name == "points_per_call" else "frames"
+        raise UsageError(
+            f"{name} is {asked}, but the model is fixed to {fixed} {axis} a call. Leave it out, or "
+            f"export with --{axis} dynamic."
+        )
+    return fixed or asked
