@@ -34,9 +34,10 @@ from locoexport.machine.hardware import read_cpu  # noqa: E402
 from locoexport.pipeline.export import export_model  # noqa: E402
 from locoexport.runtime.queries.points import grid_queries  # noqa: E402
 from locoexport.runtime.session.single import open_session  # noqa: E402
-from locoexport.runtime.session.split import part_paths  # noqa: E402
-from locoexport.runtime.video.clips import read_clip, write_mp4  # noqa: E402
+from locoexport.runtime.session.split_files import part_paths  # noqa: E402
+from locoexport.runtime.video.clips import read_clip  # noqa: E402
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input  # noqa: E402
+from locoexport.runtime.video.mp4 import write_mp4  # noqa: E402
 
 THREADS = (1, 2)
 BEGIN = "<!-- timings: begin (written by `python benchmarks/browser.py --write`) -->"

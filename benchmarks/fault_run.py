@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
 _SIZE, _FRAMES = 64, 4
 

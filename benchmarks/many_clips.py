@@ -26,7 +26,7 @@ import numpy as np
 import psutil
 
 from locoexport.machine.hardware import measure_load, read_cpu
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
 ROOT = Path(__file__).parents[1]
 BEGIN = "<!-- scaling: begin (written by `python benchmarks/many_clips.py --ray --write`) -->"
@@ -249,7 +249,7 @@ def _overhead_lines(
 
 
 def _model_seconds(model: Path, folder: Path) -> float:
-    from locoexport.runtime.session.split import open_model
+    from locoexport.runtime.session.opening import open_model
     from locoexport.runtime.video.clips import read_clip
 
     session = open_model(model, threads=1)

@@ -28,10 +28,10 @@ import onnxruntime
 
 from locoexport.benchmarking.contenders import open_graph
 from locoexport.benchmarking.timing import settle, take_turns
-from locoexport.contract.profile import load_profile
+from locoexport.contract.profile import SCORED_HW, load_profile
 from locoexport.contract.visibility import visible_from_logits
 from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_sequence
-from locoexport.evaluation.metrics import SCORED_HW, sample_queries
+from locoexport.evaluation.metrics import sample_queries
 from locoexport.evaluation.sides import GraphSide, TorchSide
 from locoexport.lowering.tracker.finishing import to_bytes, with_properties
 from locoexport.machine.hardware import measure_load, read_cpu

@@ -21,7 +21,8 @@ from exported import export_once
 
 from locoexport import PointTracker, load_profile
 from locoexport.runtime.tracking.tracks import read_tracks, write_tracks
-from locoexport.runtime.video.clips import read_clip, write_mp4
+from locoexport.runtime.video.clips import read_clip
+from locoexport.runtime.video.mp4 import write_mp4
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "runtime"))
 from synthetic_tracker import VELOCITY_XY, tracker_bytes

@@ -14,7 +14,8 @@ from locoexport.errors import NothingDetectedError
 from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources, track_video_objects
 from locoexport.runtime.objects.object_files import read_object_tracks
 from locoexport.runtime.objects.tracked import BoxSource
-from locoexport.runtime.video.clips import read_clip, write_mp4
+from locoexport.runtime.video.clips import read_clip
+from locoexport.runtime.video.mp4 import write_mp4
 
 pytestmark = pytest.mark.clips
 

@@ -14,7 +14,7 @@ import pytest
 from exported import export_once
 
 from locoexport.contract.profile import load_profile
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
 FRAMES = (300, 600)
 _TRACK = """

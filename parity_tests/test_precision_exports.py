@@ -28,7 +28,7 @@ from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
 from locoexport.pipeline.proof.studied_model import read_studied
 from locoexport.pipeline.verify import verify_model
 from locoexport.runtime.session.single import open_session
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
 LIMITS = PrecisionLimits(1.0, 60.0, "a test's own, at 64x64")
 

@@ -12,7 +12,7 @@ import torch
 from locoexport.models import locotrack
 from locoexport.parity.probes import textured_video
 from locoexport.runtime.tracking.tapvid import TapVidClip, write_tapvid
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
 ROOT = Path(__file__).parents[1]
 README, PYTHON = ROOT / "README.md", ROOT / "docs" / "python.md"

@@ -15,8 +15,10 @@ from locoexport.errors import ModelFileError
 from locoexport.parity.probes import make_probe
 from locoexport.pipeline.export import export_model
 from locoexport.pipeline.verify import verify_model
+from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.single import open_session
-from locoexport.runtime.session.split import open_model, open_split, split_paths
+from locoexport.runtime.session.split import open_split
+from locoexport.runtime.session.split_files import split_paths
 from locoexport.runtime.tracking.budget import MemoryModel, Plan, make_plan
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.windows import WindowSize

@@ -9,9 +9,18 @@ import pytest
 from synthetic_tracker import tracker_bytes
 
 from locoexport.models import locotrack
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
-HEAVY = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript", "onnx_ir", "locoexport.models", "cv2")
+HEAVY = (
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "onnxsim",
+    "onnxscript",
+    "onnx_ir",
+    "locoexport.models",
+    "cv2",
+)
 
 _HELP = """
 import sys

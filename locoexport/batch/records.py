@@ -10,7 +10,7 @@ from typing import Any
 
 from locoexport.errors import InputError
 from locoexport.machine.output_files import sha256_of, whole_file
-from locoexport.runtime.session.split import split_paths
+from locoexport.runtime.session.split_files import split_paths
 
 __all__ = ["ClipRecord", "fingerprint", "hash_file", "model_sha256", "read_record", "write_record"]
 

@@ -9,16 +9,14 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import onnxruntime
 import psutil
-from numpy.typing import NDArray
 
 from locoexport.benchmarking.fresh_process import FreshTask
+from locoexport.benchmarking.inputs import Floats, as_taken
 from locoexport.benchmarking.report import Transfers, spread
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.errors import MachineError, ProviderUnavailableError
-from locoexport.parity.probes import to_uint8
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.providers import (
     ORT_ERRORS,
@@ -28,9 +26,8 @@ from locoexport.runtime.session.providers import (
 )
 from locoexport.runtime.session.single import ModelSession, RawTracks, open_session, session_options
 
-__all__ = ["Contender", "DeviceGraph", "HostGraph", "as_taken", "open_graph"]
+__all__ = ["Contender", "DeviceGraph", "HostGraph", "open_graph"]
 
-Floats = NDArray[np.float32]
 
 _ON_DEVICE = ("cuda", "tensorrt")
 _TRANSFER_RUNS = 10
@@ -177,11 +174,6 @@ class DeviceGraph:
     def fresh_task(self, frames: int, points: int) -> FreshTask:
         """See ``Contender``; the memory is this machine's, not the device's."""
         return _fresh_task(self.session, frames, points)
-
-
-def as_taken(session: ModelSession, video: Floats) -> NDArray[Any]:
-    """A clip at the working resolution as the file takes it: as it is, or as uint8 frames."""
-    return to_uint8(video) if session.signature.input_type == "uint8" else video
 
 
 def _fresh_task(session: ModelSession, frames: int, points: int) -> FreshTask:

@@ -76,7 +76,7 @@ def measure(task: FreshTask) -> FreshRun:
 
 
 def _graph_opener(task: FreshTask) -> Callable[[], Callable[..., object]]:
-    from locoexport.benchmarking.contenders import as_taken
+    from locoexport.benchmarking.inputs import as_taken
     from locoexport.runtime.session.single import open_session, require_provider
 
     require_provider(task.provider)

@@ -23,6 +23,7 @@ from locoexport.errors import ProfileError
 __all__ = [
     "DEFAULT_PROFILE",
     "OPSETS",
+    "SCORED_HW",
     "AxisSizes",
     "ExportProfile",
     "InputType",
@@ -38,6 +39,9 @@ __all__ = [
     "parse_resolution",
     "profile_names",
 ]
+
+SCORED_HW = (256, 256)
+"""(height, width) that positions are scaled to before they are scored."""
 
 DEFAULT_PROFILE = "b0"
 OPSETS = (16, 17, 18, 19, 20)

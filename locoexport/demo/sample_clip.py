@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
 __all__ = ["sample_frames", "write_sample_clip"]
 

@@ -15,17 +15,8 @@ from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
 
-__all__ = [
-    "QUERY_MODES",
-    "QUERY_STRIDE",
-    "SCORED_HW",
-    "THRESHOLDS_PX",
-    "sample_queries",
-    "tapvid_metrics",
-]
+__all__ = ["QUERY_MODES", "QUERY_STRIDE", "THRESHOLDS_PX", "sample_queries", "tapvid_metrics"]
 
-SCORED_HW = (256, 256)
-"""(height, width) that positions are scaled to before they are scored."""
 THRESHOLDS_PX = (1, 2, 4, 8, 16)
 QUERY_MODES = ("first", "strided")
 QUERY_STRIDE = 5

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from locoexport.contract.profile import SCORED_HW
 from locoexport.contract.visibility import visible_from_logits
 from locoexport.evaluation.datasets.resizing import resize_as_published
-from locoexport.evaluation.metrics import SCORED_HW, sample_queries, tapvid_metrics
+from locoexport.evaluation.metrics import sample_queries, tapvid_metrics
 from locoexport.evaluation.scores import Scores
 from locoexport.evaluation.sides import Side
 from locoexport.runtime.tracking.tapvid import TapVidClip

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from locoexport.contract.profile import SCORED_HW
 from locoexport.errors import ModelFileError, UsageError
-from locoexport.evaluation.metrics import SCORED_HW
+from locoexport.runtime.session.opening import Model
 from locoexport.runtime.session.single import RawTracks
-from locoexport.runtime.session.split import Model
 from locoexport.runtime.video.frames import (
     scale_queries_to_model,
     scale_tracks_to_video,
@@ -99,7 +99,7 @@ class TorchSide:
 
     def track(self, frames_rgb: NDArray[np.uint8], query_points_tyx: Floats) -> RawTracks:
         """See ``Side``."""
-        from locoexport.network.loading import run_reference
+        from locoexport.network.oracle import run_reference
 
         size_hw = self._model.config.resolution_hw
         outputs = run_reference(

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from locoexport.graphs.inference import infer_shapes
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 
-__all__ = ["Dimension", "KnownValue", "constants_of", "known_values", "read_constant"]
+__all__ = ["Dimension", "KnownValue", "constants_of", "is_float", "known_values", "read_constant"]
 
 _OVERRIDABLE_IR_VERSION = 4
 """Before it, every initializer had to be listed among the inputs too."""
@@ -104,4 +104,14 @@ def _shape(tensor_type: onnx.TypeProto.Tensor) -> tuple[Dimension, ...] | None:
     return tuple(
         dimension.dim_value if dimension.HasField("dim_value") else dimension.dim_param or None
         for dimension in tensor_type.shape.dim
+    )
+
+
+def is_float(known: KnownValue) -> bool:
+    """True for values of 16, 32 or 64 bits of floating point."""
+    return known.elem_type in (
+        onnx.TensorProto.FLOAT,
+        onnx.TensorProto.DOUBLE,
+        onnx.TensorProto.FLOAT16,
+        onnx.TensorProto.BFLOAT16,
     )

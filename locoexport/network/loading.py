@@ -5,15 +5,11 @@ This is the oracle: the unrewritten model, 5D ``grid_sample`` included.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.resources import as_file
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from locoexport.contract.metadata import WeightsOrigin
 from locoexport.contract.profile import (
@@ -26,23 +22,10 @@ from locoexport.contract.profile import (
 from locoexport.errors import CheckpointError, ProfileError
 from locoexport.machine.output_files import sha256_of
 from locoexport.models import locotrack
-from locoexport.models.locotrack import REFERENCE, LocoTrack
+from locoexport.models.locotrack import LocoTrack
 from locoexport.models.locotrack.checkpoint import identify_variant, read_state_dict
-from locoexport.parity.pointwise import Conditioning, TrackArrays
 
-__all__ = [
-    "Network",
-    "Reference",
-    "choose_profile",
-    "load_network",
-    "measure_noise",
-    "resize_reference",
-    "run_reference",
-]
-
-_QUERIES_AT_ONCE = 64
-_INPUT_NOISE = np.float32(1e-6)
-_NOISE_SAMPLES = 4
+__all__ = ["Network", "choose_profile", "load_network"]
 
 
 @dataclass(frozen=True)
@@ -51,17 +34,6 @@ class Network:
 
     model: LocoTrack
     weights: WeightsOrigin
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What the oracle says, and how near its heatmaps were to a tie.
-
-    ``peak_gap`` (B, N, T): log of the ratio of the two largest softmax weights of the heatmap.
-    """
-
-    outputs: TrackArrays
-    peak_gap: NDArray[np.float32]
 
 
 def choose_profile(name_or_file: str | None, checkpoint: Path | None) -> ExportProfile:
@@ -106,86 +78,6 @@ def load_network(profile: ExportProfile, checkpoint: Path | None) -> Network:
             return _load(path, profile)
     model = locotrack.create_model(profile.variant, profile.resolution_hw)
     return Network(model, WeightsOrigin(None, None))
-
-
-def resize_reference(
-    frames_rgb: NDArray[np.uint8], resolution_hw: tuple[int, int]
-) -> NDArray[np.float32]:
-    """What a graph that takes frames of any size does to them, by definition.
-
-    uint8 (B, T, H, W, 3) → float32 (B, T, h, w, 3): u8/255·2 - 1, then torch's bilinear resize,
-    align_corners False, no antialiasing; in float64, rounded once at the end.
-    """
-    resized = np.empty((*frames_rgb.shape[:2], *resolution_hw, 3), np.float32)
-    for index in np.ndindex(frames_rgb.shape[:2]):
-        frame = torch.from_numpy(frames_rgb[index]).double() / 255 * 2 - 1
-        image = torch.nn.functional.interpolate(
-            frame.permute(2, 0, 1)[None], resolution_hw, mode="bilinear", align_corners=False
-        )
-        resized[index] = image[0].permute(1, 2, 0).numpy()
-    return resized
-
-
-def run_reference(
-    model: LocoTrack, video: NDArray[np.float32], query_points_tyx: NDArray[np.float32]
-) -> Reference:
-    """Run the oracle: (B, T, H, W, 3) in [-1, 1] at the working resolution, (B, N, 3).
-
-    Queries go through in chunks (one does not depend on the others), features are made once.
-    """
-    gaps: list[Tensor] = []
-
-    def soft_argmax(heatmaps: Tensor, size_hw: tuple[int, int]) -> Tensor:
-        top = (20.0 * heatmaps.flatten(1)).topk(2, dim=-1).values
-        gaps.append(top[:, 0] - top[:, 1])
-        return REFERENCE.soft_argmax(heatmaps, size_hw)
-
-    observed = model.with_operations(replace(REFERENCE, soft_argmax=soft_argmax))
-    queries = torch.from_numpy(np.ascontiguousarray(query_points_tyx, np.float32))
-    results = []
-    with torch.inference_mode():
-        frames = torch.from_numpy(np.ascontiguousarray(video, np.float32))
-        resolution_hw = model.config.resolution_hw
-        grids = observed.extract_features(frames, resolution_hw)
-        for chunk in torch.split(queries, _QUERIES_AT_ONCE, dim=1):
-            results.append(observed.track(grids, grids, chunk, resolution_hw))
-    batch, frame_count = video.shape[:2]
-    outputs = TrackArrays(
-        *(
-            torch.cat([getattr(result, name) for result in results], 1).numpy()
-            for name in ("tracks", "occlusion", "expected_dist")
-        )
-    )
-    peak_gap = torch.cat([gap.reshape(batch, -1, frame_count) for gap in gaps], 1).numpy()
-    return Reference(outputs, peak_gap)
-
-
-def measure_noise(
-    model: LocoTrack,
-    video: NDArray[np.float32],
-    query_points_tyx: NDArray[np.float32],
-    reference: Reference,
-    points: Sequence[int],
-) -> Conditioning:
-    """How far the oracle's outputs move at ``points`` when the video moves by 1e-6.
-
-    The largest of four movements, by (batch, point); zero at every other point.
-    """
-    chosen = np.array(points)
-    noise_px = np.zeros(query_points_tyx.shape[:2], np.float32)
-    noise_logits = np.zeros_like(noise_px)
-    base = reference.outputs
-    for seed in range(_NOISE_SAMPLES):
-        noise = np.random.default_rng(seed).standard_normal(video.shape, np.float32)
-        moved = run_reference(
-            model, video + _INPUT_NOISE * noise, query_points_tyx[:, chosen]
-        ).outputs
-        shift = np.abs(moved.tracks_xy - base.tracks_xy[:, chosen]).max((2, 3))
-        noise_px[:, chosen] = np.maximum(noise_px[:, chosen], shift)
-        for name in ("occlusion", "expected_dist"):
-            shift = np.abs(getattr(moved, name) - getattr(base, name)[:, chosen]).max(2)
-            noise_logits[:, chosen] = np.maximum(noise_logits[:, chosen], shift)
-    return Conditioning(reference.peak_gap, noise_px, noise_logits)
 
 
 def _load(path: Path, profile: ExportProfile) -> Network:

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.contract.profile import Precision
+from locoexport.contract.profile import SCORED_HW, Precision
 from locoexport.contract.visibility import visible_from_logits
-from locoexport.evaluation.metrics import SCORED_HW
 from locoexport.parity.pointwise import TrackOutputs
 
 __all__ = [

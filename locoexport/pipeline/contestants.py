@@ -22,9 +22,8 @@ from locoexport.machine.installation import require_extra, require_packages
 from locoexport.machine.output_files import is_file
 from locoexport.notices import Listener
 from locoexport.parity.probes import Probe, make_probe
-from locoexport.pipeline.doctor import built_for
 from locoexport.runtime.session.provider_options import provider_name
-from locoexport.runtime.session.providers import require_provider
+from locoexport.runtime.session.providers import built_for, require_provider
 
 __all__ = [
     "Size",
@@ -205,7 +204,7 @@ def _torch_model(
 
     from locoexport.benchmarking.torch_model import TorchModel
     from locoexport.network.loading import load_network
-    from locoexport.pipeline.verify import load_weights
+    from locoexport.pipeline.weights.origin import load_weights
 
     profile = _profile_of(metadata)
     try:

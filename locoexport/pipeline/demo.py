@@ -14,7 +14,8 @@ from locoexport.demo.site import Site, SiteModel, assemble_site
 from locoexport.errors import ModelFileError
 from locoexport.machine.installation import require_extra
 from locoexport.notices import Listener, Notice, ignore
-from locoexport.runtime.session.split import open_model, split_paths
+from locoexport.runtime.session.opening import open_model
+from locoexport.runtime.session.split_files import split_paths
 from locoexport.runtime.video.clips import VideoReader
 
 __all__ = ["prepared_site"]

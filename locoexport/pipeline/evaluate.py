@@ -22,8 +22,9 @@ from locoexport.evaluation.sides import GraphSide, Side, TorchSide
 from locoexport.machine.output_files import is_file, sha256_of
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.weights.sources import find_checkpoint
+from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.single import require_provider
-from locoexport.runtime.session.split import Model, open_model, split_paths
+from locoexport.runtime.session.split_files import split_paths
 
 __all__ = ["EvalReport", "EvaluationInterrupt", "evaluate_model"]
 
@@ -268,7 +269,7 @@ def _torch_side(
     if importlib.util.find_spec("torch") is None:
         return None, "torch is not installed: ONNX alone (pip install 'locoexport[export]')."
     from locoexport.network.loading import load_network
-    from locoexport.pipeline.verify import load_weights, profile_of
+    from locoexport.pipeline.weights.origin import load_weights, profile_of
 
     profile = profile_of(session)
     if named != path:

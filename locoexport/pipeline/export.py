@@ -28,18 +28,16 @@ from locoexport.parity.divergence import Localisation
 from locoexport.parity.pointwise import ParityReport
 from locoexport.parity.probes import Probe
 from locoexport.parity.sidecar import Sidecar, sidecar_path, write_sidecar
+from locoexport.pipeline.assembly.cost import measure_precision, refuse_beyond_limit
 from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph, lower_precision
-from locoexport.pipeline.assembly.precision import (
-    check_precision,
-    measure_precision,
-    refuse_beyond_limit,
-)
+from locoexport.pipeline.assembly.precision import check_precision
 from locoexport.pipeline.proof.localisation import localise
 from locoexport.pipeline.proof.pointwise import EXPORT_SHAPES, make_probes, probe_to_study, prove
 from locoexport.pipeline.proof.sidecar_making import make_precision_sidecar, make_sidecar
 from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.rewrites import select_rewrites
-from locoexport.runtime.session.split import open_model, part_paths
+from locoexport.runtime.session.opening import open_model
+from locoexport.runtime.session.split_files import part_paths
 
 __all__ = ["ExportParityError", "ExportReport", "export_model"]
 

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.errors import CheckFailedError, ModelFileError, UsageError
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.single import create_checked_session, one_line
-from locoexport.runtime.session.split import open_model, split_paths
+from locoexport.runtime.session.split_files import split_paths
 from locoexport.serving.openvino import (
     check_options,
     compile_settings,
@@ -20,19 +21,14 @@ from locoexport.serving.openvino import (
     server_readme,
     write_server,
 )
+from locoexport.serving.options import ServedModel, ServingOptions, Tensor
 from locoexport.serving.repository import (
     RepositoryEntry,
     check_name,
     readme_text,
     write_repository,
 )
-from locoexport.serving.triton_config import (
-    ServedModel,
-    ServingOptions,
-    Tensor,
-    ensemble_config,
-    model_config,
-)
+from locoexport.serving.triton_config import ensemble_config, model_config
 from locoexport.serving.triton_schema import check_config, check_ensemble, schema_is_here
 
 __all__ = ["PackageReport", "package_for_openvino", "package_for_triton"]

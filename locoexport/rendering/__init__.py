@@ -1,4 +1,4 @@
-"""Reports of inspect, doctor and bench → text, JSON documents and a plot. Data types only.
+"""Reports → text, JSON documents and a plot. Imports data types only.
 
-One file a command; ``locoexport.render`` holds those of the other commands.
+One file a command; what several of them show is in ``parts``.
 """

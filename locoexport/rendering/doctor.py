@@ -15,7 +15,7 @@ from locoexport.rendering.parts.tables import facts, gigabytes, headed, megabyte
 
 if TYPE_CHECKING:
     from locoexport.pipeline.diagnosis.outlook import ModelOutlook
-    from locoexport.pipeline.doctor import DoctorReport, Installation, Problem
+    from locoexport.pipeline.diagnosis.report import DoctorReport, Installation, Problem
 
 __all__ = ["doctor_document", "doctor_text"]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from locoexport.errors import OutputError, UsageError
 from locoexport.machine.output_files import whole_file
+from locoexport.serving.options import ServingOptions, Tensor
 from locoexport.serving.repository import (
     RepositoryEntry,
     client_code,
@@ -20,7 +21,6 @@ from locoexport.serving.repository import (
     tensor_text,
     write_repository,
 )
-from locoexport.serving.triton_config import ServingOptions, Tensor
 
 __all__ = [
     "OPENVINO_IMAGE",

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from locoexport.errors import OutputError, UsageError
-from locoexport.serving.triton_config import ServingOptions, Tensor
+from locoexport.serving.options import ServingOptions, Tensor
 
 __all__ = [
     "TRITON_IMAGE",

@@ -7,7 +7,7 @@ import pytest
 from synthetic_tracker import tracker_bytes
 
 from locoexport.batch.jobs import WorkSettings
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
 FRAMES, HEIGHT, WIDTH = 4, 48, 64
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from locoexport.cli import main
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
 if TYPE_CHECKING:
     from locoexport.contract.profile import ExportProfile

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
 NODE_MODULES = Path(__file__).parents[2] / "parity_tests" / "browser" / "node_modules"
 needs_packages = pytest.mark.skipif(

@@ -13,7 +13,8 @@ import pytest
 from synthetic_tracker import tracker_bytes
 
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.video.clips import read_clip, write_mp4
+from locoexport.runtime.video.clips import read_clip
+from locoexport.runtime.video.mp4 import write_mp4
 
 FRAME_HW = (48, 80)
 

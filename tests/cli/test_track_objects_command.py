@@ -14,7 +14,8 @@ from synthetic_tracker import tracker_bytes
 
 from locoexport.runtime.objects.object_files import read_object_tracks
 from locoexport.runtime.tracking.tapvid import read_tapvid
-from locoexport.runtime.video.clips import read_clip, write_mp4
+from locoexport.runtime.video.clips import read_clip
+from locoexport.runtime.video.mp4 import write_mp4
 
 HEIGHT, WIDTH, FRAMES = 48, 64, 6
 

@@ -90,7 +90,7 @@ def test_a_real_clip_is_tried_as_well(exported: Path, clip: Path, run) -> None:
 def test_a_clip_of_another_length_than_the_file_is_fixed_to(
     exported: Path, run, tmp_path: Path
 ) -> None:
-    from locoexport.runtime.video.clips import write_mp4
+    from locoexport.runtime.video.mp4 import write_mp4
 
     write_mp4(tmp_path / "short.mp4", [np.zeros((48, 64, 3), np.uint8)] * 2, 10)
     finished = run("verify", exported, "--video", tmp_path / "short.mp4")

@@ -12,7 +12,9 @@ from locoexport.machine import installation
 from locoexport.machine.hardware import Cpu, Memory
 from locoexport.machine.installation import CacheFolder, Package, cache_folder, require_packages
 from locoexport.pipeline import doctor
-from locoexport.pipeline.doctor import Installation, Problem, ProviderState, examine, find_problems
+from locoexport.pipeline.diagnosis.problems import find_problems
+from locoexport.pipeline.diagnosis.report import Installation, Problem, ProviderState
+from locoexport.pipeline.doctor import examine
 
 SOUND = Installation(
     packages=(

@@ -10,7 +10,8 @@ from loopback import COMMIT, Served, serving
 
 from locoexport.errors import CheckpointError, UnreachableError, UsageError
 from locoexport.notices import Notice
-from locoexport.pipeline.weights.sources import HubFile, find_checkpoint, parse_hub_file
+from locoexport.pipeline.weights.hub_file import HubFile, parse_hub_file
+from locoexport.pipeline.weights.sources import find_checkpoint
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(DATA).hexdigest()

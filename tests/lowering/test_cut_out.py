@@ -12,7 +12,8 @@ from sampling_graphs import make_model, sampling_model
 
 import locoexport
 from locoexport.graphs.known_values import KnownValue
-from locoexport.lowering.proof.cut_out import NotProvenError, cut_out, prove_cut_out
+from locoexport.lowering.proof.cut_out import NotProvenError, cut_out
+from locoexport.lowering.proof.trials import prove_cut_out
 from locoexport.pipeline.rewrite import RewriteFailedError
 from locoexport.pipeline.rewriting import proof as rewrite_proof
 

@@ -14,7 +14,7 @@ from locoexport.runtime.objects.box_files import read_boxes
 from locoexport.runtime.objects.detection import open_detector
 from locoexport.runtime.objects.segmentation import open_segmenter
 from locoexport.runtime.objects.tracked import BoxSource
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 
 PAGE = (Path(__file__).parents[2] / "docs" / "objects.md").read_text(encoding="utf-8")
 HEIGHT, WIDTH, FRAMES = 96, 128, 20

@@ -18,7 +18,7 @@ from locoexport.runtime.tracking.run import FrameBatch
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.window_effect import WindowingEffect, compare_tracks
 from locoexport.runtime.tracking.windows import WindowSize, read_windows
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 from locoexport.runtime.video.sources import Selection, open_source
 
 FRAMES, HEIGHT, WIDTH = 37, 48, 40

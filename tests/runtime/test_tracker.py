@@ -8,7 +8,8 @@ from locoexport.errors import ModelFileError, QueryError, UsageError, VideoError
 from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import Tracks
-from locoexport.runtime.video.clips import Clip, write_mp4
+from locoexport.runtime.video.clips import Clip
+from locoexport.runtime.video.mp4 import write_mp4
 
 
 def _expected_xy(queries: np.ndarray, frames: int) -> np.ndarray:

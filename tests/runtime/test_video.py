@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from locoexport.errors import OutputError, UsageError, VideoError
-from locoexport.runtime.video.clips import read_clip, write_mp4
+from locoexport.runtime.video.clips import read_clip
+from locoexport.runtime.video.mp4 import write_mp4
 
 
 def _smooth_frames(count: int, height: int, width: int) -> np.ndarray:

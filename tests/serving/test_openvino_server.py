@@ -13,8 +13,8 @@ import pytest
 from locoexport.errors import CheckFailedError, OutputError, UsageError
 from locoexport.pipeline import package as module
 from locoexport.pipeline.package import package_for_openvino
-from locoexport.runtime.session.split import open_model
-from locoexport.serving.triton_config import ServingOptions
+from locoexport.runtime.session.opening import open_model
+from locoexport.serving.options import ServingOptions
 
 
 def config_of(folder: Path) -> dict[str, dict]:

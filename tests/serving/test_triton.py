@@ -15,16 +15,10 @@ from triton_wheel import fetch_tritonclient
 from locoexport.errors import CheckFailedError, OutputError
 from locoexport.pipeline import package as module
 from locoexport.pipeline.package import package_for_triton
-from locoexport.runtime.session.split import open_model
+from locoexport.runtime.session.opening import open_model
 from locoexport.serving import triton_schema
-from locoexport.serving.triton_config import (
-    ServedModel,
-    ServingOptions,
-    ShapeRange,
-    Tensor,
-    ensemble_config,
-    model_config,
-)
+from locoexport.serving.options import ServedModel, ServingOptions, ShapeRange, Tensor
+from locoexport.serving.triton_config import ensemble_config, model_config
 
 
 @pytest.fixture(scope="session", autouse=True)

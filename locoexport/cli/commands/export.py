@@ -134,7 +134,7 @@ def export(
 
     require_extra("export")
     from locoexport.network.loading import choose_profile
-    from locoexport.pipeline.assembly.precision import PrecisionRefusedError
+    from locoexport.pipeline.assembly.cost import PrecisionRefusedError
     from locoexport.pipeline.export import ExportParityError, export_model
     from locoexport.pipeline.weights.sources import find_checkpoint
     from locoexport.rendering import export as render

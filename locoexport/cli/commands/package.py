@@ -11,7 +11,7 @@ from locoexport.cli.terminal.console import check_json_target, listening, print_
 from locoexport.errors import UsageError
 
 if TYPE_CHECKING:
-    from locoexport.serving.triton_config import ShapeRange
+    from locoexport.serving.options import ShapeRange
 
 __all__ = ["package"]
 
@@ -87,7 +87,7 @@ def package(
         raise UsageError("Say for which server, and one at a time: --triton or --openvino-ms DIR.")
     from locoexport.pipeline.package import package_for_openvino, package_for_triton
     from locoexport.rendering.package import package_document, package_text
-    from locoexport.serving.triton_config import ServingOptions
+    from locoexport.serving.options import ServingOptions
 
     options = ServingOptions(
         device=device,
@@ -109,7 +109,7 @@ def package(
 
 
 def _parse_range(option: str, text: str) -> ShapeRange:
-    from locoexport.serving.triton_config import ShapeRange
+    from locoexport.serving.options import ShapeRange
 
     try:
         least, usual, most = (int(part) for part in text.split(","))

@@ -19,7 +19,7 @@ def profiles(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing JSON file.")] = False,
 ) -> None:
     """List the export profiles that ship with locoexport."""
-    from locoexport.rendering import export as render
+    from locoexport.rendering import profiles as render
 
     check_json_target(json, force=force)
     loaded = [load_profile(name) for name in profile_names()]

@@ -101,7 +101,7 @@ def _track_clip_points(
     how: options.RunRequest,
 ) -> None:
     from locoexport.pipeline.tracking.points import track_video
-    from locoexport.rendering import export as render
+    from locoexport.rendering import track as render
 
     with listening(context) as notify:
         report = track_video(

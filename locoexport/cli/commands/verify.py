@@ -72,7 +72,7 @@ def verify(
         from locoexport.machine.installation import require_extra
 
         require_extra("export")
-    from locoexport.rendering import export as render
+    from locoexport.rendering import verify as render
 
     with listening(context) as notify:
         if sidecar is not None:

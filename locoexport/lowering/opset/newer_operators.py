@@ -29,24 +29,24 @@ from locoexport.lowering.opset.own_bodies import OWN_BODIES, CannotExpandError, 
 from locoexport.lowering.opset.schema_bodies import write_function_body
 from locoexport.lowering.opset.versions import lower_opset
 from locoexport.lowering.proof.cut_out import EXACT, CutOut, cut_out
-from locoexport.lowering.volumetric.proof import SampleTolerance
+from locoexport.lowering.proof.tolerance import ProofTolerance
 
 __all__ = ["ExpandedNode", "LeftNode", "NewerOperators", "is_newer", "newer_names"]
 
 _SPLIT_INTO_PARTS = 18
 _LARGEST_CONSTANT = 1024
 _TOLERANCES = {
-    ir.DataType.DOUBLE: SampleTolerance(1e-12, "as float32, with the rounding of double"),
-    ir.DataType.FLOAT16: SampleTolerance(
+    ir.DataType.DOUBLE: ProofTolerance(1e-12, "as float32, with the rounding of double"),
+    ir.DataType.FLOAT16: ProofTolerance(
         8e-3,
         "one unit in the last place of a float16 of 8 to 16: computed in float32, then rounded",
     ),
-    ir.DataType.BFLOAT16: SampleTolerance(
+    ir.DataType.BFLOAT16: ProofTolerance(
         6.3e-2, "one unit in the last place of a bfloat16 of 8 to 16"
     ),
 }
-_DOUBLE_GELU = SampleTolerance(1e-7, "ONNX's own body holds its constants in float32")
-_FLOAT_TOLERANCE = SampleTolerance(
+_DOUBLE_GELU = ProofTolerance(1e-7, "ONNX's own body holds its constants in float32")
+_FLOAT_TOLERANCE = ProofTolerance(
     2e-5,
     "measured at most 3.8e-6 in tests/lowering/test_newer_operators.py (inputs of deviation 4), "
     "9.5e-7 on our own exports; the rest is for other processors",
@@ -63,7 +63,7 @@ class ExpandedNode:
     replacement: tuple[onnx.NodeProto, ...]
     known: Mapping[str, KnownValue]
     constants: Mapping[str, onnx.TensorProto]
-    tolerance: SampleTolerance
+    tolerance: ProofTolerance
 
     @property
     def nodes_added(self) -> int:
@@ -235,7 +235,7 @@ def _constants(node: ir.Node) -> dict[str, onnx.TensorProto]:
     return found
 
 
-def _tolerance(node: ir.Node) -> SampleTolerance:
+def _tolerance(node: ir.Node) -> ProofTolerance:
     dtype = node.outputs[0].dtype or next(
         (value.dtype for value in node.inputs if value is not None), None
     )

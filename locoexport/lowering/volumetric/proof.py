@@ -12,17 +12,26 @@ bfloat16 grid, wrong by whole cells.)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import onnx
 import onnx_ir as ir
-import onnxruntime
 from numpy.typing import NDArray
-from onnx.reference import ReferenceEvaluator
 
 from locoexport.errors import GraphCheckFailedError
+from locoexport.lowering.proof.runners import (
+    Arrays,
+    CannotRunError,
+    Runner,
+    StumbledError,
+    on_onnxruntime,
+    on_reference,
+    worst_difference,
+)
+from locoexport.lowering.proof.tolerance import ProofTolerance
 from locoexport.lowering.volumetric.grid_sample import LoweredSample, VolumetricGridSample
 from locoexport.lowering.volumetric.node import VolumetricSample, respelled_mode
 from locoexport.lowering.volumetric.probes import (
@@ -33,7 +42,7 @@ from locoexport.lowering.volumetric.probes import (
     probe_sizes,
 )
 
-__all__ = ["SampleProof", "SampleTolerance", "prove_sample", "tolerance_for"]
+__all__ = ["SampleProof", "prove_sample", "tolerance_for"]
 
 _ROUNDS = 8
 _POINTS_WANTED = 1000
@@ -42,33 +51,23 @@ _PROOF_OPSETS = (22, 20)
 _IR_VERSION = 10
 _VOLUME, _GRID, _OUTPUT = "volume", "grid", "output"
 
-_Runner = Callable[[Sequence[NDArray[np.generic]]], NDArray[np.generic]]
-
-
-@dataclass(frozen=True)
-class SampleTolerance:
-    """The largest difference allowed on a volume of standard normal values, and its origin."""
-
-    worst: float
-    origin: str
-
 
 _TOLERANCES = {
-    ir.DataType.FLOAT: SampleTolerance(
+    ir.DataType.FLOAT: ProofTolerance(
         2e-5,
         "measured at most 7.2e-7 over 24000 random models and coordinates to 1000, 3e-7 at "
         "(1, 2, 128, 128, 16): coordinates are the same bits, products are summed in another "
         "order; the rest is for other processors",
     ),
-    ir.DataType.DOUBLE: SampleTolerance(1e-12, "as float32, with the rounding of double"),
-    ir.DataType.FLOAT16: SampleTolerance(
+    ir.DataType.DOUBLE: ProofTolerance(1e-12, "as float32, with the rounding of double"),
+    ir.DataType.FLOAT16: ProofTolerance(
         4e-3, "one unit in the last place of a float16 of 4 to 8: both sum in float32, then round"
     ),
-    ir.DataType.BFLOAT16: SampleTolerance(
+    ir.DataType.BFLOAT16: ProofTolerance(
         3.2e-2, "one unit in the last place of a bfloat16 of 4 to 8"
     ),
 }
-_EXACT = SampleTolerance(0.0, "nearest picks cells: equal, or another cell")
+_EXACT = ProofTolerance(0.0, "nearest picks cells: equal, or another cell")
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class SampleProof:
     """
 
     worst_error: float
-    tolerance: SampleTolerance
+    tolerance: ProofTolerance
     sizes: tuple[ProbeSizes, ...]
     points: int
     runtime: str
@@ -95,7 +94,7 @@ class SampleProof:
         return self.worst_error <= self.tolerance.worst
 
 
-def tolerance_for(sample: VolumetricSample) -> SampleTolerance:
+def tolerance_for(sample: VolumetricSample) -> ProofTolerance:
     """What is allowed between ONNX Runtime's kernel and a lowering of ``sample``."""
     if sample.mode == "nearest":
         return _EXACT
@@ -112,27 +111,19 @@ def prove_sample(lowered: LoweredSample, opset: int) -> SampleProof:
         GraphCheckFailedError: neither ONNX Runtime nor the reference evaluator can run them.
     """
     reasons = []
-    for court in _courts(lowered.sample, opset):
+    for setting in _settings(lowered.sample, opset):
         try:
-            return _prove(lowered, court)
-        except _CannotRunError as error:
-            reasons.append(str(error))
+            return _prove(lowered, setting)
+        except CannotRunError as error:
+            reasons.append(f"{setting.runtime}: {error}")
     raise GraphCheckFailedError(
         f"GridSample {lowered.sample.name!r} cannot be proven: no runtime here runs it: "
         + "; ".join(dict.fromkeys(reasons))
     )
 
 
-class _CannotRunError(Exception):
-    """A runtime lacks a kernel, an opset or a type."""
-
-
-class _StumbledError(_CannotRunError):
-    """A runtime took a model and failed while it ran."""
-
-
 @dataclass(frozen=True)
-class _Court:
+class _Setting:
     """Where original and replacement are compared; ``widen`` is what the original's types become
     where it cannot run in its own.
     """
@@ -142,53 +133,62 @@ class _Court:
     widen: ir.DataType | None = None
     on_reference: bool = False
 
+    @property
+    def runtime(self) -> str:
+        """The name without opset and types."""
+        return self.name.partition(",")[0]
 
-def _courts(sample: VolumetricSample, opset: int) -> Iterator[_Court]:
+
+def _settings(sample: VolumetricSample, opset: int) -> Iterator[_Setting]:
     opsets = tuple(dict.fromkeys((opset, *_PROOF_OPSETS)))
     for tried in opsets:
-        yield _Court(f"ONNX Runtime CPU, opset {tried}", tried)
+        yield _Setting(f"ONNX Runtime CPU, opset {tried}", tried)
     wide = sample.coordinate_dtype
     beside = f"beside the original in {wide.name.lower()}"
     if ir.DataType.BFLOAT16 not in (sample.volume_dtype, sample.grid_dtype):
         for tried in opsets:
-            yield _Court(f"ONNX Runtime CPU, opset {tried}, {beside}", tried, widen=wide)
-    yield _Court(f"ONNX reference evaluator, {beside}", _PROOF_OPSETS[0], wide, on_reference=True)
+            yield _Setting(f"ONNX Runtime CPU, opset {tried}, {beside}", tried, widen=wide)
+    yield _Setting(f"ONNX reference evaluator, {beside}", _PROOF_OPSETS[0], wide, on_reference=True)
 
 
-def _prove(lowered: LoweredSample, court: _Court) -> SampleProof:
+def _prove(lowered: LoweredSample, setting: _Setting) -> SampleProof:
     sample = lowered.sample
     worst, points = 0.0, 0
     sizes = probe_sizes(sample)
-    if court.on_reference:
+    if setting.on_reference:
         sizes = tuple(few_points(size) for size in sizes)
     for size in sizes:
-        original, replacement = _runners(lowered, size, court)
+        original, replacement = _runners(lowered, size, setting)
         count = math.prod(size.grid[:-1])
         rounds = min(_ROUNDS, max(1, -(-_POINTS_WANTED // max(count, 1))))
-        for seed in range(1 if court.on_reference else rounds):
+        for seed in range(1 if setting.on_reference else rounds):
             inputs = _inputs(sample, size, seed)
-            worst = max(worst, _difference(original(inputs), _attempt(replacement, inputs)))
+            worst = max(worst, worst_difference(original(inputs), _attempt(replacement, inputs)))
             points += count
-    return SampleProof(worst, tolerance_for(sample), sizes, points, court.name)
+    return SampleProof(worst, tolerance_for(sample), sizes, points, setting.name)
 
 
-def _runners(lowered: LoweredSample, size: ProbeSizes, court: _Court) -> tuple[_Runner, _Runner]:
+def _runners(lowered: LoweredSample, size: ProbeSizes, setting: _Setting) -> tuple[Runner, Runner]:
     sample = lowered.sample
-    replacement = _replacement(lowered, size, court.opset)
-    if court.widen is None:
-        return _on_onnxruntime(_original(sample, court.opset)), _on_onnxruntime(replacement)
-    wide = replace(sample, volume_dtype=court.widen, grid_dtype=court.widen)
-    run_wide = _on_onnxruntime(_original(wide, court.opset))
-    narrow, widened = sample.volume_dtype.numpy(), court.widen.numpy()
+    replacement = _replacement(lowered, size, setting.opset)
+    if setting.widen is None:
+        return _run_optimised(_original(sample, setting.opset)), _run_optimised(replacement)
+    wide = replace(sample, volume_dtype=setting.widen, grid_dtype=setting.widen)
+    run_wide = _run_optimised(_original(wide, setting.opset))
+    narrow, widened = sample.volume_dtype.numpy(), setting.widen.numpy()
 
-    def original(inputs: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
-        return run_wide([value.astype(widened) for value in inputs]).astype(narrow)
+    def original(inputs: Arrays) -> list[NDArray[np.generic]]:
+        return [value.astype(narrow) for value in run_wide([one.astype(widened) for one in inputs])]
 
-    run = _on_reference if court.on_reference else _on_onnxruntime
+    run = on_reference if setting.on_reference else _run_optimised
     return original, run(replacement)
 
 
-def _attempt(replacement: _Runner, inputs: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+# As users run it: a replacement that only an optimiser breaks is broken.
+_run_optimised = partial(on_onnxruntime, optimised=True)
+
+
+def _attempt(replacement: Runner, inputs: Arrays) -> list[NDArray[np.generic]]:
     """What the replacement makes; nothing at all where it loads and then fails.
 
     A replacement that a runtime takes and stumbles over (an index out of bounds) is wrong. Asking
@@ -196,18 +196,8 @@ def _attempt(replacement: _Runner, inputs: Sequence[NDArray[np.generic]]) -> NDA
     """
     try:
         return replacement(inputs)
-    except _StumbledError:
-        return np.empty(0)
-
-
-def _difference(expected: NDArray[np.generic], found: NDArray[np.generic]) -> float:
-    if expected.shape != found.shape or expected.dtype != found.dtype:
-        return math.inf
-    first, second = expected.astype(np.float64), found.astype(np.float64)
-    agree = (first == second) | (np.isnan(first) & np.isnan(second))
-    with np.errstate(invalid="ignore"):
-        error = np.where(agree, 0.0, np.abs(first - second))
-    return math.inf if np.isnan(error).any() else float(error.max(initial=0.0))
+    except StumbledError:
+        return []
 
 
 def _inputs(sample: VolumetricSample, sizes: ProbeSizes, seed: int) -> list[NDArray[np.generic]]:
@@ -224,7 +214,7 @@ def _inputs(sample: VolumetricSample, sizes: ProbeSizes, seed: int) -> list[NDAr
     return [volume.astype(volume_dtype.numpy()), grid]
 
 
-def _original(sample: VolumetricSample, opset: int) -> onnx.ModelProto:
+def _original(sample: VolumetricSample, opset: int) -> bytes:
     node = onnx.helper.make_node(
         "GridSample",
         [_VOLUME, _GRID],
@@ -236,7 +226,7 @@ def _original(sample: VolumetricSample, opset: int) -> onnx.ModelProto:
     return _model(sample, [node], opset)
 
 
-def _replacement(lowered: LoweredSample, sizes: ProbeSizes, opset: int) -> onnx.ModelProto:
+def _replacement(lowered: LoweredSample, sizes: ProbeSizes, opset: int) -> bytes:
     """The nodes that were written; for reduced sizes, those that are written for such sizes."""
     if sizes.reduced:
         lowered = _lowered_again(lowered, sizes)
@@ -261,7 +251,7 @@ def _replacement(lowered: LoweredSample, sizes: ProbeSizes, opset: int) -> onnx.
 def _lowered_again(lowered: LoweredSample, sizes: ProbeSizes) -> LoweredSample:
     """The same lowering of the same node at other static sizes."""
     sample = lowered.sample
-    model = _original(sample, sample.opset)
+    model = onnx.load_from_string(_original(sample, sample.opset))
     for value, shape in zip(model.graph.input, (sizes.volume, sizes.grid), strict=True):
         for dimension, size in zip(value.type.tensor_type.shape.dim, shape, strict=True):
             dimension.dim_value = size
@@ -270,7 +260,7 @@ def _lowered_again(lowered: LoweredSample, sizes: ProbeSizes) -> LoweredSample:
     return lowering.lowered[0]
 
 
-def _model(sample: VolumetricSample, nodes: list[onnx.NodeProto], opset: int) -> onnx.ModelProto:
+def _model(sample: VolumetricSample, nodes: list[onnx.NodeProto], opset: int) -> bytes:
     volume, grid = int(sample.volume_dtype), int(sample.grid_dtype)
     rank = len(sample.volume_shape)
     graph = onnx.helper.make_graph(
@@ -282,40 +272,7 @@ def _model(sample: VolumetricSample, nodes: list[onnx.NodeProto], opset: int) ->
         ],
         [onnx.helper.make_tensor_value_info(_OUTPUT, volume, [None] * rank)],
     )
-    return onnx.helper.make_model(
+    model = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=_IR_VERSION
     )
-
-
-def _on_onnxruntime(model: onnx.ModelProto) -> _Runner:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # its errors have no common class
-        raise _CannotRunError(f"ONNX Runtime: {error}") from error
-
-    def run(inputs: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
-        try:
-            found = session.run(None, dict(zip((_VOLUME, _GRID), inputs, strict=True)))
-        except Exception as error:
-            raise _StumbledError(f"ONNX Runtime: {error}") from error
-        return np.asarray(found[0])
-
-    return run
-
-
-def _on_reference(model: onnx.ModelProto) -> _Runner:
-    evaluator = ReferenceEvaluator(model)
-
-    def run(inputs: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
-        try:
-            found = evaluator.run(None, dict(zip((_VOLUME, _GRID), inputs, strict=True)))
-        except Exception as error:
-            raise _CannotRunError(f"ONNX reference evaluator: {error}") from error
-        assert not isinstance(found, dict)
-        return np.asarray(found[0])
-
-    return run
+    return bytes(model.SerializeToString())

@@ -11,17 +11,12 @@ import onnx
 from numpy.typing import NDArray
 
 from locoexport import __version__
-from locoexport.benchmarking.timing import settle, take_turns
 from locoexport.contract.interface import GraphInterface
 from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT
-from locoexport.contract.profile import ExportProfile, Precision
-from locoexport.errors import CheckFailedError, UsageError, VideoError
+from locoexport.contract.profile import SCORED_HW, ExportProfile, Precision
+from locoexport.errors import UsageError, VideoError
 from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_sequence
-from locoexport.evaluation.metrics import SCORED_HW, sample_queries
-from locoexport.evaluation.precision_cost import PrecisionReport
-from locoexport.evaluation.scored_clip import score_clip
-from locoexport.evaluation.scores import Difference, mean_scores
-from locoexport.evaluation.sides import GraphSide
+from locoexport.evaluation.metrics import sample_queries
 from locoexport.lowering.tracker.finishing import finish_graph
 from locoexport.lowering.tracker.frame_scan import scan_frames
 from locoexport.lowering.tracker.half_precision import to_half_precision
@@ -30,38 +25,15 @@ from locoexport.lowering.tracker.quantisation import quantise
 from locoexport.machine.output_files import is_file
 from locoexport.notices import Listener, Notice
 from locoexport.runtime.queries.points import grid_queries
-from locoexport.runtime.session.single import RawTracks
-from locoexport.runtime.session.split import Model, open_model
-from locoexport.runtime.tracking.tapvid import TapVidClip
 from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input
 
-__all__ = [
-    "PrecisionRefusedError",
-    "check_precision",
-    "cost_sequences",
-    "describe_calibration",
-    "lower_graph",
-    "measure_precision",
-    "refuse_beyond_limit",
-]
+__all__ = ["check_precision", "describe_calibration", "lower_graph"]
 
-_SEQUENCES = 6
-_TEST = SyntheticSettings(frames=24, points=64, seed=0)
 _CALIBRATION = SyntheticSettings(frames=8, points=32, seed=1)
 """Other sequences than those that the cost is measured on."""
 _CALIBRATION_CLIPS = 4
 _CALIBRATION_GRID = 6
-_TIMED_RUNS = 5
-
-
-class PrecisionRefusedError(CheckFailedError):
-    """A precision costs more than the profile allows; ``report`` says how much."""
-
-    def __init__(self, message: str, report: PrecisionReport) -> None:
-        """``report`` is the one that is beyond its limit."""
-        super().__init__(message)
-        self.report = report
 
 
 def check_precision(profile: ExportProfile, *, split: bool, calibrate: Sequence[Path]) -> None:
@@ -119,121 +91,6 @@ def lower_graph(
     lowered = finish_graph(lowered, producer_version=__version__)
     check_promises(lowered, opset=profile.opset, interface=interface)
     return lowered
-
-
-def measure_precision(
-    whole: Path, lowered: Path, profile: ExportProfile, calibrate: Sequence[Path], notify: Listener
-) -> PrecisionReport:
-    """What the file ``lowered`` costs and gains against ``whole``, the same in float32."""
-    models = [open_model(path) for path in (whole, lowered)]
-    sides = tuple(GraphSide(model) for model in models)
-    settings = _settings(profile.axes.frames)
-    results, distances, flips, compared = [], [], 0, 0
-    what = f"what {profile.precision} costs, sequences"
-    for clip in cost_sequences(profile.axes.frames, what, notify):
-        scored = score_clip(clip, sides, "first")
-        assert scored is not None
-        results.append(scored.scores)
-        (reference, said), (answer, says) = scored.answers
-        # A hidden point is a guess, that rounding moves far in float32 as well.
-        distances.append(np.sqrt(np.square(answer - reference).sum(axis=-1))[said])
-        flips, compared = flips + int((said != says).sum()), compared + said.size
-    # Where nothing is visible (seeded weights may say so) there is no distance, and NaN passes
-    # no limit.
-    pixels = np.concatenate(distances) if any(d.size for d in distances) else np.array([np.nan])
-    before, after = (mean_scores(scores) for scores in zip(*results, strict=True))
-    ratio, latency = _compare_speed(models, profile, settings, notify)
-    return PrecisionReport(
-        precision=profile.precision,
-        difference=Difference(
-            p50_px=float(np.quantile(pixels, 0.5)),
-            p99_px=float(np.quantile(pixels, 0.99)),
-            max_px=float(pixels.max()),
-            flips=flips,
-            compared=compared,
-        ),
-        average_jaccard=100 * after.average_jaccard,
-        average_jaccard_change=100 * (after.average_jaccard - before.average_jaccard),
-        pts_within_thresh=100 * after.average_pts_within_thresh,
-        pts_within_thresh_change=100
-        * (after.average_pts_within_thresh - before.average_pts_within_thresh),
-        sequences=f"{_SEQUENCES} synthetic of {settings.frames} frames, seed {settings.seed}",
-        calibration=describe_calibration(profile.precision, calibrate),
-        bytes_before=whole.stat().st_size,
-        bytes_after=lowered.stat().st_size,
-        latency_ratio=ratio,
-        latency_ms=latency,
-        provider=models[0].provider,
-        limit_px=profile.precision_limits.of(profile.precision),
-        limit_origin=profile.precision_limits.origin,
-    )
-
-
-def cost_sequences(
-    frames: int | None, what: str, notify: Listener, at_most: int = 1000
-) -> Iterator[TapVidClip]:
-    """The generated sequences that a cost is measured on, always the same.
-
-    Args:
-        frames: what the file is fixed to.
-        what: they are for; ``notify`` is told of each as a step of it.
-        notify: see there.
-        at_most: so many, the first ones.
-    """
-    count = min(_SEQUENCES, at_most)
-    for index in range(count):
-        notify(Notice(what, index, count))
-        yield make_sequence(index, _settings(frames))
-    notify(Notice(what, count, count))
-
-
-def _settings(frames: int | None) -> SyntheticSettings:
-    return replace(_TEST, frames=frames or _TEST.frames)
-
-
-def refuse_beyond_limit(report: PrecisionReport, *, force: bool) -> None:
-    """Raises PrecisionRefusedError where the cost is beyond the limit, without ``force``."""
-    if report.passed or force:
-        return
-    raise PrecisionRefusedError(
-        f"{report.precision} moves tracks too far: 99 % of them by at most "
-        f"{report.difference.p99_px:.3g} px of 256x256, where the profile allows "
-        f"{report.limit_px:g} px ({report.limit_origin}). No file was written; --force writes it "
-        "all the same.",
-        report,
-    )
-
-
-class _Timed:
-    """A model with inputs of its own, as ``benchmarking.timing`` runs it."""
-
-    def __init__(
-        self, model: Model, video: NDArray[np.float32], queries: NDArray[np.float32]
-    ) -> None:
-        self._model, self._video, self._queries = model, video, queries
-        self._outputs: RawTracks | None = None
-
-    def run(self) -> None:
-        """One call."""
-        self._outputs = self._model.run(self._video, self._queries)
-
-
-def _compare_speed(
-    models: Sequence[Model], profile: ExportProfile, settings: SyntheticSettings, notify: Listener
-) -> tuple[float, float]:
-    """Median of float32's time over the other's, run by run in turn; the other's milliseconds."""
-    notify(Notice(f"what {profile.precision} gains"))
-    clip = make_sequence(0, settings)
-    video = to_model_input(clip.video, profile.resolution_hw)
-    asked = sample_queries(clip.occluded, clip.points * SCORED_HW[0], "first")["query_points"]
-    points = profile.axes.points or asked.shape[1]
-    queries = scale_queries_to_model(asked, SCORED_HW, profile.resolution_hw)
-    queries = np.resize(queries, (1, points, 3))
-    timed = [_Timed(model, video, queries) for model in models]
-    for contender in timed:
-        settle(contender)
-    seconds = np.array(take_turns(timed, _TIMED_RUNS, progress=lambda done: None))
-    return float(np.median(seconds[0] / seconds[1])), float(1000 * np.median(seconds[1]))
 
 
 def _calibration_inputs(

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from locoexport.errors import LocoExportError, ModelFileError
 from locoexport.machine.output_files import is_file
 from locoexport.parity.probes import make_probe, to_uint8
+from locoexport.runtime.session.opening import Model
 from locoexport.runtime.session.placement import Placement, count_placed, placed_elsewhere
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.single import open_session
-from locoexport.runtime.session.split import Model, open_split, split_paths
+from locoexport.runtime.session.split import open_split
+from locoexport.runtime.session.split_files import split_paths
 
 if TYPE_CHECKING:
     from locoexport.inspection.forecast import Forecast

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from locoexport.contract.metadata import ArtifactMetadata
-from locoexport.contract.profile import ExportProfile, Precision
+from locoexport.contract.profile import SCORED_HW, ExportProfile, Precision
 from locoexport.errors import LocoExportError
 from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_sequence
-from locoexport.evaluation.metrics import SCORED_HW, sample_queries
+from locoexport.evaluation.metrics import sample_queries
 from locoexport.network.loading import Network
 from locoexport.network.recording import model_seams, reference_seams
 from locoexport.notices import Listener, Notice

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from locoexport.contract.profile import AxisSizes, InputType, Tolerance
 from locoexport.models.locotrack import LocoTrack
-from locoexport.network.loading import measure_noise, resize_reference, run_reference
+from locoexport.network.oracle import measure_noise, resize_reference, run_reference
 from locoexport.notices import Listener, Notice
 from locoexport.parity.pointwise import (
     CaseParity,
@@ -17,8 +17,8 @@ from locoexport.parity.pointwise import (
     summarise,
 )
 from locoexport.parity.probes import Probe, make_probe, to_uint8
+from locoexport.runtime.session.opening import Model
 from locoexport.runtime.session.single import RawTracks
-from locoexport.runtime.session.split import Model
 from locoexport.runtime.video.frames import scale_queries_to_model, scale_tracks_to_model
 
 __all__ = [

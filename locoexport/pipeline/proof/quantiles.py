@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from locoexport.contract.metadata import ArtifactMetadata
-from locoexport.contract.profile import ExportProfile, Precision
+from locoexport.contract.profile import SCORED_HW, ExportProfile, Precision
 from locoexport.errors import ModelFileError
-from locoexport.evaluation.metrics import SCORED_HW, sample_queries
+from locoexport.evaluation.metrics import sample_queries
 from locoexport.evaluation.sides import GraphSide, TorchSide
 from locoexport.models.locotrack import LocoTrack
-from locoexport.network.loading import run_reference
+from locoexport.network.oracle import run_reference
 from locoexport.notices import Listener, Notice
 from locoexport.parity.probes import Probe
 from locoexport.parity.quantiles import (
@@ -24,8 +24,8 @@ from locoexport.parity.quantiles import (
     compare_precision,
     precision_tolerance,
 )
-from locoexport.pipeline.assembly.precision import cost_sequences
-from locoexport.runtime.session.split import Model
+from locoexport.pipeline.assembly.cost import cost_sequences
+from locoexport.runtime.session.opening import Model
 
 __all__ = ["prove_precision", "tolerance_of"]
 

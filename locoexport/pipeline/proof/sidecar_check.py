@@ -21,9 +21,10 @@ from locoexport.parity.quantiles import (
 )
 from locoexport.parity.sidecar import Sidecar, SidecarCase, read_sidecar, sidecar_path
 from locoexport.pipeline.proof.report import VerifyReport
+from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.placement import placed_elsewhere
 from locoexport.runtime.session.single import RawTracks, require_provider
-from locoexport.runtime.session.split import Model, open_model, split_paths
+from locoexport.runtime.session.split_files import split_paths
 
 __all__ = ["verify_with_sidecar"]
 

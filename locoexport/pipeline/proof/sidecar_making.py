@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from locoexport.contract.profile import ExportProfile
-from locoexport.evaluation.metrics import SCORED_HW, sample_queries
+from locoexport.contract.profile import SCORED_HW, ExportProfile
+from locoexport.evaluation.metrics import sample_queries
 from locoexport.machine.output_files import sha256_of
-from locoexport.network.loading import Network, measure_noise, run_reference
+from locoexport.network.loading import Network
+from locoexport.network.oracle import measure_noise, run_reference
 from locoexport.notices import Listener, Notice
 from locoexport.parity.probes import make_probe
 from locoexport.parity.quantiles import PrecisionGroup, compare_precision, precision_tolerance
 from locoexport.parity.sidecar import Sidecar, SidecarCase, video_of_blocks
-from locoexport.pipeline.assembly.precision import cost_sequences
-from locoexport.runtime.session.split import open_model
+from locoexport.pipeline.assembly.cost import cost_sequences
+from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.tracking.tapvid import TapVidClip
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input
 

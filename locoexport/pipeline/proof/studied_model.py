@@ -20,7 +20,7 @@ from locoexport.graphs.reading import read_model
 from locoexport.parity.probes import Probe
 from locoexport.runtime.session.providers import ORT_ERRORS, create_session
 from locoexport.runtime.session.single import one_line, session_options
-from locoexport.runtime.session.split import split_paths
+from locoexport.runtime.session.split_files import split_paths
 
 __all__ = ["StudiedModel", "read_studied"]
 

@@ -11,13 +11,8 @@ from locoexport.graphs.known_values import constants_of, known_values
 from locoexport.lowering.opset.newer_operators import ExpandedNode
 from locoexport.lowering.opset.single_axis_squeeze import SplitSqueeze
 from locoexport.lowering.opset.versions import LoweredNode, LoweredOpset
-from locoexport.lowering.proof.cut_out import (
-    CutOut,
-    CutOutProof,
-    NotProvenError,
-    cut_out,
-    prove_cut_out,
-)
+from locoexport.lowering.proof.cut_out import CutOut, NotProvenError, cut_out
+from locoexport.lowering.proof.trials import CutOutProof, prove_cut_out
 from locoexport.lowering.volumetric.grid_sample import LoweredSample
 from locoexport.lowering.volumetric.proof import prove_sample
 from locoexport.notices import Listener, Notice

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.proof.cut_out import CutOutProof
+from locoexport.lowering.proof.trials import CutOutProof
 from locoexport.lowering.volumetric.grid_sample import Lowering
 from locoexport.lowering.volumetric.proof import SampleProof
 

@@ -34,7 +34,7 @@ from locoexport.runtime.queries.sources import PointSources, collect_points
 from locoexport.runtime.tracking.budget import parse_memory
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import Tracks
-from locoexport.runtime.video.clips import write_mp4
+from locoexport.runtime.video.mp4 import write_mp4
 from locoexport.runtime.video.sources import FrameSource, Selection, open_source
 
 __all__ = ["ObjectOutputs", "ObjectReport", "ObjectSources", "track_video_objects"]

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from locoexport.errors import CheckpointError, UnreachableError
 from locoexport.notices import Listener, Notice
-from locoexport.pipeline.weights.sources import HubFile
+from locoexport.pipeline.weights.hub_file import HubFile
 
 __all__ = ["download_from_hub"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
@@ -16,20 +15,12 @@ from locoexport.errors import UsageError
 from locoexport.machine.installation import cache_folder, require_packages
 from locoexport.machine.output_files import sha256_of
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.weights.hub_file import HubFile, parse_hub_file
 
-__all__ = ["HubFile", "find_checkpoint", "is_remote", "parse_hub_file"]
+__all__ = ["find_checkpoint", "is_remote"]
 
 _EXTRA = "download"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-@dataclass(frozen=True)
-class HubFile:
-    """A file in a repository of Hugging Face; ``revision`` None is its main branch."""
-
-    repo: str
-    file: str
-    revision: str | None
 
 
 def is_remote(source: str | Path) -> bool:
@@ -69,17 +60,6 @@ def find_checkpoint(
         )
     notify(Notice(f"{path.name}: sha256 {sha256_of(path)}, kept as {path}"))
     return path
-
-
-def parse_hub_file(text: str) -> HubFile:
-    """``hf://OWNER/REPO[@REVISION]/FILE``; raises UsageError for anything else."""
-    match = re.fullmatch(r"hf://([\w.-]+/[\w.-]+)(?:@([^/]+))?/(\S+)", text)
-    if match is None:
-        raise UsageError(
-            f"{text!r} is not hf://OWNER/REPO/FILE or hf://OWNER/REPO@REVISION/FILE, for example "
-            "hf://yunpengZhangup/locotrack-EfficientNet/b0.ckpt."
-        )
-    return HubFile(match[1], unquote(match[3]), match[2])
 
 
 def _from_hub(wanted: HubFile, endpoint: str | None, notify: Listener) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -9,9 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from locoexport.parity.divergence import Localisation
+
+if TYPE_CHECKING:
     from locoexport.parity.divergence import Difference, Localisation, NodeFault, SeamReading
 
-__all__ = ["fault_document", "fault_rows", "localisation_document", "localisation_text"]
+__all__ = [
+    "fault_document",
+    "fault_rows",
+    "localisation_document",
+    "localisation_text",
+    "whereabouts",
+]
 
 _SHOWN = 6
 """Seams that come nearest to their tolerance, where all agree."""
@@ -139,3 +149,11 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "expected": difference.expected,
         "found": difference.found,
     }
+
+
+def whereabouts(localisation: Localisation | None, not_localised: str) -> Iterator[RenderableType]:
+    """Where a file departs, or why that is not known; nothing where neither was looked for."""
+    if localisation is not None:
+        yield localisation_text(localisation)
+    if not_localised:
+        yield Text(f"not localised: {not_localised}")

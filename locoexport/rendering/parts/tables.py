@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["facts", "gigabytes", "headed", "megabytes", "severity", "titled"]
+__all__ = ["facts", "gigabytes", "headed", "megabytes", "severity", "size", "titled"]
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -39,6 +39,11 @@ def titled(title: str, table: Table) -> Group:
 def megabytes(size_bytes: int) -> str:
     """``12.3 MB``."""
     return f"{size_bytes / 1e6:.1f} MB"
+
+
+def size(size_hw: tuple[int, int]) -> str:
+    """``256x384``: height and width."""
+    return f"{size_hw[0]}x{size_hw[1]}"
 
 
 def gigabytes(size_bytes: int) -> str:

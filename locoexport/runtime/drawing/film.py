@@ -13,7 +13,7 @@ from locoexport.machine.stopwatch import Stopwatch
 from locoexport.runtime.drawing.points import Painter
 from locoexport.runtime.tracking.run import FrameBatch, Sink
 from locoexport.runtime.video.background import Behind
-from locoexport.runtime.video.clips import Mp4Writer
+from locoexport.runtime.video.mp4 import Mp4Writer
 
 __all__ = ["drawn_film"]
 

@@ -37,6 +37,7 @@ __all__ = [
     "ORT_ERRORS",
     "PROVIDERS",
     "ProviderProbe",
+    "built_for",
     "create_session",
     "probe_provider",
     "require_provider",
@@ -275,3 +276,14 @@ def _captured_output() -> Iterator[Callable[[], str]]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+def built_for() -> str | None:
+    """The CUDA and cuDNN that the installed ONNX Runtime was built for; None without either."""
+    try:
+        from onnxruntime.capi import build_and_package_info as info
+    except ImportError:
+        return None
+    cuda, cudnn = getattr(info, "cuda_version", ""), getattr(info, "cudnn_version", "")
+    said = [f"{name} {version}" for name, version in (("CUDA", cuda), ("cuDNN", cudnn)) if version]
+    return " and ".join(said) or None

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.contract.interface import GRID_NAMES, SPLIT_PARTS, SUPPORT_NAMES, GraphPart
+from locoexport.contract.interface import GRID_NAMES, SUPPORT_NAMES, GraphPart
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
 from locoexport.errors import MachineError, ModelFileError
-from locoexport.machine.output_files import is_file
 from locoexport.runtime.session.placement import PlacedNode, count_placed, placed_nodes
 from locoexport.runtime.session.providers import ORT_ERRORS
 from locoexport.runtime.session.signature import (
@@ -27,15 +26,14 @@ from locoexport.runtime.session.signature import (
     fixed_size,
 )
 from locoexport.runtime.session.single import (
-    ModelSession,
     RawTracks,
     create_checked_session,
     one_line,
-    open_session,
     releasing,
 )
+from locoexport.runtime.session.split_files import split_paths
 
-__all__ = ["EncodedFrames", "SplitSession", "open_model", "open_split", "part_paths", "split_paths"]
+__all__ = ["EncodedFrames", "SplitSession", "open_split"]
 
 _FRAMES_AT_ONCE = 4
 """Measured with b0-wide: 1 frame 8.6 ms, 2 to 4 frames 8.1 to 8.2, 24 frames 10.4 a frame, on a
@@ -48,40 +46,6 @@ class EncodedFrames:
     """What the encoder made of a clip: float32 (batch, frames, h, w, channels), a grid each."""
 
     grids: dict[str, NDArray[np.float32]]
-
-
-def part_paths(path: Path) -> dict[GraphPart, Path]:
-    """The files of a split export named ``path`` (NAME.onnx), by part."""
-    stem = path.name.removesuffix(".onnx")
-    return {part: path.with_name(f"{stem}.{part}.onnx") for part in SPLIT_PARTS}
-
-
-def split_paths(path: str | Path) -> dict[GraphPart, Path] | None:
-    """The files of the split export that ``path`` belongs to, by part; None if it is of none.
-
-    ``path`` is one of the three, or the NAME.onnx that was asked for on export.
-    """
-    path = Path(path)
-    stem = path.name.removesuffix(".onnx")
-    for part in SPLIT_PARTS:
-        if stem.endswith(f".{part}"):
-            stem = stem.removesuffix(f".{part}")
-            break
-    else:
-        if is_file(path) or not is_file(path.with_name(f"{stem}.{SPLIT_PARTS[0]}.onnx")):
-            return None
-    return part_paths(path.with_name(f"{stem}.onnx"))
-
-
-def open_model(path: str | Path, provider: str = "cpu", **options: Any) -> Model:
-    """A single file, or a split export by the name of any of its files.
-
-    Raises:
-        UsageError, ProviderUnavailableError, ModelFileError: see ``open_session``.
-    """
-    if split_paths(path) is None:
-        return open_session(path, provider, **options)
-    return open_split(path, provider, **options)
 
 
 def open_split(
@@ -241,9 +205,6 @@ class SplitSession:
                 f"{one_line(error)}. If memory ran out, track fewer points or frames at a time."
             ) from error
         return results
-
-
-Model = ModelSession | SplitSession
 
 
 def _metadata_of(path: Path, part: str, session: Any) -> ArtifactMetadata:

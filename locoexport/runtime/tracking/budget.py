@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from locoexport.errors import UsageError
 from locoexport.machine.hardware import peak_memory, process_memory, reset_peak_memory
-from locoexport.runtime.session.split import Model, SplitSession
+from locoexport.runtime.session.opening import Model
+from locoexport.runtime.session.split import SplitSession
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW, WindowSize
 
 __all__ = ["MemoryLimit", "MemoryModel", "Plan", "make_plan", "measure_memory", "parse_memory"]

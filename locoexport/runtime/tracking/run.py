@@ -17,8 +17,8 @@ from locoexport.errors import ModelFileError, VideoError
 from locoexport.machine.hardware import give_back_memory, peak_memory
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.runtime.queries.points import check_queries
+from locoexport.runtime.session.opening import Model
 from locoexport.runtime.session.single import RawTracks
-from locoexport.runtime.session.split import Model
 from locoexport.runtime.tracking.budget import MemoryLimit, Plan
 from locoexport.runtime.tracking.stitching import Request, Stitcher
 from locoexport.runtime.tracking.storage import TrackStore

@@ -10,7 +10,7 @@ from typing import Any
 from locoexport.errors import ModelFileError, UsageError
 from locoexport.machine.hardware import process_memory
 from locoexport.machine.stopwatch import Stopwatch
-from locoexport.runtime.session.split import Model, open_model
+from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.tracking.budget import (
     MemoryLimit,
     MemoryModel,

@@ -1,0 +1,103 @@
+"""The profile and the weights that an exported file was made from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from locoexport.contract.metadata import ArtifactMetadata
+from locoexport.contract.profile import (
+    AxisSizes,
+    ExportProfile,
+    Tolerance,
+    demo_weights_path,
+    load_profile,
+    profile_names,
+)
+from locoexport.errors import CheckpointError, ModelFileError
+from locoexport.machine.output_files import is_file, sha256_of
+from locoexport.models import locotrack
+from locoexport.network.loading import Network, load_network
+from locoexport.runtime.session.opening import Model
+
+__all__ = ["load_weights", "profile_of"]
+
+_CUSTOM_TOLERANCE = Tolerance(4e-3, 4e-3, "the default of every shipped profile")
+
+
+def load_weights(
+    path: Path,
+    metadata: ArtifactMetadata,
+    profile: ExportProfile,
+    checkpoint: str | Path | None,
+) -> Network:
+    """The network with the very weights that the file's metadata names.
+
+    Raises:
+        CheckpointError: they are nowhere to be found, or the ones given are others.
+    """
+    origin = metadata.weights
+    if origin.seeded:
+        if checkpoint is not None:
+            raise CheckpointError(
+                f"{path} was exported with seeded weights; --checkpoint {checkpoint} is not what "
+                "it holds. Leave --checkpoint out, or export with it."
+            )
+        return load_network(replace(profile, demo_weights=None), None)
+    assert origin.file_name is not None
+    found = Path(checkpoint) if checkpoint is not None else _find(path, origin.file_name, metadata)
+    if found is None:
+        raise CheckpointError(
+            f"The weights of {path} ({origin.file_name}, sha256 {origin.sha256}) are neither "
+            f"beside it nor in {Path.cwd()}; pass --checkpoint FILE."
+        )
+    if not is_file(found):
+        raise CheckpointError(f"There is no checkpoint file {found}.")
+    digest = sha256_of(found)
+    if digest != origin.sha256:
+        raise CheckpointError(
+            f"{found} is not what {path} was made from: sha256 {digest}, expected {origin.sha256}."
+        )
+    return load_network(profile, found)
+
+
+def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None:
+    shipped = demo_weights_path(file_name)
+    candidates = [path.parent / file_name, Path.cwd() / file_name]
+    if isinstance(shipped, Path):
+        candidates.append(shipped)
+    for candidate in candidates:
+        if is_file(candidate) and sha256_of(candidate) == metadata.weights.sha256:
+            return candidate
+    return None
+
+
+def profile_of(session: Model, tolerance_px: float | None = None) -> ExportProfile:
+    """The profile that the file names, at the file's own resolution and axes.
+
+    Raises:
+        ModelFileError: it was made from a variant that this version does not know.
+    """
+    metadata = session.metadata
+    axes = AxisSizes(session.fixed_batch, session.fixed_frames, session.fixed_points)
+    if metadata.variant not in locotrack.VARIANTS:
+        raise ModelFileError(
+            f"{session.path} was made from variant {metadata.variant!r}, which this version does "
+            f"not know ({', '.join(locotrack.VARIANTS)})."
+        )
+    if metadata.profile in profile_names():
+        profile = load_profile(metadata.profile)
+        tolerance = profile.tolerance
+    else:
+        # A profile of the user's own: its file need not be at hand to verify what it made.
+        profile, tolerance = load_profile(metadata.variant), _CUSTOM_TOLERANCE
+    if tolerance_px is not None:
+        tolerance = replace(tolerance, tracks_px=tolerance_px, origin="--tolerance-px")
+    return replace(
+        profile,
+        variant=metadata.variant,
+        resolution_hw=session.resolution_hw,
+        input_type=session.signature.input_type,
+        axes=axes,
+        tolerance=tolerance,
+    )

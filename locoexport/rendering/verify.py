@@ -1,0 +1,75 @@
+"""``locoexport verify``: whether the file is the same function, and where it is not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from locoexport.parity.quantiles import PrecisionParity
+from locoexport.rendering.parts.growth import growth_document, growth_text
+from locoexport.rendering.parts.localisation import localisation_document
+from locoexport.rendering.parts.placement import elsewhere_text, nodes_text
+from locoexport.rendering.parts.quantiles import (
+    precision_parity_document,
+    precision_parity_line,
+    precision_parity_table,
+)
+
+if TYPE_CHECKING:
+    from locoexport.pipeline.proof.report import VerifyReport
+from locoexport.rendering.parts.localisation import whereabouts
+from locoexport.rendering.parts.metadata import short_weights, taken_frames
+from locoexport.rendering.parts.parity import parity_document, parity_line, parity_table
+from locoexport.rendering.parts.tables import facts, size
+
+__all__ = ["verify_document", "verify_text"]
+
+
+def verify_text(report: VerifyReport) -> RenderableType:
+    """Every case and output of a verification, and the verdict."""
+    metadata, parity = report.metadata, report.parity
+    rows = facts(
+        [
+            ("file", str(report.model_path)),
+            (
+                "profile",
+                f"{metadata.profile}, {size(metadata.resolution_hw)}{taken_frames(metadata)}",
+            ),
+            ("weights", short_weights(metadata)),
+            ("provider", f"{parity.provider} (nodes: {nodes_text(parity.placement)})"),
+            *([("elsewhere", elsewhere_text(report.elsewhere))] if report.elsewhere else []),
+            ("against", report.against),
+        ]
+    )
+    verdict = Text("PASS ", style="bold green") if parity.passed else Text("FAIL ", "bold red")
+    parts: list[RenderableType] = [rows]
+    if isinstance(parity, PrecisionParity):
+        parts += [precision_parity_table(parity), verdict + Text(precision_parity_line(parity))]
+    else:
+        parts += [parity_table(parity), verdict + Text(parity_line(parity))]
+    if report.growth is not None:
+        parts.append(growth_text(report.growth))
+    return Group(*parts, *whereabouts(report.localisation, report.not_localised))
+
+
+def verify_document(report: VerifyReport) -> dict[str, Any]:
+    """``locoexport.verify/1``."""
+    return {
+        "schema": "locoexport.verify/1",
+        "passed": report.passed,
+        "file": str(report.model_path),
+        "against": report.against,
+        "elsewhere": [asdict(group) for group in report.elsewhere],
+        "metadata": report.metadata.to_properties(),
+        "parity": precision_parity_document(report.parity)
+        if isinstance(report.parity, PrecisionParity)
+        else parity_document(report.parity),
+        "localisation": None
+        if report.localisation is None
+        else localisation_document(report.localisation),
+        "growth": None if report.growth is None else growth_document(report.growth),
+        "not_localised": report.not_localised or None,
+    }

@@ -1,0 +1,152 @@
+"""Writing films: H.264 in mp4."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from locoexport.errors import OutputError, UsageError, VideoError
+from locoexport.machine.output_files import whole_file
+
+__all__ = ["write_mp4"]
+
+_CRF = "18"
+_PRESET, _X264 = "veryfast", "bframes=0"
+"""18 ms of processor time a 720p frame in place of 56 for x264's own choice. Without B-frames the
+film is smaller and nearer to the frames as well: 1.13 MB and 45.0 dB, with them 1.29 and 43.6."""
+_BT709 = 1
+_LIMITED_RANGE = 1
+
+
+def write_mp4(path: str | Path, frames_rgb: Iterable[NDArray[np.uint8]], fps: float) -> None:
+    """Write frames as an mp4 that browsers play; see ``Mp4Writer`` for what and what it raises."""
+    with Mp4Writer(path, fps) as film:
+        for image in frames_rgb:
+            film.write(image)
+
+
+class Mp4Writer:
+    """An mp4 that browsers play, written frame by frame; it appears when the block ends well.
+
+    H.264, yuv420p, index first. An odd width or height is padded to an even one by repeating
+    the last column or row. An existing file is replaced.
+    """
+
+    def __init__(self, path: str | Path, fps: float) -> None:
+        """``fps`` is frames a second.
+
+        Raises:
+            UsageError: it is not a positive number.
+        """
+        if not (math.isfinite(fps) and fps > 0):
+            raise UsageError(f"fps is {fps}; it must be a positive number.")
+        self._path = path
+        # 1001: NTSC rates are whole multiples of 1/1001 (29.97… is 30000/1001).
+        self._rate = Fraction(fps).limit_denominator(1001) or Fraction(1, 1001)
+        self._stack = ExitStack()
+        self._stream: VideoStream | None = None
+        # One for all frames: making its tables anew costs as much as a 720p frame's conversion.
+        self._reformatter = VideoReformatter()
+        self._shape: tuple[int, ...] = ()
+        self._count = 0
+
+    def write(self, image: NDArray[np.uint8]) -> None:
+        """Add a frame, uint8 (height, width, 3).
+
+        Raises:
+            VideoError: it is of another type or size than the first.
+            OutputError: the file cannot be written.
+        """
+        if self._stream is None:
+            self._shape = image.shape
+            self._stream = _add_stream(self._container, self._shape, self._rate)
+        if image.dtype != np.uint8 or image.shape != self._shape:
+            raise VideoError(
+                f"Frame {self._count} is {image.dtype} of shape {image.shape}; all frames must be "
+                f"uint8 of shape {self._shape}."
+            )
+        self._count += 1
+        with self._explained():
+            self._container.mux(self._stream.encode(_yuv_frame(image, self._reformatter)))
+
+    def __enter__(self) -> Mp4Writer:
+        """Open a temporary file beside the path."""
+        temporary = self._stack.enter_context(whole_file(self._path))
+        with self._explained():
+            self._container = self._stack.enter_context(
+                av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"})
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish the film and put it in its place, or remove what was written.
+
+        Raises:
+            VideoError: there were no frames.
+            OutputError: the file cannot be written.
+        """
+        if error is None and self._stream is None:
+            error = VideoError("There are no frames to write.")
+            kind = type(error)
+            self._stack.__exit__(kind, error, None)
+            raise error
+        if error is None and self._stream is not None:
+            try:
+                with self._explained():
+                    self._container.mux(self._stream.encode(None))
+            except OutputError as failure:
+                self._stack.__exit__(type(failure), failure, None)
+                raise
+        with self._explained():
+            self._stack.__exit__(kind, error, trace)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except av.FFmpegError as error:
+            raise OutputError(f"Cannot write {self._path}: {error.strerror or error}.") from error
+
+
+def _add_stream(container: OutputContainer, shape: tuple[int, ...], rate: Fraction) -> VideoStream:
+    if len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise VideoError(f"A frame has shape (height, width, 3), not {shape}.")
+    options = {"crf": _CRF, "preset": _PRESET, "x264-params": _X264}
+    stream = container.add_stream("libx264", rate=rate, options=options)
+    stream.height, stream.width = (size + size % 2 for size in shape[:2])
+    stream.pix_fmt = "yuv420p"
+    # Untagged films are shown as BT.601 by some players and as BT.709 by others.
+    codec = stream.codec_context
+    codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
+    codec.color_range = _LIMITED_RANGE
+    return stream
+
+
+def _yuv_frame(image: NDArray[np.uint8], reformatter: VideoReformatter) -> VideoFrame:
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    return reformatter.reformat(
+        frame,
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+    )
