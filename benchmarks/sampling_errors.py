@@ -3,9 +3,9 @@
     python benchmarks/sampling_errors.py --run FOLDER [--only float64]
     python benchmarks/sampling_errors.py FOLDER/*.txt [--docs]
 
-``--run`` runs every test of tests/lowering/test_gridsample_properties.py by itself, 1000 examples
-each, and keeps a report of each that passed: stopped and called again, it goes on where it was. It
-ends with exit code 1 where a test failed (its output is in FOLDER). The 96 tests take 2 to 3
+``--run`` runs every test of tests/lowering/volumetric/test_grid_sample_properties.py by itself,
+1000 examples each, and keeps a report of each that passed: stopped and called again, it goes on
+where it was. It ends with exit code 1 where a test failed (its output is in FOLDER). The 96 tests take 2 to 3
 minutes of one core each.
 
 A line of a report is: worst error, examples, oracle, element type, lowering, mode, padding,
@@ -26,7 +26,7 @@ from pathlib import Path
 
 from locoexport.machine.output_files import whole_file
 
-TESTS = "tests/lowering/test_gridsample_properties.py"
+TESTS = "tests/lowering/volumetric/test_grid_sample_properties.py"
 DOCS = Path(__file__).parents[1] / "docs" / "volumetric-sampling.md"
 BEGIN, END = "<!-- errors: begin -->", "<!-- errors: end -->"
 DTYPES = ("float32", "float16", "float64")

@@ -44,7 +44,8 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     state_dict = {f"model.{key}": value for key, value in weights.items()}
     torch.save({"state_dict": state_dict}, "b5.ckpt")
     export, streams, scores, networks = examples_of(PYTHON)
-    # It wants a camera and frames from elsewhere; tests/runtime/test_long_videos.py runs the like.
+    # It wants a camera and frames from elsewhere; the like is run by
+    # tests/runtime/tracking/test_windows_long_videos.py.
     compile(streams, "python.md", "exec")
     names: dict[str, object] = {}
     exec(compile(export, "python.md", "exec"), names)

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
-# The unit goldens live beside the others; the synthetic tracker beside the runtime's tests.
-_ROOMS = ("runtime", "objects", "evaluation", "downloads", "batch", "serving", "web")
-sys.path += [str(TESTS.parent / "parity_tests"), *(str(TESTS / room) for room in _ROOMS)]
+# What several rooms' tests share: in support/, and beside the goldens in parity_tests/.
+sys.path += [str(TESTS.parent / "parity_tests"), str(TESTS / "support")]
 
 # The same examples every time, and no clock: a busy machine is no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

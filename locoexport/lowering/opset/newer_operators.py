@@ -48,8 +48,8 @@ _TOLERANCES = {
 _DOUBLE_GELU = ProofTolerance(1e-7, "ONNX's own body holds its constants in float32")
 _FLOAT_TOLERANCE = ProofTolerance(
     2e-5,
-    "measured at most 3.8e-6 in tests/lowering/test_newer_operators.py (inputs of deviation 4), "
-    "9.5e-7 on our own exports; the rest is for other processors",
+    "measured at most 3.8e-6 in tests/lowering/opset/test_newer_operators.py (inputs of deviation "
+    "4), 9.5e-7 on our own exports; the rest is for other processors",
 )
 
 

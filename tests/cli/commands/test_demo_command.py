@@ -16,7 +16,7 @@ import pytest
 
 from locoexport.runtime.video.mp4 import write_mp4
 
-NODE_MODULES = Path(__file__).parents[2] / "parity_tests" / "browser" / "node_modules"
+NODE_MODULES = Path(__file__).parents[3] / "parity_tests" / "browser" / "node_modules"
 needs_packages = pytest.mark.skipif(
     not (NODE_MODULES / "onnxruntime-web").is_dir(), reason="make browser-tools was not run"
 )

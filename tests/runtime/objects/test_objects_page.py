@@ -16,7 +16,7 @@ from locoexport.runtime.objects.segmentation import open_segmenter
 from locoexport.runtime.objects.tracked import BoxSource
 from locoexport.runtime.video.mp4 import write_mp4
 
-PAGE = (Path(__file__).parents[2] / "docs" / "objects.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "objects.md").read_text(encoding="utf-8")
 HEIGHT, WIDTH, FRAMES = 96, 128, 20
 HIDDEN = range(8, 13)
 

@@ -1,19 +1,14 @@
 """Shapes and small values, followed through a graph."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import onnx
 import onnx.parser
 import pytest
 from onnx.reference import ReferenceEvaluator
+from synthetic_tracker import tracker_bytes
 
 from locoexport.errors import UsageError
 from locoexport.inspection.shapes import dynamic_axes, resolve_shapes
-
-sys.path.append(str(Path(__file__).parents[1] / "runtime"))
-from synthetic_tracker import tracker_bytes
 
 # A Reshape whose target is computed by Shape → Gather → Cast → Div → Floor → Cast → Range → ...:
 # onnx's own inference gives up at Floor.

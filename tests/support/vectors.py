@@ -1,6 +1,6 @@
 """The golden vectors that the Python runtime and the page's JavaScript are both held to.
 
-``python tests/web/vectors.py`` writes golden_vectors.json anew, from the Python runtime.
+``python tests/support/vectors.py`` writes golden_vectors.json anew, from the Python runtime.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from locoexport.runtime.video.frames import (
 
 __all__ = ["TABLE", "make_vectors"]
 
-TABLE = Path(__file__).with_name("golden_vectors.json")
+TABLE = Path(__file__).parents[1] / "web" / "golden_vectors.json"
 _SIZES = [
     ((5, 7), (8, 8)),
     ((12, 16), (8, 8)),

@@ -10,8 +10,8 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 import pytest
-from test_sidecars import locoexport
 from test_verify_command import NO, edit_property, edit_weight
+from test_verify_sidecars import locoexport
 from tiny_costs import measure_quickly
 
 from locoexport.machine.output_files import sha256_of

@@ -17,9 +17,7 @@ a fault in one is looked for in all: a case that is added here is tried on each.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -28,15 +26,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import example, given, settings
+from sampling_cases import Case, cases
 from sampling_graphs import LOWERINGS, sampling_model
 from torch import Tensor
 
 import locoexport
 from locoexport.models.locotrack.sampling import sample_supports, support_offsets_xy
 from locoexport.rewrites import volumetric_gather, volumetric_planar
-
-sys.path.append(str(Path(__file__).parents[1] / "rewrites"))
-from sampling_cases import Case, cases
 
 # In float32 at coordinates up to 1000 times the volume: 2e-6 measured by the torch rewrites' tests.
 TOLERANCE = 1e-5

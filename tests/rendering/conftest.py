@@ -1,0 +1,3 @@
+from bench_reports import report
+
+__all__ = ["report"]
