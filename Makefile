@@ -1,5 +1,7 @@
 # make setup       .venv with pinned requirements, the project (editable) and all its extras
-# make test        setup, then tests/ and parity_tests/
+# make test        setup, then tests/ and parity_tests/: a representative of every kind
+# make test-exhaustive  the same with every variant, opset, sampling and shape (hours)
+# make coverage    make test, with the lines and branches that it reaches
 # make lint        format, lint, types, import contracts, docs
 # make check       format, lint, types, import contracts, docs, fast tests
 # make quickstart  setup, then export b0-tiny, verify it and track a real clip with it
@@ -11,14 +13,17 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Tests run in this many processes, each on a core of its own (tests/support/surroundings.py).
+WORKERS := 2
 STAMP  := $(VENV)/.installed
 NODE   := parity_tests/browser/node_modules/.installed
 
-.PHONY: setup browser-tools test check lint bench quickstart docs format clean
+.PHONY: setup browser-tools test test-exhaustive coverage check lint bench quickstart docs format clean
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
+	@echo "Installing PyTorch, ONNX Runtime and the development tools into $(VENV): some 3 GB, minutes"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,eval,download,many,openvino,demo,dev]"
@@ -32,10 +37,16 @@ $(NODE): parity_tests/browser/package-lock.json
 	then touch $@; else echo "npm could not be used: the browser tests will be skipped" >&2; fi
 
 test: setup browser-tools
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-exhaustive: setup browser-tools
+	$(BIN)/python -m pytest -n $(WORKERS) -m "exhaustive or not exhaustive"
+
+coverage: setup browser-tools
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
 
 check: lint browser-tools
-	$(BIN)/python -m pytest -q tests
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests
 
 lint: setup
 	$(BIN)/ruff format --check .

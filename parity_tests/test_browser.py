@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import http.server
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,14 +17,12 @@ import pytest
 from browser_session import NODE_MODULES, export_demo, missing_tools, run_scenario, served_demo
 from clips import fetch_clips
 from exported import export_once
+from synthetic_tracker import VELOCITY_XY, tracker_bytes
 
 from locoexport import PointTracker, load_profile
 from locoexport.runtime.tracking.tracks import read_tracks, write_tracks
 from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.mp4 import write_mp4
-
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "runtime"))
-from synthetic_tracker import VELOCITY_XY, tracker_bytes
 
 pytestmark = pytest.mark.skipif(bool(missing_tools()), reason=missing_tools())
 

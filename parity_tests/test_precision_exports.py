@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
+from tiny_costs import measure_quickly
 
 from locoexport.contract.profile import ExportProfile, PrecisionLimits, load_profile
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
@@ -21,7 +22,6 @@ from locoexport.parity.error_growth import ErrorGrowth
 from locoexport.parity.quantiles import PrecisionParity
 from locoexport.parity.sidecar import SIDECAR_LIMIT_BYTES, sidecar_path
 from locoexport.pipeline import export
-from locoexport.pipeline.assembly import precision
 from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph
 from locoexport.pipeline.proof.growth import study_growth
 from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
@@ -51,18 +51,8 @@ def graph(profile: ExportProfile, network: Network) -> FinishedGraph:
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch, graph: FinishedGraph) -> None:
-    measure_on_little(monkeypatch)
+    measure_quickly(monkeypatch, sequences=2, frames=4)
     monkeypatch.setattr(export, "build_graph", lambda *arguments, **keywords: graph)
-
-
-def measure_on_little(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(precision, "_SEQUENCES", 2)
-    patch.setattr(precision, "_CALIBRATION_CLIPS", 1)
-    patch.setattr(precision, "_TIMED_RUNS", 1)
-    patch.setattr(precision, "_TEST", precision.SyntheticSettings(frames=4, points=16))
-    patch.setattr(
-        precision, "_CALIBRATION", precision.SyntheticSettings(frames=2, points=8, seed=1)
-    )
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +62,7 @@ def small_files(
     """Both precisions, each with its sidecar."""
     folder = tmp_path_factory.mktemp("small")
     with pytest.MonkeyPatch.context() as patch:
-        measure_on_little(patch)
+        measure_quickly(patch, sequences=2, frames=4)
         patch.setattr(export, "build_graph", lambda *arguments, **keywords: graph)
         return {
             name: export.export_model(

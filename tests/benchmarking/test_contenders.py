@@ -128,7 +128,7 @@ def test_a_graph_can_be_timed_without_torch_and_onnx(make_model) -> None:
         "u.find_spec = lambda n, *a: None if n in ('torch', 'onnx') else real(n, *a)\n"
         "for name in ('torch', 'onnx', 'locoexport.models'): sys.modules[name] = None\n"
         "from locoexport.pipeline.bench import bench_model\n"
-        "from locoexport.benchmarking import gemm; gemm._SIDE = {'cpu': 64}\n"
+        "from locoexport.benchmarking import matrix_products; matrix_products._SIDE = {'cpu': 64}\n"
         "report = bench_model(sys.argv[1], frames=[2], points=[3])\n"
         "assert len(report.cells[0].sides) == 1 and report.cells[0].flops is None\n"
         "assert any('onnx is not installed' in w for w in report.warnings)\n"

@@ -16,8 +16,9 @@ class Refuse:
             raise ImportError(f"the runtime imported {name}")
 
 sys.meta_path.insert(0, Refuse())
-from locoexport.runtime import detection, object_files, object_overlay, object_tracking
-from locoexport.runtime import point_sources
+from locoexport.runtime.drawing import objects as drawn_objects
+from locoexport.runtime.objects import detection, following, object_files
+from locoexport.runtime.queries import sources
 from locoexport.runtime.drawing.points import draw_tracks
 from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.tracking.tracker import PointTracker

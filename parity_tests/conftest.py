@@ -1,0 +1,5 @@
+"""The surroundings of tests/, also where parity_tests/ is run alone."""
+
+from surroundings import prepare
+
+prepare()
