@@ -9,18 +9,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import onnx
+from exported import export_once
 
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.contract.profile import AxisSizes, ExportProfile, load_profile
 from locoexport.network.loading import Network, load_network
 from locoexport.parity.divergence import Localisation
 from locoexport.parity.probes import Probe, make_probe
-from locoexport.pipeline.export import export_model
 from locoexport.pipeline.proof.localisation import localise
 from locoexport.pipeline.proof.studied_model import read_studied
+from locoexport.runtime.session.single import open_session
 
 SIZE_HW = (64, 64)
-_FOLDER = TemporaryDirectory(prefix="locoexport-faults-")
 
 
 @dataclass(frozen=True)
@@ -49,20 +49,16 @@ class Exported:
         )
 
 
-def export(folder: Path, sampling: str) -> Exported:
-    profile = load_profile("b0-tiny").with_options(
-        resolution_hw=SIZE_HW, axes=AxisSizes(), sampling=sampling
-    )
-    report = export_model(profile, folder / f"{sampling}.onnx", verify=False)
-    return Exported(
-        report.artifact.path, report.artifact.metadata, profile, load_network(profile, None)
-    )
-
-
 @cache
 def exported(sampling: str) -> Exported:
     """b0-tiny with the shipped weights at 64x64: ``gather`` has no GridSample, both have a Scan."""
-    return export(Path(_FOLDER.name), sampling)
+    profile = load_profile("b0-tiny").with_options(
+        resolution_hw=SIZE_HW, axes=AxisSizes(), sampling=sampling
+    )
+    path = export_once(profile)
+    metadata = open_session(path).metadata
+    assert metadata is not None
+    return Exported(path, metadata, profile, load_network(profile, None))
 
 
 def localise_planted(sampling: str, fault: Callable[[onnx.ModelProto], None]) -> Localisation:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from exported import graph_once
 from onnx import TensorProto
 from tiny_costs import measure_quickly
 
@@ -22,7 +23,7 @@ from locoexport.parity.error_growth import ErrorGrowth
 from locoexport.parity.quantiles import PrecisionParity
 from locoexport.parity.sidecar import SIDECAR_LIMIT_BYTES, sidecar_path
 from locoexport.pipeline import export
-from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph
+from locoexport.pipeline.assembly.graph import FinishedGraph
 from locoexport.pipeline.proof.growth import study_growth
 from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
 from locoexport.pipeline.proof.studied_model import read_studied
@@ -45,8 +46,8 @@ def network(profile: ExportProfile) -> Network:
 
 
 @pytest.fixture(scope="module")
-def graph(profile: ExportProfile, network: Network) -> FinishedGraph:
-    return build_graph(profile, network, simplify=True, notify=lambda notice: None)
+def graph(profile: ExportProfile) -> FinishedGraph:
+    return graph_once(profile)
 
 
 @pytest.fixture(autouse=True)

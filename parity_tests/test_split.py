@@ -29,10 +29,8 @@ TOLERANCE_PX = 2e-3
 
 
 @pytest.fixture(scope="module")
-def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("split") / "tiny.onnx"
-    export_model(seeded_profile("b0-tiny"), path, split=True, verify=False)
-    return path
+def split() -> Path:
+    return export_once(seeded_profile("b0-tiny"), split=True)
 
 
 @pytest.mark.parametrize("variant", ["b0-wide", "resnet-small", "b0-mlp", "resnet-base"])
@@ -91,7 +89,7 @@ def test_fixed_axes(tmp_path: Path) -> None:
 
 
 def test_verify_takes_any_of_the_three(split: Path) -> None:
-    report = verify_model(split.with_name("tiny.query.onnx"))
+    report = verify_model(split.with_name("model.query.onnx"))
     assert report.parity.passed
 
 
@@ -110,29 +108,29 @@ def test_the_runtime_encodes_each_window_once(split: Path) -> None:
 
 
 def test_names_of_a_split_export(split: Path) -> None:
-    paths = split_paths(split.with_name("tiny.encoder.onnx"))
-    assert paths == split_paths(split) == split_paths(split.with_name("tiny.tracker.onnx"))
+    paths = split_paths(split.with_name("model.encoder.onnx"))
+    assert paths == split_paths(split) == split_paths(split.with_name("model.tracker.onnx"))
     assert split_paths(export_once(seeded_profile("b0-tiny"))) is None
 
 
 def test_files_of_different_exports_are_not_mixed(split: Path, tmp_path: Path) -> None:
-    other = tmp_path / "tiny.onnx"
-    export_model(load_profile("b0-tiny"), other, split=True, verify=False)
-    shutil.copy(split.with_name("tiny.encoder.onnx"), tmp_path / "tiny.encoder.onnx")
+    other = export_once(load_profile("b0-tiny"), split=True)
+    shutil.copytree(other.parent, tmp_path, dirs_exist_ok=True)
+    shutil.copy(split.with_name("model.encoder.onnx"), tmp_path)
     with pytest.raises(ModelFileError, match=r"does not belong to .* its weights is"):
-        open_split(other)
+        open_split(tmp_path / "model.onnx")
 
 
 def test_a_missing_or_renamed_file_is_named(split: Path, tmp_path: Path) -> None:
     for part in ("encoder", "query"):
-        shutil.copy(split.with_name(f"tiny.{part}.onnx"), tmp_path / f"tiny.{part}.onnx")
+        shutil.copy(split.with_name(f"model.{part}.onnx"), tmp_path / f"model.{part}.onnx")
     with pytest.raises(ModelFileError, match=r"no model file .*tiny\.tracker\.onnx"):
-        open_split(tmp_path / "tiny.encoder.onnx")
-    shutil.copy(split.with_name("tiny.query.onnx"), tmp_path / "tiny.tracker.onnx")
+        open_split(tmp_path / "model.encoder.onnx")
+    shutil.copy(split.with_name("model.query.onnx"), tmp_path / "model.tracker.onnx")
     with pytest.raises(ModelFileError, match="says that it is the query file"):
-        open_split(tmp_path / "tiny.encoder.onnx")
+        open_split(tmp_path / "model.encoder.onnx")
 
 
 def test_a_part_alone_is_no_model(split: Path) -> None:
     with pytest.raises(ModelFileError, match="is the tracker file of a split export"):
-        open_session(split.with_name("tiny.tracker.onnx"))
+        open_session(split.with_name("model.tracker.onnx"))

@@ -61,11 +61,9 @@ def tiny_profile() -> ExportProfile:
 @pytest.fixture(scope="session")
 def tiny_graph(tiny_profile: ExportProfile) -> FinishedGraph:
     """Its graph with the shipped weights, traced and simplified once for all tests."""
-    from locoexport.network.loading import load_network
-    from locoexport.pipeline.assembly.graph import build_graph
+    from exported import graph_once
 
-    network = load_network(tiny_profile, None)
-    return build_graph(tiny_profile, network, simplify=True, notify=lambda notice: None)
+    return graph_once(tiny_profile)
 
 
 @pytest.fixture(scope="session")

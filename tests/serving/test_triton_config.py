@@ -34,15 +34,14 @@ def schema() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def split_model(tmp_path_factory) -> Path:
+def split_model() -> Path:
     """A split export of b0-tiny with the shipped weights at 64x64; not verified."""
+    from exported import export_once
+
     from locoexport.contract.profile import load_profile
-    from locoexport.pipeline.export import export_model
 
     profile = load_profile("b0-tiny").with_options(resolution_hw=(64, 64))
-    path = tmp_path_factory.mktemp("split") / "tiny.onnx"
-    export_model(profile, path, split=True, verify=False)
-    return path.with_name("tiny.encoder.onnx")
+    return export_once(profile, split=True).with_name("model.encoder.onnx")
 
 
 def parsed(folder: Path) -> dict:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from annotated import make_clip, write_pickle
+from exported import export_once
 
 from locoexport.contract.profile import AxisSizes, load_profile
 from locoexport.evaluation import sides as eval_sides
 from locoexport.parity.probes import textured_video
 from locoexport.pipeline import evaluate
-from locoexport.pipeline.export import export_model
 
 
 @pytest.fixture(autouse=True)
@@ -159,14 +159,12 @@ def test_callers_see_a_keyboard_interrupt(make_model, davis: Path, monkeypatch) 
 
 
 @pytest.fixture(scope="module")
-def exported_uint8(tmp_path_factory) -> Path:
+def exported_uint8() -> Path:
     """b0-tiny at 64x64 that takes uint8 frames of any size."""
     profile = load_profile("b0-tiny").with_options(
         resolution_hw=(64, 64), axes=AxisSizes(1, None, None), input_type="uint8"
     )
-    path = tmp_path_factory.mktemp("uint8") / "bytes.onnx"
-    export_model(profile, path, verify=False)
-    return path
+    return export_once(profile)
 
 
 @pytest.mark.parametrize("more", [[], ["--full-resolution"]])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from exported import export_once
 from test_verify_command import edit_weight
 
 from locoexport.contract.profile import AxisSizes, load_profile
@@ -37,13 +38,12 @@ main()
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory) -> Path:
+def pair() -> Path:
     """A model with its sidecar beside it; returns the model."""
-    folder = tmp_path_factory.mktemp("pair")
     profile = load_profile("b0-tiny").with_options(resolution_hw=(64, 64))
-    report = export_model(profile, folder / "tiny.onnx", verify=False, sidecar=True)
-    assert report.sidecar == folder / "tiny.parity.npz"
-    return report.artifact.path
+    path = export_once(profile, sidecar=True)
+    assert path.with_name("model.parity.npz").is_file()
+    return path
 
 
 def locoexport(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -75,7 +75,7 @@ def test_a_sidecar_is_named_or_found(pair: Path, tmp_path: Path) -> None:
     assert "\nPASS worst " in named.stdout
     missing = locoexport("verify", pair.name, "--sidecar", cwd=tmp_path)
     assert missing.returncode == 2
-    assert "There is no sidecar tiny.parity.npz" in missing.stderr
+    assert "There is no sidecar model.parity.npz" in missing.stderr
 
 
 def test_a_sidecar_is_small(pair: Path) -> None:

@@ -183,7 +183,9 @@ def test_what_the_hub_does_not_have(source: str, says: str, server: Served) -> N
         find_checkpoint(source, endpoint=server.url)
 
 
-def test_the_hub_offline(server: Served) -> None:
+def test_the_hub_offline(server: Served, monkeypatch) -> None:
+    # huggingface_hub waits longer and longer between its attempts.
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
     source = f"hf:/{REPO}/b0.ckpt"
     nowhere = f"http://127.0.0.1:{closed_port()}"
     with pytest.raises(UnreachableError, match="cannot be reached, and the file is not in") as e:
