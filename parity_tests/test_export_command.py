@@ -29,7 +29,7 @@ PERTURBED = """
 import sys
 import onnx
 from locoexport.cli import main
-from locoexport.pipeline import graph
+from locoexport.pipeline.assembly import graph
 
 def trace_wrongly(model, profile, *others, trace=graph.trace):
     traced = trace(model, profile, *others)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+import locoexport
+from locoexport.contract.profile import load_profile
 from locoexport.models import locotrack
 from locoexport.parity.probes import textured_video
 from locoexport.runtime.tracking.tapvid import TapVidClip, write_tapvid
@@ -44,6 +46,9 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     state_dict = {f"model.{key}": value for key, value in weights.items()}
     torch.save({"state_dict": state_dict}, "b5.ckpt")
     export, streams, scores, networks = examples_of(PYTHON)
+    # README's example exports, verifies and tracks at full size; here a quarter of it will do.
+    small = load_profile("b0-tiny").with_options(resolution_hw=(64, 64))
+    monkeypatch.setattr(locoexport, "load_profile", lambda name: small)
     # It wants a camera and frames from elsewhere; the like is run by
     # tests/runtime/tracking/test_windows_long_videos.py.
     compile(streams, "python.md", "exec")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from exhaustive import matrix
 from exported import export_once, seeded_profile
 
 from locoexport.network.loading import load_network
@@ -18,8 +19,17 @@ from locoexport.runtime.session.single import open_session
 SHAPES = ((1, 1, 1), (1, 8, 20), (2, 3, 4))
 
 
-@pytest.mark.parametrize("target", [16, 17])
-@pytest.mark.parametrize(("opset", "sampling"), [(18, "gather"), (20, "gather"), (20, "planar")])
+@pytest.mark.parametrize(
+    ("opset", "sampling", "target"),
+    matrix(
+        [
+            (opset, sampling, target)
+            for opset, sampling in [(18, "gather"), (20, "gather"), (20, "planar")]
+            for target in (16, 17)
+        ],
+        [(20, "gather", 16), (20, "planar", 17)],
+    ),
+)
 def test_an_export_comes_down(opset: int, sampling: str, target: int, tmp_path: Path) -> None:
     profile = seeded_profile("b0-tiny", opset=opset, sampling=sampling)
     source, output = export_once(profile), tmp_path / "out.onnx"
