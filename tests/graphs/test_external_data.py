@@ -57,23 +57,31 @@ def test_two_tensors_in_one_file_name_it_once(folder) -> None:
     assert check_external_files(both, folder) == ("weights.bin",)
 
 
-@pytest.mark.parametrize("place", ["body", "function", "sparse values", "sparse indices"])
-def test_tensors_are_found_wherever_they_lie(folder, place: str) -> None:
-    hidden = external("w", location="weights.bin", offset=0, length=8)
-    body = helper.make_graph([], "then", [], [], initializer=[hidden])
-    branch = helper.make_node("If", ["c"], ["y"], then_branch=body, else_branch=body)
-    function = helper.make_function("d", "f", [], ["y"], [constant("y", hidden)], [])
-    made = {
-        "body": model(nodes=[branch]),
-        "function": model(functions=[function]),
-        "sparse values": model(),
-        "sparse indices": model(),
-    }[place]
-    if place.startswith("sparse"):
-        part = place.removeprefix("sparse ")
-        sparse = onnx.SparseTensorProto(dims=[9])
-        getattr(sparse, part).CopyFrom(hidden)
-        made.graph.sparse_initializer.append(sparse)
+HIDDEN = external("w", location="weights.bin", offset=0, length=8)
+BODY = helper.make_graph([], "body", [], [], initializer=[HIDDEN])
+FUNCTION = helper.make_function("d", "f", [], ["y"], [constant("y", HIDDEN)], [])
+
+
+def sparse(part: str) -> onnx.ModelProto:
+    """A model with a sparse initializer whose values or indices lie in another file."""
+    made = model()
+    getattr(made.graph.sparse_initializer.add(dims=[9]), part).CopyFrom(HIDDEN)
+    return made
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param(model(nodes=[constant("y", HIDDEN)]), id="attribute"),
+        pytest.param(model(nodes=[helper.make_node("N", [], [], all=[HIDDEN])]), id="attributes"),
+        pytest.param(model(nodes=[helper.make_node("If", [], [], then=BODY)]), id="body"),
+        pytest.param(model(nodes=[helper.make_node("N", [], [], all=[BODY])]), id="bodies"),
+        pytest.param(model(functions=[FUNCTION]), id="function"),
+        pytest.param(sparse("values"), id="sparse values"),
+        pytest.param(sparse("indices"), id="sparse indices"),
+    ],
+)
+def test_tensors_are_found_wherever_they_lie(folder, made: onnx.ModelProto) -> None:
     assert check_external_files(made, folder) == ("weights.bin",)
     (folder / "weights.bin").unlink()
     with pytest.raises(ModelFileError, match=r"weights\.bin is missing"):
@@ -119,6 +127,11 @@ def test_small_tensors_are_read_at_their_offset_into_a_copy(folder) -> None:
     assert with_small_tensors(original, None) is original
 
 
+def test_a_tensor_that_tells_no_length_is_left_where_it_is(folder) -> None:
+    untold = model(external("w", 4, location="weights.bin"))
+    assert with_small_tensors(untold, folder) == untold
+
+
 def test_model_and_data_appear_together_in_another_folder(folder, tmp_path) -> None:
     (folder / "more").mkdir()
     (folder / "more" / "bias.bin").write_bytes(b"bias")
@@ -156,6 +169,15 @@ def test_nothing_is_left_behind_after_a_failure(folder, tmp_path) -> None:
     assert names(target) == {"m.onnx", "weights.bin"}
     assert (target / "m.onnx").read_bytes() == b"old"
     assert (target / "weights.bin").read_bytes() == b"old data"
+
+
+def test_a_link_stays_and_the_file_behind_it_is_replaced(folder) -> None:
+    (folder / "real.onnx").write_bytes(b"old")
+    (folder / "m.onnx").symlink_to("real.onnx")
+    with staging_folder(folder / "m.onnx", folder, (), force=True) as draft:
+        draft.write_bytes(b"new")
+    assert (folder / "m.onnx").is_symlink()
+    assert (folder / "real.onnx").read_bytes() == b"new"
 
 
 def test_data_that_is_there_already_stays_without_force(folder, tmp_path) -> None:

@@ -138,3 +138,25 @@ def test_a_node_of_another_domain_is_another_node(original) -> None:
     rewritten.graph.node[0].domain = "elsewhere"
     found = graft(original, rewritten).graph.node[0]
     assert (found.domain, found.name) == ("elsewhere", "")
+
+
+def test_functions_of_one_name_are_told_apart_by_their_overload(original) -> None:
+    second = original.functions.add()
+    second.CopyFrom(original.functions[0])
+    second.overload, second.node[0].op_type = "other", "Ceil"
+    second.node[0].doc_string = "of the other"
+    result = graft(original, forget(original))
+    assert result.SerializeToString() == original.SerializeToString()
+
+
+def test_every_body_of_a_list_is_grafted(original) -> None:
+    branch = original.graph.node[1]
+    bodies = [attribute.g for attribute in branch.attribute]
+    del branch.attribute[:]
+    branch.attribute.append(onnx.helper.make_attribute("branches", bodies))
+    due, rewritten = onnx.ModelProto(), onnx.ModelProto()
+    due.CopyFrom(original)
+    rewritten.CopyFrom(original)
+    for model in (due, rewritten):
+        model.graph.node[1].attribute[0].graphs[1].node[0].op_type = "Log"
+    assert graft(original, rewritten).SerializeToString() == due.SerializeToString()
