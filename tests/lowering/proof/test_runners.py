@@ -56,6 +56,17 @@ def test_onnxruntime_refuses_before_anything_runs() -> None:
         on_onnxruntime(serialised("y = NoSuchOperator(a, b)"), optimised=False)
 
 
+def test_what_a_runtime_says_on_many_lines_is_told_on_one(monkeypatch) -> None:
+    def refuse(*given, **options):
+        raise RuntimeError("no kernel\n   for\tit\n" + "and more " * 100)
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", refuse)
+    with pytest.raises(CannotRunError) as refused:
+        on_onnxruntime(serialised("y = Add(a, b)"), optimised=False)
+    assert str(refused.value).startswith("no kernel for it and more and")
+    assert len(str(refused.value)) == 200
+
+
 @pytest.mark.parametrize("load", [LOADERS["plain"], LOADERS["optimised"]])
 def test_a_model_that_fails_on_its_inputs_stumbles(load) -> None:
     run = load(serialised("y = Add(a, b)"))
@@ -107,6 +118,7 @@ def test_infinity_is_equal_to_itself_alone() -> None:
     assert worst_difference([up], [up.copy()]) == 0
     assert worst_difference([up], [down]) == math.inf
     assert worst_difference([up], [np.array([5.0, 1])]) == math.inf
+    assert worst_difference([up], [np.array([np.inf, 3])]) == 2
 
 
 @pytest.mark.parametrize(
