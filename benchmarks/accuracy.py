@@ -13,6 +13,8 @@ import json
 import sys
 from pathlib import Path
 
+from marked_pages import write_between
+
 from locoexport.notices import Notice
 from locoexport.pipeline.evaluate import EvalReport, evaluate_model
 from locoexport.rendering.evaluation import eval_document
@@ -39,11 +41,8 @@ def main() -> None:
             del document[unstable]
     text = json.dumps({"evaluations": documents}, indent=1) + "\n"
     (ROOT / "docs" / "accuracy.json").write_text(text, encoding="utf-8")
-    page = ROOT / "docs" / "accuracy.md"
-    head, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    tail = rest.split(END)[1]
     tables = scores_table(reports) + "\n\n" + costs_table(reports[: len(given.files)])
-    page.write_text(f"{head}{BEGIN}\n{tables.strip()}\n{END}{tail}", encoding="utf-8")
+    write_between(ROOT / "docs" / "accuracy.md", BEGIN, END, tables)
 
 
 def scores_table(reports: list[EvalReport]) -> str:

@@ -26,6 +26,7 @@ sys.path.append(str(ROOT / "parity_tests"))
 
 from browser_session import NODE_MODULES, missing_tools, run_scenario, served  # noqa: E402
 from clips import fetch_clips  # noqa: E402
+from marked_pages import write_between  # noqa: E402
 
 from locoexport.contract.profile import load_profile  # noqa: E402
 from locoexport.demo.packages import packages_in  # noqa: E402
@@ -58,10 +59,7 @@ def main() -> None:
         text = measure(Path(scratch), asked.rounds, asked.frames, asked.side)
     sys.stdout.write(text)
     if asked.write:
-        page = ROOT / "docs" / "browser.md"
-        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        page.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+        write_between(ROOT / "docs" / "browser.md", BEGIN, END, text)
 
 
 def measure(folder: Path, rounds: int, frames: int, side: int) -> str:

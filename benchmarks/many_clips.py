@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from marked_pages import write_between
 
 from locoexport.machine.hardware import measure_load, read_cpu
 from locoexport.runtime.video.mp4 import write_mp4
@@ -102,10 +103,7 @@ def main() -> None:
         )
     sys.stdout.write(f"{text}\n")
     if options.write:
-        page = ROOT / "docs" / "many-clips.md"
-        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        write_between(ROOT / "docs" / "many-clips.md", BEGIN, END, text)
     if options.json is not None:
         document = [
             vars(run) | {"setting": vars(run.setting)}

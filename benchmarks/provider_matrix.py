@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from marked_pages import write_between
 
 from locoexport.benchmarking.contenders import open_graph
 from locoexport.benchmarking.timing import settle, take_turns
@@ -267,11 +268,7 @@ def write_docs(document: dict[str, Any]) -> None:
     """docs/providers.json whole, and the table in docs/providers.md."""
     with whole_file(ROOT / "docs" / "providers.json") as draft:
         draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    page = ROOT / "docs" / "providers.md"
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    tail = rest.partition(END)[2]
-    with whole_file(page) as draft:
-        draft.write_text(f"{head}{BEGIN}\n{write_table(document)}\n{END}{tail}", encoding="utf-8")
+    write_between(ROOT / "docs" / "providers.md", BEGIN, END, write_table(document))
 
 
 def write_table(document: dict[str, Any]) -> str:

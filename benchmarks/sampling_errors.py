@@ -5,8 +5,8 @@
 
 ``--run`` runs every test of tests/lowering/volumetric/test_grid_sample_properties.py by itself,
 1000 examples each, and keeps a report of each that passed: stopped and called again, it goes on
-where it was. It ends with exit code 1 where a test failed (its output is in FOLDER). The 96 tests take 2 to 3
-minutes of one core each.
+where it was. It ends with exit code 1 where a test failed (its output is in FOLDER). The 96 tests
+take 2 to 3 minutes of one core each.
 
 A line of a report is: worst error, examples, oracle, element type, lowering, mode, padding,
 align_corners. Several reports may be given; a later line of the same combination replaces an
@@ -24,7 +24,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from locoexport.machine.output_files import whole_file
+from marked_pages import write_between
 
 TESTS = "tests/lowering/volumetric/test_grid_sample_properties.py"
 DOCS = Path(__file__).parents[1] / "docs" / "volumetric-sampling.md"
@@ -59,12 +59,7 @@ def main() -> None:
     text = describe(read(options.reports))
     print(text)
     if options.docs:
-        page = DOCS.read_text(encoding="utf-8")
-        head, rest = page.split(BEGIN)
-        with whole_file(DOCS) as temporary:
-            temporary.write_text(
-                f"{head}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8"
-            )
+        write_between(DOCS, BEGIN, END, text)
 
 
 def run_all(folder: Path, only: str) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
+from marked_pages import write_between
 from matplotlib import pyplot as plt
 
 __all__ = ["write_pages"]
@@ -19,8 +19,8 @@ _COLOURS = ("#9aa5b1", "#e07b39", "#1f6f8b")
 
 def write_pages(document: dict[str, Any], root: Path) -> None:
     """Write every page that shows the benchmark; text outside the markers stays."""
-    _replace(root / "docs" / "speed.md", _tables(document))
-    _replace(root / "README.md", _short_table(document))
+    write_between(root / "docs" / "speed.md", _BEGIN, _END, _tables(document))
+    write_between(root / "README.md", _BEGIN, _END, _short_table(document))
     _draw(document, root / "docs" / "speed.png")
 
 
@@ -127,17 +127,6 @@ def _scaling_table(scaling: dict[str, Any]) -> str:
 
 def _ratio(ratio: dict[str, float]) -> str:
     return f"{ratio['median']:.2f} ({ratio['p10']:.2f}-{ratio['p90']:.2f})"
-
-
-def _replace(path: Path, content: str) -> None:
-    """Put ``content`` between the page's markers."""
-    text = path.read_text(encoding="utf-8")
-    pattern = re.escape(_BEGIN) + ".*?" + re.escape(_END)
-    block = f"{_BEGIN}\n{content}\n{_END}"
-    changed, count = re.subn(pattern, lambda match: block, text, flags=re.DOTALL)
-    if count != 1:
-        raise SystemExit(f"{path}: {count} places for the table, where one is due: {_BEGIN}")
-    path.write_text(changed, encoding="utf-8")
 
 
 def _draw(document: dict[str, Any], path: Path) -> None:

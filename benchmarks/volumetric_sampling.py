@@ -30,10 +30,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+from marked_pages import write_between
 
 import locoexport
 from locoexport.machine.hardware import CpuWatch, measure_load, read_cpu, running_reduced
-from locoexport.machine.output_files import whole_file
 
 DOCS = Path(__file__).parents[1] / "docs" / "volumetric-sampling.md"
 BEGIN, END = "<!-- cost: begin -->", "<!-- cost: end -->"
@@ -97,14 +97,7 @@ def write_docs(rows: list[dict[str, object]], conditions: str) -> None:
             found = [cells[side, points, way] for way in WAYS]
             told = " | ".join(rf"{_short(cell['ms'])} \| {_short(cell['mb'])}" for cell in found)
             lines.append(f"| {side}³ | {_power(points)} | {told} |")
-    page = DOCS.read_text(encoding="utf-8")
-    head, rest = page.split(BEGIN)
-    tail = rest.split(END)[1]
-    table = "\n".join(lines)
-    with whole_file(DOCS) as temporary:
-        temporary.write_text(
-            f"{head}{BEGIN}\n{conditions}\n\n{table}\n{END}{tail}", encoding="utf-8"
-        )
+    write_between(DOCS, BEGIN, END, "\n".join((conditions, "", *lines)))
 
 
 def _power(points: int) -> str:

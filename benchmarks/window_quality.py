@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "parity_tests"))
 
 from clips import fetch_clips  # noqa: E402
+from marked_pages import write_between  # noqa: E402
 
 from locoexport.contract.profile import load_profile  # noqa: E402
 from locoexport.pipeline.export import export_model  # noqa: E402
@@ -56,10 +57,7 @@ def main() -> None:
     text = tables(against, returns)
     sys.stdout.write(text)
     if asked.write:
-        page = ROOT / "docs" / "long-videos.md"
-        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        page.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+        write_between(ROOT / "docs" / "long-videos.md", BEGIN, END, text)
 
 
 def track(model: Path, frames: np.ndarray, queries: np.ndarray, window: int) -> Tracks:

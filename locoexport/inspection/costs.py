@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import onnx
 
+from locoexport.inspection.labels import label_node
 from locoexport.inspection.parts import Part
 from locoexport.inspection.shapes import GraphShapes
 
@@ -64,13 +65,13 @@ def count_flops(shapes: GraphShapes, parts: Sequence[Part]) -> Flops:
         if formula is not None:
             operations = formula(node, shapes)
             if operations is None:
-                unresolved.append(_label(node))
+                unresolved.append(label_node(node))
             else:
                 counted += 1
                 by_part[part] += operations * trips
         elif node.op_type in _NOT_COUNTED and node.output[0] not in shapes.followed:
             not_counted[node.op_type] += 1
-    unresolved += [_label(node) for node in shapes.hidden if node.op_type in _FORMULAS]
+    unresolved += [label_node(node) for node in shapes.hidden if node.op_type in _FORMULAS]
     total = sum(by_part.values())
     return Flops(total, dict(by_part), counted, tuple(unresolved), dict(not_counted))
 
@@ -98,7 +99,7 @@ def peak_activations(shapes: GraphShapes, graph: onnx.GraphProto) -> PeakMemory:
                 sizes[name] = shapes.size_bytes(name)
                 alive += sizes[name] or 0
         if alive > peak:
-            peak, at = alive, _label(node)
+            peak, at = alive, label_node(node)
         unread = [name for name in node.output if name not in last_read and name not in kept]
         for name in (*expiring.get(index, ()), *unread):
             alive -= sizes.get(name) or 0
@@ -121,10 +122,6 @@ def _reads(node: onnx.NodeProto) -> Iterable[str]:
         for body in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
             for inner in body.node:
                 yield from _reads(inner)
-
-
-def _label(node: onnx.NodeProto) -> str:
-    return node.name or f"{node.op_type} → {node.output[0]}"
 
 
 def _convolution(weight: int) -> Callable[[onnx.NodeProto, GraphShapes], int | None]:

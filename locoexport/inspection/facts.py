@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 
 from locoexport.graphs.walking import iterate_nodes
 from locoexport.inspection.costs import Flops, PeakMemory, count_flops, peak_activations
+from locoexport.inspection.labels import label_node
 from locoexport.inspection.lint import Finding, lint
 from locoexport.inspection.parts import Part, assign_parts, part_of_initializer
 from locoexport.inspection.shapes import GraphShapes, dynamic_axes, is_external, resolve_shapes
@@ -121,12 +122,8 @@ def _costs(
         flops=count_flops(shapes, parts),
         memory=peak_activations(shapes, model.graph),
         nodes=len(shapes.nodes) + len(shapes.hidden),
-        unresolved=tuple(_label(node) for node in shapes.unresolved()),
+        unresolved=tuple(label_node(node, every_output=True) for node in shapes.unresolved()),
     )
-
-
-def _label(node: onnx.NodeProto) -> str:
-    return node.name or f"{node.op_type} → {', '.join(node.output)}"
 
 
 def _port(value: onnx.ValueInfoProto) -> Port:

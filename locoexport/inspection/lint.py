@@ -12,6 +12,7 @@ from typing import Literal
 import onnx
 from onnx import TensorProto, helper
 
+from locoexport.inspection.labels import label_node
 from locoexport.inspection.shapes import GraphShapes, is_external
 
 __all__ = ["Finding", "Severity", "lint"]
@@ -81,10 +82,6 @@ def lint(model: onnx.ModelProto, shapes: GraphShapes) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity)))
 
 
-def _label(node: onnx.NodeProto) -> str:
-    return node.name or f"{node.op_type} → {node.output[0]}"
-
-
 def _text(node: onnx.NodeProto, name: str, default: str) -> str:
     for attribute in node.attribute:
         if attribute.name == name:
@@ -95,7 +92,7 @@ def _text(node: onnx.NodeProto, name: str, default: str) -> str:
 def _volumetric(subject: _Subject) -> Iterator[str]:
     for node in subject.nodes("GridSample"):
         if subject.shapes.rank(node.input[0]) == 5:
-            yield _label(node)
+            yield label_node(node)
 
 
 def _volumetric_before_20(subject: _Subject) -> Iterator[str]:
@@ -111,27 +108,27 @@ def _volumetric_from_20(subject: _Subject) -> Iterator[str]:
 def _unknown_rank(subject: _Subject) -> Iterator[str]:
     for node in subject.nodes("GridSample"):
         if subject.shapes.rank(node.input[0]) is None:
-            yield _label(node)
+            yield label_node(node)
 
 
 def _renamed_modes(subject: _Subject) -> Iterator[str]:
     for node in subject.nodes("GridSample"):
         # From opset 20 on, a node that states no mode means "linear".
         if subject.opset >= 20 and _text(node, "mode", "linear") in ("linear", "cubic"):
-            yield _label(node)
+            yield label_node(node)
 
 
 def _half_grid_samples(subject: _Subject) -> Iterator[str]:
     for node in subject.nodes("GridSample"):
         halves = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
         if subject.shapes.element_type(node.input[0]) in halves:
-            yield _label(node)
+            yield label_node(node)
 
 
 def _from_opset_19(kind: str) -> Callable[[_Subject], Iterator[str]]:
     def find(subject: _Subject) -> Iterator[str]:
         if subject.opset >= 19:
-            yield from map(_label, subject.nodes(kind))
+            yield from map(label_node, subject.nodes(kind))
 
     return find
 
@@ -142,7 +139,7 @@ def _computed_int64_indices(subject: _Subject) -> Iterator[str]:
     for node in subject.nodes(*_INDEXED):
         indices = node.input[_INDEXED[node.op_type]]
         if shapes.element_type(indices) == TensorProto.INT64 and indices not in shapes.values:
-            yield _label(node)
+            yield label_node(node)
 
 
 def _squeezes(subject: _Subject) -> Iterator[str]:
@@ -151,14 +148,14 @@ def _squeezes(subject: _Subject) -> Iterator[str]:
         if stated is None and len(node.input) > 1 and node.input[1] in subject.shapes.values:
             stated = subject.shapes.values[node.input[1]].reshape(-1).tolist()
         if stated is None or len(stated) != 1:
-            yield _label(node)
+            yield label_node(node)
 
 
 def _foreign_domains(subject: _Subject) -> Iterator[str]:
     known = ("", "ai.onnx", "ai.onnx.ml")
     for node in (*subject.shapes.nodes, *subject.shapes.hidden):
         if node.domain not in known:
-            yield f"{_label(node)} ({node.domain}::{node.op_type})"
+            yield f"{label_node(node)} ({node.domain}::{node.op_type})"
 
 
 def _doubles(subject: _Subject) -> Iterator[str]:
@@ -168,7 +165,7 @@ def _doubles(subject: _Subject) -> Iterator[str]:
             yield name
     for node in subject.nodes("Cast"):
         if any(a.name == "to" and a.i == double for a in node.attribute):
-            yield _label(node)
+            yield label_node(node)
 
 
 def _refused(subject: _Subject) -> Iterator[str]:

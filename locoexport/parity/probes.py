@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "MadeKind",
     "Probe",
     "make_probe",
     "noise_video",
@@ -18,6 +19,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float32]
+MadeKind = Literal["textured", "noise"]
+"""What ``make_probe`` draws: a network sees motion in a texture, and nothing in noise."""
 
 _WAVES = 64
 _VELOCITY_XY = (2.3, -1.1)  # pixels a frame: sub-pixel motion, another in each axis
@@ -28,26 +31,24 @@ class Probe:
     """One pair of inputs: (B, T, H, W, 3) and (B, N, 3) as (t, y, x).
 
     The video is float32 in [-1, 1], or uint8 for a graph that takes frames as a clip has them.
+    ``kind`` says where it comes from: drawn by ``make_probe``, a clip from a file, or a generated
+    sequence whose motion is known.
     """
 
     name: str
+    kind: MadeKind | Literal["clip", "sequence"]
     video: NDArray[Any]
     query_points_tyx: Floats
 
-    @property
-    def is_noise(self) -> bool:
-        """Whether its frames show nothing that a network could see."""
-        return self.name.startswith("noise")
-
 
 def make_probe(
-    kind: str, *, batch: int, frames: int, points: int, size_hw: tuple[int, int], seed: int
+    kind: MadeKind, *, batch: int, frames: int, points: int, size_hw: tuple[int, int], seed: int
 ) -> Probe:
     """A ``textured`` or ``noise`` clip with awkward query points; deterministic."""
     make = {"textured": textured_video, "noise": noise_video}[kind]
     video = np.stack([make(frames, size_hw, seed + b) for b in range(batch)])
     queries = np.stack([probe_queries(points, frames, size_hw, seed + b) for b in range(batch)])
-    return Probe(f"{kind} {batch}x{frames}x{points}", video, queries)
+    return Probe(f"{kind} {batch}x{frames}x{points}", kind, video, queries)
 
 
 def to_uint8(video: Floats) -> NDArray[np.uint8]:

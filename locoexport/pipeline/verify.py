@@ -166,6 +166,7 @@ def _clip_probe(path: Path, session: Model) -> Probe:
     batch = session.fixed_batch or 1
     return Probe(
         f"clip {path.name}",
+        "clip",
         np.repeat(video, batch, axis=0),
         np.repeat(queries[None], batch, axis=0),
     )

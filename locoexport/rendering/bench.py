@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.rendering.parts.by_part import by_part_document
 from locoexport.rendering.parts.placement import elsewhere_text, nodes_text
 from locoexport.rendering.parts.tables import facts, gigabytes, headed, megabytes, titled
 
@@ -82,12 +83,12 @@ def _cell_document(report: BenchReport, cell: Cell) -> dict[str, Any]:
         "tracks_apart": None if cell.agreement is None else asdict(cell.agreement),
         "others_share_of_machine": cell.others_share,
         "flops": cell.flops,
-        "flops_by_part": _by_part_document(cell.flops_by_part),
+        "flops_by_part": by_part_document(_in_order(cell.flops_by_part)),
         "share_of_gemm": _gemm_share(report, cell.flops, cell.sides[0].latency.median),
         "parts": None
         if parts is None
         else {
-            "seconds_by_part": _by_part_document(parts.by_part),
+            "seconds_by_part": by_part_document(_in_order(parts.by_part)),
             "outside_kernels": parts.outside,
             "profiled_run": parts.total,
             "runs": parts.runs,
@@ -99,8 +100,8 @@ def _side_document(side: Side) -> dict[str, Any]:
     return asdict(side) | {"latency": asdict(side.latency), "seconds": list(side.seconds)}
 
 
-def _by_part_document(values: Mapping[Part, float]) -> list[dict[str, Any]]:
-    return [asdict(part) | {"value": value} for part, value in sorted(values.items(), key=_order)]
+def _in_order(values: Mapping[Part, float]) -> dict[Part, float]:
+    return dict(sorted(values.items(), key=_order))
 
 
 def _order(item: tuple[Part, float]) -> tuple[int, str]:

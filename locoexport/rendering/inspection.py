@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.rendering.parts.by_part import by_part_document
 from locoexport.rendering.parts.forecast import forecast_document, forecast_table
 from locoexport.rendering.parts.tables import facts, headed, megabytes, severity, titled
 
 if TYPE_CHECKING:
     from locoexport.inspection.facts import Costs, ModelFacts, Port
     from locoexport.inspection.lint import Finding
-    from locoexport.inspection.parts import Part
     from locoexport.pipeline.inspect import InspectReport
 
 __all__ = ["costs_document", "inspect_document", "inspect_text"]
@@ -61,7 +60,7 @@ def inspect_document(report: InspectReport) -> dict[str, Any]:
             "total": model.parameters.total,
             "of_8_bits_or_fewer": model.parameters.quantised,
             "size_bytes": model.parameters.size_bytes,
-            "by_part": _by_part_document(model.parameters.by_part),
+            "by_part": by_part_document(model.parameters.by_part),
         },
         "costs": costs_document(model.costs),
         "findings": [asdict(finding) for finding in model.findings],
@@ -81,16 +80,12 @@ def costs_document(costs: Costs) -> dict[str, Any]:
             "products_counted": costs.flops.counted,
             "products_unresolved": list(costs.flops.unresolved),
             "operators_without_formula": dict(costs.flops.not_counted),
-            "by_part": _by_part_document(costs.flops.by_part),
+            "by_part": by_part_document(costs.flops.by_part),
         },
         "peak_activations": asdict(costs.memory) | {"complete": not costs.memory.unknown},
         "nodes": costs.nodes,
         "unresolved_nodes": list(costs.unresolved),
     }
-
-
-def _by_part_document(by_part: Mapping[Part, int]) -> list[dict[str, Any]]:
-    return [asdict(part) | {"value": value} for part, value in by_part.items()]
 
 
 def _identity(report: InspectReport) -> Table:
@@ -104,8 +99,8 @@ def _identity(report: InspectReport) -> Table:
         ("file", f"{report.path} ({megabytes(report.size_bytes)})"),
         ("made by", model.producer or "not said"),
         ("opset", f"{opsets}; IR {model.ir_version}"),
-        *((_label("input", index), _port(port)) for index, port in enumerate(model.inputs)),
-        *((_label("output", index), _port(port)) for index, port in enumerate(model.outputs)),
+        *((_row_name("input", index), _port(port)) for index, port in enumerate(model.inputs)),
+        *((_row_name("output", index), _port(port)) for index, port in enumerate(model.outputs)),
         ("dynamic axes", ", ".join(model.dynamic_axes) or "none"),
         ("operators", f"{sum(model.operators.values())}: {operators}"),
         ("parameters", f"{parameters} ({megabytes(model.parameters.size_bytes)} of constants)"),
@@ -118,7 +113,7 @@ def _identity(report: InspectReport) -> Table:
     return facts(rows)
 
 
-def _label(name: str, index: int) -> str:
+def _row_name(name: str, index: int) -> str:
     return f"{name}s" if index == 0 else ""
 
 

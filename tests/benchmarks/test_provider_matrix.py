@@ -13,6 +13,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "provider_matrix.py"
 @pytest.fixture
 def matrix(monkeypatch, tmp_path):
     """The script as a module that writes into a folder of the test's and finds two providers."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)  # as a script finds its neighbours
     spec = importlib.util.spec_from_file_location("provider_matrix", SCRIPT)
     assert spec is not None
     assert spec.loader is not None

@@ -6,7 +6,6 @@ import onnx.parser
 import onnxruntime
 
 from locoexport.graphs.exposed_values import expose, open_seams, value_names, withdraw_seams
-from locoexport.graphs.node_difference import differences, index_nodes
 
 SCAN = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -58,40 +57,3 @@ def test_seams_are_outputs_for_a_while() -> None:
     sizes = [d.dim_param for d in opened.graph.output[1].type.tensor_type.shape.dim]
     assert sizes == ["a_0", "a_1"]
     assert [v.name for v in withdraw_seams(opened, ["y"]).graph.output] == ["y"]
-
-
-def told(edit) -> list[str]:
-    """How the node that makes ``y`` differs after an edit."""
-    text = """
-    <ir_version: 8, opset_import: ["" : 17]>
-    g (float[2] x, float[2] z) => (float[2] y) <float[2] w = {1, 2}>
-    { a = Mul(x, w) b = Sub(a, z) y = LeakyRelu <alpha = 0.5>(b) }
-    """
-    good, edited = model(text), model(text)
-    edit(edited)
-    names = ("a", "b", "y")
-    return [said for n in names for said in differences(n, index_nodes(edited), index_nodes(good))]
-
-
-def test_how_a_node_differs_is_told() -> None:
-    def weight(m: onnx.ModelProto) -> None:
-        m.graph.initializer[0].CopyFrom(
-            onnx.numpy_helper.from_array(np.array([1, 3], np.float32), "w")
-        )
-
-    def swap(m: onnx.ModelProto) -> None:
-        m.graph.node[1].input[:] = ["z", "a"]
-
-    def attribute(m: onnx.ModelProto) -> None:
-        m.graph.node[2].attribute[0].f = 0.25
-
-    def operator(m: onnx.ModelProto) -> None:
-        m.graph.node[1].op_type = "Add"
-
-    assert told(lambda m: None) == []
-    assert told(weight) == [
-        "its weight w differs in 1 of 2 numbers, first at (1,): 3.0 where a fresh export has 2.0"
-    ]
-    assert told(swap) == ["its inputs are swapped: z, a where a, z are due"]
-    assert told(attribute) == ["its alpha is 0.25 where a fresh export has 0.5"]
-    assert told(operator) == ["it is a Add where a fresh export has a Sub"]

@@ -16,7 +16,7 @@ def test_a_probe_has_the_shape_asked_for_and_is_deterministic(kind: str) -> None
     probe = make_probe(kind, **options, seed=0)
     again = make_probe(kind, **options, seed=0)
     other = make_probe(kind, **options, seed=7)
-    assert probe.name == f"{kind} 2x3x5"
+    assert (probe.name, probe.kind) == (f"{kind} 2x3x5", kind)
     assert (probe.video.shape, probe.video.dtype) == ((2, 3, HEIGHT, WIDTH, 3), np.float32)
     assert (probe.query_points_tyx.shape, probe.query_points_tyx.dtype) == ((2, 5, 3), np.float32)
     np.testing.assert_array_equal(probe.video, again.video)

@@ -101,6 +101,7 @@ def _probe(profile: ExportProfile) -> Probe:
     queries = scale_queries_to_model(asked, SCORED_HW, profile.resolution_hw)
     return Probe(
         f"a generated sequence of {frames} frames and {points} points",
+        "sequence",
         to_model_input(clip.video, profile.resolution_hw),
         np.resize(queries, (1, points, 3)),
     )

@@ -16,7 +16,7 @@ from locoexport.parity.pointwise import (
     compare_case,
     summarise,
 )
-from locoexport.parity.probes import Probe, make_probe, to_uint8
+from locoexport.parity.probes import MadeKind, Probe, make_probe, to_uint8
 from locoexport.runtime.session.opening import Model
 from locoexport.runtime.session.single import RawTracks
 from locoexport.runtime.video.frames import scale_queries_to_model, scale_tracks_to_model
@@ -53,7 +53,8 @@ def make_probes(
     Every clip and its queries are different, so that a graph of one fixed shape is tried as often.
     Clips for a graph that takes ``uint8`` are of several sizes, the first of the working one.
     """
-    kinds = [("textured", shape) for shape in shapes] + [("noise", _NOISE_SHAPE)]
+    kinds: list[tuple[MadeKind, tuple[int, int, int]]]
+    kinds = [*(("textured", shape) for shape in shapes), ("noise", _NOISE_SHAPE)]
     adapted = [
         (kind, (axes.batch or batch, axes.frames or frames, axes.points or points))
         for kind, (batch, frames, points) in kinds
@@ -108,10 +109,10 @@ def _at_working_resolution(
 def at_working_size(probe: Probe, resolution_hw: tuple[int, int]) -> Probe:
     """What the oracle is asked in place of uint8 frames of any size."""
     frame_hw = (probe.video.shape[2], probe.video.shape[3])
-    return Probe(
-        probe.name,
-        resize_reference(probe.video, resolution_hw),
-        scale_queries_to_model(probe.query_points_tyx, frame_hw, resolution_hw),
+    return replace(
+        probe,
+        video=resize_reference(probe.video, resolution_hw),
+        query_points_tyx=scale_queries_to_model(probe.query_points_tyx, frame_hw, resolution_hw),
     )
 
 

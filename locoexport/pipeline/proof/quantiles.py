@@ -85,7 +85,7 @@ def prove_precision(
     # What a network sees in noise is chance: at 64x64 float16 moved the one visible point of four
     # frames by 1.3 px, and textured clips by 0.002. There numbers are asked for, and no more.
     others = tuple(
-        replace(case, medians_px=()) if probe.is_noise else case
+        replace(case, medians_px=()) if probe.kind == "noise" else case
         for probe in probes
         for case in (_compare(session, model, probe, notify),)
     )

@@ -1,0 +1,23 @@
+"""What reports call a node."""
+
+import pytest
+from onnx import helper
+
+from locoexport.inspection.labels import label_node
+
+
+def test_a_name_is_the_label() -> None:
+    assert label_node(helper.make_node("Conv", ["x", "w"], ["y"], name="stem/Conv")) == "stem/Conv"
+
+
+def test_a_node_without_a_name_is_told_by_what_it_writes() -> None:
+    split = helper.make_node("Split", ["x"], ["left", "right"])
+    assert label_node(split) == "Split → left"
+    assert label_node(split, every_output=True) == "Split → left, right"
+
+
+def test_a_node_that_writes_nothing_has_no_first_output() -> None:
+    silent = helper.make_node("Print", ["x"], [])
+    assert label_node(silent, every_output=True) == "Print → "
+    with pytest.raises(IndexError):
+        label_node(silent)

@@ -1,0 +1,52 @@
+"""Facts, tables and sizes as text: no number is cut in 80 columns."""
+
+import io
+
+from rich.console import Console
+
+from locoexport.rendering.parts.tables import facts, gigabytes, headed, megabytes, size, titled
+
+LONG = "words that are many more than a terminal of eighty columns has room for in one line"
+
+
+def printed(result, width: int = 80) -> list[list[str]]:
+    """The words of each line."""
+    console = Console(width=width, file=io.StringIO())
+    console.print(result)
+    return [line.split() for line in console.file.getvalue().splitlines()]
+
+
+def test_round_sizes() -> None:
+    assert megabytes(0) == "0.0 MB"
+    assert megabytes(12_300_000) == "12.3 MB"
+    assert gigabytes(1_200_000_000) == "1.2 GB"
+    assert gigabytes(1_950_000_000) == "1.9 GB"  # 1.95 in binary lies below
+    assert size((256, 384)) == "256x384"
+
+
+def test_facts_in_eighty_columns_lose_nothing() -> None:
+    digits = "0123456789" * 12
+    lines = printed(facts([("parameters", "12,345,678"), ("sha256", digits)]))
+    assert lines[0] == ["parameters", "12,345,678"]
+    assert lines[1][0] == "sha256"
+    assert "".join([*lines[1][1:], *(word for line in lines[2:] for word in line)]) == digits
+
+
+def test_a_headed_table_in_eighty_columns_keeps_its_numbers() -> None:
+    table = headed(["part", "ms", "share", "note"], right=["ms", "share"])
+    table.add_row("backbone", "1234567.89", "100.00%", LONG)
+    words = [word for line in printed(titled("Parts", table)) for word in line]
+    assert words[:5] == ["Parts", "part", "ms", "share", "note"]
+    assert {"1234567.89", "100.00%"} <= set(words)
+    assert [word for word in words if word in LONG.split()] == LONG.split()
+
+
+def test_numbers_stand_at_the_right() -> None:
+    table = headed(["name", "number"], right=["number"])
+    table.add_row("a", "7")
+    table.add_row("b", "123456")
+    console = Console(width=80, file=io.StringIO())
+    console.print(table)
+    header, first, second = console.file.getvalue().splitlines()
+    assert first.rstrip().endswith("     7")
+    assert len(first.rstrip()) == len(second.rstrip()) == len(header.rstrip())
