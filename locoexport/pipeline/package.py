@@ -13,7 +13,7 @@ from locoexport.errors import CheckFailedError, ModelFileError, UsageError
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.single import create_checked_session, one_line
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 from locoexport.serving.openvino import (
     check_options,
     compile_settings,
@@ -85,12 +85,12 @@ def package_for_triton(
     path, folder = Path(model), Path(folder)
     metadata = open_model(path).metadata  # every check of the runtime
     name = _name(name, metadata)
-    paths = split_paths(path)
+    paths = find_split_files(path)
     if paths is None:
         served = [_served(name, path)]
         files: list[Path] = [path]
     else:
-        served = [_served(f"{name}_{part}", file) for part, file in paths.items()]
+        served = [_served(f"{name}_{role}", file) for role, file in paths.items()]
         files = list(paths.values())
     entries = [
         RepositoryEntry(each.name, model_config(each, options), file)
@@ -146,7 +146,7 @@ def package_for_openvino(
     check_options(options)
     path, folder = Path(model), Path(folder)
     metadata = open_model(path).metadata
-    if split_paths(path) is not None:
+    if find_split_files(path) is not None:
         raise UsageError("OpenVINO Model Server gets the single file; export it without --split.")
     name = _name(name, metadata)
     served = _served(name, path)
