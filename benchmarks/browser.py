@@ -35,7 +35,7 @@ from locoexport.machine.hardware import read_cpu  # noqa: E402
 from locoexport.pipeline.export import export_model  # noqa: E402
 from locoexport.runtime.queries.points import grid_queries  # noqa: E402
 from locoexport.runtime.session.single import open_session  # noqa: E402
-from locoexport.runtime.session.split_files import part_paths  # noqa: E402
+from locoexport.runtime.session.split_files import name_split_files  # noqa: E402
 from locoexport.runtime.video.clips import read_clip  # noqa: E402
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input  # noqa: E402
 from locoexport.runtime.video.mp4 import write_mp4  # noqa: E402
@@ -79,7 +79,7 @@ def measure(folder: Path, rounds: int, frames: int, side: int) -> str:
     with served(site) as url:
         models = [
             {"whole": "model/b0-tiny.onnx"},
-            {part: f"model/{path.name}" for part, path in part_paths(split).items()},
+            {role: f"model/{path.name}" for role, path in name_split_files(split).items()},
         ]
         began = time.perf_counter()
         for number in range(rounds):
@@ -102,7 +102,7 @@ def make_site(single: Path, split: Path, clip: Path) -> Site:
     """The page with both exports in it."""
     model = SiteModel(single.name, {"whole": single}, seeded=False)
     site = assemble_site(model, packages_in(NODE_MODULES), clip)
-    parts = {f"model/{path.name}": path for path in part_paths(split).values()}
+    parts = {f"model/{path.name}": path for path in name_split_files(split).values()}
     return Site({**site.files, **parts}, site.texts)
 
 

@@ -20,7 +20,7 @@ from locoexport.pipeline.verify import verify_model
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.single import open_session
 from locoexport.runtime.session.split import open_split
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 from locoexport.runtime.tracking.budget import MemoryModel, Plan, make_plan
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.windows import WindowSize
@@ -115,9 +115,11 @@ def test_the_runtime_encodes_each_window_once(split: Path) -> None:
 
 
 def test_names_of_a_split_export(split: Path) -> None:
-    paths = split_paths(split.with_name("model.encoder.onnx"))
-    assert paths == split_paths(split) == split_paths(split.with_name("model.tracker.onnx"))
-    assert split_paths(export_once(seeded_profile("b0-tiny"))) is None
+    paths = find_split_files(split.with_name("model.encoder.onnx"))
+    assert (
+        paths == find_split_files(split) == find_split_files(split.with_name("model.tracker.onnx"))
+    )
+    assert find_split_files(export_once(seeded_profile("b0-tiny"))) is None
 
 
 def test_files_of_different_exports_are_not_mixed(split: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from locoexport.errors import InputError
 from locoexport.machine.output_files import sha256_of, whole_file
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 
 __all__ = ["ClipRecord", "fingerprint", "hash_file", "model_sha256", "read_record", "write_record"]
 
@@ -86,7 +86,7 @@ def model_sha256(model: Path) -> str:
     Raises:
         InputError: it cannot be read.
     """
-    paths = split_paths(model)
+    paths = find_split_files(model)
     return hash_file(model) if paths is None else "+".join(map(hash_file, paths.values()))
 
 

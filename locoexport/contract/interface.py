@@ -1,4 +1,4 @@
-"""What goes into a graph and what comes out: the single file, and the parts of a split.
+"""What goes into a graph and what comes out: the single file, and the three of a split.
 
 A split export is three files that together are the single one: the encoder (frames → grids), the
 query sampler (grids + query points → supports) and the tracker (grids + supports + query points →
@@ -16,16 +16,17 @@ from locoexport.contract.profile import AxisSizes, InputType
 
 __all__ = [
     "GRID_NAMES",
-    "SPLIT_PARTS",
+    "SPLIT_ROLES",
     "SUPPORT_NAMES",
+    "FileRole",
     "GraphInterface",
-    "GraphPart",
     "GridShapes",
     "interface_of",
 ]
 
-GraphPart = Literal["whole", "encoder", "query", "tracker"]
-SPLIT_PARTS: tuple[GraphPart, ...] = ("encoder", "query", "tracker")
+FileRole = Literal["whole", "encoder", "query", "tracker"]
+"""Which file of an export: the single one, or one of a split's three."""
+SPLIT_ROLES: tuple[FileRole, ...] = ("encoder", "query", "tracker")
 
 GRID_NAMES = ("grid_hires", "grid_lowres", "grid_highest")
 """(batch, frames, h, w, channels): normalised features of every frame, a grid each."""
@@ -68,13 +69,13 @@ class GraphInterface:
 
 
 def interface_of(
-    part: GraphPart,
+    role: FileRole,
     axes: AxisSizes,
     resolution_hw: tuple[int, int],
     grids: GridShapes = (),
     input_type: InputType = "float32",
 ) -> GraphInterface:
-    """The interface of a file; ``grids`` are needed for the parts of a split alone.
+    """The interface of a file; ``grids`` are needed for the files of a split alone.
 
     A file that takes ``uint8`` frames takes any height and width, and is always a single one.
     """
@@ -92,7 +93,7 @@ def interface_of(
         OUTPUT_NAMES[1]: (batch, points, frames),
         OUTPUT_NAMES[2]: (batch, points, frames),
     }
-    if part == "whole":
+    if role == "whole":
         return GraphInterface(video | queries, tracks, types)
     features: dict[str, Shape] = {
         name: (batch, frames, *shape) for name, shape in zip(GRID_NAMES, grids, strict=True)
@@ -101,8 +102,8 @@ def interface_of(
         name: (batch, points, _SUPPORT_CELLS, shape[2])
         for name, shape in zip(SUPPORT_NAMES, grids, strict=True)
     }
-    if part == "encoder":
+    if role == "encoder":
         return GraphInterface(video, features)
-    if part == "query":
+    if role == "query":
         return GraphInterface(features | queries, supports)
     return GraphInterface(features | supports | queries, tracks)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from locoexport.contract.interface import GRID_NAMES, SUPPORT_NAMES, GraphPart
+from locoexport.contract.interface import GRID_NAMES, SUPPORT_NAMES, FileRole
 from locoexport.contract.metadata import OUTPUT_NAMES
 
 __all__ = [
@@ -97,13 +97,13 @@ def seams_of(blocks: int, iterations: int, layers: int) -> tuple[Seam, ...]:
     return tuple(seams)
 
 
-def traced_seams(seams: tuple[Seam, ...], part: GraphPart) -> tuple[Seam, ...]:
-    """Those that the graph of ``part`` computes and does not give out anyway."""
-    if part == "whole":
+def traced_seams(seams: tuple[Seam, ...], role: FileRole) -> tuple[Seam, ...]:
+    """Those that the graph of that role computes and does not give out anyway."""
+    if role == "whole":
         chosen = seams
-    elif part == "encoder":
+    elif role == "encoder":
         chosen = tuple(seam for seam in seams if seam.kind == "features")
-    elif part == "query":
+    elif role == "query":
         chosen = ()
     else:
         chosen = tuple(seam for seam in seams if seam.part in ("cost volume", "refinement"))

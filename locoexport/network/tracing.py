@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
-from locoexport.contract.interface import GraphInterface, GraphPart
+from locoexport.contract.interface import FileRole, GraphInterface
 from locoexport.contract.profile import ExportProfile
 from locoexport.contract.seams import Seam, traced_seams
 from locoexport.errors import GraphCheckFailedError
@@ -51,20 +51,20 @@ class TracedGraph:
 
 
 def trace(
-    model: LocoTrack, profile: ExportProfile, interface: GraphInterface, part: GraphPart = "whole"
+    model: LocoTrack, profile: ExportProfile, interface: GraphInterface, role: FileRole = "whole"
 ) -> TracedGraph:
-    """Trace the resize-first path of ``model``, or a part of it, at the profile's opset.
+    """Trace the resize-first path of ``model`` at the profile's opset, or one split file's share.
 
     Raises:
         GraphCheckFailedError: the model holds Python values that depend on traced sizes, or the
             exporter wrote another opset than was asked for.
     """
-    seams = traced_seams(model_seams(model), part)
+    seams = traced_seams(model_seams(model), role)
     # Without no_grad every activation of the traced run is kept: 2 GB for b5.
     with tempfile.TemporaryDirectory() as folder, _shape_safe_tracing(), torch.no_grad():
         path = Path(folder) / "traced.onnx"
         torch.onnx.export(
-            _module_of(model, profile, part, [seam.tensor for seam in seams]).eval(),
+            _module_of(model, profile, role, [seam.tensor for seam in seams]).eval(),
             _example_inputs(interface),
             str(path),
             dynamo=False,
@@ -174,7 +174,7 @@ class _Tracker(_Traced):
         return result.tracks, result.occlusion, result.expected_dist
 
 
-_MODULES: dict[GraphPart, Callable[[LocoTrack, Sequence[str]], nn.Module]] = {
+_MODULES: dict[FileRole, Callable[[LocoTrack, Sequence[str]], nn.Module]] = {
     "whole": _Whole,
     "encoder": _Encoder,
     "query": _Query,
@@ -183,11 +183,11 @@ _MODULES: dict[GraphPart, Callable[[LocoTrack, Sequence[str]], nn.Module]] = {
 
 
 def _module_of(
-    model: LocoTrack, profile: ExportProfile, part: GraphPart, seams: Sequence[str]
+    model: LocoTrack, profile: ExportProfile, role: FileRole, seams: Sequence[str]
 ) -> nn.Module:
     if profile.input_type == "uint8":
         return _WholeFromFrames(model, seams)
-    return _MODULES[part](model, seams)
+    return _MODULES[role](model, seams)
 
 
 def _open_axes(seams: Sequence[Seam]) -> dict[str, dict[int, str]]:

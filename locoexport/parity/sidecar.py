@@ -72,7 +72,7 @@ class SidecarCase:
 
 @dataclass(frozen=True, eq=False)
 class Sidecar:
-    """All cases, the files that they are for (SHA-256 by part) and what may differ.
+    """All cases, the files that they are for (SHA-256 by role) and what may differ.
 
     ``exported_p99_px`` is how far a file in a smaller precision was on these inputs on export, in
     pixels of 256×256.
@@ -129,7 +129,7 @@ def read_sidecar(path: str | Path, files: Mapping[str, Path]) -> Sidecar:
 
     Args:
         path: of the .parity.npz.
-        files: the model's, by part (``whole``, or the three of a split export).
+        files: the model's, by role (``whole``, or the three of a split export).
 
     Raises:
         SidecarError: there is no such file, it is damaged, or it is of another model.
@@ -181,14 +181,14 @@ _TOLERANCES: Mapping[str, type[Tolerance] | type[PrecisionTolerance]] = {
 
 
 def _check_belongs(path: Path, stated: Mapping[str, str], files: Mapping[str, Path]) -> None:
-    for part, file in files.items():
+    for role, file in files.items():
         try:
             found = sha256_of(file)
         except OSError as error:
             raise InputError(f"Cannot read {file}: {error.strerror or error}.") from error
-        if stated.get(part) != found:
+        if stated.get(role) != found:
             raise SidecarError(
-                f"{path} is not of {file}: it was written for SHA-256 {stated.get(part)}, the file "
+                f"{path} is not of {file}: it was written for SHA-256 {stated.get(role)}, the file "
                 f"has {found}. Use the pair as it was exported; a file that was changed since "
                 "(rewritten, converted, cut) can only be verified against its checkpoint."
             )

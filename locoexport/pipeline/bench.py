@@ -28,7 +28,7 @@ from locoexport.errors import ProviderUnavailableError, UsageError
 from locoexport.machine.hardware import CpuWatch, measure_load, read_cpu
 from locoexport.machine.installation import installed_version
 from locoexport.notices import Listener, Notice, ignore
-from locoexport.pipeline.contestants import (
+from locoexport.pipeline.contenders import (
     Size,
     check_opponent,
     choose_sizes,

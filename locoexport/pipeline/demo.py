@@ -15,7 +15,7 @@ from locoexport.errors import ModelFileError
 from locoexport.machine.installation import require_extra
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.runtime.session.opening import open_model
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 from locoexport.runtime.video.clips import VideoReader
 
 __all__ = ["prepared_site"]
@@ -81,7 +81,7 @@ def _site_model(path: Path) -> SiteModel:
             f"{path} is fixed to a batch of {opened.signature.fixed_batch} videos; the page "
             "tracks one at a time. Export it with --batch 1 or --batch dynamic."
         )
-    parts = split_paths(path)
-    files = {"whole": path} if parts is None else {str(part): at for part, at in parts.items()}
+    split = find_split_files(path)
+    files = {"whole": path} if split is None else {str(role): at for role, at in split.items()}
     metadata = opened.metadata
     return SiteModel(path.name, files, metadata.weights.seeded)

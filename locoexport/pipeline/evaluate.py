@@ -24,7 +24,7 @@ from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.single import require_provider
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 
 __all__ = ["EvalReport", "EvaluationInterrupt", "evaluate_model"]
 
@@ -242,7 +242,7 @@ def _score(source: ClipSource, setting: _Setting) -> VideoResult | None:
 
 def _find_model(path: Path, notify: Listener) -> Path:
     """The exported file: the one that was named, or that of the checkpoint that was named."""
-    if path.suffix == ".onnx" or split_paths(path) is not None:
+    if path.suffix == ".onnx" or find_split_files(path) is not None:
         return path
     if not is_file(path):
         raise CheckpointError(f"There is no model or checkpoint {path}.")
@@ -288,8 +288,8 @@ def _torch_side(
 def _facts(
     path: Path, metadata: ArtifactMetadata, clips: Dataset, setting: _Setting, provider: str
 ) -> Sequence[str]:
-    parts = split_paths(path)
-    models = [path] if parts is None else list(parts.values())
+    split = find_split_files(path)
+    models = [path] if split is None else list(split.values())
     return (
         *(sha256_of(file) for file in models),
         str(metadata.weights),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from locoexport.contract.interface import GraphPart
+from locoexport.contract.interface import FileRole
 from locoexport.contract.metadata import ArtifactMetadata, ExportArtifact, ParityStamp
 from locoexport.contract.profile import ExportProfile
 from locoexport.errors import (
@@ -37,7 +37,7 @@ from locoexport.pipeline.proof.sidecar_making import make_precision_sidecar, mak
 from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.rewrites import select_rewrites
 from locoexport.runtime.session.opening import open_model
-from locoexport.runtime.session.split_files import part_paths
+from locoexport.runtime.session.split_files import name_split_files
 
 __all__ = ["ExportParityError", "ExportReport", "export_model"]
 
@@ -129,18 +129,60 @@ def export_model(
         UnreachableError: the checkpoint's server cannot be reached.
     """
     started = time.perf_counter()
+    paths = _name_files(Path(output), profile, split=split, force=force)
+    beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
+    select_rewrites(profile)  # its names are checked before any work
+    check_precision(profile, split=split, calibrate=calibrate)
+    network = _load(profile, checkpoint, notify)
+    graphs = {
+        role: build_graph(profile, network, simplify=simplify, notify=notify, role=role)
+        for role in paths
+    }
+    opened: FileRole = "tracker" if split else "whole"  # it brings a split's others along
+    with whole_files([*paths.values(), *beside]) as drafts:
+        files = dict(zip(paths, drafts, strict=not sidecar))  # the sidecar's draft is the last
+        _write(files, graphs)
+        parity, cost = None, None
+        if verify:
+            parity = _prove_file(files[opened], profile, network, graphs[opened].metadata, notify)
+            graphs = _with_stamp(graphs, parity)
+            _write(files, graphs)
+        if profile.precision != "fp32":
+            graphs, cost = _lower(files["whole"], graphs["whole"], profile, calibrate, notify)
+            refuse_beyond_limit(cost, force=force)
+        notify(Notice("loading the finished file once more"))
+        open_model(files[opened])
+        if sidecar:
+            write_sidecar(drafts[-1], _make_sidecar(files, profile, network, notify, force=force))
+        artifacts = _describe(paths, files, graphs)
+    return ExportReport(
+        artifacts=artifacts,
+        nodes_traced=sum(graph.nodes_traced for graph in graphs.values()),
+        nodes_written=sum(count_nodes(graph.model) for graph in graphs.values()),
+        simplifier_refusal=next(
+            filter(None, (g.simplifier_refusal for g in graphs.values())), None
+        ),
+        parity=parity,
+        seconds=time.perf_counter() - started,
+        sidecar=beside[0] if beside else None,
+        precision=cost,
+    )
+
+
+def _name_files(
+    output: Path, profile: ExportProfile, *, split: bool, force: bool
+) -> dict[FileRole, Path]:
+    """The files to write, in the order in which they run, each checked to be writable."""
     if split and profile.input_type == "uint8":
         raise UsageError(
             "A split export takes float32 frames: its encoder, query sampler and tracker would "
             "each need the size of the frames. Leave --split out, or pass --input float32."
         )
-    named: dict[GraphPart, Path] = {"whole": Path(output)}
-    if split:
-        named = part_paths(Path(output))
-    paths = {part: check_output(file, force=force) for part, file in named.items()}
-    beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
-    select_rewrites(profile)  # its names are checked before any work
-    check_precision(profile, split=split, calibrate=calibrate)
+    named: dict[FileRole, Path] = name_split_files(output) if split else {"whole": output}
+    return {role: check_output(file, force=force) for role, file in named.items()}
+
+
+def _load(profile: ExportProfile, checkpoint: str | Path | None, notify: Listener) -> Network:
     weights = None if checkpoint is None else find_checkpoint(checkpoint, notify)
     network = load_network(profile, weights)
     if network.weights.seeded:
@@ -151,46 +193,55 @@ def export_model(
                 warning=True,
             )
         )
-    graphs = [
-        build_graph(profile, network, simplify=simplify, notify=notify, part=part) for part in paths
-    ]
-    with whole_files([*paths.values(), *beside]) as (*drafts, last):
-        drafts += [] if sidecar else [last]
-        stamp, parity = None, None
-        _write(drafts, graphs, stamp)
-        if verify:
-            parity = _prove_file(drafts[-1], profile, network, graphs[-1].metadata, notify)
-            stamp = _stamp(parity)
-            _write(drafts, graphs, stamp)
-        cost = None
-        if profile.precision != "fp32":
-            graphs, cost = _lower(drafts, graphs, stamp, profile, calibrate, notify)
-            refuse_beyond_limit(cost, force=force)
-        notify(Notice("loading the finished file once more"))
-        open_model(drafts[-1])
-        if sidecar:
-            files = {str(part): draft for part, draft in zip(paths, drafts, strict=True)}
-            write_sidecar(last, _sidecar(files, profile, network, notify, force=force))
-        artifacts = tuple(
-            ExportArtifact(path, draft.stat().st_size, replace(graph.metadata, parity=stamp))
-            for path, draft, graph in zip(paths.values(), drafts, graphs, strict=True)
-        )
-    return ExportReport(
-        artifacts=artifacts,
-        nodes_traced=sum(graph.nodes_traced for graph in graphs),
-        nodes_written=sum(count_nodes(graph.model) for graph in graphs),
-        simplifier_refusal=next(
-            (g.simplifier_refusal for g in graphs if g.simplifier_refusal), None
-        ),
-        parity=parity,
-        seconds=time.perf_counter() - started,
-        sidecar=beside[0] if beside else None,
-        precision=cost,
+    return network
+
+
+def _write(files: Mapping[FileRole, Path], graphs: Mapping[FileRole, FinishedGraph]) -> None:
+    for role, graph in graphs.items():
+        stamped = with_properties(graph.model, graph.metadata.to_properties())
+        files[role].write_bytes(to_bytes(stamped))
+
+
+def _with_stamp(
+    graphs: Mapping[FileRole, FinishedGraph], parity: ParityReport
+) -> dict[FileRole, FinishedGraph]:
+    """The same graphs, whose metadata say how they were proven."""
+    stamp = ParityStamp(
+        parity.worst_px,
+        parity.worst_logit,
+        parity.shapes,
+        parity.apart_points,
+        parity.worst_apart_px,
     )
+    return {
+        role: replace(graph, metadata=replace(graph.metadata, parity=stamp))
+        for role, graph in graphs.items()
+    }
 
 
-def _sidecar(
-    files: Mapping[str, Path],
+def _lower(
+    draft: Path,
+    graph: FinishedGraph,
+    profile: ExportProfile,
+    calibrate: Sequence[Path],
+    notify: Listener,
+) -> tuple[dict[FileRole, FinishedGraph], PrecisionReport]:
+    """Put the graph in the profile's precision in the place of the float32 one, and measure both.
+
+    The float32 file is moved aside in the folder of the drafts, which goes away.
+    """
+    lowered = lower_precision(graph, profile, calibrate, notify)
+    float32 = draft.with_name(f"{draft.name}.fp32.onnx")
+    draft.rename(float32)
+    _write({"whole": draft}, {"whole": lowered})
+    cost = measure_precision(float32, draft, profile, calibrate, notify)
+    stamped = replace(lowered, metadata=replace(lowered.metadata, cost=cost.stamp()))
+    _write({"whole": draft}, {"whole": stamped})
+    return {"whole": stamped}, cost
+
+
+def _make_sidecar(
+    files: Mapping[FileRole, Path],
     profile: ExportProfile,
     network: Network,
     notify: Listener,
@@ -209,44 +260,15 @@ def _sidecar(
     return sidecar
 
 
-def _write(
-    drafts: Sequence[Path], graphs: Sequence[FinishedGraph], stamp: ParityStamp | None
-) -> None:
-    for draft, graph in zip(drafts, graphs, strict=True):
-        properties = replace(graph.metadata, parity=stamp).to_properties()
-        draft.write_bytes(to_bytes(with_properties(graph.model, properties)))
-
-
-def _lower(
-    drafts: Sequence[Path],
-    graphs: Sequence[FinishedGraph],
-    stamp: ParityStamp | None,
-    profile: ExportProfile,
-    calibrate: Sequence[Path],
-    notify: Listener,
-) -> tuple[list[FinishedGraph], PrecisionReport]:
-    """Put the graph in the profile's precision in the place of the float32 one, and measure both.
-
-    The float32 file is moved aside in the folder of the drafts, which goes away.
-    """
-    (draft,), (graph,) = drafts, graphs
-    lowered = lower_precision(graph, profile, calibrate, notify)
-    whole = draft.with_name(f"{draft.name}.fp32.onnx")
-    draft.rename(whole)
-    _write(drafts, [lowered], stamp)
-    cost = measure_precision(whole, draft, profile, calibrate, notify)
-    stamped = replace(lowered, metadata=replace(lowered.metadata, cost=cost.stamp()))
-    _write(drafts, [stamped], stamp)
-    return [stamped], cost
-
-
-def _stamp(parity: ParityReport) -> ParityStamp:
-    return ParityStamp(
-        parity.worst_px,
-        parity.worst_logit,
-        parity.shapes,
-        parity.apart_points,
-        parity.worst_apart_px,
+def _describe(
+    paths: Mapping[FileRole, Path],
+    files: Mapping[FileRole, Path],
+    graphs: Mapping[FileRole, FinishedGraph],
+) -> tuple[ExportArtifact, ...]:
+    """What will lie at ``paths`` once the ``files`` are renamed onto them."""
+    return tuple(
+        ExportArtifact(path, files[role].stat().st_size, graphs[role].metadata)
+        for role, path in paths.items()
     )
 
 
@@ -257,6 +279,8 @@ def _prove_file(
     metadata: ArtifactMetadata,
     notify: Listener,
 ) -> ParityReport:
+    """The report of a proof that held; raises ExportParityError where it failed."""
+
     def probes() -> Iterator[Probe]:
         return make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw, profile.input_type)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from locoexport.errors import CheckFailedError, ModelFileError, UsageError
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.single import create_checked_session, one_line
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 from locoexport.serving.openvino import (
     check_options,
     compile_settings,
@@ -82,39 +83,18 @@ def package_for_triton(
         CheckFailedError: a configuration does not fit Triton's schema; nothing is written then.
     """
     options = options or ServingOptions()
-    path, folder = Path(model), Path(folder)
-    metadata = open_model(path).metadata  # every check of the runtime
-    name = _name(name, metadata)
-    paths = split_paths(path)
-    if paths is None:
-        served = [_served(name, path)]
-        files: list[Path] = [path]
-    else:
-        served = [_served(f"{name}_{part}", file) for part, file in paths.items()]
-        files = list(paths.values())
-    entries = [
-        RepositoryEntry(each.name, model_config(each, options), file)
-        for each, file in zip(served, files, strict=True)
-    ]
-    if paths is not None:
-        entries.append(RepositoryEntry(name, ensemble_config(name, served, options), None))
-    checked = _check(entries, ensemble=paths is not None)
+    opened = _open(Path(model), name)
+    entries = _entries(opened, options)
+    checked = _check(entries, ensemble=opened.split)
     if not checked:
         text = "The configurations were not checked against Triton's schema: tritonclient is not "
         notify(Notice(text + "installed (pip install 'locoexport[triton]').", warning=True))
-    for text in _doubts(metadata, options):
+    for text in _doubts(opened.metadata, options):
         notify(Notice(text, warning=True))
-    readme = readme_text(
-        entries,
-        served[0].inputs[:1] + _queries(served),
-        served[-1].outputs,
-        options,
-        _facts(metadata),
-    )
-    written = write_repository(folder, entries, readme, force=force)
-    return PackageReport(
-        folder, path, name, tuple(entry.name for entry in entries), written, checked
-    )
+    readme = readme_text(entries, opened.inputs, opened.outputs, options, _facts(opened.metadata))
+    written = write_repository(Path(folder), entries, readme, force=force)
+    names = tuple(entry.name for entry in entries)
+    return PackageReport(Path(folder), opened.path, opened.name, names, written, checked)
 
 
 def package_for_openvino(
@@ -144,20 +124,70 @@ def package_for_openvino(
     """
     options = options or ServingOptions()
     check_options(options)
-    path, folder = Path(model), Path(folder)
-    metadata = open_model(path).metadata
-    if split_paths(path) is not None:
-        raise UsageError("OpenVINO Model Server gets the single file; export it without --split.")
-    name = _name(name, metadata)
-    served = _served(name, path)
-    checked = _compiles(path, compile_settings(options))
+    opened = _open(Path(model), name, single_for="OpenVINO Model Server")
+    checked = _compiles(opened.path, compile_settings(options))
     if not checked:
         text = "The file was not tried with OpenVINO, which is not installed "
         notify(Notice(text + "(pip install 'locoexport[openvino]').", warning=True))
-    readme = server_readme(name, served.inputs, served.outputs, options, _facts(metadata))
-    entry = model_entry(name, options)
-    written = write_server(folder, path, entry, readme, force=force)
-    return PackageReport(folder, path, name, (name,), written, checked, "openvino")
+    readme = server_readme(
+        opened.name, opened.inputs, opened.outputs, options, _facts(opened.metadata)
+    )
+    entry = model_entry(opened.name, options)
+    written = write_server(Path(folder), opened.path, entry, readme, force=force)
+    names = (opened.name,)
+    return PackageReport(
+        Path(folder), opened.path, opened.name, names, written, checked, "openvino"
+    )
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A file that passed every check of the runtime, and what a server is told of it.
+
+    ``served`` has a model a file; ``inputs`` and ``outputs`` are those that a client sees, whether
+    one file is behind them or three.
+    """
+
+    path: Path
+    name: str
+    metadata: ArtifactMetadata
+    split: bool
+    files: tuple[Path, ...]
+    served: tuple[ServedModel, ...]
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return self.served[0].inputs[:1] + _queries(self.served)
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        return self.served[-1].outputs
+
+
+def _open(path: Path, name: str | None, *, single_for: str | None = None) -> _Opened:
+    """Open, name and check; ``single_for`` names a server that takes no split export."""
+    metadata = open_model(path).metadata  # every check of the runtime
+    split = find_split_files(path)
+    if split is not None and single_for is not None:
+        raise UsageError(f"{single_for} gets the single file; export it without --split.")
+    name = _name(name, metadata)
+    named = {name: path}
+    if split is not None:
+        named = {f"{name}_{role}": file for role, file in split.items()}
+    served = tuple(_served(each, file) for each, file in named.items())
+    return _Opened(path, name, metadata, split is not None, tuple(named.values()), served)
+
+
+def _entries(opened: _Opened, options: ServingOptions) -> list[RepositoryEntry]:
+    """An entry a file, and after those of a split the ensemble that clients ask."""
+    entries = [
+        RepositoryEntry(each.name, model_config(each, options), file)
+        for each, file in zip(opened.served, opened.files, strict=True)
+    ]
+    if opened.split:
+        ensemble = ensemble_config(opened.name, opened.served, options)
+        entries.append(RepositoryEntry(opened.name, ensemble, None))
+    return entries
 
 
 def _compiles(path: Path, settings: dict[str, Any]) -> bool:
@@ -191,7 +221,7 @@ def _tensors(arguments: Any) -> tuple[Tensor, ...]:
     return tensors
 
 
-def _queries(served: list[ServedModel]) -> tuple[Tensor, ...]:
+def _queries(served: Sequence[ServedModel]) -> tuple[Tensor, ...]:
     return tuple(t for t in served[-1].inputs if t.name == "query_input")
 
 

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from locoexport import __version__
-from locoexport.contract.interface import GraphInterface, GraphPart, interface_of
+from locoexport.contract.interface import FileRole, GraphInterface, interface_of
 from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
 from locoexport.contract.profile import ExportProfile
 from locoexport.graphs.exposed_values import open_seams, withdraw_seams
@@ -54,9 +54,9 @@ def build_graph(
     *,
     simplify: bool,
     notify: Listener,
-    part: GraphPart = "whole",
+    role: FileRole = "whole",
 ) -> FinishedGraph:
-    """The graph of ``network``, or of a part of it, as ``profile`` asks.
+    """The graph of ``network``, or what one file of a split holds of it, as ``profile`` asks.
 
     Raises:
         UsageError: a rewrite that the profile names does not exist or is required.
@@ -64,20 +64,20 @@ def build_graph(
     """
     rewrites = select_rewrites(profile)
     # A split encoder is called with a few frames at a time: it needs no Scan.
-    passes = select_passes(profile) if part == "whole" else ()
+    passes = select_passes(profile) if role == "whole" else ()
     interface = interface_of(
-        part,
+        role,
         profile.axes,
         profile.resolution_hw,
         tuple(network.model.grid_shapes()),
         profile.input_type,
     )
-    if part in ("whole", "encoder"):
+    if role in ("whole", "encoder"):
         notify(Notice("rewriting " + ", ".join(rewrite.name for rewrite in rewrites)))
     rewritten = apply_rewrites(network.model, rewrites)
-    what = profile.variant if part == "whole" else f"the {part} of {profile.variant}"
+    what = profile.variant if role == "whole" else f"the {role} of {profile.variant}"
     notify(Notice(f"tracing {what} at opset {profile.opset}"))
-    traced = trace(rewritten, profile, interface, part)
+    traced = trace(rewritten, profile, interface, role)
     model, simplifier, refusal = open_seams(traced.model, interface.outputs), "none", None
     if simplify:
         notify(Notice("simplifying"))
@@ -105,7 +105,7 @@ def build_graph(
         weights=network.weights,
         simplifier=simplifier,
         torch_version=traced.torch_version,
-        part=part,
+        part=role,
         input_type=profile.input_type,
         shape_ranges=_ranges(profile) if profile.target == "tensorrt" else None,
     )

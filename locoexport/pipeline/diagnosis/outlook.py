@@ -19,7 +19,7 @@ from locoexport.runtime.session.placement import Placement, count_placed, placed
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.single import open_session
 from locoexport.runtime.session.split import open_split
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 
 if TYPE_CHECKING:
     from locoexport.inspection.forecast import Forecast
@@ -50,7 +50,7 @@ def place_nodes(path: Path, provider: str) -> Placement:
     """
     with tempfile.TemporaryDirectory() as folder:
         prefix = Path(folder) / "profile"
-        if split_paths(path) is None:
+        if find_split_files(path) is None:
             model: Model = open_session(
                 path, provider, profile_prefix=prefix, require_metadata=False
             )
@@ -78,7 +78,7 @@ def foresee(path: Path, working: Sequence[str], absent: Sequence[str]) -> ModelO
     Raises:
         ModelFileError: there is no such file.
     """
-    if not is_file(path) and split_paths(path) is None:
+    if not is_file(path) and find_split_files(path) is None:
         raise ModelFileError(f"There is no model file {path}.")
     ran = []
     for provider in working:

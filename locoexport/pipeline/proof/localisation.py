@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 
 from locoexport import __version__
-from locoexport.contract.interface import SPLIT_PARTS, GraphPart
+from locoexport.contract.interface import SPLIT_ROLES, FileRole
 from locoexport.contract.metadata import OUTPUT_NAMES, ArtifactMetadata
 from locoexport.contract.profile import ExportProfile, Precision, Sampling, Target
 from locoexport.contract.seams import Seam
@@ -193,13 +193,13 @@ def fresh_export(
     profile = as_exported(profile, metadata)
     if metadata.precision != "fp32":
         return StudiedModel({"whole": _lowered(profile, metadata, network)}, provider)
-    parts: tuple[GraphPart, ...] = ("whole",) if metadata.part == "whole" else SPLIT_PARTS
+    roles: tuple[FileRole, ...] = ("whole",) if metadata.part == "whole" else SPLIT_ROLES
     simplify = not metadata.simplifier.startswith("none")
     graphs = {
-        part: build_graph(
-            profile, network, simplify=simplify, notify=lambda notice: None, part=part
+        role: build_graph(
+            profile, network, simplify=simplify, notify=lambda notice: None, role=role
         ).model
-        for part in parts
+        for role in roles
     }
     return StudiedModel(graphs, provider)
 

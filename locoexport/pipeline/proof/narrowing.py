@@ -81,13 +81,13 @@ def find_node(
         )
     target = differing[0]
     known = {_name_in(seam, ours) for seam in compared if seam not in differing}
-    for part, graph in suspect.graphs.items():
+    for role, graph in suspect.graphs.items():
         index = index_nodes(graph)
         value = next((name for name in _names(target) if name in index.makers), None)
-        if value is not None and part in fresh.graphs:
+        if value is not None and role in fresh.graphs:
             segment = index.ancestors(value, known)
             ordered = [name for name in value_names(graph) if name in segment]
-            return _search(suspect, fresh, probe, ordered, index, graph, fresh.graphs[part], same)
+            return _search(suspect, fresh, probe, ordered, index, graph, fresh.graphs[role], same)
     return Narrowed(None, len(compared), f"no node of the file makes {target.tensor}")
 
 

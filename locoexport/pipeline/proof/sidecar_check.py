@@ -24,7 +24,7 @@ from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.placement import placed_elsewhere
 from locoexport.runtime.session.single import RawTracks, require_provider
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 
 __all__ = ["verify_with_sidecar"]
 
@@ -56,10 +56,10 @@ def verify_with_sidecar(
     if tolerance_px is not None and not 0 < tolerance_px < float("inf"):
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
     require_provider(provider)
-    split = split_paths(path)
+    split = find_split_files(path)
     files: dict[str, Path] = {"whole": path}
     if split is not None:
-        files = {str(part): file for part, file in split.items()}
+        files = {str(role): file for role, file in split.items()}
     with tempfile.TemporaryDirectory() as folder:
         session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
         where = Path(sidecar) if sidecar is not None else _beside(path, split is not None)

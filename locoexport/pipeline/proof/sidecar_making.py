@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from locoexport.contract.interface import FileRole
 from locoexport.contract.profile import SCORED_HW, ExportProfile
 from locoexport.evaluation.metrics import sample_queries
 from locoexport.machine.output_files import sha256_of
@@ -34,12 +35,12 @@ _VIDEO_BYTES = 1_500_000
 
 
 def make_sidecar(
-    files: Mapping[str, Path], profile: ExportProfile, network: Network, notify: Listener
+    files: Mapping[FileRole, Path], profile: ExportProfile, network: Network, notify: Listener
 ) -> Sidecar:
     """Run the unrewritten model on inputs that fit the file's axes and keep all that it says.
 
     Args:
-        files: the finished files by part; the sidecar is bound to their SHA-256.
+        files: the finished files by role; the sidecar is bound to their SHA-256.
         profile: what they were exported with.
         network: the unrewritten model.
         notify: is told of every case.
@@ -51,7 +52,7 @@ def make_sidecar(
         notify(Notice(f"sidecar: {'x'.join(map(str, shape))}"))
         cases.append(_case(shape, profile, network, seed))
     return Sidecar(
-        {part: sha256_of(file) for part, file in files.items()},
+        {role: sha256_of(file) for role, file in files.items()},
         profile.tolerance,
         torch.__version__,
         tuple(cases),

@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from locoexport.contract.interface import GRID_NAMES, SUPPORT_NAMES, GraphPart
+from locoexport.contract.interface import GRID_NAMES, SUPPORT_NAMES, FileRole
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.errors import MachineError
 from locoexport.graphs.exposed_values import expose, value_names
@@ -20,7 +20,7 @@ from locoexport.graphs.reading import read_model
 from locoexport.parity.probes import Probe
 from locoexport.runtime.session.providers import ORT_ERRORS, create_session
 from locoexport.runtime.session.single import one_line, session_options
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 
 __all__ = ["StudiedModel", "read_studied"]
 
@@ -34,7 +34,7 @@ class StudiedModel:
     ``optimised`` False runs the nodes as they stand in the file, which also opens it faster.
     """
 
-    graphs: Mapping[GraphPart, onnx.ModelProto]
+    graphs: Mapping[FileRole, onnx.ModelProto]
     provider: str
     optimised: bool = True
 
@@ -87,9 +87,9 @@ def read_studied(path: Path, provider: str) -> StudiedModel:
     Raises:
         ModelFileError: a file is missing or damaged.
     """
-    paths = split_paths(path) or {"whole": path}
-    graphs: dict[GraphPart, onnx.ModelProto] = {
-        part: read_model(file) for part, file in paths.items()
+    paths = find_split_files(path) or {"whole": path}
+    graphs: dict[FileRole, onnx.ModelProto] = {
+        role: read_model(file) for role, file in paths.items()
     }
     return StudiedModel(graphs, provider)
 

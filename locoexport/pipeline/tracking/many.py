@@ -23,6 +23,7 @@ from locoexport.errors import OutputError, UsageError
 from locoexport.machine.hardware import read_cpu, read_memory
 from locoexport.machine.installation import require_packages
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.tracking.progress import ClipProgress
 from locoexport.runtime.tracking.budget import parse_memory
 
 __all__ = ["Engine", "ManyReport", "track_many"]
@@ -31,7 +32,6 @@ Engine = Literal["local", "ray"]
 
 _WORKER_BYTES = 2 << 30
 """Room for one worker where no limit was given: 48 frames of a usual profile need 1.1 to 1.5 GB."""
-_REPORT_EVERY_S = 5.0
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.[a-z0-9]+|\..+\.tally")
 
 
@@ -129,12 +129,7 @@ def track_many(
     """
     started = time.perf_counter()
     _check_engine(engine, address)
-    jobs = [
-        job
-        for job in collect_jobs(inputs, defaults or JobDefaults())
-        # A pattern that matches everything also matches the overlays of the last run.
-        if Path(out).absolute() not in job.clip.parents
-    ]
+    jobs = _collect(inputs, defaults or JobDefaults(), Path(out).absolute())
     model = Path(model).absolute()
     workers, threads = _share_out(provider, workers, threads, memory)
     settings = WorkSettings(
@@ -148,25 +143,13 @@ def track_many(
         tracks_suffix=tracks_suffix,
         overlays=overlays,
     )
-    folder = OutputFolder(settings.out)
-    with _locked(folder, bool(tracks_suffix or overlays)):
+    with _locked(OutputFolder(settings.out), bool(tracks_suffix or overlays)):
         run = _Run(jobs, settings, notify)
         due = run.skip_finished(retry_failed=retry_failed)
-        try:
+        with _listed(run):
             if due:
                 chosen = [jobs[index] for index in due]
-                events = (
-                    run_local(chosen, settings, workers)
-                    if engine == "local"
-                    else run_ray(chosen, settings, workers, address)
-                )
-                run.follow(events, due)
-        except BaseException:
-            # The list of a run that was stopped says how far it came, where it can be written.
-            with suppress(OutputError):
-                write_clip_table(folder.clip_table, run.table())
-            raise
-        write_clip_table(folder.clip_table, run.table())
+                run.follow(_begin(chosen, settings, engine, workers, address), due)
     return ManyReport(
         out=Path(out),
         outcomes=tuple(run.outcomes[index] for index in range(len(jobs))),
@@ -180,17 +163,14 @@ def track_many(
 
 @dataclass(eq=False)
 class _Run:
-    """The state of a run, and what is told of it."""
+    """What became of the jobs so far, by their places in the list."""
 
     jobs: Sequence[ClipJob]
     settings: WorkSettings
     notify: Listener
     outcomes: dict[int, ClipOutcome] = field(default_factory=dict)
     deaths: int = 0
-    _frames: int = 0
-    _under_way: dict[int, int] = field(default_factory=dict)
     _started: float = field(default_factory=time.monotonic)
-    _told: float = field(default_factory=time.monotonic)
 
     def skip_finished(self, *, retry_failed: bool) -> list[int]:
         """Take over what earlier runs did; returns the places of the jobs that are to be done."""
@@ -199,90 +179,105 @@ class _Run:
             if outcome is not None:
                 self.outcomes[index] = outcome
         due = [index for index in range(len(self.jobs)) if index not in self.outcomes]
-        self._total = len(due)
         if len(due) < len(self.jobs):
             done = len(self.jobs) - len(due)
             self.notify(Notice(f"{done} of {len(self.jobs)} clips were dealt with earlier"))
         return due
 
-    def follow(self, events: Iterator[Event], due: list[int]) -> None:
-        """Take in what an engine tells, until it ends."""
-        self._done, self._shown = 0, -1
-        self._tell(now=True)
+    def follow(self, events: Iterator[Event], due: Sequence[int]) -> None:
+        """Take in what an engine tells of the jobs at ``due``, until it ends."""
+        failed = sum(outcome.outcome != "tracked" for outcome in self.outcomes.values())
+        progress = ClipProgress(len(due), failed, self._started, self.notify)
+        progress.tell(now=True)
         try:
             for event in events:
-                self._take(event, due)
+                self._take(event, due, progress)
+                progress.tell()
         finally:
             close = getattr(events, "close", None)
             if close is not None:
                 close()  # ends the workers
-        self._tell(now=True)
+        progress.tell(now=True)
 
-    def _take(self, event: Event, due: list[int]) -> None:
+    def _take(self, event: Event, due: Sequence[int], progress: ClipProgress) -> None:
         if isinstance(event, FramesDone):
-            self._under_way[event.index] = event.frames
+            progress.come_to(event.index, event.frames)
         elif isinstance(event, WorkerDied):
             self.deaths += 1
-            job = "" if event.index is None else f" while it tracked {self._clip(event.index, due)}"
-            self.notify(Notice(f"a worker died ({event.reason}){job}", warning=True))
+            job = ""
             if event.index is not None:
-                self._under_way.pop(event.index, None)
+                progress.lose(event.index)
+                job = f" while it tracked {self.jobs[due[event.index]].clip}"
+            self.notify(Notice(f"a worker died ({event.reason}){job}", warning=True))
         else:
-            self._under_way.pop(event.index, None)
-            outcome = event.outcome
-            self.outcomes[due[event.index]] = outcome
-            self._done += 1
-            self._frames += 0 if outcome.skipped else outcome.frames
-            for text in outcome.warnings:
-                self.notify(Notice(text, warning=True))
-            if outcome.outcome != "tracked":
-                text = f"{outcome.clip} {outcome.outcome}: {outcome.text}"
-                self.notify(Notice(text, warning=True))
-        self._tell()
+            self.outcomes[due[event.index]] = event.outcome
+            progress.end(event.index, event.outcome)
+            self._warn_of(event.outcome)
 
-    def _clip(self, index: int, due: list[int]) -> Path:
-        return self.jobs[due[index]].clip
+    def _warn_of(self, outcome: ClipOutcome) -> None:
+        for text in outcome.warnings:
+            self.notify(Notice(text, warning=True))
+        if outcome.outcome != "tracked":
+            text = f"{outcome.clip} {outcome.outcome}: {outcome.text}"
+            self.notify(Notice(text, warning=True))
 
-    def _tell(self, *, now: bool = False) -> None:
-        """A bar of clips, and every few seconds a line with the rest."""
-        if self._shown != self._done:
-            self._shown = self._done
-            self.notify(Notice("clips", done=self._done, total=self._total))
-        clock = time.monotonic()
-        if not now and clock - self._told < _REPORT_EVERY_S:
-            return
-        self._told = clock
-        seconds = clock - self._started
-        frames = self._frames + sum(self._under_way.values())
-        bad = sum(outcome.outcome != "tracked" for outcome in self.outcomes.values())
-        text = f"{self._done} of {self._total} clips, {frames / max(seconds, 1e-9):.1f} frames/s, "
-        text += f"{bad} not tracked"
-        if 0 < self._done < self._total:
-            left = seconds / self._done * (self._total - self._done)
-            text += f", {_duration(left)} left"
-        self.notify(Notice(text))
-
-    def table(self) -> list[dict[str, Any]]:
-        """The rows of ``clips.parquet``."""
+    def write_table(self) -> None:
+        """Write ``clips.parquet``."""
         folder = OutputFolder(self.settings.out)
         rows = []
         for index, job in enumerate(self.jobs):
             outcome = self.outcomes.get(index, ClipOutcome(job.clip, "not reached", ""))
-            row: dict[str, Any] = {
-                "clip": str(job.clip),
-                "clip_id": outcome.clip_id,
-                "outcome": outcome.outcome,
-                "reason": None if outcome.outcome == "tracked" else outcome.text,
-                "options": json.dumps(self.settings.options_of(job), sort_keys=True),
-                "model_sha256": self.settings.model_sha256,
-            }
-            part = None if outcome.clip_id is None else read_part(folder.part(outcome.clip_id))
-            if part is not None:
-                facts = part.facts
-                row |= {"points": facts.points, "frames": facts.frames, "fps": facts.fps}
-                row |= {"height": facts.frame_hw[0], "width": facts.frame_hw[1]}
-            rows.append(row)
-        return rows
+            rows.append(_row(job, outcome, self.settings, folder))
+        write_clip_table(folder.clip_table, rows)
+
+
+def _row(
+    job: ClipJob, outcome: ClipOutcome, settings: WorkSettings, folder: OutputFolder
+) -> dict[str, Any]:
+    """A clip's row of ``clips.parquet``."""
+    row: dict[str, Any] = {
+        "clip": str(job.clip),
+        "clip_id": outcome.clip_id,
+        "outcome": outcome.outcome,
+        "reason": None if outcome.outcome == "tracked" else outcome.text,
+        "options": json.dumps(settings.options_of(job), sort_keys=True),
+        "model_sha256": settings.model_sha256,
+    }
+    part = None if outcome.clip_id is None else read_part(folder.part(outcome.clip_id))
+    if part is not None:
+        facts = part.facts
+        row |= {"points": facts.points, "frames": facts.frames, "fps": facts.fps}
+        row |= {"height": facts.frame_hw[0], "width": facts.frame_hw[1]}
+    return row
+
+
+@contextmanager
+def _listed(run: _Run) -> Iterator[None]:
+    """Write the list of the clips at the end; of a run that was stopped it says how far it came."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OutputError):  # the reason is the other error
+            run.write_table()
+        raise
+    run.write_table()
+
+
+def _collect(inputs: Sequence[str | Path], defaults: JobDefaults, out: Path) -> list[ClipJob]:
+    # A pattern that matches everything also matches the overlays of the last run.
+    return [job for job in collect_jobs(inputs, defaults) if out not in job.clip.parents]
+
+
+def _begin(
+    jobs: Sequence[ClipJob],
+    settings: WorkSettings,
+    engine: Engine,
+    workers: int,
+    address: str | None,
+) -> Iterator[Event]:
+    if engine == "local":
+        return run_local(jobs, settings, workers)
+    return run_ray(jobs, settings, workers, address)
 
 
 def _check_engine(engine: Engine, address: str | None) -> None:
@@ -347,9 +342,3 @@ def _remove_unfinished(folder: OutputFolder) -> None:
         for path in place.glob(".*"):
             if _TEMPORARY.fullmatch(path.name):
                 path.unlink(missing_ok=True)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

@@ -113,14 +113,7 @@ def track_video(
             _check_frames_dynamic(tracker)
         frame_hw = source.frame_hw()
         query_points_tyx = _collect_queries(source, points, queries, query_file, more_points)
-        with drawn_film(film_path, source.fps, watch) as sink:
-            tracks = tracker.track(
-                source,
-                query_points_tyx,
-                progress=_counter("tracking frames", notify),
-                sink=sink,
-                watch=watch,
-            )
+        tracks = _track_and_draw(tracker, source, query_points_tyx, film_path, watch, notify)
     for warning in source.warnings:
         notify(Notice(warning, warning=True))
     if tracks_path is not None:
@@ -143,13 +136,6 @@ def track_video(
     notify(Notice(f"tracking {tracks.frames} frames in one window"))
     again = open_source(video, selection)
     return replace(report, windowing=_compare_to_one_window(tracks, again, model, provider))
-
-
-def _compare_to_one_window(
-    tracks: Tracks, source: FrameSource, model: str | Path, provider: str
-) -> WindowingEffect:
-    with PointTracker(model, provider, window=max(2, tracks.frames)) as tracker:
-        return compare_tracks(tracks, tracker.track(source, tracks.query_points))
 
 
 def _check_outputs(
@@ -223,9 +209,34 @@ def _collect_queries(
     return together
 
 
+def _track_and_draw(
+    tracker: PointTracker,
+    source: FrameSource,
+    query_points_tyx: NDArray[np.float32],
+    film_path: Path | None,
+    watch: Stopwatch,
+    notify: Listener,
+) -> Tracks:
+    with drawn_film(film_path, source.fps, watch) as sink:
+        return tracker.track(
+            source,
+            query_points_tyx,
+            progress=_counter("tracking frames", notify),
+            sink=sink,
+            watch=watch,
+        )
+
+
 def _counter(text: str, notify: Listener) -> Callable[[int, int | None], None]:
     def count(done: int, total: int | None) -> None:
         # A file's own count may be too low; the last report is exact.
         notify(Notice(text, done=done, total=None if total is None else max(done, total)))
 
     return count
+
+
+def _compare_to_one_window(
+    tracks: Tracks, source: FrameSource, model: str | Path, provider: str
+) -> WindowingEffect:
+    with PointTracker(model, provider, window=max(2, tracks.frames)) as tracker:
+        return compare_tracks(tracks, tracker.track(source, tracks.query_points))

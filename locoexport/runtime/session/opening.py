@@ -10,7 +10,7 @@ from locoexport.runtime.session.single import (
     open_session,
 )
 from locoexport.runtime.session.split import SplitSession, open_split
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 
 __all__ = ["Model", "open_model"]
 
@@ -21,7 +21,7 @@ def open_model(path: str | Path, provider: str = "cpu", **options: Any) -> Model
     Raises:
         UsageError, ProviderUnavailableError, ModelFileError: see ``open_session``.
     """
-    if split_paths(path) is None:
+    if find_split_files(path) is None:
         return open_session(path, provider, **options)
     return open_split(path, provider, **options)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.contract.interface import GRID_NAMES, SUPPORT_NAMES, GraphPart
+from locoexport.contract.interface import GRID_NAMES, SUPPORT_NAMES, FileRole
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
 from locoexport.errors import MachineError, ModelFileError
 from locoexport.runtime.session.placement import PlacedNode, count_placed, placed_nodes
@@ -31,7 +31,7 @@ from locoexport.runtime.session.single import (
     one_line,
     releasing,
 )
-from locoexport.runtime.session.split_files import split_paths
+from locoexport.runtime.session.split_files import find_split_files
 
 __all__ = ["EncodedFrames", "SplitSession", "open_split"]
 
@@ -62,25 +62,25 @@ def open_split(
         ModelFileError: a file is missing or damaged, or they are not of one export.
         UsageError, ProviderUnavailableError: see ``open_session``.
     """
-    paths = split_paths(path)
+    paths = find_split_files(path)
     if paths is None:
         raise ModelFileError(f"{path} is not a file of a split export (NAME.encoder.onnx, ...).")
-    sessions: dict[GraphPart, Any] = {}
+    sessions: dict[FileRole, Any] = {}
     notes, metadata = [], {}
-    for part, file in paths.items():
-        prefix = None if profile_prefix is None else f"{profile_prefix}.{part}"
-        sessions[part], note = create_checked_session(
+    for role, file in paths.items():
+        prefix = None if profile_prefix is None else f"{profile_prefix}.{role}"
+        sessions[role], note = create_checked_session(
             file, provider, profile_prefix=prefix, threads=threads, cached=cached
         )
-        notes.append(f"{part}: {note}")
-        metadata[part] = _metadata_of(file, part, sessions[part])
+        notes.append(f"{role}: {note}")
+        metadata[role] = _metadata_of(file, role, sessions[role])
     first = metadata["encoder"]
-    for part, found in metadata.items():
+    for role, found in metadata.items():
         for name in _SAME:
             ours, theirs = getattr(first, name), getattr(found, name)
             if ours != theirs:
                 raise ModelFileError(
-                    f"{paths[part]} does not belong to {paths['encoder']}: its {name} is {theirs}, "
+                    f"{paths[role]} does not belong to {paths['encoder']}: its {name} is {theirs}, "
                     f"not {ours}. Export both again with `locoexport export --split`."
                 )
     return SplitSession(paths, sessions, metadata["tracker"], provider, "; ".join(notes))
@@ -91,8 +91,8 @@ class SplitSession:
 
     def __init__(
         self,
-        paths: dict[GraphPart, Path],
-        sessions: dict[GraphPart, Any],
+        paths: dict[FileRole, Path],
+        sessions: dict[FileRole, Any],
         metadata: ArtifactMetadata,
         provider: str,
         load_note: str,
@@ -189,33 +189,33 @@ class SplitSession:
 
     def _run(
         self,
-        part: GraphPart,
+        role: FileRole,
         outputs: tuple[str, ...],
         inputs: dict[str, NDArray[np.float32]],
         release_memory: bool,
     ) -> list[NDArray[np.float32]]:
         options = releasing() if release_memory and self.provider == "cpu" else None
         try:
-            results: list[NDArray[np.float32]] = self._sessions[part].run(
+            results: list[NDArray[np.float32]] = self._sessions[role].run(
                 list(outputs), inputs, options
             )
         except ORT_ERRORS as error:
             raise MachineError(
-                f"ONNX Runtime failed on {self.provider} while running {self._paths[part]}: "
+                f"ONNX Runtime failed on {self.provider} while running {self._paths[role]}: "
                 f"{one_line(error)}. If memory ran out, track fewer points or frames at a time."
             ) from error
         return results
 
 
-def _metadata_of(path: Path, part: str, session: Any) -> ArtifactMetadata:
+def _metadata_of(path: Path, role: FileRole, session: Any) -> ArtifactMetadata:
     properties = dict(session.get_modelmeta().custom_metadata_map)
     try:
         metadata = ArtifactMetadata.from_properties(properties)
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
-    if metadata.part != part:
+    if metadata.part != role:
         raise ModelFileError(
-            f"{path} says that it is the {metadata.part} file of an export, not the {part}; it was "
+            f"{path} says that it is the {metadata.part} file of an export, not the {role}; it was "
             "renamed. Give it its name back, or export it again."
         )
     return metadata

@@ -154,7 +154,7 @@ class Machine:
 def test_progress_tells_rate_failures_and_time_left(
     clips: Path, model: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(module, "_REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr("locoexport.pipeline.tracking.progress._REPORT_EVERY_S", 0.0)
     (clips / "bad.mp4").write_text("no video")
     said: list[Notice] = []
     track_many([clips], model, tmp_path / "out", workers=1, notify=said.append)

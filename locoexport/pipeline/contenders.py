@@ -11,7 +11,7 @@ from pathlib import Path
 from locoexport.benchmarking.contenders import Contender, DeviceGraph, HostGraph, open_graph
 from locoexport.benchmarking.distrust import Distrust
 from locoexport.contract.metadata import ArtifactMetadata
-from locoexport.contract.profile import DEFAULT_PROFILE, ExportProfile, load_profile, profile_names
+from locoexport.contract.profile import DEFAULT_PROFILE, load_profile
 from locoexport.errors import (
     CheckpointError,
     ModelFileError,
@@ -24,6 +24,7 @@ from locoexport.notices import Listener
 from locoexport.parity.probes import Probe, make_probe
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.providers import built_for, require_provider
+from locoexport.runtime.session.single import ModelSession
 
 __all__ = [
     "Size",
@@ -156,9 +157,7 @@ def open_opponent(
             "is unknown; compare it with an .onnx file, or pass --against none."
         )
     require_packages("torch", "safetensors", "onnx", extra="export")
-    return _torch_model(
-        ours.session.path, metadata, provider, distrust, compiled=against == "compile"
-    )
+    return _torch_model(ours.session, provider, distrust, compiled=against == "compile")
 
 
 def title_of(ours: HostGraph | DeviceGraph) -> str:
@@ -193,26 +192,21 @@ def _axis(
 
 
 def _torch_model(
-    path: Path,
-    metadata: ArtifactMetadata,
-    provider: str,
-    distrust: Distrust,
-    *,
-    compiled: bool,
+    session: ModelSession, provider: str, distrust: Distrust, *, compiled: bool
 ) -> Contender:
     import torch
 
     from locoexport.benchmarking.torch_model import TorchModel
     from locoexport.network.loading import load_network
-    from locoexport.pipeline.weights.origin import load_weights
+    from locoexport.pipeline.weights.origin import load_weights, profile_of
 
-    profile = _profile_of(metadata)
+    metadata, profile = session.metadata, profile_of(session)
     try:
-        network = load_weights(path, metadata, profile, None)
+        network = load_weights(session.path, metadata, profile, None)
     except CheckpointError:
         distrust.add(
-            f"The weights of {path} are not at hand: torch runs with others. That takes the same "
-            "time, but the two sides' tracks are not comparable."
+            f"The weights of {session.path} are not at hand: torch runs with others. That takes "
+            "the same time, but the two sides' tracks are not comparable."
         )
         network = load_network(replace(profile, demo_weights=None), None)
     device = "cpu"
@@ -222,11 +216,3 @@ def _torch_model(
         else:
             distrust.add("The installed torch has no CUDA: its side runs on the CPU.")
     return TorchModel(network.model, metadata.variant, compiled=compiled, device=device)
-
-
-def _profile_of(metadata: ArtifactMetadata) -> ExportProfile:
-    """The file's own network: a profile of the user's need not be at hand."""
-    known = metadata.profile if metadata.profile in profile_names() else metadata.variant
-    return replace(
-        load_profile(known), variant=metadata.variant, resolution_hw=metadata.resolution_hw
-    )

@@ -1,0 +1,77 @@
+"""What a run over many clips tells while it goes: a bar of clips, and every few seconds a line."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+from locoexport.batch.jobs import ClipOutcome
+from locoexport.notices import Listener, Notice
+
+__all__ = ["ClipProgress"]
+
+_REPORT_EVERY_S = 5.0
+
+
+@dataclass(eq=False)
+class ClipProgress:
+    """Counts of a run, and what is told of them.
+
+    Attributes:
+        total: clips that are to be done.
+        not_tracked: clips that failed, in earlier runs too.
+        started: when the run began, in seconds of ``time.monotonic``.
+        notify: is told.
+        done: clips that have ended.
+    """
+
+    total: int
+    not_tracked: int
+    started: float
+    notify: Listener
+    done: int = 0
+    _frames: int = 0
+    _under_way: dict[int, int] = field(default_factory=dict)
+    _shown: int = -1
+    _told: float = -math.inf
+
+    def come_to(self, index: int, frames: int) -> None:
+        """The clip at that place has come so far, in frames."""
+        self._under_way[index] = frames
+
+    def lose(self, index: int) -> None:
+        """The clip at that place will be begun again."""
+        self._under_way.pop(index, None)
+
+    def end(self, index: int, outcome: ClipOutcome) -> None:
+        """The clip at that place has ended."""
+        self._under_way.pop(index, None)
+        self.done += 1
+        self.not_tracked += outcome.outcome != "tracked"
+        self._frames += 0 if outcome.skipped else outcome.frames
+
+    def tell(self, *, now: bool = False) -> None:
+        """The bar where it moved; the line when it is time for one, or ``now``."""
+        if self._shown != self.done:
+            self._shown = self.done
+            self.notify(Notice("clips", done=self.done, total=self.total))
+        clock = time.monotonic()
+        if now or clock - self._told >= _REPORT_EVERY_S:
+            self._told = clock
+            self.notify(Notice(self._line(clock - self.started)))
+
+    def _line(self, seconds: float) -> str:
+        frames = self._frames + sum(self._under_way.values())
+        text = f"{self.done} of {self.total} clips, {frames / max(seconds, 1e-9):.1f} frames/s, "
+        text += f"{self.not_tracked} not tracked"
+        if 0 < self.done < self.total:
+            left = seconds / self.done * (self.total - self.done)
+            text += f", {_duration(left)} left"
+        return text
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
