@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locoexport.cli.terminal.console import check_json_target, listening, print_result, write_json
+from locoexport.cli.terminal import console
 from locoexport.errors import OutputError, UsageError
 from locoexport.machine.output_files import check_output
 
@@ -56,13 +56,13 @@ def bench(
     taken run by run. Memory and load time come from processes of their own, time by part from a
     profiled session, shares from the matrix product rate measured in the same run.
     """
-    check_json_target(json, force=force)
+    console.check_json_target(json, force=force)
     if plot is not None:
         _check_plot(plot, force=force)
     from locoexport.pipeline.bench import bench_model
     from locoexport.rendering.bench import bench_document, bench_text
 
-    with listening(context) as notify:
+    with console.listening(context) as notify:
         report = bench_model(
             model,
             backbone=backbone,
@@ -73,10 +73,7 @@ def bench(
             runs=runs,
             notify=notify,
         )
-    if json is not None:
-        write_json(json, bench_document(report))
-    if json != "-":
-        print_result(bench_text(report))
+    console.report(json, bench_document, bench_text, report)
     if plot is not None:
         from locoexport.rendering.bench_plot import draw_bench
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locoexport.cli.terminal.console import listening, print_result
+from locoexport.cli.terminal import console
 from locoexport.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def demo(
     if export is not None:
         check_folder(export)
     with ExitStack() as stack:
-        with listening(context) as notify:
+        with console.listening(context) as notify:
             site = stack.enter_context(
                 prepared_site(model, video=video, runtime=runtime, notify=notify)
             )
@@ -84,8 +84,8 @@ def _write(site: Site, folder: Path) -> None:
     from locoexport.demo.site import write_site
 
     write_site(site, folder)
-    print_result(f"page  {folder} ({site.size_bytes / 1e6:.1f} MB)")
-    print_result(f"host  any; what it should be told is in {folder / 'README.txt'}")
+    console.print_result(f"page  {folder} ({site.size_bytes / 1e6:.1f} MB)")
+    console.print_result(f"host  any; what it should be told is in {folder / 'README.txt'}")
 
 
 def _serve(site: Site, host: str, port: int) -> None:
@@ -99,7 +99,7 @@ def _serve(site: Site, host: str, port: int) -> None:
             "clip. Their browsers decode clips only over https or an ssh tunnel to localhost.\n"
         )
     shown = f"[{host}]" if ":" in host else host
-    print_result(f"http://{shown}:{listener.getsockname()[1]}/")
+    console.print_result(f"http://{shown}:{listener.getsockname()[1]}/")
     sys.stdout.flush()
     sys.stderr.write("Ctrl-C ends it.\n")
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locoexport.cli.terminal.console import check_json_target, print_result, write_json
+from locoexport.cli.terminal import console
 from locoexport.errors import MachineError
 
 __all__ = ["doctor"]
@@ -33,14 +33,11 @@ def doctor(
     works, to tell which nodes ran elsewhere, and forecast for the others. Exit 0 whenever the CPU
     provider works, whatever else is missing; else 3.
     """
-    check_json_target(json, force=force)
+    console.check_json_target(json, force=force)
     from locoexport.pipeline.doctor import examine
     from locoexport.rendering.doctor import doctor_document, doctor_text
 
     report = examine(model)
-    if json is not None:
-        write_json(json, doctor_document(report))
-    if json != "-":
-        print_result(doctor_text(report))
+    console.report(json, doctor_document, doctor_text, report)
     if not report.found.cpu_provider_works:
         raise typer.Exit(MachineError.exit_code)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from locoexport.cli.terminal.console import check_json_target, listening, print_result, write_json
+from locoexport.cli.terminal import console
 from locoexport.errors import StoppedError
 
 __all__ = ["evaluate"]
@@ -70,12 +70,12 @@ def evaluate(
     cache folder: after an interrupt the same command goes on where it stopped. Nothing in a pickle
     is run.
     """
-    check_json_target(json, force=force)
+    console.check_json_target(json, force=force)
     from locoexport.pipeline.evaluate import EvaluationInterrupt, evaluate_model
     from locoexport.rendering.evaluation import eval_document, eval_text
 
     try:
-        with listening(context) as notify:
+        with console.listening(context) as notify:
             report = evaluate_model(
                 model,
                 dataset,
@@ -90,7 +90,4 @@ def evaluate(
             )
     except EvaluationInterrupt as stop:
         raise StoppedError(str(stop)) from None
-    if json is not None:
-        write_json(json, eval_document(report))
-    if json != "-":
-        print_result(eval_text(report))
+    console.report(json, eval_document, eval_text, report)

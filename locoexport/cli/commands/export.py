@@ -7,12 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locoexport.cli.terminal.console import (
-    check_json_target,
-    listening,
-    print_result,
-    write_json,
-)
+from locoexport.cli.terminal import console
 from locoexport.contract.profile import AxisSizes, parse_axis, parse_resolution
 from locoexport.errors import UsageError
 
@@ -125,7 +120,7 @@ def export(
     """
     if backbone is not None and profile is not None:
         raise UsageError("--backbone and --profile both name the profile; pass one of them.")
-    check_json_target(json, force=force)
+    console.check_json_target(json, force=force)
     axes = AxisSizes(
         parse_axis("batch", batch), parse_axis("frames", frames), parse_axis("points", points)
     )
@@ -141,7 +136,7 @@ def export(
     from locoexport.rendering.parts.precision import precision_table
 
     try:
-        with listening(context) as notify:
+        with console.listening(context) as notify:
             weights = None if checkpoint is None else find_checkpoint(checkpoint, notify)
             chosen = choose_profile(backbone or profile, weights).with_options(
                 opset=opset,
@@ -167,18 +162,9 @@ def export(
             )
     except ExportParityError as failure:
         found = (failure.report, failure.localisation, failure.not_localised)
-        if json is not None:
-            write_json(json, render.failed_export_document(*found))
-        if json != "-":
-            print_result(render.failed_export_text(*found))
+        console.report(json, render.failed_export_document, render.failed_export_text, *found)
         raise
     except PrecisionRefusedError as refusal:
-        if json is not None:
-            write_json(json, render.refused_export_document(refusal.report))
-        if json != "-":
-            print_result(precision_table(refusal.report))
+        console.report(json, render.refused_export_document, precision_table, refusal.report)
         raise
-    if json is not None:
-        write_json(json, render.export_document(report))
-    if json != "-":
-        print_result(render.export_text(report))
+    console.report(json, render.export_document, render.export_text, report)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locoexport.cli.terminal.console import check_json_target, print_result, write_json
+from locoexport.cli.terminal import console
 from locoexport.errors import UsageError
 
 __all__ = ["inspect"]
@@ -43,7 +43,7 @@ def inspect(
     FLOPs and memory are counted from the graph with its open axes bound; what cannot be resolved
     is named and counted. Findings of the lint leave the exit code 0 unless --strict is given.
     """
-    check_json_target(json, force=force)
+    console.check_json_target(json, force=force)
     axes = _sizes(axis or [])
     named = {"frames": frames, "points": points, "batch": batch}
     axes |= {name: size for name, size in named.items() if size is not None}
@@ -54,12 +54,8 @@ def inspect(
     from locoexport.rendering.inspection import inspect_document, inspect_text
 
     report = inspect_file(model, axes)
-    if json is not None:
-        write_json(json, inspect_document(report))
-    if json != "-":
-        print_result(inspect_text(report))
-    if strict and report.has_faults:
-        raise typer.Exit(1)
+    passed = not (strict and report.has_faults)
+    console.report(json, inspect_document, inspect_text, report, passed=passed)
 
 
 def _sizes(options: list[str]) -> dict[str, int]:

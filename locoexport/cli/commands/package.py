@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from locoexport.cli.terminal.console import check_json_target, listening, print_result, write_json
+from locoexport.cli.terminal import console
 from locoexport.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def package(
     (`locoexport[triton]`). For OpenVINO the single file and config.json; the file is compiled first
     where OpenVINO is installed (`locoexport[openvino]`).
     """
-    check_json_target(json_target, force=force)
+    console.check_json_target(json_target, force=force)
     folder = triton or openvino_ms
     if folder is None or (triton is not None and openvino_ms is not None):
         raise UsageError("Say for which server, and one at a time: --triton or --openvino-ms DIR.")
@@ -99,13 +99,10 @@ def package(
         frames=_parse_range("--frames", frames),
         points=_parse_range("--points", points),
     )
-    with listening(context) as notify:
+    with console.listening(context) as notify:
         write = package_for_openvino if triton is None else package_for_triton
         report = write(model, folder, name=name, options=options, force=force, notify=notify)
-    if json_target is not None:
-        write_json(json_target, package_document(report))
-    if json_target != "-":
-        print_result(package_text(report))
+    console.report(json_target, package_document, package_text, report)
 
 
 def _parse_range(option: str, text: str) -> ShapeRange:

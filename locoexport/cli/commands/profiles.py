@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from locoexport.cli.terminal.console import check_json_target, print_result, write_json
+from locoexport.cli.terminal import console
 from locoexport.contract.profile import load_profile, profile_names
 
 __all__ = ["profiles"]
@@ -21,9 +21,6 @@ def profiles(
     """List the export profiles that ship with locoexport."""
     from locoexport.rendering import profiles as render
 
-    check_json_target(json, force=force)
+    console.check_json_target(json, force=force)
     loaded = [load_profile(name) for name in profile_names()]
-    if json is not None:
-        write_json(json, render.profiles_document(loaded))
-    if json != "-":
-        print_result(render.profiles_table(loaded))
+    console.report(json, render.profiles_document, render.profiles_table, loaded)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from locoexport.cli.terminal.console import check_json_target, listening, print_result, write_json
+from locoexport.cli.terminal import console
 
 __all__ = ["rewrite"]
 
@@ -48,7 +48,7 @@ def rewrite(
     Every rewritten node is cut out and run beside the original in ONNX Runtime. A failed proof is
     exit 1 and no file. A model with nothing to do is written unchanged.
     """
-    check_json_target(json, force=force)
+    console.check_json_target(json, force=force)
     from locoexport.machine.installation import require_packages
 
     require_packages("onnx", "onnx_ir", extra="export")
@@ -56,7 +56,7 @@ def rewrite(
     from locoexport.rendering.rewrite import rewrite_document, rewrite_text
 
     try:
-        with listening(context) as notify:
+        with console.listening(context) as notify:
             report = rewrite_file(
                 model,
                 output,
@@ -68,12 +68,6 @@ def rewrite(
                 notify=notify,
             )
     except RewriteFailedError as failure:
-        if json is not None:
-            write_json(json, rewrite_document(failure.report))
-        if json != "-":
-            print_result(rewrite_text(failure.report))
+        console.report(json, rewrite_document, rewrite_text, failure.report)
         raise
-    if json is not None:
-        write_json(json, rewrite_document(report))
-    if json != "-":
-        print_result(rewrite_text(report))
+    console.report(json, rewrite_document, rewrite_text, report)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from locoexport.cli.terminal import console
 from locoexport.cli.terminal import track_options as options
-from locoexport.cli.terminal.console import (
-    Verbosity,
-    check_json_target,
-    listening,
-    print_result,
-    write_json,
-)
 from locoexport.cli.terminal.track_objects import track_clip_folder, track_clip_objects
 
 __all__ = ["track"]
@@ -63,7 +58,7 @@ def track(
     of any length is tracked window by window and never held in memory (but for a .pkl, which holds
     it). An interrupt leaves no output. LOCOEXPORT_CACHE=off optimises the model anew at each start.
     """
-    check_json_target(json_target, force=force)
+    console.check_json_target(json_target, force=force)
     asked = options.PointRequest(
         points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features
     )
@@ -103,7 +98,7 @@ def _track_clip_points(
     from locoexport.pipeline.tracking.points import track_video
     from locoexport.rendering import track as render
 
-    with listening(context) as notify:
+    with console.listening(context) as notify:
         report = track_video(
             video,
             model,
@@ -118,8 +113,5 @@ def _track_clip_points(
             force=how.force,
             notify=notify,
         )
-    if how.json_target is not None:
-        write_json(how.json_target, render.track_document(report))
-    if how.json_target != "-":
-        verbose = isinstance(context.obj, Verbosity) and context.obj.verbose
-        print_result(render.track_text(report, verbose=verbose))
+    text = partial(render.track_text, verbose=console.verbosity_of(context).verbose)
+    console.report(how.json_target, render.track_document, text, report)

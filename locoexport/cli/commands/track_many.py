@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from locoexport.cli.terminal.console import check_json_target, listening, print_result, write_json
+from locoexport.cli.terminal import console
 from locoexport.cli.terminal.track_options import Features, PointRequest
 
 __all__ = ["track_many"]
@@ -113,7 +113,7 @@ def track_many(
     listed with the reason, and left alone until it changes or --retry-failed is given. Exit code
     1: not every clip was tracked. Needs `locoexport[many]` (pyarrow), or `locoexport[ray]`.
     """
-    check_json_target(json_target, force=force)
+    console.check_json_target(json_target, force=force)
     from locoexport.batch.inputs import JobDefaults
     from locoexport.pipeline.tracking.many import track_many as track_clips
     from locoexport.rendering.track_many import many_document, many_text
@@ -121,7 +121,7 @@ def track_many(
 
     asked = PointRequest(points, tuple(query or ()), queries, (), 2.0, features)
     size = None if resize is None else parse_size(resize)
-    with listening(context) as notify:
+    with console.listening(context) as notify:
         report = track_clips(
             inputs,
             model,
@@ -139,9 +139,4 @@ def track_many(
             retry_failed=retry_failed,
             notify=notify,
         )
-    if json_target is not None:
-        write_json(json_target, many_document(report))
-    if json_target != "-":
-        print_result(many_text(report))
-    if not report.passed:
-        raise typer.Exit(1)
+    console.report(json_target, many_document, many_text, report, passed=report.passed)

@@ -7,12 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locoexport.cli.terminal.console import (
-    check_json_target,
-    listening,
-    print_result,
-    write_json,
-)
+from locoexport.cli.terminal import console
 from locoexport.errors import UsageError
 
 __all__ = ["SIDECAR_BESIDE", "verify"]
@@ -65,7 +60,7 @@ def verify(
 
     A file in fp16 or int8 is held to its own limits, those that its export measured and allowed.
     """
-    check_json_target(json, force=force)
+    console.check_json_target(json, force=force)
     if sidecar is not None:
         _refuse_with_sidecar(checkpoint=checkpoint, video=video, localise=localise)
     else:
@@ -74,7 +69,7 @@ def verify(
         require_extra("export")
     from locoexport.rendering import verify as render
 
-    with listening(context) as notify:
+    with console.listening(context) as notify:
         if sidecar is not None:
             from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
 
@@ -97,12 +92,7 @@ def verify(
                 localise=localise,
                 notify=notify,
             )
-    if json is not None:
-        write_json(json, render.verify_document(report))
-    if json != "-":
-        print_result(render.verify_text(report))
-    if not report.passed:
-        raise typer.Exit(1)
+    console.report(json, render.verify_document, render.verify_text, report, passed=report.passed)
 
 
 def _refuse_with_sidecar(**options: object) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import typer
 from rich.console import Console, RenderableType
@@ -35,9 +35,12 @@ __all__ = [
     "listening",
     "print_error",
     "print_result",
+    "report",
     "set_verbosity",
-    "write_json",
+    "verbosity_of",
 ]
+
+_Found = TypeVarTuple("_Found")
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,15 @@ def set_verbosity(context: typer.Context, verbosity: Verbosity) -> None:
     context.obj = verbosity
 
 
+def verbosity_of(context: typer.Context) -> Verbosity:
+    """What the user asked to see; the defaults where nothing was kept."""
+    return context.obj if isinstance(context.obj, Verbosity) else Verbosity()
+
+
 @contextmanager
 def listening(context: typer.Context) -> Iterator[Listener]:
     """A listener that shows notices on stderr: a live line on a terminal, plain lines elsewhere."""
-    verbosity = context.obj if isinstance(context.obj, Verbosity) else Verbosity()
+    verbosity = verbosity_of(context)
     console = Console(stderr=True, highlight=False)
     if verbosity.quiet:
         yield lambda notice: None
@@ -65,6 +73,40 @@ def listening(context: typer.Context) -> Iterator[Listener]:
             yield _filtered(listener, verbosity)
     else:
         yield _filtered(_print_plainly, verbosity)
+
+
+def check_json_target(target: str | None, *, force: bool) -> None:
+    """Raise OutputError before any work where ``--json FILE`` cannot be written."""
+    if target not in (None, "-"):
+        check_output(str(target), force=force)
+
+
+def report(
+    target: str | None,
+    document: Callable[[*_Found], Mapping[str, Any]],
+    text: Callable[[*_Found], RenderableType],
+    *found: *_Found,
+    passed: bool = True,
+) -> None:
+    """Write the JSON document where one is wanted; print the text unless JSON went to stdout.
+
+    Args:
+        target: of ``--json``: a file, ``-`` for stdout, or None.
+        document: makes the document of what was found.
+        text: makes the text of what was found.
+        found: what both are made of.
+        passed: whether that is what the user hoped for.
+
+    Raises:
+        typer.Exit: with code 1, after all is written, where it did not pass.
+        OutputError: the file cannot be written.
+    """
+    if target is not None:
+        _write_json(target, document(*found))
+    if target != "-":
+        print_result(text(*found))
+    if not passed:
+        raise typer.Exit(1)
 
 
 def print_error(message: str) -> None:
@@ -83,13 +125,7 @@ def print_result(result: RenderableType) -> None:
     console.print(result)
 
 
-def check_json_target(target: str | None, *, force: bool) -> None:
-    """Raise OutputError before any work where ``--json FILE`` cannot be written."""
-    if target not in (None, "-"):
-        check_output(str(target), force=force)
-
-
-def write_json(target: str, document: Mapping[str, Any]) -> None:
+def _write_json(target: str, document: Mapping[str, Any]) -> None:
     """One JSON document to a file, or to stdout for ``-``. Infinite and NaN become null."""
     text = json.dumps(_finite(document), indent=2, allow_nan=False) + "\n"
     if target == "-":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from locoexport.cli.terminal.console import listening, print_result, write_json
+from locoexport.cli.terminal import console
 from locoexport.cli.terminal.track_options import (
     DEFAULT_POINTS,
     ObjectRequest,
@@ -39,7 +39,7 @@ def track_clip_objects(
     from locoexport.rendering.objects import objects_document, objects_text
 
     how.refuse_comparison()
-    with listening(context) as notify:
+    with console.listening(context) as notify:
         report = track_video_objects(
             video,
             model,
@@ -53,10 +53,7 @@ def track_clip_objects(
             force=how.force,
             notify=notify,
         )
-    if how.json_target is not None:
-        write_json(how.json_target, objects_document(report))
-    if how.json_target != "-":
-        print_result(objects_text(report))
+    console.report(how.json_target, objects_document, objects_text, report)
 
 
 def track_clip_folder(
@@ -80,7 +77,7 @@ def track_clip_folder(
         raise UsageError(f"{folder} is a folder of clips; name a folder for the outputs with -o.")
     sources, selection = objects.sources(), how.selection()
     where = points.sources(None if objects.given else DEFAULT_POINTS)
-    with listening(context) as notify:
+    with console.listening(context) as notify:
 
         def track_clip(clip: Path, files: ClipFiles) -> str:
             boxes = files.boxes if objects.given else None
@@ -114,9 +111,4 @@ def track_clip_folder(
             force=how.force,
             notify=notify,
         )
-    if how.json_target is not None:
-        write_json(how.json_target, folder_document(report))
-    if how.json_target != "-":
-        print_result(folder_text(report))
-    if not report.passed:
-        raise typer.Exit(1)
+    console.report(how.json_target, folder_document, folder_text, report, passed=report.passed)

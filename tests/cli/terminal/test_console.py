@@ -1,0 +1,83 @@
+"""What a command prints and writes of what it found."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import typer
+
+from locoexport.cli.terminal import console
+from locoexport.errors import OutputError
+
+
+def _document(name: str, size: float) -> dict[str, Any]:
+    return {"name": name, "sizes": (size, [size])}
+
+
+def _text(name: str, size: float) -> str:
+    return f"{name} is {size}"
+
+
+def _refuse(*found: object) -> Any:
+    raise AssertionError(f"{found} was rendered though nobody sees it")
+
+
+def test_without_json_the_text_is_printed(capsys) -> None:
+    console.report(None, _refuse, _text, "a", 1.5)
+    assert capsys.readouterr().out == "a is 1.5\n"
+
+
+def test_json_on_stdout_stands_there_alone(capsys) -> None:
+    console.report("-", _document, _refuse, "a", 1.5)
+    assert json.loads(capsys.readouterr().out) == {"name": "a", "sizes": [1.5, [1.5]]}
+
+
+def test_json_in_a_file_leaves_the_text_on_stdout(capsys, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    console.report(str(path), _document, _text, "a", 1.5)
+    assert capsys.readouterr().out == "a is 1.5\n"
+    assert (
+        path.read_text()
+        == '{\n  "name": "a",\n  "sizes": [\n    1.5,\n    [\n      1.5\n    ]\n  ]\n}\n'
+    )
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("size", [float("inf"), float("-inf"), float("nan")])
+def test_what_json_has_no_number_for_is_null(size: float, capsys) -> None:
+    console.report("-", _document, _text, "a", size)
+    assert json.loads(capsys.readouterr().out)["sizes"] == [None, [None]]
+
+
+@pytest.mark.parametrize("target", [None, "-", "a.json"])
+def test_what_did_not_pass_is_told_and_ends_with_1(
+    target: str | None, capsys, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(typer.Exit) as ended:
+        console.report(target, _document, _text, "a", 1.5, passed=False)
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().out.startswith("{" if target == "-" else "a is 1.5\n")
+    assert Path("a.json").exists() == (target == "a.json")
+
+
+def test_a_json_file_is_checked_before_any_work(tmp_path: Path) -> None:
+    console.check_json_target(None, force=False)
+    console.check_json_target("-", force=False)
+    path = tmp_path / "a.json"
+    console.check_json_target(str(path), force=False)
+    path.write_text("{}")
+    console.check_json_target(str(path), force=True)
+    with pytest.raises(OutputError, match=r"a\.json"):
+        console.check_json_target(str(path), force=False)
+    with pytest.raises(OutputError, match="no"):
+        console.check_json_target(str(tmp_path / "no" / "a.json"), force=True)
+
+
+def test_what_was_asked_to_be_seen_is_kept_in_the_context() -> None:
+    context = typer.Context(click.Command("any"))
+    assert console.verbosity_of(context) == console.Verbosity()
+    console.set_verbosity(context, console.Verbosity(verbose=True))
+    assert console.verbosity_of(context).verbose
