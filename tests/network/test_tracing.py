@@ -101,10 +101,23 @@ def test_frames_of_any_size_where_the_input_is_uint8() -> None:
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
     )
+    model = locotrack.create_model("b0-tiny", SIZE_HW)
     for size_hw in ((48, 80), (90, 70)):
         probe = make_probe("textured", batch=1, frames=2, points=3, size_hw=size_hw, seed=2)
-        inputs = {VIDEO_INPUT: to_uint8(probe.video), QUERY_INPUT: probe.query_points_tyx}
-        assert session.run(["tracks"], inputs)[0].shape == (1, 3, 2, 2)
+        frames_u8, queries = to_uint8(probe.video), probe.query_points_tyx
+        inputs = {VIDEO_INPUT: frames_u8, QUERY_INPUT: queries}
+        tracks = session.run(["tracks"], inputs)[0]
+        # Resized by torch, and points and tracks scaled by hand.
+        frames = torch.from_numpy(frames_u8[0]).permute(0, 3, 1, 2) / 127.5 - 1
+        resized = torch.nn.functional.interpolate(frames, SIZE_HW, mode="bilinear")
+        scale = torch.tensor([1, SIZE_HW[0] / size_hw[0], SIZE_HW[1] / size_hw[1]])
+        with torch.inference_mode():
+            expected = model.track_resized(
+                resized.permute(0, 2, 3, 1)[None], torch.from_numpy(queries) * scale
+            )
+        np.testing.assert_allclose(
+            tracks, expected.tracks / scale.flip(0)[:2], rtol=0, atol=4e-3 * max(size_hw) / 64
+        )
 
 
 @pytest.mark.parametrize("role", ["encoder", "query", "tracker"])
