@@ -148,7 +148,7 @@ def test_a_split_squeeze_is_proven_and_a_wrong_one_found(monkeypatch):
         return of_squeeze(replace(split, replacement=nodes), pass_name)
 
     of_squeeze = rewrite_proof.of_squeeze
-    monkeypatch.setattr("locoexport.pipeline.rewrite.of_squeeze", transposed)
+    monkeypatch.setattr("locoexport.pipeline.rewriting.passes.of_squeeze", transposed)
     with pytest.raises(RewriteFailedError, match="y: inf apart"):
         locoexport.rewrite(model, passes=["single-axis-squeeze"])
 
