@@ -38,7 +38,7 @@ class TracedGraph:
     """A graph as the exporter wrote it, before any pass.
 
     Its seams are outputs after those of the interface: that gives them their names and keeps them
-    through simplification (``lowering.seam_outputs`` withdraws them).
+    through simplification (``graphs.exposed_values`` withdraws them).
     """
 
     model: onnx.ModelProto

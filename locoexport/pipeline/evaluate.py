@@ -132,13 +132,13 @@ def evaluate_model(
         checkpoint = find_checkpoint(checkpoint, notify)
     path = _find_model(model, notify)
     session = open_model(path, provider, cached=True)
-    sides: list[Side] = [GraphSide(session)]
     reference, absent = _torch_side(path, session, model, checkpoint, wanted=torch)
-    if reference is not None:
-        sides.append(reference)
-    elif absent is not None:
+    if absent is not None:
         notify(Notice(absent, warning=torch))
-    setting = _Setting(tuple(sides), query_mode, full_resolution)
+    sides: tuple[Side, ...] = (GraphSide(session),)
+    if reference is not None:
+        sides = (*sides, reference)
+    setting = _Setting(sides, query_mode, full_resolution)
     records = Records(_facts(path, session.metadata, clips, setting, provider))
     results, resumed, skipped = _score_all(clips, videos, setting, records, fresh, notify)
     if not results:
@@ -185,15 +185,8 @@ def _score_all(
                 if keeping and results:
                     raise EvaluationInterrupt(_kept(len(results), records, fresh)) from stop
                 raise
-            if result is not None and keeping and not records.write(index, result):
-                keeping = False
-                notify(
-                    Notice(
-                        f"{records.folder} cannot be written: an interrupted evaluation will "
-                        "begin anew.",
-                        warning=True,
-                    )
-                )
+            if result is not None and keeping:
+                keeping = _keep(index, result, records, notify)
         if result is None:
             skipped.append(source.name)
         else:
@@ -201,13 +194,18 @@ def _score_all(
         if total is not None:
             notify(Notice("videos", done=index + 1, total=total))
     if resumed:
-        notify(
-            Notice(
-                f"{resumed} of {len(results)} videos are on record from an earlier, equal command "
-                "(--fresh runs them again)"
-            )
-        )
+        text = f"{resumed} of {len(results)} videos are on record from an earlier, equal command "
+        notify(Notice(text + "(--fresh runs them again)"))
     return results, resumed, skipped
+
+
+def _keep(index: int, result: VideoResult, records: Records, notify: Listener) -> bool:
+    """Write a result down; whether further ones can be as well."""
+    if records.write(index, result):
+        return True
+    text = f"{records.folder} cannot be written: an interrupted evaluation will begin anew."
+    notify(Notice(text, warning=True))
+    return False
 
 
 def _kept(count: int, records: Records, fresh: bool) -> str:

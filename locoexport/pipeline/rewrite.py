@@ -90,22 +90,8 @@ def rewrite(
     started = time.perf_counter()
     folder = None if folder is None else Path(folder)
     chosen = choose_passes(passes, to, opset)
-    before = default_opset(model)
-    if before is None:
-        raise ModelFileError("The model imports no version of the default domain; it is damaged.")
-    if opset is not None and before < opset:
-        raise UsageError(
-            f"The model is at opset {before}; it can be brought down, not up to {opset}. "
-            "Leave --opset out."
-        )
-    inlined: tuple[str, ...] = ()
-    current = model
-    if VOLUMETRIC in chosen:
-        current, inlined = inline_volumetric_functions(current)
-    if opset is not None and NEWER in chosen:
-        newer = newer_names(before, opset)
-        current, more = inline_functions_with(current, lambda node: is_newer(node, newer))
-        inlined += more
+    before = _opset_before(model, opset)
+    current, inlined = _inline(model, chosen, before, opset)
     current, done = run_passes(current, chosen, to, opset, folder, notify)
     if opset is not None:
         check_ranks(current, opset, folder)
@@ -177,6 +163,33 @@ def rewrite_file(
             loads = check_still_loads(source, temporary) or ""
     seconds = time.perf_counter() - started
     return replace(report, path=output, size_bytes=len(contents), loads=loads, seconds=seconds)
+
+
+def _opset_before(model: onnx.ModelProto, wanted: int | None) -> int:
+    """The model's opset; raises UsageError where ``wanted`` is above it."""
+    before = default_opset(model)
+    if before is None:
+        raise ModelFileError("The model imports no version of the default domain; it is damaged.")
+    if wanted is not None and before < wanted:
+        raise UsageError(
+            f"The model is at opset {before}; it can be brought down, not up to {wanted}. "
+            "Leave --opset out."
+        )
+    return before
+
+
+def _inline(
+    model: onnx.ModelProto, passes: Sequence[str], before: int, opset: int | None
+) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """The model without the functions that hold what the passes rewrite, and their names."""
+    inlined: tuple[str, ...] = ()
+    if VOLUMETRIC in passes:
+        model, inlined = inline_volumetric_functions(model)
+    if opset is not None and NEWER in passes:
+        newer = newer_names(before, opset)
+        model, more = inline_functions_with(model, lambda node: is_newer(node, newer))
+        inlined += more
+    return model, inlined
 
 
 def _check(original: onnx.ModelProto, report: RewriteReport, folder: Path | None) -> None:

@@ -167,22 +167,7 @@ def _numbers(value: ir.Value | None) -> list[int]:
 def _scan(graph: ir.Graph, frames: ir.Value, region: Sequence[ir.Node]) -> None:
     """Move ``region`` into the body of a Scan where its first node was."""
     inside = {id(node) for node in region}
-    leaving = [
-        value
-        for node in region
-        for value in node.outputs
-        if value.is_graph_output() or any(id(use.node) not in inside for use in value.uses())
-    ]
-    assert frames.shape is not None
-    image = ir.Value(name="frame", shape=ir.Shape(list(frames.shape)[1:]), type=frames.type)
-    axis = ir.Value(
-        name="frame_axis",
-        shape=ir.Shape([1]),
-        type=ir.TensorType(ir.DataType.INT64),
-        const_value=ir.tensor([0], dtype=ir.DataType.INT64, name="frame_axis"),
-    )
-    alone = ir.node("Unsqueeze", [image, axis], name=f"{_SCOPE}frame/Unsqueeze")
-    alone.outputs[0].name = "frame_alone"
+    leaving = _leaving(region, inside)
     scan = ir.node(
         "Scan", [frames], {"num_scan_inputs": 1}, num_outputs=len(leaving), name=f"{_SCOPE}Scan"
     )
@@ -197,30 +182,61 @@ def _scan(graph: ir.Graph, frames: ir.Value, region: Sequence[ir.Node]) -> None:
                 use.node.replace_input_with(use.idx, output)
     initializers = _take_initializers(graph, region, inside)
     graph.remove(region)
+    body = _body(frames, region, leaving, initializers)
+    scan.attributes["body"] = ir.AttrGraph("body", body)
+
+
+def _leaving(region: Sequence[ir.Node], inside: set[int]) -> list[ir.Value]:
+    """What the region makes and others read, or the graph gives out."""
+    return [
+        value
+        for node in region
+        for value in node.outputs
+        if value.is_graph_output() or any(id(use.node) not in inside for use in value.uses())
+    ]
+
+
+def _body(
+    frames: ir.Value,
+    region: Sequence[ir.Node],
+    leaving: Sequence[ir.Value],
+    initializers: Sequence[ir.Value],
+) -> ir.Graph:
+    """One frame → the ``leaving`` values of it; the region runs on a batch of one in between."""
+    assert frames.shape is not None
+    image = ir.Value(name="frame", shape=ir.Shape(list(frames.shape)[1:]), type=frames.type)
+    axis = ir.Value(
+        name="frame_axis",
+        shape=ir.Shape([1]),
+        type=ir.TensorType(ir.DataType.INT64),
+        const_value=ir.tensor([0], dtype=ir.DataType.INT64, name="frame_axis"),
+    )
+    alone = ir.node("Unsqueeze", [image, axis], name=f"{_SCOPE}frame/Unsqueeze")
+    alone.outputs[0].name = "frame_alone"
     for node in region:
         for index, given in enumerate(node.inputs):
             if given is frames:
                 node.replace_input_with(index, alone.outputs[0])
-    squeezes = [
-        ir.node("Squeeze", [value, axis], name=f"{_SCOPE}frame/Squeeze_{index}")
-        for index, value in enumerate(leaving)
-    ]
-    for index, squeeze in enumerate(squeezes):
-        squeeze.outputs[0].name = f"frame_out_{index}"
-        squeeze.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
-        whole = leaving[index].shape
-        squeeze.outputs[0].shape = None if whole is None else ir.Shape(list(whole)[1:])
+    squeezes = [_squeeze(value, axis, index) for index, value in enumerate(leaving)]
     for node in region:
         for made in node.outputs:
             made.shape = None  # what was known was of all frames
-    body = ir.Graph(
+    return ir.Graph(
         [image],
         [squeeze.outputs[0] for squeeze in squeezes],
         nodes=[alone, *region, *squeezes],
         initializers=[axis, *initializers],
         name="encode_frame",
     )
-    scan.attributes["body"] = ir.AttrGraph("body", body)
+
+
+def _squeeze(value: ir.Value, axis: ir.Value, index: int) -> ir.Node:
+    """The value of a batch of one frame → of the frame; ``value`` still has all frames' shape."""
+    squeeze = ir.node("Squeeze", [value, axis], name=f"{_SCOPE}frame/Squeeze_{index}")
+    output, whole = squeeze.outputs[0], value.shape
+    output.name, output.type = f"frame_out_{index}", ir.TensorType(ir.DataType.FLOAT)
+    output.shape = None if whole is None else ir.Shape(list(whole)[1:])
+    return squeeze
 
 
 def _take_initializers(

@@ -19,6 +19,7 @@ from locoexport.graphs.exposed_values import open_seams, withdraw_seams
 from locoexport.lowering.tracker.finishing import finish_graph, name_axes
 from locoexport.lowering.tracker.frame_scan import FRAME_SCAN, scan_frames
 from locoexport.lowering.tracker.promises import check_promises
+from locoexport.lowering.tracker.simplification import Simplified
 from locoexport.lowering.tracker.simplification import simplify as simplify_graph
 from locoexport.network.loading import Network
 from locoexport.network.tracing import trace
@@ -78,18 +79,12 @@ def build_graph(
     what = profile.variant if role == "whole" else f"the {role} of {profile.variant}"
     notify(Notice(f"tracing {what} at opset {profile.opset}"))
     traced = trace(rewritten, profile, interface, role)
-    model, simplifier, refusal = open_seams(traced.model, interface.outputs), "none", None
+    simplified = Simplified(open_seams(traced.model, interface.outputs), "none", None)
     if simplify:
-        notify(Notice("simplifying"))
-        simplified = simplify_graph(model, _example(interface), list(interface.outputs))
-        model, simplifier, refusal = simplified.model, simplified.simplifier, simplified.refused
-        if refusal is not None:
-            notify(Notice(refusal, warning=True))
+        simplified = _simplify(simplified.model, interface, notify)
     notify(Notice("checking the graph"))
-    model = name_axes(withdraw_seams(model, interface.outputs), interface)
-    flat = model
-    if FRAME_SCAN in passes:
-        model = scan_frames(model)
+    flat = name_axes(withdraw_seams(simplified.model, interface.outputs), interface)
+    model = scan_frames(flat) if FRAME_SCAN in passes else flat
     model = finish_graph(model, producer_version=__version__)
     check_promises(model, opset=profile.opset, interface=interface)
     metadata = ArtifactMetadata(
@@ -103,13 +98,13 @@ def build_graph(
         target=profile.target,
         rewrites=(*(rewrite.name for rewrite in rewrites), *passes, _SQUEEZE_PASS),
         weights=network.weights,
-        simplifier=simplifier,
+        simplifier=simplified.simplifier,
         torch_version=traced.torch_version,
         part=role,
         input_type=profile.input_type,
         shape_ranges=_ranges(profile) if profile.target == "tensorrt" else None,
     )
-    return FinishedGraph(model, metadata, traced.node_count, refusal, flat)
+    return FinishedGraph(model, metadata, traced.node_count, simplified.refused, flat)
 
 
 def lower_precision(
@@ -129,6 +124,14 @@ def lower_precision(
     return replace(
         graph, model=lowered, metadata=replace(graph.metadata, precision=profile.precision)
     )
+
+
+def _simplify(model: onnx.ModelProto, interface: GraphInterface, notify: Listener) -> Simplified:
+    notify(Notice("simplifying"))
+    simplified = simplify_graph(model, _example(interface), list(interface.outputs))
+    if simplified.refused is not None:
+        notify(Notice(simplified.refused, warning=True))
+    return simplified
 
 
 def _ranges(profile: ExportProfile) -> tuple[tuple[int, int, int], ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from locoexport.errors import NothingDetectedError, OutputError, UsageError
 from locoexport.machine.output_files import check_output
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.objects import draw_objects
 from locoexport.runtime.drawing.points import Painter
 from locoexport.runtime.objects.association import name_objects
@@ -153,9 +154,7 @@ def track_video_objects(
     source = open_source(video, selection)
     height, width = source.frame_hw()
     others = collect_points(points or PointSources(), height, width, source.first_frame)
-    frames = source.read_through()
-    for warning in source.warnings:
-        notify(Notice(warning, warning=True))
+    frames = _count_frames(source, notify)
     _check_pickle_fits(outputs.tracks_file, frames * height * width * 3, memory)
     if len(others):
         check_queries(others, frames, height, width)
@@ -168,16 +167,10 @@ def track_video_objects(
     with PointTracker(model, provider, window=window, memory=memory) as tracker:
         tracking_started = time.perf_counter()
         found = track_objects(
-            tracker,
-            source,
-            named,
-            segmenter,
-            sources.rules,
+            *(tracker, source, named, segmenter, sources.rules),
             keep_apart=set(given.object_ids.tolist()) - {NO_OBJECT},
             other_points_tyx=others,
-            progress=lambda what, done, total: notify(
-                Notice(what, done=done, total=None if total is None else max(done, total))
-            ),
+            progress=make_counter(notify),
         )
         tracking_seconds = time.perf_counter() - tracking_started
     _write(source, found, outputs, Path(video).stem, notify)
@@ -186,6 +179,13 @@ def track_video_objects(
         *(Path(video), Path(model), found, (height, width), outputs),
         *(detecting_seconds, tracking_seconds, seconds),
     )
+
+
+def _count_frames(source: FrameSource, notify: Listener) -> int:
+    frames = source.read_through()
+    for warning in source.warnings:
+        notify(Notice(warning, warning=True))
+    return frames
 
 
 def _check_pickle_fits(tracks_file: Path | None, video_bytes: int, memory: str | None) -> None:

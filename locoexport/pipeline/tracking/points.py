@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from locoexport.errors import OutputError, QueryError, UsageError
 from locoexport.machine.output_files import check_output
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.film import drawn_film
 from locoexport.runtime.queries.points import parse_points, parse_query, read_queries
 from locoexport.runtime.queries.sources import PointSources, collect_points
@@ -221,18 +223,10 @@ def _track_and_draw(
         return tracker.track(
             source,
             query_points_tyx,
-            progress=_counter("tracking frames", notify),
+            progress=partial(make_counter(notify), "tracking frames"),
             sink=sink,
             watch=watch,
         )
-
-
-def _counter(text: str, notify: Listener) -> Callable[[int, int | None], None]:
-    def count(done: int, total: int | None) -> None:
-        # A file's own count may be too low; the last report is exact.
-        notify(Notice(text, done=done, total=None if total is None else max(done, total)))
-
-    return count
 
 
 def _compare_to_one_window(

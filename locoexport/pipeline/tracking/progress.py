@@ -1,17 +1,28 @@
-"""What a run over many clips tells while it goes: a bar of clips, and every few seconds a line."""
+"""What tracking tells while it goes: counts as a bar; of many clips a line now and then as well."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from locoexport.batch.jobs import ClipOutcome
 from locoexport.notices import Listener, Notice
 
-__all__ = ["ClipProgress"]
+__all__ = ["ClipProgress", "make_counter"]
 
 _REPORT_EVERY_S = 5.0
+
+
+def make_counter(notify: Listener) -> Callable[[str, int, int | None], None]:
+    """A function that tells how many are done, of how many where that is known."""
+
+    def count(what: str, done: int, total: int | None) -> None:
+        # A file's own count may be too low; the last report is exact.
+        notify(Notice(what, done=done, total=None if total is None else max(done, total)))
+
+    return count
 
 
 @dataclass(eq=False)
