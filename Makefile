@@ -3,7 +3,7 @@
 # make test-exhaustive  the same with every variant, opset, sampling and shape (hours)
 # make coverage    make test, with the lines and branches that it reaches
 # make lint        format, lint, types, import contracts, docs
-# make check       format, lint, types, import contracts, docs, fast tests
+# make check       format, lint, types, import contracts, docs, and the tests of tests/ that are quick
 # make quickstart  setup, then export b0-tiny, verify it and track a real clip with it
 # make browser-tools  what the browser tests need besides node and chromium, by npm
 # make bench       measure speed here: docs/speed.md and README.md's table
@@ -46,7 +46,7 @@ coverage: setup browser-tools
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
 
 check: lint browser-tools
-	$(BIN)/python -m pytest -q -n $(WORKERS) tests
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not exhaustive" tests
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -18,6 +18,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
     [[sys.executable, "-m", "locoexport"], [str(Path(sys.executable).with_name("locoexport"))]],

@@ -18,6 +18,9 @@ from locoexport.network.tracing import TracedGraph, trace
 from locoexport.parity.probes import make_probe, to_uint8
 from locoexport.rewrites import apply_rewrites, select_rewrites
 
+# A real network is traced.
+pytestmark = pytest.mark.slow
+
 SIZE_HW = (64, 64)
 
 

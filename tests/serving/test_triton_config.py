@@ -131,6 +131,7 @@ def test_what_may_be_chosen(make_model, tmp_path: Path) -> None:
     assert any("--target tensorrt" in notice.text for notice in said)
 
 
+@pytest.mark.slow
 def test_a_split_export_is_an_ensemble_that_does_what_the_file_does(
     split_model: Path, tmp_path: Path
 ) -> None:

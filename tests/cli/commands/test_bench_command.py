@@ -19,6 +19,7 @@ def quick(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.mark.slow
 def test_a_file_against_torch(run, exported, tmp_path) -> None:
     plot = tmp_path / "plot.png"
     finished = run("bench", exported, "--json", tmp_path / "b.json", "--plot", plot)

@@ -167,6 +167,7 @@ def exported_uint8() -> Path:
     return export_once(profile)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["--full-resolution"]])
 def test_a_file_that_takes_uint8_frames(run, exported_uint8: Path, tmp_path: Path, more) -> None:
     """It resizes in the graph what eval resizes for the others: both sides agree."""

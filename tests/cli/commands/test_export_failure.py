@@ -12,6 +12,9 @@ from locoexport.errors import MachineError
 from locoexport.pipeline import export
 from locoexport.pipeline.assembly.graph import FinishedGraph
 
+# A real network is traced.
+pytestmark = pytest.mark.slow
+
 TINY = ("export", "--backbone", "b0-tiny", "--resolution", "64x64", "--batch", "1")
 AXES = ("--frames", "3", "--points", "4")
 

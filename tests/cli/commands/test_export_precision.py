@@ -19,6 +19,9 @@ from locoexport.pipeline import export
 from locoexport.pipeline.assembly.graph import FinishedGraph
 from locoexport.runtime.session.single import open_session
 
+# A real network is traced.
+pytestmark = pytest.mark.slow
+
 FRAMES, POINTS = 3, 4  # as the shared fixtures have them
 SIZES = ("--resolution", "64x64", "--batch", "1", "--frames", FRAMES, "--points", POINTS)
 SMALL = ("export", "--backbone", "b0-tiny", "--no-verify")

@@ -294,6 +294,7 @@ print(peak_memory(), file=sys.stderr)
 """
 
 
+@pytest.mark.slow
 def test_memory_with_objects_does_not_grow_with_the_clip(model: Path, tmp_path: Path) -> None:
     frame = np.random.default_rng(0).integers(0, 60, (240, 320, 3)).astype(np.uint8)
     write_mp4(tmp_path / "c.mp4", (np.roll(frame, t, 1) for t in range(600)), 25)

@@ -19,6 +19,9 @@ from locoexport.parity.sidecar import PRECISION_SCHEMA, sidecar_path
 from locoexport.pipeline.assembly.graph import FinishedGraph
 from locoexport.pipeline.proof import localisation as localise
 
+# A real network is traced.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch, tiny_graph: FinishedGraph) -> None:

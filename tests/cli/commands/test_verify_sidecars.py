@@ -19,6 +19,9 @@ from locoexport.parity.sidecar import SIDECAR_LIMIT_BYTES, read_sidecar, sidecar
 from locoexport.pipeline.export import export_model
 from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
 
+# A real network is traced.
+pytestmark = pytest.mark.slow
+
 REFUSING = """
 import sys
 

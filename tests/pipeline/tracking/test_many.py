@@ -98,6 +98,7 @@ def test_one_run_at_a_time(clips: Path, model: Path, tmp_path: Path) -> None:
         track_many([clips], model, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_disk_without_room_keeps_what_is_done(clips: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ("--model", model, "--out", out, "--points", "grid:20", "--workers", 2)

@@ -139,6 +139,7 @@ CELLS = st.sampled_from(["1", "-2", "0.5", "x0", "y0", "x1", "y1", "frame", "obj
 CSV = st.lists(st.lists(CELLS, max_size=8).map(",".join), max_size=6).map("\n".join)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(
     st.sampled_from([".csv", ".json", ".npy"]),
