@@ -71,6 +71,10 @@ def test_a_name_of_two_types_is_not_known() -> None:
     assert found["same"] == KnownValue(TensorProto.INT8, (2,))
 
 
+def test_what_an_unknown_operator_makes_is_not_known() -> None:
+    assert set(known_values(of_nodes("y = elsewhere.Unknown(x)"))) == {"x"}
+
+
 def test_types_are_written_as_schemas_write_them() -> None:
     assert KnownValue(TensorProto.FLOAT, None).type_string == "tensor(float)"
     assert KnownValue(TensorProto.BFLOAT16, ()).type_string == "tensor(bfloat16)"
