@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from synthetic_tracker import tracker_bytes
 
+from locoexport.cli.main import app
 from locoexport.models import locotrack
 from locoexport.runtime.video.mp4 import write_mp4
 
@@ -80,11 +82,7 @@ def python(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     "arguments",
     [
         ["--help"],
-        ["export", "--help"],
-        ["verify", "--help"],
-        ["track", "--help"],
-        ["profiles", "--help"],
-        ["demo", "--help"],
+        *([name, "--help"] for name in typer.main.get_command(app).commands),
         ["export", "-h"],
     ],
     ids=" ".join,

@@ -25,6 +25,7 @@ from locoexport.cli.commands import (
 )
 from locoexport.cli.commands import evaluate as eval
 from locoexport.cli.terminal.console import Verbosity, print_error, set_verbosity
+from locoexport.cli.terminal.measurement_options import SIDECAR_BESIDE
 from locoexport.errors import LocoExportError
 
 __all__ = ["app", "main"]
@@ -121,7 +122,7 @@ def _with_values(arguments: list[str]) -> list[str]:
     for argument, following in zip(arguments, [*arguments[1:], "-"], strict=True):
         filled.append(argument)
         if argument == "--sidecar" and following.startswith("-"):
-            filled.append(verify.SIDECAR_BESIDE)
+            filled.append(SIDECAR_BESIDE)
     return filled
 
 

@@ -1,1 +1,1 @@
-"""The commands: a file each."""
+"""The commands: a file each; ``track``, which has three ways, has parts of its own."""

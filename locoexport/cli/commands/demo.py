@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from locoexport.cli.terminal import console
+from locoexport.cli.terminal import serving_options as options
+from locoexport.cli.terminal.model_arguments import FileToServe
 from locoexport.errors import UsageError
+from locoexport.machine.installation import require_extra
 
 if TYPE_CHECKING:
     from locoexport.demo.site import Site
@@ -22,36 +25,12 @@ _DEFAULT_PORT = 8017
 
 def demo(
     context: typer.Context,
-    model: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[MODEL.onnx]",
-            help="An exported file; without one b0-tiny is exported into the cache folder.",
-            show_default=False,
-        ),
-    ] = None,
-    video: Annotated[
-        Path | None,
-        typer.Option(metavar="CLIP", help="The clip that the page opens with (default: made)."),
-    ] = None,
-    host: Annotated[
-        str,
-        typer.Option(help="Address to listen on; the default is reached from this machine alone."),
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 is any.")] = _DEFAULT_PORT,
-    export: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write the page as files for any web host, and end."),
-    ] = None,
-    runtime: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="A node_modules folder with the page's packages, in place of the cache folder "
-            "and the npm registry.",
-            envvar="LOCOEXPORT_WEB_RUNTIME",
-        ),
-    ] = None,
+    model: FileToServe = None,
+    video: options.OpeningClip = None,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = _DEFAULT_PORT,
+    export: options.PageFolder = None,
+    runtime: options.PagePackages = None,
 ) -> None:
     """Serve a page on this machine in which points are clicked and followed, in the browser.
 
@@ -61,8 +40,6 @@ def demo(
     """
     if not 0 <= port <= 65535:
         raise UsageError(f"--port is {port}; ports are from 0 to 65535.")
-    from locoexport.machine.installation import require_extra
-
     require_extra("demo")
     from locoexport.demo.site import check_folder
     from locoexport.pipeline.demo import prepared_site

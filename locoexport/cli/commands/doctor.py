@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from locoexport.cli.terminal import console
+from locoexport.cli.terminal.model_arguments import FileToExamine
+from locoexport.cli.terminal.options import JsonTarget, ReplaceJson
 from locoexport.errors import MachineError
 
 __all__ = ["doctor"]
 
 
 def doctor(
-    model: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[MODEL.onnx]",
-            help="An exported file: where its nodes run on each provider, or would.",
-            show_default=False,
-        ),
-    ] = None,
-    json: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing JSON file.")] = False,
+    model: FileToExamine = None, json_target: JsonTarget = None, force: ReplaceJson = False
 ) -> None:
     """Say what works on this machine, what is missing, and the command that mends it.
 
@@ -33,11 +21,11 @@ def doctor(
     works, to tell which nodes ran elsewhere, and forecast for the others. Exit 0 whenever the CPU
     provider works, whatever else is missing; else 3.
     """
-    console.check_json_target(json, force=force)
+    console.check_json_target(json_target, force=force)
     from locoexport.pipeline.doctor import examine
     from locoexport.rendering.doctor import doctor_document, doctor_text
 
     report = examine(model)
-    console.report(json, doctor_document, doctor_text, report)
+    console.report(json_target, doctor_document, doctor_text, report)
     if not report.found.cpu_provider_works:
         raise typer.Exit(MachineError.exit_code)

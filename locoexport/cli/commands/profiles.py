@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from locoexport.cli.terminal import console
+from locoexport.cli.terminal.options import ProfilesJson, ReplaceJson
 from locoexport.contract.profile import load_profile, profile_names
 
 __all__ = ["profiles"]
 
 
-def profiles(
-    json: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="Write the profiles as JSON.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing JSON file.")] = False,
-) -> None:
+def profiles(json_target: ProfilesJson = None, force: ReplaceJson = False) -> None:
     """List the export profiles that ship with locoexport."""
     from locoexport.rendering import profiles as render
 
-    console.check_json_target(json, force=force)
+    console.check_json_target(json_target, force=force)
     loaded = [load_profile(name) for name in profile_names()]
-    console.report(json, render.profiles_document, render.profiles_table, loaded)
+    console.report(json_target, render.profiles_document, render.profiles_table, loaded)

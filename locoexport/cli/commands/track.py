@@ -3,52 +3,54 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from locoexport.cli.terminal import console
+from locoexport.cli.terminal import console, object_options
 from locoexport.cli.terminal import track_options as options
-from locoexport.cli.terminal.track_objects import track_clip_folder, track_clip_objects
+from locoexport.cli.terminal.options import Features, JsonTarget, Provider, ReplaceFiles, Stride
+
+if TYPE_CHECKING:
+    from locoexport.cli.commands.track_request import TrackRequest
 
 __all__ = ["track"]
 
 
 def track(
     context: typer.Context,
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A clip, or a folder of clips.")],
-    model: Annotated[Path, typer.Option(help="An exported file.")],
+    video: options.Video,
+    model: options.Model,
     points: options.Points = None,
     query: options.Query = None,
     queries: options.Queries = None,
     mask: options.Mask = None,
     mask_erosion: options.MaskErosion = 2.0,
-    features: options.Features = None,
-    boxes: options.Boxes = None,
-    detect: options.Detect = None,
-    detector_model: options.DetectorModel = None,
-    segment: options.Segment = "ellipse",
-    object_grid: options.ObjectGrid = "8x8",
-    context_frames: options.Context = 10,
-    outlier_deviations: options.OutlierDeviations = 2.0,
-    displacement: options.Displacement = "origin",
-    least_visible: options.LeastVisible = "1/3",
-    least_overlap: options.LeastOverlap = 0.3,
-    least_detections: options.LeastDetections = 3,
+    features: Features = None,
+    boxes: object_options.Boxes = None,
+    detect: object_options.Detect = None,
+    detector_model: object_options.DetectorModel = None,
+    segment: object_options.Segment = "ellipse",
+    object_grid: object_options.ObjectGrid = "8x8",
+    context_frames: object_options.Context = 10,
+    outlier_deviations: object_options.OutlierDeviations = 2.0,
+    displacement: object_options.Displacement = "origin",
+    least_visible: object_options.LeastVisible = "1/3",
+    least_overlap: object_options.LeastOverlap = 0.3,
+    least_detections: object_options.LeastDetections = 3,
     objects: options.BoxesFile = None,
     output: options.Output = None,
     tracks: options.TracksFile = None,
-    provider: options.Provider = "cpu",
+    provider: Provider = "cpu",
     start: options.Start = 0.0,
     end: options.End = None,
-    stride: options.Stride = 1,
+    stride: Stride = 1,
     resize: options.Resize = None,
     memory: options.Memory = None,
     window: options.Window = None,
     compare_windows: options.CompareWindows = False,
-    json_target: options.JsonTarget = None,
-    force: options.Force = False,
+    json_target: JsonTarget = None,
+    force: ReplaceFiles = False,
 ) -> None:
     """Track points through a video with an exported file; needs no PyTorch.
 
@@ -59,59 +61,68 @@ def track(
     it). An interrupt leaves no output. LOCOEXPORT_CACHE=off optimises the model anew at each start.
     """
     console.check_json_target(json_target, force=force)
-    asked = options.PointRequest(
-        points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features
-    )
-    followed = options.ObjectRequest(
-        boxes=tuple(boxes or ()),
-        detect=detect,
-        detector_model=detector_model,
-        segment=segment,
-        grid=object_grid,
-        context=context_frames,
-        outlier_deviations=outlier_deviations,
-        displacement=displacement,
-        least_visible=least_visible,
-        least_overlap=least_overlap,
-        least_detections=least_detections,
-    )
-    outputs = options.OutputRequest(output, tracks, objects)
-    how = options.RunRequest(
-        provider, start, end, stride, resize, window, memory, compare_windows, force, json_target
+    from locoexport.cli.commands.track_request import ObjectRequest, TrackRequest, select_frames
+    from locoexport.pipeline.tracking.objects import ObjectOutputs
+    from locoexport.runtime.queries.sources import PointSources
+
+    request = TrackRequest(
+        video,
+        model,
+        points=PointSources(
+            points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features
+        ),
+        objects=ObjectRequest(
+            boxes=tuple(boxes or ()),
+            detect=detect,
+            detector_model=detector_model,
+            segment=segment,
+            grid=object_grid,
+            context=context_frames,
+            outlier_deviations=outlier_deviations,
+            displacement=displacement,
+            least_visible=least_visible,
+            least_overlap=least_overlap,
+            least_detections=least_detections,
+        ),
+        outputs=ObjectOutputs(output, tracks, objects),
+        selection=select_frames(start, end, stride, resize),
+        provider=provider,
+        window=window,
+        memory=memory,
+        compare_windows=compare_windows,
+        force=force,
     )
     if video.is_dir():
-        track_clip_folder(context, video, model, asked, followed, outputs, how)
-    elif followed.given or outputs.needs_objects:
-        track_clip_objects(context, video, model, asked, followed, outputs.named(video), how)
+        _report_folder(context, request, json_target)
+    elif request.needs_objects:
+        _report_objects(context, request, json_target)
     else:
-        _track_clip_points(context, video, model, asked, outputs.named(video), how)
+        _report_points(context, request, json_target)
 
 
-def _track_clip_points(
-    context: typer.Context,
-    video: Path,
-    model: Path,
-    points: options.PointRequest,
-    outputs: options.OutputRequest,
-    how: options.RunRequest,
-) -> None:
-    from locoexport.pipeline.tracking.points import track_video
-    from locoexport.rendering import track as render
+def _report_folder(context: typer.Context, request: TrackRequest, json_target: str | None) -> None:
+    from locoexport.cli.commands.track_ways import track_clip_folder
+    from locoexport.rendering.objects import folder_document, folder_text
 
     with console.listening(context) as notify:
-        report = track_video(
-            video,
-            model,
-            more_points=points.sources(options.DEFAULT_POINTS),
-            overlay=outputs.overlay,
-            tracks_file=outputs.tracks,
-            provider=how.provider,
-            selection=how.selection(),
-            window=how.window,
-            memory=how.memory,
-            compare_windows=how.compare_windows,
-            force=how.force,
-            notify=notify,
-        )
-    text = partial(render.track_text, verbose=console.verbosity_of(context).verbose)
-    console.report(how.json_target, render.track_document, text, report)
+        report = track_clip_folder(request, notify)
+    console.report(json_target, folder_document, folder_text, report, passed=report.passed)
+
+
+def _report_objects(context: typer.Context, request: TrackRequest, json_target: str | None) -> None:
+    from locoexport.cli.commands.track_ways import track_clip_objects
+    from locoexport.rendering.objects import objects_document, objects_text
+
+    with console.listening(context) as notify:
+        report = track_clip_objects(request, notify)
+    console.report(json_target, objects_document, objects_text, report)
+
+
+def _report_points(context: typer.Context, request: TrackRequest, json_target: str | None) -> None:
+    from locoexport.cli.commands.track_ways import track_clip_points
+    from locoexport.rendering.track import track_document, track_text
+
+    with console.listening(context) as notify:
+        report = track_clip_points(request, notify)
+    text = partial(track_text, verbose=console.verbosity_of(context).verbose)
+    console.report(json_target, track_document, text, report)

@@ -2,109 +2,40 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
-
 import typer
 
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal.track_options import Features, PointRequest
+from locoexport.cli.terminal import track_many_options as options
+from locoexport.cli.terminal.options import Features, JsonTarget, Provider, Stride
 
 __all__ = ["track_many"]
 
 
 def track_many(
     context: typer.Context,
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUTS...",
-            help="Clips, folders of clips, patterns like 'clips/**/*.mp4', and manifests (.csv, "
-            ".jsonl) with the columns clip, queries, points, features, start, end, stride, resize.",
-            show_default=False,
-        ),
-    ],
-    model: Annotated[
-        Path, typer.Option(metavar="FILE", help="A file written by `locoexport export`.")
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="DIR",
-            help="Folder of the Parquet dataset; a run that stopped goes on there.",
-        ),
-    ],
-    engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="Processes on this machine, or Ray Data.")
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Of a running Ray cluster (auto, HOST:PORT, ray://...); without it one is "
-            "started on this machine.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Processes or actors (as many as there are cores, and memory)."
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Of the CPU for each worker (the cores, shared out)."),
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Do clips again that failed in an earlier run.")
-    ] = False,
-    points: Annotated[
-        str | None,
-        typer.Option(
-            metavar="grid:N", help="N x N points (grid:NxM: N rows of M) on frame 0 (grid:8)."
-        ),
-    ] = None,
-    query: Annotated[
-        list[str] | None,
-        typer.Option(metavar="t,y,x", help="One point of every clip, in pixels; may be repeated."),
-    ] = None,
-    queries: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Points of every clip: .csv, .json or .npy.")
-    ] = None,
+    inputs: options.Inputs,
+    model: options.Model,
+    out: options.DatasetFolder,
+    engine: options.Engine = "local",
+    address: options.Address = None,
+    workers: options.Workers = None,
+    threads: options.Threads = None,
+    retry_failed: options.RetryFailed = False,
+    points: options.Points = None,
+    query: options.Query = None,
+    queries: options.Queries = None,
     features: Features = None,
-    tracks: Annotated[
-        Literal["npz", "csv", "json"] | None,
-        typer.Option(help="Write a tracks file a clip as well (npz, csv, json), into DIR/files."),
-    ] = None,
-    overlays: Annotated[
-        bool, typer.Option("--overlays", help="Draw an .mp4 a clip as well, into DIR/files.")
-    ] = False,
-    provider: Annotated[str, typer.Option(help="Execution provider: cpu, cuda, ...")] = "cpu",
-    start: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Begin there in every clip.")
-    ] = 0.0,
-    end: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Stop before that time of every clip.")
-    ] = None,
-    stride: Annotated[int, typer.Option(metavar="N", help="Keep every N-th frame.")] = 1,
-    resize: Annotated[
-        str | None,
-        typer.Option(metavar="HxW", help="Scale frames first; points and tracks are in that size."),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="For each worker besides the model, like 1GiB."),
-    ] = None,
-    window: Annotated[
-        int | None,
-        typer.Option(metavar="FRAMES", help="Frames that go through the model at once (48)."),
-    ] = None,
-    json_target: Annotated[
-        str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing report.")] = False,
+    tracks: options.TracksKind = None,
+    overlays: options.Overlays = False,
+    provider: Provider = "cpu",
+    start: options.Start = 0.0,
+    end: options.End = None,
+    stride: Stride = 1,
+    resize: options.Resize = None,
+    memory: options.Memory = None,
+    window: options.Window = None,
+    json_target: JsonTarget = None,
+    force: options.Replace = False,
 ) -> None:
     """Track points through many clips, in several processes or on a Ray cluster; no PyTorch.
 
@@ -115,18 +46,19 @@ def track_many(
     """
     console.check_json_target(json_target, force=force)
     from locoexport.batch.inputs import JobDefaults
+    from locoexport.cli.commands.track_request import select_frames, with_default_points
     from locoexport.pipeline.tracking.many import track_many as track_clips
     from locoexport.rendering.track_many import many_document, many_text
-    from locoexport.runtime.video.sources import Selection, parse_size
+    from locoexport.runtime.queries.sources import PointSources
 
-    asked = PointRequest(points, tuple(query or ()), queries, (), 2.0, features)
-    size = None if resize is None else parse_size(resize)
+    asked = PointSources(points, tuple(query or ()), queries, features=features)
+    selection = select_frames(start, end, stride, resize)
     with console.listening(context) as notify:
         report = track_clips(
             inputs,
             model,
             out,
-            defaults=JobDefaults(asked.sources("grid:8"), Selection(start, end, stride, size)),
+            defaults=JobDefaults(with_default_points(asked), selection),
             engine=engine,
             address=address,
             workers=workers,

@@ -1,1 +1,1 @@
-"""What every command needs of the terminal: console and option types."""
+"""What every command needs of the terminal: the console, and its options with their values."""

@@ -1,0 +1,148 @@
+"""What ``locoexport track`` was asked for: the options, read. A part of that command.
+
+It is imported when the command runs: ``--help`` needs nothing of the runtime.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from locoexport.cli.terminal.option_values import parse_grid, parse_share
+from locoexport.cli.terminal.track_options import DEFAULT_POINTS
+from locoexport.errors import UsageError
+from locoexport.machine.output_files import is_file
+from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
+from locoexport.runtime.objects.rules import ObjectRules
+from locoexport.runtime.queries.masks import parse_mask
+from locoexport.runtime.queries.sources import PointSources
+from locoexport.runtime.video.sources import Selection, parse_size
+
+__all__ = ["ObjectRequest", "TrackRequest", "select_frames", "with_default_points"]
+
+
+@dataclass(frozen=True)
+class ObjectRequest:
+    """Objects, as they were asked for on the command line.
+
+    A folder's records keep these values under these names.
+    """
+
+    boxes: tuple[str, ...]
+    detect: str | None
+    detector_model: Path | None
+    segment: str
+    grid: str
+    context: int
+    outlier_deviations: float
+    displacement: Literal["origin", "step"]
+    least_visible: str
+    least_overlap: float
+    least_detections: int
+
+    @property
+    def given(self) -> bool:
+        """Whether any object was asked for."""
+        return bool(self.boxes) or self.detect is not None
+
+    def sources(self) -> ObjectSources:
+        """Where objects come from, and by which rules.
+
+        Raises:
+            UsageError: a number cannot be read or is out of range, or a detector's file was given
+                without a detector.
+        """
+        if self.detector_model is not None and self.detect is None:
+            raise UsageError("--detector-model is for a detector; name one with --detect.")
+        return ObjectSources(
+            detector=self.detect,
+            detector_model=self.detector_model,
+            boxes=self.boxes,
+            segmenter=self.segment,
+            rules=self._rules(),
+        )
+
+    def _rules(self) -> ObjectRules:
+        return ObjectRules(
+            outlier_deviations=self.outlier_deviations,
+            displacement=self.displacement,
+            least_visible=parse_share(self.least_visible),
+            context_frames=self.context,
+            grid_hw=parse_grid(self.grid),
+            least_overlap=self.least_overlap,
+            least_detections=self.least_detections,
+        )
+
+
+@dataclass(frozen=True)
+class TrackRequest:
+    """All that ``locoexport track`` was asked for, but how to report it.
+
+    ``outputs`` has what was named: of a folder of clips, ``overlay`` is the folder of outputs.
+    """
+
+    video: Path
+    model: Path
+    points: PointSources
+    objects: ObjectRequest
+    outputs: ObjectOutputs
+    selection: Selection
+    provider: str
+    window: int | None
+    memory: str | None
+    compare_windows: bool
+    force: bool
+
+    @property
+    def needs_objects(self) -> bool:
+        """Whether only the way through objects does it: for objects, boxes, and TAP-Vid files."""
+        tracks = self.outputs.tracks_file
+        has_pickle = tracks is not None and tracks.suffix.lower() == ".pkl"
+        return self.objects.given or self.outputs.boxes_file is not None or has_pickle
+
+    def clip_outputs(self) -> ObjectOutputs:
+        """The outputs of a single clip: an overlay in this folder where none was named."""
+        if self.outputs.written():
+            return self.outputs
+        return ObjectOutputs(overlay=Path(f"{self.video.stem}.tracked.mp4"))
+
+    def point_sources(self) -> PointSources:
+        """The points asked for; the default ones where no object was asked for either."""
+        return self.points if self.objects.given else with_default_points(self.points)
+
+    def refuse_comparison(self) -> None:
+        """Raises UsageError where windows are to be compared though that is not done here."""
+        if self.compare_windows:
+            raise UsageError(
+                "--compare-windows is for points of one clip, without objects and without .pkl."
+            )
+
+    def files(self) -> tuple[Path, ...]:
+        """Files that points and objects are read from or found with."""
+        masks = (parse_mask(text).path for text in self.points.masks)
+        boxes = (path for path in map(Path, self.objects.boxes) if is_file(path))
+        named = (self.points.query_file, *masks, *boxes, self.objects.detector_model)
+        return tuple(path for path in named if path is not None)
+
+    def described(self) -> dict[str, Any]:
+        """What decides the tracks of a clip, as JSON values; a folder's records keep it."""
+        asked = asdict(self.points) | asdict(self.objects) | asdict(self.selection)
+        values = asked | {"window": self.window, "memory": self.memory}
+        return {
+            name: str(value) if isinstance(value, Path) else value for name, value in values.items()
+        }
+
+
+def select_frames(start: float, end: float | None, stride: int, resize: str | None) -> Selection:
+    """Which part of a clip is meant; ``start`` and ``end`` in seconds, ``resize`` as ``HxW``.
+
+    Raises:
+        UsageError: a number cannot be read or is out of range.
+    """
+    return Selection(start, end, stride, None if resize is None else parse_size(resize))
+
+
+def with_default_points(points: PointSources) -> PointSources:
+    """These; a grid where none were asked for."""
+    return points if points.given else PointSources(points=DEFAULT_POINTS)

@@ -1,0 +1,106 @@
+"""The three ways of ``locoexport track``: points of a clip, its objects, a folder of clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from locoexport.cli.commands.track_request import TrackRequest
+from locoexport.errors import UsageError
+from locoexport.notices import Listener
+from locoexport.pipeline.tracking.folder import ClipFiles, FolderReport, hash_files, track_folder
+from locoexport.pipeline.tracking.objects import (
+    ObjectOutputs,
+    ObjectReport,
+    ObjectSources,
+    track_video_objects,
+)
+from locoexport.pipeline.tracking.points import TrackReport, track_video
+from locoexport.rendering.objects import objects_summary
+
+__all__ = ["track_clip_folder", "track_clip_objects", "track_clip_points"]
+
+
+def track_clip_points(request: TrackRequest, notify: Listener) -> TrackReport:
+    """Points of one clip, without objects."""
+    outputs = request.clip_outputs()
+    return track_video(
+        request.video,
+        request.model,
+        more_points=request.point_sources(),
+        overlay=outputs.overlay,
+        tracks_file=outputs.tracks_file,
+        provider=request.provider,
+        selection=request.selection,
+        window=request.window,
+        memory=request.memory,
+        compare_windows=request.compare_windows,
+        force=request.force,
+        notify=notify,
+    )
+
+
+def track_clip_objects(request: TrackRequest, notify: Listener) -> ObjectReport:
+    """Objects and points of one clip.
+
+    Raises:
+        UsageError: windows are to be compared.
+    """
+    request.refuse_comparison()
+    sources, outputs = request.objects.sources(), request.clip_outputs()
+    return _track_objects(request, request.video, sources, outputs, request.force, notify)
+
+
+def track_clip_folder(request: TrackRequest, notify: Listener) -> FolderReport:
+    """Every clip of a folder, one after another.
+
+    Raises:
+        UsageError: windows are to be compared, or no folder for the outputs is named, or more.
+    """
+    request.refuse_comparison()
+    out = _output_folder(request)
+    sources = request.objects.sources()
+
+    def track_clip(clip: Path, files: ClipFiles) -> str:
+        boxes = files.boxes if request.objects.given else None
+        outputs = ObjectOutputs(files.overlay, files.tracks, boxes)
+        # The record beside them says whether they may be replaced.
+        return objects_summary(_track_objects(request, clip, sources, outputs, True, notify))
+
+    options = request.described() | {"files_sha256": hash_files(request.files())}
+    return track_folder(
+        request.video, out, request.model, options, track_clip, force=request.force, notify=notify
+    )
+
+
+def _output_folder(request: TrackRequest) -> Path:
+    outputs = request.outputs
+    if outputs.tracks_file is not None or outputs.boxes_file is not None:
+        raise UsageError("Of a folder of clips all files are written into the folder -o.")
+    if outputs.overlay is None:
+        raise UsageError(
+            f"{request.video} is a folder of clips; name a folder for the outputs with -o."
+        )
+    return outputs.overlay
+
+
+def _track_objects(
+    request: TrackRequest,
+    clip: Path,
+    sources: ObjectSources,
+    outputs: ObjectOutputs,
+    force: bool,
+    notify: Listener,
+) -> ObjectReport:
+    return track_video_objects(
+        clip,
+        request.model,
+        sources=sources,
+        points=request.point_sources(),
+        outputs=outputs,
+        provider=request.provider,
+        selection=request.selection,
+        window=request.window,
+        memory=request.memory,
+        force=force,
+        notify=notify,
+    )

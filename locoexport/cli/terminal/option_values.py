@@ -1,0 +1,81 @@
+"""What is written in an option's value: lists, ranges, shares and grids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+from locoexport.errors import UsageError
+
+__all__ = ["parse_axis_sizes", "parse_grid", "parse_range", "parse_share", "parse_sizes"]
+
+
+def parse_sizes(option: str, text: str | None) -> list[int] | None:
+    """``8,24`` as sizes without repetitions, in their order; None where nothing was given.
+
+    Raises:
+        UsageError: one is no positive number; ``option`` is named.
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(_is_size(part) for part in parts):
+        raise UsageError(f"{option} {text!r}: expected positive numbers, such as 8,24.")
+    return list(dict.fromkeys(int(part) for part in parts))
+
+
+def parse_axis_sizes(texts: Sequence[str]) -> dict[str, int]:
+    """``NAME=SIZE`` each as sizes by name; of one name the last counts.
+
+    Raises:
+        UsageError: one has no name, or no positive size.
+    """
+    sizes = {}
+    for text in texts:
+        name, _, size = text.rpartition("=")
+        if not (name and _is_size(size)):
+            raise UsageError(f"--axis {text!r}: expected NAME=SIZE with a positive size.")
+        sizes[name] = int(size)
+    return sizes
+
+
+def parse_range(option: str, text: str) -> tuple[int, int, int]:
+    """``MIN,OPT,MAX`` as three numbers; their order is not checked.
+
+    Raises:
+        UsageError: these are not three numbers; ``option`` is named.
+    """
+    try:
+        least, usual, most = (int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{option} is MIN,OPT,MAX, like 2,24,48, not {text!r}.") from None
+    return least, usual, most
+
+
+def parse_share(text: str) -> float:
+    """``1/3`` or ``0.3`` as a number, of any size.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"A share is a number like 0.3 or 1/3, not {text!r}.") from None
+
+
+def parse_grid(text: str) -> tuple[int, int]:
+    """``NxM`` as (rows, columns); ``N`` is as many of both.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    match = re.fullmatch(r"([0-9]{1,4})(?:x([0-9]{1,4}))?", text)
+    if match is None:
+        raise UsageError(f"A grid is N or NxM (rows and columns), like 8x8, not {text!r}.")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _is_size(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) > 0
