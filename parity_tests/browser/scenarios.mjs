@@ -47,7 +47,7 @@ async function save(page, selector, path) {
 /** A clip's frames as the page decodes them: base64 of (frames, height, width, 4). */
 async function decodedFrames(page) {
   return page.evaluate(async () => {
-    const { Clip } = await import("./clip.js");
+    const { Clip } = await import("./engine/clip.js");
     const file = document.lastClip;
     const clip = await Clip.open(file, file.name);
     const parts = [];
@@ -230,9 +230,9 @@ export async function looks(page, order) {
 /** Seconds of encode and refine, a model and a number of threads after the other. */
 export async function timing(page, order) {
   return page.evaluate(async ({ models, threads, side }) => {
-    const { Tracker } = await import("./tracker.js");
-    const { Clip } = await import("./clip.js");
-    const { gridQueries, QuerySet } = await import("./queries.js");
+    const { Tracker } = await import("./engine/tracker.js");
+    const { Clip } = await import("./engine/clip.js");
+    const { gridQueries, QuerySet } = await import("./engine/queries.js");
     const file = await (await fetch((await (await fetch("site.json")).json()).clip.path)).blob();
     const clip = await Clip.open(file, "clip");
     const [height, width] = clip.frameHw;

@@ -74,7 +74,7 @@ export function wholeNumber(field) {
   return Number.isFinite(number) ? Math.min(Math.max(number, low), high) : low;
 }
 
-/** @param {import("./queries.js").QueryPoint[]} points */
+/** @param {import("../engine/queries.js").QueryPoint[]} points */
 export function listPoints(points) {
   const count = points.length;
   page.pointsText.textContent =

@@ -1,23 +1,23 @@
 // The page: what each control does, and what is shown. Nothing here computes.
 
-import { Clip } from "./clip.js";
-import { inWords } from "./errors.js";
+import { Clip } from "../engine/clip.js";
+import { inWords } from "../engine/errors.js";
 import { drawQueries, drawTracks } from "./overlay.js";
 import { modelFromFiles } from "./model_files.js";
-import { listPoints, page, saveFile, wholeNumber } from "./page.js";
+import { listPoints, page, saveFile, wholeNumber } from "./elements.js";
 import { PicturePointer } from "./picture.js";
 import { Player } from "./player.js";
-import { gridQueries, QuerySet } from "./queries.js";
+import { gridQueries, QuerySet } from "../engine/queries.js";
 import { recordOverlay } from "./recording.js";
 import { readSite } from "./site.js";
-import { Cancelled, Tracker } from "./tracker.js";
-import { tracksToCsv, tracksToJson } from "./tracks.js";
+import { Cancelled, Tracker } from "../engine/tracker.js";
+import { tracksToCsv, tracksToJson } from "../engine/tracks.js";
 import { modelText, resultText } from "./wording.js";
 
-/** @typedef {import("./queries.js").QueryPoint} QueryPoint */
-/** @typedef {import("./tracks.js").Tracks} Tracks */
-/** @typedef {import("./tracker.worker.js").ModelFacts} ModelFacts */
-/** @typedef {import("./tracker.worker.js").ModelSource} ModelSource */
+/** @typedef {import("../engine/queries.js").QueryPoint} QueryPoint */
+/** @typedef {import("../engine/tracks.js").Tracks} Tracks */
+/** @typedef {import("../engine/tracker.worker.js").ModelFacts} ModelFacts */
+/** @typedef {import("../engine/tracker.worker.js").ModelSource} ModelSource */
 
 const parameters = new URLSearchParams(location.search);
 const queries = new QuerySet();

@@ -1,6 +1,6 @@
 // Which frame is shown: stepping, playing at a speed, and pictures kept for a while.
 
-/** @typedef {import("./clip.js").Clip} Clip */
+/** @typedef {import("../engine/clip.js").Clip} Clip */
 
 const LONGEST_SIDE = 1280;
 const KEPT_BYTES = 192 << 20;

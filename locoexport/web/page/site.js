@@ -1,8 +1,8 @@
 // What this site serves besides the page: site.json, written by `locoexport demo`.
 
-import { DemoError } from "./errors.js";
+import { DemoError } from "../engine/errors.js";
 
-/** @typedef {import("./tracker.worker.js").ModelSource} ModelSource */
+/** @typedef {import("../engine/tracker.worker.js").ModelSource} ModelSource */
 /**
  * @typedef {object} Site
  * @property {ModelSource} model

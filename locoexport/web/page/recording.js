@@ -1,7 +1,7 @@
 // The overlay as a video file, recorded by the browser's own MediaRecorder. It records in real
 // time, so a clip of ten seconds takes ten seconds.
 
-import { DemoError } from "./errors.js";
+import { DemoError } from "../engine/errors.js";
 import { until } from "./player.js";
 
 const KINDS = [
