@@ -101,7 +101,7 @@ def served(site: Site, *, loopback_only: bool = True) -> Iterator[str]:
 
 
 def run_scenario(scenario: str, url: str, *, limit_s: int = LIMIT_S, **order: Any) -> Any:
-    """Run a scenario of ``browser/scenarios.mjs``; fails where the page
+    """Run a scenario of ``browser/scenarios.mjs`` or ``browser/races.mjs``; fails where the page
     had an uncaught error, or asked for anything that does not come from the server."""
     document = {"scenario": scenario, "url": url, "chromium": _chromium(), "limit_s": limit_s}
     command = ["node", str(_FOLDER / "run.mjs"), json.dumps({**document, **order}, default=str)]

@@ -3,6 +3,7 @@
 
 import { chromium } from "playwright-core";
 import { shown, WAIT_MS } from "./gestures.mjs";
+import * as races from "./races.mjs";
 import * as scenarios from "./scenarios.mjs";
 
 const order = JSON.parse(process.argv[2]);
@@ -17,7 +18,7 @@ async function played(page) {
     clock = setTimeout(reject, DUE_MS - performance.now(), new Error(what));
   });
   try {
-    const scenario = scenarios[order.scenario];
+    const scenario = { ...scenarios, ...races }[order.scenario];
     return await Promise.race([scenario(page, order), late]);
   } catch (error) {
     throw new Error(`${error.message}; the page showed ${await shown(page)}`, { cause: error });

@@ -100,3 +100,17 @@ export function saveFile(file, name) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
+
+/** @param {(files: FileList | undefined) => void} dropped */
+export function listenForDrops(dropped) {
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    page.drop.classList.add("over");
+  });
+  document.addEventListener("dragleave", () => page.drop.classList.remove("over"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    page.drop.classList.remove("over");
+    dropped(event.dataTransfer?.files);
+  });
+}
