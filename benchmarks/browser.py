@@ -88,7 +88,8 @@ def measure(folder: Path, rounds: int, frames: int, side: int) -> str:
             for threads in THREADS:
                 took = time_python(single, source.frames_rgb, threads, side)
                 seconds.setdefault(("Python runtime", threads), []).append(took)
-            for run in run_scenario("timing", url, models=models, threads=THREADS, side=side):
+            order = {"models": models, "threads": THREADS, "side": side}
+            for run in run_scenario("timing", url, limit_s=600, **order):
                 name = "page, split files" if run["split"] else "page, single file"
                 key = (name, run["threads"])
                 seconds.setdefault(key, []).append(run["encode"] + run["refine"])

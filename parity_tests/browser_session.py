@@ -23,6 +23,8 @@ __all__ = ["NODE_MODULES", "export_demo", "missing_tools", "run_scenario", "serv
 
 _FOLDER = Path(__file__).parent / "browser"
 NODE_MODULES = _FOLDER / "node_modules"
+LIMIT_S = 120
+"""What any process of these tests may take; waits within the page are shorter (gestures.mjs)."""
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -41,7 +43,7 @@ def export_demo(site: Path, model: Path, clip: Path) -> None:
     """``locoexport demo --export``."""
     command = [sys.executable, "-m", "locoexport", "demo", str(model), "--video", str(clip)]
     command += ["--export", str(site), "--runtime", str(NODE_MODULES)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_S)
 
 
 @contextmanager
@@ -52,14 +54,28 @@ def served_demo(*arguments: str | Path) -> Iterator[str]:
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert server.stdout is not None
     assert server.stderr is not None
+    # readline has no limit of its own: it ends when the server does.
+    alarm = threading.Timer(LIMIT_S, server.kill)
+    alarm.start()
     try:
         url = server.stdout.readline().strip()
+        alarm.cancel()
         if not url:
-            pytest.fail(f"the server did not start: {server.stderr.read()}")
+            pytest.fail(f"no address within {LIMIT_S} s: {server.communicate(timeout=60)[1]}")
         yield url
     finally:
+        alarm.cancel()
         server.terminate()
+        _ended(server)
+
+
+def _ended(server: subprocess.Popen[str]) -> None:
+    try:
         server.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.communicate(timeout=60)
+        pytest.fail("the server did not end within 60 s of SIGTERM")
 
 
 @contextmanager
@@ -68,7 +84,10 @@ def served(site: Site, *, loopback_only: bool = True) -> Iterator[str]:
     listener = bind("127.0.0.1", 0)
     server = uvicorn.Server(
         uvicorn.Config(
-            make_app(site, loopback_only=loopback_only), log_level="warning", lifespan="off"
+            make_app(site, loopback_only=loopback_only),
+            log_level="warning",
+            lifespan="off",
+            timeout_graceful_shutdown=30,
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -77,16 +96,20 @@ def served(site: Site, *, loopback_only: bool = True) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(timeout=60)
+        assert not thread.is_alive(), "the server did not end within 60 s"
 
 
-def run_scenario(scenario: str, url: str, **order: Any) -> Any:
-    """Run a scenario of ``browser/scenarios.mjs``; fails where the page had an uncaught error,
-    or asked for anything that does not come from the server."""
-    document = {"scenario": scenario, "url": url, "chromium": _chromium(), **order}
-    command = ["node", str(_FOLDER / "run.mjs"), json.dumps(document, default=str)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=3600)
-    assert done.returncode == 0, done.stderr[-3000:]
+def run_scenario(scenario: str, url: str, *, limit_s: int = LIMIT_S, **order: Any) -> Any:
+    """Run a scenario of ``browser/scenarios.mjs`` or ``browser/races.mjs``; fails where the page
+    had an uncaught error, or asked for anything that does not come from the server."""
+    document = {"scenario": scenario, "url": url, "chromium": _chromium(), "limit_s": limit_s}
+    command = ["node", str(_FOLDER / "run.mjs"), json.dumps({**document, **order}, default=str)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s)
+    except subprocess.TimeoutExpired as late:
+        pytest.fail(f"{scenario} waited {limit_s} s for node run.mjs, which said: {late.stderr!r}")
+    assert done.returncode == 0, done.stderr[:3000]
     answer = json.loads(done.stdout)
     assert answer["pageErrors"] == []
     assert answer["elsewhere"] == []

@@ -114,15 +114,100 @@ def test_a_run_can_be_cancelled_and_the_page_used_again(
     assert "through 8 frames" in found["again"]["result-text"]
 
 
-def test_bad_files_are_refused_in_words(
-    clip: Path, fast_model: Path, short_clip: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def no_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that is refused."""
+    path = tmp_path_factory.mktemp("bad") / "text.onnx"
+    path.write_bytes(b"This is not a model.\n" * 50)
+    return path
+
+
+def test_track_waits_for_the_model_that_is_being_opened(
+    clip: Path, model: Path, fast_model: Path, no_model: Path
 ) -> None:
+    """The first model takes long, so that it still runs when the second one is open."""
+    with served_demo(model, "--video", clip) as url:
+        found = run_scenario("trackWhileAModelOpens", url, bad=no_model, model=fast_model)
+    assert "text.onnx is not a model" in found["refused"]["error"]
+    assert "fast.onnx" in found["waiting"]["status"]
+    assert found["after"]["error"] == ""
+    assert found["after"]["status"].startswith("Tracked.")
+    assert "1 point through 40 frames" in found["after"]["result-text"]
+
+
+def test_track_says_so_where_the_model_is_refused(
+    fast_model: Path, no_model: Path, short_clip: Path
+) -> None:
+    with served_demo(fast_model, "--video", short_clip) as url:
+        found = run_scenario("trackWhileABadModelOpens", url, bad=no_model)
+    assert "text.onnx is not a model" in found["refused"]["error"]
+    assert found["refused"]["status"] == "Tracking did not begin: text.onnx is not open."
+    assert found["refused"]["model-text"].startswith("fast.onnx ")
+    assert found["after"]["error"] == ""
+
+
+def test_the_newest_of_two_models_counts(
+    fast_model: Path, short_clip: Path, tmp_path: Path
+) -> None:
+    files = {"first": tmp_path / "first.onnx", "second": tmp_path / "second.onnx"}
+    for path in files.values():
+        path.write_bytes(fast_model.read_bytes())
+    with served_demo(fast_model, "--video", short_clip) as url:
+        found = run_scenario("twoModels", url, **files)
+    assert found["said"]["model-text"].startswith("second.onnx, ")
+    assert found["workers"] == 1
+    assert found["after"]["error"] == ""
+
+
+def test_cancelling_while_a_model_opens(fast_model: Path, short_clip: Path, tmp_path: Path) -> None:
+    files = {"model": tmp_path / "next.onnx", "other": tmp_path / "other.onnx"}
+    for path in files.values():
+        path.write_bytes(fast_model.read_bytes())
+    with served_demo(fast_model, "--video", short_clip) as url:
+        found = run_scenario("cancelWhileAModelOpens", url, **files)
+    assert found["run"]["model-text"].startswith("Loading next.onnx")
+    assert found["opening"]["model-text"].startswith("next.onnx, ")
+    assert found["opening"]["status"] == "Cancelled."
+    assert found["after"]["error"] == ""
+
+
+def test_nothing_of_the_last_clip_gets_into_one_that_is_being_opened(
+    fast_model: Path, short_clip: Path, tmp_path: Path
+) -> None:
+    next_clip = tmp_path / "next.mp4"
+    next_clip.write_bytes(short_clip.read_bytes())
+    with served_demo(fast_model, "--video", short_clip) as url:
+        found = run_scenario("trackWhileAClipOpens", url, clip=next_clip)
+    assert len(found["added"]) == 1  # the one from before
+    assert found["opened"]["points"] == []
+    assert found["opened"]["clip-text"].startswith("next.mp4: ")
+    assert found["after"]["result-text"].startswith("1 point through 8 frames")
+
+
+def test_nothing_is_opened_while_a_run_goes_on(clip: Path, model: Path) -> None:
+    with served_demo(model, "--video", clip) as url:
+        found = run_scenario("openWhileTracking", url)
+    assert set(found["refused"]) == {"other.onnx", "other.mp4"}
+    for words in found["refused"].values():
+        assert words == "Tracking is not finished: wait for its end, or cancel it first."
+    assert "1 point through 40 frames" in found["after"]["result-text"]
+    assert found["after"]["clip-text"].startswith("carphone.mp4: ")
+
+
+@pytest.fixture
+def bad_clips(clip: Path, tmp_path: Path) -> dict[str, bytes]:
     write_mpeg4(tmp_path / "made.mp4")
-    files = {
+    return {
         "mpeg4.mp4": (tmp_path / "made.mp4").read_bytes(),
         "text.mp4": b"This is not a video, whatever its name says.\n" * 50,
         "empty.mp4": b"",
         "cut.mp4": clip.read_bytes()[:2000],
+    }
+
+
+@pytest.fixture
+def bad_models(fast_model: Path) -> dict[str, bytes]:
+    return {
         "text.onnx": b"This is not a model.\n" * 50,
         "cut.onnx": fast_model.read_bytes()[:700],
         "other.onnx": tracker_bytes(rename={"query_input": "points_input"}),
@@ -130,28 +215,40 @@ def test_bad_files_are_refused_in_words(
         # A real export: ONNX Runtime opens it, and the page has to tell what it is.
         "frames.onnx": export_once(load_profile("b0-tiny").with_options(**FRAMES_IN)).read_bytes(),
     }
+
+
+_REFUSALS = {
+    "mpeg4.mp4": ("This browser cannot decode mpeg4.mp4", "libx264"),
+    "text.mp4": ("text.mp4 is not a video that can be read here",),
+    "empty.mp4": ("empty.mp4 is empty.",),
+    "cut.mp4": ("cut.mp4",),
+    "text.onnx": ("text.onnx is not a model that ONNX Runtime can open",),
+    "cut.onnx": ("cut.onnx is not a model that ONNX Runtime can open",),
+    "other.onnx": ("other.onnx is not an exported tracker: video_input, query_input",),
+    "lonely.encoder.onnx": ("NAME.query.onnx and NAME.tracker.onnx",),
+    "frames.onnx": (
+        "frames.onnx takes frames of any size as uint8",
+        "export it with --input float32",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["clip", "model"])
+def test_bad_files_are_refused_in_words(
+    kind: str, fast_model: Path, short_clip: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    files = request.getfixturevalue(f"bad_{kind}s")
     order = []
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-        kind = "#model-file" if name.endswith(".onnx") else "#clip-file"
-        order.append({"selector": kind, "file": tmp_path / name})
+        order.append({"selector": f"#{kind}-file", "file": tmp_path / name})
     with served_demo(fast_model, "--video", short_clip) as url:
         found = run_scenario(
             "failures", url, files=order, model=fast_model, clip=short_clip, out=tmp_path
         )
-    errors = dict(zip(files, (said["error"] for said in found["said"]), strict=True))
-    assert "This browser cannot decode mpeg4.mp4" in errors["mpeg4.mp4"]
-    assert "libx264" in errors["mpeg4.mp4"]
-    assert "text.mp4 is not a video that can be read here" in errors["text.mp4"]
-    assert errors["empty.mp4"] == "empty.mp4 is empty."
-    assert "cut.mp4" in errors["cut.mp4"]
-    for name in ("text.onnx", "cut.onnx"):
-        assert f"{name} is not a model that ONNX Runtime can open" in errors[name]
-    assert "other.onnx is not an exported tracker: video_input, query_input" in errors["other.onnx"]
-    assert "NAME.query.onnx and NAME.tracker.onnx" in errors["lonely.encoder.onnx"]
-    assert "frames.onnx takes frames of any size as uint8" in errors["frames.onnx"]
-    assert "export it with --input float32" in errors["frames.onnx"]
-    assert all("should not" not in text for text in errors.values())
+    for name, said in zip(files, found["said"], strict=True):
+        assert all(words in said["error"] for words in _REFUSALS[name]), said["error"]
+        assert "should not" not in said["error"]
     assert found["after"]["error"] == ""
 
 
@@ -245,7 +342,8 @@ def served_demo_folder(site: Path, model: Path, clip: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_address[1]}/"
         finally:
             server.shutdown()
-            thread.join()
+            thread.join(timeout=60)
+            assert not thread.is_alive(), "the server did not end within 60 s"
 
 
 class _Silent(http.server.SimpleHTTPRequestHandler):

@@ -51,8 +51,9 @@ def test_data_files_are_in_it(wheel_names: set[str]) -> None:
     assert len(profiles) >= 12
     data = {f"locoexport/profiles/{name}" for name in profiles}
     data |= {"locoexport/profiles/b0-tiny.safetensors", "locoexport/profiles/b0-tiny.weights.md"}
-    page = [path.name for path in (ROOT / "locoexport" / "web").iterdir()]
-    assert {"index.html", "main.js", "licences.txt"} <= set(page)
+    web = ROOT / "locoexport" / "web"
+    page = {path.relative_to(web).as_posix() for path in web.rglob("*") if path.is_file()}
+    assert {"index.html", "page/main.js", "engine/tracker.worker.js", "licences.txt"} <= page
     data |= {f"locoexport/web/{name}" for name in page}
     data |= {"locoexport/py.typed"}
     assert data <= wheel_names

@@ -72,7 +72,8 @@ class Site:
 def assemble_site(model: SiteModel, packages: Mapping[str, Path], clip: Path | None) -> Site:
     """The page, its packages, a model and a clip that it opens with."""
     with as_file(files("locoexport") / "web") as folder:
-        found = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in _PAGE}
+        paths = (path for path in sorted(folder.rglob("*")) if path.suffix in _PAGE)
+        found = {path.relative_to(folder).as_posix(): path for path in paths}
     found |= packages
     places = {}
     for part, path in model.files.items():

@@ -2,9 +2,31 @@
 // Prints one JSON document: what the scenario returns, and what went wrong in the page.
 
 import { chromium } from "playwright-core";
+import { shown, WAIT_MS } from "./gestures.mjs";
+import * as races from "./races.mjs";
 import * as scenarios from "./scenarios.mjs";
 
 const order = JSON.parse(process.argv[2]);
+// Since this process began; it has a little longer itself, to ask the page what it shows.
+const DUE_MS = 1000 * order.limit_s - 20_000;
+
+/** The scenario's result. Its error says what the page showed, be it a time-out or anything else. */
+async function played(page) {
+  let clock;
+  const late = new Promise((_, reject) => {
+    const what = `waited ${DUE_MS / 1000} s for the end of the scenario ${order.scenario}`;
+    clock = setTimeout(reject, DUE_MS - performance.now(), new Error(what));
+  });
+  try {
+    const scenario = { ...scenarios, ...races }[order.scenario];
+    return await Promise.race([scenario(page, order), late]);
+  } catch (error) {
+    throw new Error(`${error.message}; the page showed ${await shown(page)}`, { cause: error });
+  } finally {
+    clearTimeout(clock);
+  }
+}
+
 const browser = await chromium.launch({
   executablePath: order.chromium,
   headless: true,
@@ -25,7 +47,7 @@ try {
     ...order.context,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(600_000);
+  page.setDefaultTimeout(WAIT_MS);
   const pageErrors = [];
   const elsewhere = [];
   page.on("pageerror", (error) => pageErrors.push(String(error)));
@@ -39,8 +61,13 @@ try {
     if (request.method() !== "GET") uploads.push(`${request.method()} ${request.url()}`);
   });
   await page.goto(order.url);
-  const result = await scenarios[order.scenario](page, order);
+  const result = await played(page);
   process.stdout.write(JSON.stringify({ result, pageErrors, elsewhere, uploads }) + "\n");
+} catch (error) {
+  process.stderr.write(`${error.message}\n${error.cause?.stack ?? ""}\n`);
+  process.exitCode = 1;
 } finally {
-  await browser.close();
+  // A browser that does not close is killed as this process exits.
+  await Promise.race([browser.close(), new Promise((resolve) => setTimeout(resolve, 10_000))]);
 }
+process.exit();

@@ -2,52 +2,25 @@
 
 import { readFileSync } from "node:fs";
 
-/** What the page says, by id. */
-export async function texts(page) {
-  return page.evaluate(() => {
-    const ids = ["clip-text", "model-text", "points-text", "result-text", "status", "error", "frame-text"];
-    return Object.fromEntries(ids.map((id) => [id, document.getElementById(id).textContent]));
-  });
-}
-
-async function untilText(page, id, pattern) {
-  await page.waitForFunction(
-    ([id, source]) => new RegExp(source).test(document.getElementById(id).textContent),
-    [id, pattern],
-  );
-}
-
-async function ready(page) {
-  await untilText(page, "model-text", "opened in");
-  await untilText(page, "clip-text", "frames of");
-}
-
-async function choose(page, file) {
-  await page.setInputFiles("#clip-file", file);
-  const name = file.split("/").at(-1);
-  await untilText(page, "clip-text", `^${name}: `);
-}
-
-async function click(page, [across, down]) {
-  const box = await page.locator("#picture").boundingBox();
-  await page.mouse.click(box.x + box.width * across, box.y + box.height * down);
-}
-
-async function goTo(page, frame) {
-  await page.locator("#frame").fill(String(frame));
-  await untilText(page, "frame-text", `^${frame} /`);
-}
-
-async function save(page, selector, path) {
-  const [download] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
-  await download.saveAs(path);
-  return download.suggestedFilename();
-}
+import {
+  chooseClip,
+  chooseModel,
+  chooseRefused,
+  click,
+  goTo,
+  points,
+  ready,
+  save,
+  texts,
+  until,
+  untilText,
+  untilTracked,
+} from "./gestures.mjs";
 
 /** A clip's frames as the page decodes them: base64 of (frames, height, width, 4). */
 async function decodedFrames(page) {
   return page.evaluate(async () => {
-    const { Clip } = await import("./clip.js");
+    const { Clip } = await import("./engine/clip.js");
     const file = document.lastClip;
     const clip = await Clip.open(file, file.name);
     const parts = [];
@@ -71,14 +44,16 @@ export async function track(page, order) {
       { capture: true },
     );
   });
-  await choose(page, order.clip);
+  await chooseClip(page, order.clip);
   await page.selectOption("#window", String(order.window));
   for (const { frame, at } of order.clicks) {
     await goTo(page, frame);
     await click(page, at);
   }
   await page.click("#track");
-  await page.waitForFunction(
+  await until(
+    page,
+    "tracks or an error",
     () =>
       document.getElementById("result-text").textContent ||
       document.getElementById("error").textContent,
@@ -99,20 +74,20 @@ export async function track(page, order) {
 /** Begin a long run, cancel it, and use the page again. */
 export async function cancel(page, order) {
   await ready(page);
-  await choose(page, order.clip);
+  await chooseClip(page, order.clip);
   await click(page, [0.5, 0.5]);
   await page.click("#track");
-  await page.waitForFunction(() => document.getElementById("decode").value > 0);
+  await until(page, "the first frame", () => document.getElementById("decode").value > 0);
   await goTo(page, 3); // the page is alive meanwhile
   const pressed = Date.now();
   await page.click("#cancel");
   await untilText(page, "status", "^Cancelled");
   const milliseconds = Date.now() - pressed;
   const after = await texts(page);
-  await choose(page, order.short);
+  await chooseClip(page, order.short);
   await click(page, [0.5, 0.5]);
   await page.click("#track");
-  await untilText(page, "result-text", "points? through");
+  await untilTracked(page);
   return { milliseconds, after, again: await texts(page) };
 }
 
@@ -121,23 +96,16 @@ export async function failures(page, order) {
   await ready(page);
   const said = [];
   for (const { selector, file } of order.files) {
-    await page.setInputFiles(selector, file);
-    await page.waitForFunction(() => document.getElementById("error").textContent !== "");
-    said.push(await texts(page));
-    await page.evaluate(() => (document.getElementById("error").textContent = ""));
+    said.push(await chooseRefused(page, selector, file));
   }
   await page.screenshot({ path: `${order.out}/failure.png` });
-  await page.setInputFiles("#model-file", order.model);
-  await untilText(page, "model-text", "opened in");
-  await choose(page, order.clip);
+  await chooseModel(page, order.model);
+  await chooseClip(page, order.clip);
   await click(page, [0.5, 0.5]);
   await page.click("#track");
-  await untilText(page, "result-text", "points? through");
+  await untilTracked(page);
   return { said, after: await texts(page) };
 }
-
-const points = (page) =>
-  page.evaluate(() => [...document.querySelectorAll("#points-list li")].map((li) => li.textContent));
 
 /** Everything by keyboard: points, a box, undo, tracking, stepping, playing, saving. */
 export async function keyboard(page, order) {
@@ -161,16 +129,16 @@ export async function keyboard(page, order) {
   await untilText(page, "frame-text", "^1 /");
   await page.keyboard.press("Enter");
   await page.keyboard.press("t");
-  await untilText(page, "result-text", "points? through");
+  await untilTracked(page);
   await page.focus("#save-json");
   const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
   await download.saveAs(`${order.out}/tracks.json`);
   await page.focus("#picture");
   await page.keyboard.press(" ");
-  await page.waitForFunction(() => document.getElementById("play").textContent === "Pause");
-  await page.waitForFunction(() => Number(document.getElementById("frame").value) > 4);
+  await untilText(page, "play", "^Pause$");
+  await until(page, "frame 5", () => Number(document.getElementById("frame").value) > 4);
   await page.keyboard.press(" ");
-  await page.waitForFunction(() => document.getElementById("play").textContent === "Play");
+  await untilText(page, "play", "^Play$");
   return { reached: [...reached], one, five, taken, said: await texts(page) };
 }
 
@@ -192,7 +160,7 @@ export async function mouse(page, order) {
   const cleared = await points(page);
   await click(page, [0.3, 0.6]);
   await page.click("#track");
-  await untilText(page, "result-text", "points? through");
+  await untilTracked(page);
   const film = await save(page, "#save-video", `${order.out}/overlay`);
   await goTo(page, 6);
   await page.selectOption("#speed", "2");
@@ -230,9 +198,9 @@ export async function looks(page, order) {
 /** Seconds of encode and refine, a model and a number of threads after the other. */
 export async function timing(page, order) {
   return page.evaluate(async ({ models, threads, side }) => {
-    const { Tracker } = await import("./tracker.js");
-    const { Clip } = await import("./clip.js");
-    const { gridQueries, QuerySet } = await import("./queries.js");
+    const { Tracker } = await import("./engine/tracker.js");
+    const { Clip } = await import("./engine/clip.js");
+    const { gridQueries, QuerySet } = await import("./engine/queries.js");
     const file = await (await fetch((await (await fetch("site.json")).json()).clip.path)).blob();
     const clip = await Clip.open(file, "clip");
     const [height, width] = clip.frameHw;

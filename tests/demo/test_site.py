@@ -47,7 +47,8 @@ def _ask(
 
 
 def test_every_file_comes_with_the_isolation_headers_and_its_type(site: Site) -> None:
-    types = {"": "text/html", "main.js": "text/javascript", "style.css": "text/css"}
+    types = {"": "text/html", "page/main.js": "text/javascript", "page/style.css": "text/css"}
+    types |= {"engine/model.js": "text/javascript", "licences.txt": "text/plain"}
     types |= {"packages/ort/ort.mjs": "text/javascript", "site.json": "application/json"}
     types |= {"clip/a%20clip%23%201.mp4": "video/mp4", "model/m.onnx": "application/octet-stream"}
     with served(site) as url:
@@ -96,6 +97,7 @@ def test_an_exported_folder_holds_everything_and_notes_for_hosts(
     write_site(site, folder)
     places = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert places == {*site.files, *site.texts, "README.txt", "_headers"}
+    assert {"index.html", "page/main.js", "page/style.css", "engine/model.js"} <= places
     assert "Cross-Origin-Embedder-Policy: require-corp" in (folder / "README.txt").read_text()
     with pytest.raises(OutputError, match="exists already"):
         write_site(site, folder)
@@ -132,12 +134,16 @@ def test_the_built_in_clip_moves_and_is_always_the_same(tmp_path: Path) -> None:
 def test_every_module_that_is_imported_is_there() -> None:
     """Without a bundler a missing file is found by users, or here."""
     packages = {
-        "./packages/onnxruntime-web/ort.wasm.min.mjs",
-        "./packages/mediabunny/mediabunny.min.mjs",
+        WEB / "packages" / "onnxruntime-web" / "ort.wasm.min.mjs",
+        WEB / "packages" / "mediabunny" / "mediabunny.min.mjs",
     }
-    for module in WEB.glob("*.js"):
-        for target in re.findall(r'from "([^"]+)"', module.read_text(encoding="utf-8")):
-            assert target in packages or (WEB / target).is_file(), f"{module.name}: {target}"
+    modules = list(WEB.rglob("*.js"))
+    assert len(modules) > 20
+    for module in modules:
+        text = module.read_text(encoding="utf-8")
+        for target in re.findall(r'(?:from|import|new URL)\(? ?"([^"]+)"', text):
+            path = (module.parent / target).resolve()
+            assert path in packages or path.is_file(), f"{module.name}: {target}"
 
 
 def test_the_page_may_speak_to_its_own_server_alone() -> None:
@@ -146,6 +152,6 @@ def test_the_page_may_speak_to_its_own_server_alone() -> None:
     assert policy is not None
     assert "default-src 'none'" in policy[1]
     assert "connect-src 'self'" in policy[1]
-    for file in WEB.iterdir():
+    for file in WEB.rglob("*"):
         if file.suffix in {".html", ".css", ".js"}:
             assert not re.search(r"(src|href|url\()=?[\"'(]?https?:", file.read_text("utf-8"))

@@ -8,13 +8,13 @@ import { pathToFileURL } from "node:url";
 const [, , tablePath, folder] = process.argv;
 const table = JSON.parse(readFileSync(tablePath, "utf8"));
 const load = (name) => import(pathToFileURL(`${folder}/${name}`).href);
-const { scaleQueriesToModel, scaleTracksToVideo, toModelInput } = await load("preprocessing.js");
-const { confidenceOf, isVisible } = await load("visibility.js");
-const { gridQueries } = await load("queries.js");
-const { penFor, queryColour } = await load("overlay.js");
-const { tracksToCsv, tracksToJson } = await load("tracks.js");
-const { readWindows, windowSize } = await load("windows.js");
-const { Stitcher } = await load("stitching.js");
+const { scaleQueriesToModel, scaleTracksToVideo, toModelInput } = await load("engine/preprocessing.js");
+const { confidenceOf, isVisible } = await load("engine/visibility.js");
+const { gridQueries } = await load("engine/queries.js");
+const { penFor, queryColour } = await load("page/overlay.js");
+const { tracksToCsv, tracksToJson } = await load("engine/tracks.js");
+const { readWindows, windowSize } = await load("engine/windows.js");
+const { Stitcher } = await load("engine/stitching.js");
 
 // The JavaScript rounds once where OpenCV rounds at each step: one unit in the last place at 1.
 const RESIZE_TOLERANCE = 2.5e-7;

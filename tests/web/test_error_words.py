@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ERRORS = Path(__file__).parents[2] / "locoexport" / "web" / "errors.js"
+ERRORS = Path(__file__).parents[2] / "locoexport" / "web" / "engine" / "errors.js"
 _SCRIPT = """
 const { DemoError, inWords } = await import(process.argv[1]);
 console.log(JSON.stringify([
@@ -28,7 +28,7 @@ def test_words(tmp_path: Path) -> None:
     module = tmp_path / "errors.mjs"
     shutil.copy(ERRORS, module)
     command = ["node", "--input-type=module", "-e", _SCRIPT, module.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     *memory, words, unknown = json.loads(done.stdout)
     assert len(memory) == 4

@@ -34,15 +34,15 @@ def test_the_javascript_says_what_the_table_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "right", "wrong"),
     [
-        ("preprocessing.js", "(i + 0.5) * (size / outSize) - 0.5", "i * (size / outSize)"),
-        ("preprocessing.js", "* 2) - 1", "* 2) - 0.99"),
-        ("visibility.js", "<= 0.5", "< 0.5"),
-        ("stitching.js", "time > best", "time < best"),
-        ("stitching.js", "than.size - of.size", "of.size - than.size"),
-        ("stitching.js", "own ? middle : window.commitFrom", "window.commitFrom"),
-        ("stitching.js", "Math.floor(this.#size.overlap / 2)", "1"),
-        ("windows.js", "previous.end - size.overlap", "previous.end"),
-        ("tracks.js", 'padStart(2, "0")', 'padStart(1, "0")'),
+        ("engine/preprocessing.js", "(i + 0.5) * (size / outSize) - 0.5", "i * (size / outSize)"),
+        ("engine/preprocessing.js", "* 2) - 1", "* 2) - 0.99"),
+        ("engine/visibility.js", "<= 0.5", "< 0.5"),
+        ("engine/stitching.js", "time > best", "time < best"),
+        ("engine/stitching.js", "than.size - of.size", "of.size - than.size"),
+        ("engine/stitching.js", "own ? middle : window.commitFrom", "window.commitFrom"),
+        ("engine/stitching.js", "Math.floor(this.#size.overlap / 2)", "1"),
+        ("engine/windows.js", "previous.end - size.overlap", "previous.end"),
+        ("engine/tracks.js", 'padStart(2, "0")', 'padStart(1, "0")'),
     ],
 )
 def test_a_mistake_in_the_javascript_is_found(
@@ -65,7 +65,7 @@ def _copied(folder: Path) -> Path:
 
 def _run(modules: Path) -> subprocess.CompletedProcess[str]:
     command = ["node", str(_RUNNER), str(TABLE), str(modules)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 def _same(expected: Any, found: Any, place: str) -> None:

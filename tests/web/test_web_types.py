@@ -17,5 +17,5 @@ TSC = TOOLS / "node_modules" / "typescript" / "bin" / "tsc"
 )
 def test_types() -> None:
     command = ["node", str(TSC), "-p", str(TOOLS / "tsconfig.json")]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout

@@ -1,10 +1,10 @@
 // Tracks drawn over a frame, with the look of the Python runtime's overlay.
 
-import { isVisible } from "./visibility.js";
+import { isVisible } from "../engine/visibility.js";
 
-/** @typedef {import("./preprocessing.js").Size} Size */
-/** @typedef {import("./queries.js").QueryPoint} QueryPoint */
-/** @typedef {import("./tracks.js").Tracks} Tracks */
+/** @typedef {import("../engine/preprocessing.js").Size} Size */
+/** @typedef {import("../engine/queries.js").QueryPoint} QueryPoint */
+/** @typedef {import("../engine/tracks.js").Tracks} Tracks */
 /** @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Context */
 
 export const TRAIL_FRAMES = 16;

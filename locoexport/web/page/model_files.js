@@ -1,8 +1,8 @@
 // Model files that the user chose: one, or the three of a split export.
 
-import { DemoError } from "./errors.js";
+import { DemoError } from "../engine/errors.js";
 
-/** @typedef {import("./tracker.worker.js").ModelSource} ModelSource */
+/** @typedef {import("../engine/tracker.worker.js").ModelSource} ModelSource */
 
 const PARTS = /** @type {const} */ (["encoder", "query", "tracker"]);
 

@@ -8,11 +8,11 @@ import {
   EncodedPacketSink,
   Input,
   VideoSampleSink,
-} from "./packages/mediabunny/mediabunny.min.mjs";
+} from "../packages/mediabunny/mediabunny.min.mjs";
 import { DemoError } from "./errors.js";
 
-/** @typedef {import("./packages/mediabunny/mediabunny.min.mjs").VideoSample} VideoSample */
-/** @typedef {import("./packages/mediabunny/mediabunny.min.mjs").InputVideoTrack} InputVideoTrack */
+/** @typedef {import("../packages/mediabunny/mediabunny.min.mjs").VideoSample} VideoSample */
+/** @typedef {import("../packages/mediabunny/mediabunny.min.mjs").InputVideoTrack} InputVideoTrack */
 /** @typedef {import("./preprocessing.js").Size} Size */
 
 const HALF_MICROSECOND = 5e-7;

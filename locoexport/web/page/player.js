@@ -1,6 +1,6 @@
 // Which frame is shown: stepping, playing at a speed, and pictures kept for a while.
 
-/** @typedef {import("./clip.js").Clip} Clip */
+/** @typedef {import("../engine/clip.js").Clip} Clip */
 
 const LONGEST_SIDE = 1280;
 const KEPT_BYTES = 192 << 20;
@@ -90,6 +90,8 @@ export class Player {
   #failed;
   #playing = false;
   #wanted = 0;
+  /** Another clip is shown: a picture that comes late must not be. */
+  #closed = false;
   frame = 0;
   /** Times as fast as the clip. */
   speed = 1;
@@ -129,7 +131,7 @@ export class Player {
     const wanted = this.#wanted;
     try {
       const picture = await this.#cache.get(wanted);
-      if (wanted !== this.#wanted) return; // another was asked for meanwhile
+      if (this.#closed || wanted !== this.#wanted) return; // another was asked for meanwhile
       if (picture === null) {
         await this.seek(this.#clip.frames - 1);
         return;
@@ -137,6 +139,7 @@ export class Player {
       this.frame = wanted;
       this.#show(picture, wanted);
     } catch (error) {
+      if (this.#closed) return;
       this.pause();
       this.#failed(error);
     }
@@ -173,6 +176,7 @@ export class Player {
 
   close() {
     this.pause();
+    this.#closed = true;
     this.#cache.close();
   }
 }

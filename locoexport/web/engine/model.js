@@ -1,12 +1,12 @@
 // An exported file, or the three of a split export, opened in onnxruntime-web.
 
-import * as ort from "./packages/onnxruntime-web/ort.wasm.min.mjs";
+import * as ort from "../packages/onnxruntime-web/ort.wasm.min.mjs";
 import { DemoError } from "./errors.js";
 import { confidenceOf } from "./visibility.js";
 
 /** @typedef {import("./preprocessing.js").Size} Size */
-/** @typedef {import("./packages/onnxruntime-web/ort.wasm.min.mjs").InferenceSession} Session */
-/** @typedef {import("./packages/onnxruntime-web/ort.wasm.min.mjs").Tensor} Tensor */
+/** @typedef {import("../packages/onnxruntime-web/ort.wasm.min.mjs").InferenceSession} Session */
+/** @typedef {import("../packages/onnxruntime-web/ort.wasm.min.mjs").Tensor} Tensor */
 /** @typedef {"whole" | "encoder" | "query" | "tracker"} Part */
 /** @typedef {Partial<Record<Part, ArrayBuffer>>} ModelFiles the single file, or three parts */
 /** @typedef {(done: number, total: number) => void} Progress */

@@ -1,7 +1,7 @@
 // What the page says of a model and of a run.
 
-/** @typedef {import("./tracker.js").Tracked} Tracked */
-/** @typedef {import("./tracker.worker.js").ModelFacts} ModelFacts */
+/** @typedef {import("../engine/tracker.js").Tracked} Tracked */
+/** @typedef {import("../engine/tracker.worker.js").ModelFacts} ModelFacts */
 
 /**
  * @param {string} name

@@ -12,13 +12,18 @@ import { DemoError } from "./errors.js";
 /** Thrown where the user cancelled. */
 export class Cancelled extends DemoError {}
 
-/** A model in a worker of its own. Cancelling ends the worker at once; the next call makes one. */
+/**
+ * A model in a worker of its own, which gets one order at a time. Every order is answered: by the
+ * worker, by its failure, or by `close`, which ends the worker at once; the next call makes one.
+ */
 export class Tracker {
   #source;
   #threads;
   /** @type {Worker | null} */
   #worker = null;
-  /** @type {((error: Error) => void) | null} */
+  /** @type {Promise<ModelFacts> | null} of this worker */
+  #opened = null;
+  /** @type {((error: Error) => void) | null} ends the order that is not answered yet */
   #giveUp = null;
 
   /**
@@ -32,23 +37,11 @@ export class Tracker {
 
   /**
    * Load the model, unless it is loaded.
-   * @returns {Promise<ModelFacts | null>} null where it was there
+   * @returns {Promise<ModelFacts>}
    */
-  async open() {
-    if (this.#worker !== null) return null;
-    this.#worker = new Worker(new URL("tracker.worker.js", import.meta.url), { type: "module" });
-    const order = /** @type {const} */ ({
-      kind: "open",
-      model: this.#source,
-      threads: this.#threads,
-    });
-    try {
-      const report = await this.#ask(order, "opened", () => {});
-      return report.facts;
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+  open() {
+    this.#opened ??= this.#start();
+    return this.#opened;
   }
 
   /**
@@ -67,14 +60,44 @@ export class Tracker {
   }
 
   /** End what runs, at once. */
-  cancel() {
-    this.#giveUp?.(new Cancelled("Cancelled."));
-    this.close();
+  close() {
+    this.#stop(new Cancelled("Cancelled."));
   }
 
-  close() {
+  async #start() {
+    const worker = new Worker(new URL("tracker.worker.js", import.meta.url), { type: "module" });
+    this.#worker = worker;
+    // Also between two orders: a worker that fell over is not asked again.
+    worker.onerror = (event) => this.#stop(new DemoError(workerFailure(event)));
+    worker.onmessageerror = () =>
+      this.#stop(new DemoError("The tracker's answer could not be read; track fewer points."));
+    const order = /** @type {const} */ ({
+      kind: "open",
+      model: this.#source,
+      threads: this.#threads,
+    });
+    try {
+      const report = await this.#ask(order, "opened", () => {});
+      return report.facts;
+    } catch (error) {
+      if (this.#worker === worker) this.close();
+      throw error;
+    }
+  }
+
+  /** @param {Error} error what the order that is not answered yet ends with */
+  #stop(error) {
+    const giveUp = this.#giveUp;
     this.#worker?.terminate();
+    this.#answered();
     this.#worker = null;
+    this.#opened = null;
+    giveUp?.(error);
+  }
+
+  /** What a worker sends behind its answer, or has sent before it was ended, is nobody's. */
+  #answered() {
+    if (this.#worker !== null) this.#worker.onmessage = null;
     this.#giveUp = null;
   }
 
@@ -85,23 +108,24 @@ export class Tracker {
    * @param {(step: Step, done: number, total: number) => void} progress
    * @returns {Promise<Extract<Report, { kind: Kind }>>}
    */
-  #ask(order, due, progress) {
+  async #ask(order, due, progress) {
     const worker = this.#worker;
-    if (worker === null) return Promise.reject(new Cancelled("Cancelled."));
+    if (worker === null) throw new Cancelled("Cancelled.");
+    // An answer carries no order's name, so a second order could take the first one's.
+    if (this.#giveUp !== null) throw new Error("the tracker was given two orders at once");
+    worker.postMessage(order);
     return new Promise((resolve, reject) => {
       this.#giveUp = reject;
       worker.onmessage = (/** @type {MessageEvent<Report>} */ { data: report }) => {
-        if (report.kind === "progress") progress(report.step, report.done, report.total);
-        else if (report.kind === "failed") reject(new DemoError(report.message));
-        else if (report.kind === due) {
-          resolve(/** @type {Extract<Report, { kind: Kind }>} */ (report));
+        if (report.kind === "progress") {
+          progress(report.step, report.done, report.total);
+          return;
         }
+        this.#answered();
+        if (report.kind === due) resolve(/** @type {Extract<Report, { kind: Kind }>} */ (report));
+        else if (report.kind === "failed") reject(new DemoError(report.message));
+        else reject(new Error(`the tracker said ${report.kind} in place of ${due}`));
       };
-      worker.onerror = (event) => {
-        this.close();
-        reject(new DemoError(workerFailure(event)));
-      };
-      worker.postMessage(order);
     });
   }
 }

@@ -74,7 +74,7 @@ export function wholeNumber(field) {
   return Number.isFinite(number) ? Math.min(Math.max(number, low), high) : low;
 }
 
-/** @param {import("./queries.js").QueryPoint[]} points */
+/** @param {import("../engine/queries.js").QueryPoint[]} points */
 export function listPoints(points) {
   const count = points.length;
   page.pointsText.textContent =
@@ -99,4 +99,18 @@ export function saveFile(file, name) {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** @param {(files: FileList | undefined) => void} dropped */
+export function listenForDrops(dropped) {
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    page.drop.classList.add("over");
+  });
+  document.addEventListener("dragleave", () => page.drop.classList.remove("over"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    page.drop.classList.remove("over");
+    dropped(event.dataTransfer?.files);
+  });
 }

@@ -1,23 +1,24 @@
 // The page: what each control does, and what is shown. Nothing here computes.
 
-import { Clip } from "./clip.js";
-import { inWords } from "./errors.js";
+import { Clip } from "../engine/clip.js";
+import { inWords } from "../engine/errors.js";
 import { drawQueries, drawTracks } from "./overlay.js";
 import { modelFromFiles } from "./model_files.js";
-import { listPoints, page, saveFile, wholeNumber } from "./page.js";
+import { listenForDrops, listPoints, page, saveFile, wholeNumber } from "./elements.js";
+import { Orders, Replaced } from "./orders.js";
 import { PicturePointer } from "./picture.js";
 import { Player } from "./player.js";
-import { gridQueries, QuerySet } from "./queries.js";
+import { gridQueries, QuerySet } from "../engine/queries.js";
 import { recordOverlay } from "./recording.js";
 import { readSite } from "./site.js";
-import { Cancelled, Tracker } from "./tracker.js";
-import { tracksToCsv, tracksToJson } from "./tracks.js";
+import { Cancelled, Tracker } from "../engine/tracker.js";
+import { tracksToCsv, tracksToJson } from "../engine/tracks.js";
 import { modelText, resultText } from "./wording.js";
 
-/** @typedef {import("./queries.js").QueryPoint} QueryPoint */
-/** @typedef {import("./tracks.js").Tracks} Tracks */
-/** @typedef {import("./tracker.worker.js").ModelFacts} ModelFacts */
-/** @typedef {import("./tracker.worker.js").ModelSource} ModelSource */
+/** @typedef {import("../engine/queries.js").QueryPoint} QueryPoint */
+/** @typedef {import("../engine/tracks.js").Tracks} Tracks */
+/** @typedef {import("../engine/tracker.worker.js").ModelFacts} ModelFacts */
+/** @typedef {import("../engine/tracker.worker.js").ModelSource} ModelSource */
 
 const parameters = new URLSearchParams(location.search);
 const queries = new QuerySet();
@@ -33,9 +34,10 @@ let facts = null;
 let tracks = null;
 /** @type {ImageBitmap | null} what is shown */
 let shown = null;
-/** @type {AbortController | null} while the overlay is recorded */
-let recording = null;
-let working = false;
+/** What is said of the tracker's model. */
+let aboutModel = "No model yet.";
+const orders = new Orders(refresh);
+const RECORDING = "Recording";
 
 const pointer = new PicturePointer(page.picture, {
   point: ({ y, x }) => addPoints([{ t: player?.frame ?? 0, y: Math.fround(y), x: Math.fround(x) }]),
@@ -54,8 +56,9 @@ function say(text) {
 
 /** @param {unknown} error */
 function fail(error) {
+  if (error instanceof Replaced) return; // the newer order speaks
   if (error instanceof Cancelled) {
-    say("Cancelled.");
+    say(error.message);
     return;
   }
   console.error(error);
@@ -78,19 +81,21 @@ async function attempt(action) {
 }
 
 function refresh() {
-  const ready = clip !== null && !working;
+  const working = orders.running !== null;
   const points = queries.points.length;
-  page.pointsSet.disabled = !ready;
-  page.trackSet.disabled = clip === null;
-  page.track.disabled = working || tracker === null || points === 0;
-  page.cancel.disabled = !working;
+  const model = orders.opening("model");
+  page.modelText.textContent = model === null ? aboutModel : `Loading ${model}…`;
+  page.pointsSet.disabled = clip === null || working || orders.opening("clip") !== null;
+  page.trackSet.disabled = clip === null && !orders.busy;
+  page.track.disabled = working || points === 0 || (tracker === null && model === null);
+  page.cancel.disabled = !orders.busy;
   page.window.disabled = working;
   page.undo.disabled = page.clear.disabled = points === 0;
   page.viewSet.disabled = clip === null;
   page.saveSet.disabled = tracks === null || working;
   page.clipFile.disabled = page.builtIn.disabled = page.modelFile.disabled = working;
   for (const control of [page.previous, page.play, page.next, page.frame]) {
-    control.disabled = clip === null || recording !== null;
+    control.disabled = clip === null || orders.running === RECORDING;
   }
   page.play.textContent = player?.playing ? "Pause" : "Play";
   listPoints(queries.points);
@@ -102,7 +107,7 @@ function redraw() {
   if (context === null || shown === null || player === null) return;
   if (shown.width === 0) {
     // The cache gave it back meanwhile; it is decoded again.
-    if (recording === null) void player.seek(player.frame);
+    if (orders.running !== RECORDING) void player.seek(player.frame);
     return;
   }
   drawFrame(context, shown, player.frame);
@@ -149,12 +154,20 @@ function show(picture, frame) {
 
 /**
  * Show a clip in place of the last one.
- * @param {Blob} file
  * @param {string} name
+ * @param {(signal: AbortSignal) => Blob | Promise<Blob>} load
  */
-async function openClip(file, name) {
-  say(`Opening ${name}…`);
-  const opened = await Clip.open(file, name);
+function openClip(name, load) {
+  return orders.open("clip", name, async (signal) => {
+    say(`Opening ${name}…`);
+    const opened = await Clip.open(await load(signal), name);
+    signal.throwIfAborted();
+    await showClip(opened, signal);
+  });
+}
+
+/** @param {Clip} opened @param {AbortSignal} signal */
+async function showClip(opened, signal) {
   player?.close();
   clip = opened;
   tracks = null;
@@ -171,12 +184,13 @@ async function openClip(file, name) {
   pointer.reset(opened.frameHw);
   player = new Player(opened, show, refresh, fail);
   player.speed = Number(page.speed.value);
+  const { name, frames } = opened;
   const fps = Number(opened.fps.toFixed(2));
-  page.clipText.textContent = `${name}: ${opened.frames} frames of ${height}×${width}, ${fps} a second.`;
+  page.clipText.textContent = `${name}: ${frames} frames of ${height}×${width}, ${fps} a second.`;
   page.resultText.textContent = "";
-  say(`${name} is open. Choose points.`);
   await player.seek(0);
-  refresh();
+  signal.throwIfAborted();
+  say(`${name} is open. Choose points.`);
 }
 
 /**
@@ -184,30 +198,29 @@ async function openClip(file, name) {
  * @param {ModelSource} source
  * @param {string} about
  */
-async function openModel(source, about) {
-  const before = page.modelText.textContent;
-  page.modelText.textContent = `Loading ${source.name}…`;
-  const opening = new Tracker(source, Number(parameters.get("threads")) || null);
-  try {
+function openModel(source, about) {
+  return orders.open("model", source.name, async (signal) => {
+    const opening = new Tracker(source, Number(parameters.get("threads")) || null);
+    signal.addEventListener("abort", () => opening.close());
     const opened = await opening.open();
-    if (opened === null) return;
+    signal.throwIfAborted();
     tracker?.close();
     tracker = opening;
     facts = opened;
-    page.modelText.textContent = modelText(source.name + about, opened);
+    aboutModel = modelText(source.name + about, opened);
     page.encodeLabel.hidden = page.steps.encode.hidden = !opened.split;
     page.refineLabel.textContent = opened.split ? "Refine tracks" : "Encode and refine";
-  } catch (error) {
-    page.modelText.textContent = tracker === null ? "No model." : before;
-    throw error;
-  } finally {
-    refresh();
-  }
+  });
 }
 
 /** @param {QueryPoint[]} points */
 function addPoints(points) {
-  if (clip === null || working) return;
+  if (clip === null || orders.running !== null) return;
+  const next = orders.opening("clip");
+  if (next !== null) {
+    say(`${next} is being opened. Choose points then.`);
+    return;
+  }
   queries.add(points);
   const [first] = points;
   say(
@@ -236,62 +249,60 @@ function clear() {
   refresh();
 }
 
-async function track() {
-  if (clip === null || tracker === null || working || queries.points.length === 0) return;
-  working = true;
+function track() {
+  return orders.run("Tracking", follow, (names) =>
+    say(`Tracking begins when ${names.join(" and ")} ${names.length > 1 ? "are" : "is"} open.`),
+  );
+}
+
+/** @param {AbortSignal} signal */
+async function follow(signal) {
+  if (clip === null || tracker === null || queries.points.length === 0) {
+    say("Tracking needs a clip, a model and a point.");
+    return;
+  }
+  const used = tracker;
+  signal.addEventListener("abort", () => used.close());
   player?.pause();
   page.progress.hidden = false;
   for (const bar of Object.values(page.steps)) bar.value = 0;
   say("Tracking…");
-  refresh();
   try {
     const frames = Number(page.window.value);
     const [file, name] = [clip.file, clip.name];
-    const done = await tracker.track(file, name, queries.toArray(), frames, (step, at, total) => {
+    const done = await used.track(file, name, queries.toArray(), frames, (step, at, total) => {
       page.steps[step].value = at / total;
     });
+    signal.throwIfAborted();
     tracks = done.tracks;
     clip.frames = tracks.frames;
     page.resultText.textContent = resultText(done, facts);
     say(`Tracked. ${done.warning}`);
   } finally {
-    working = false;
     page.progress.hidden = true;
-    refresh();
   }
 }
 
-async function saveVideo() {
+function saveVideo() {
+  return orders.run(RECORDING, record, (names) => say(`Waiting for ${names.join(" and ")}…`));
+}
+
+/** @param {AbortSignal} signal */
+async function record(signal) {
   if (clip === null || player === null || tracks === null) return;
-  const open = clip;
   const source = player;
-  const canvas = document.createElement("canvas");
-  // Encoders want even sides.
-  [canvas.height, canvas.width] = open.frameHw.map((side) => side + (side % 2));
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  working = true;
-  recording = new AbortController();
   source.pause();
-  refresh();
-  try {
-    say("Recording the overlay, as long as the clip is…");
-    const draw = async (/** @type {number} */ frame) => {
+  say("Recording the overlay, as long as the clip is…");
+  const film = await recordOverlay(
+    clip,
+    async (context, frame) => {
       const picture = await source.picture(frame);
       if (picture !== null) drawFrame(context, picture, frame);
-    };
-    const film = await recordOverlay(canvas, open.frames, open.fps, draw, recording.signal);
-    saveFile(film, `${stem()}.tracked.${film.type.endsWith("mp4") ? "mp4" : "webm"}`);
-    say("The overlay is saved.");
-  } finally {
-    working = false;
-    recording = null;
-    refresh();
-  }
-}
-
-function cancel() {
-  recording?.abort();
-  if (working && recording === null) tracker?.cancel();
+    },
+    signal,
+  );
+  saveFile(film, `${stem()}.tracked.${film.type.endsWith("mp4") ? "mp4" : "webm"}`);
+  say("The overlay is saved.");
 }
 
 function stem() {
@@ -310,7 +321,7 @@ const KEYS = {
   ".": () => player?.step(1),
   u: undo,
   t: track,
-  Escape: cancel,
+  Escape: () => orders.cancel(),
 };
 
 /** @param {KeyboardEvent} event */
@@ -321,7 +332,7 @@ function pressed(event) {
   if ((field && event.key !== "Escape") || onButton) return;
   if (event.altKey || event.metaKey || (event.ctrlKey && event.key !== "z")) return;
   const action = event.ctrlKey ? undo : KEYS[event.key];
-  if (action === undefined || (working && event.key !== "Escape")) return;
+  if (action === undefined || (orders.running !== null && event.key !== "Escape")) return;
   event.preventDefault();
   void attempt(action);
 }
@@ -329,12 +340,12 @@ function pressed(event) {
 /** @param {FileList | null | undefined} files */
 function chosen(files) {
   const given = [...(files ?? [])];
-  if (given.length === 0 || working) return;
+  if (given.length === 0) return;
   const models = given.filter((file) => file.name.endsWith(".onnx"));
   void attempt(() =>
     models.length > 0
       ? openModel(modelFromFiles(models), "")
-      : openClip(given[0], given[0].name),
+      : openClip(given[0].name, () => given[0]),
   );
 }
 
@@ -354,7 +365,7 @@ function listen() {
     addPoints(gridQueries(side, side, { top: 0, left: 0, height, width }, player?.frame ?? 0));
   });
   onClick(page.track, track);
-  onClick(page.cancel, cancel);
+  onClick(page.cancel, () => orders.cancel());
   onClick(page.saveCsv, () => tracks && saveText(tracksToCsv(tracks), "text/csv", "csv"));
   onClick(page.saveJson, () => tracks && saveText(tracksToJson(tracks), "application/json", "json"));
   onClick(page.saveVideo, saveVideo);
@@ -373,16 +384,7 @@ function listen() {
     });
   }
   document.addEventListener("keydown", pressed);
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    page.drop.classList.add("over");
-  });
-  document.addEventListener("dragleave", () => page.drop.classList.remove("over"));
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    page.drop.classList.remove("over");
-    chosen(event.dataTransfer?.files);
-  });
+  listenForDrops(chosen);
   new ResizeObserver(redraw).observe(page.picture);
 }
 
@@ -391,11 +393,13 @@ async function start() {
   refresh();
   const site = await readSite();
   page.builtIn.hidden = site.clip === null;
-  page.builtIn.addEventListener("click", () => void attempt(openBuiltIn));
   const openBuiltIn = async () => {
-    if (site.clip !== null) await openClip(await site.clip.load(), site.clip.name);
+    if (site.clip !== null) await openClip(site.clip.name, site.clip.load);
   };
-  await Promise.all([attempt(() => openModel(site.model, site.about)), attempt(openBuiltIn)]);
+  page.builtIn.addEventListener("click", () => void attempt(openBuiltIn));
+  // What the user chose before site.json was there is not replaced.
+  if (clip === null && orders.opening("clip") === null) void attempt(openBuiltIn);
+  if (tracker === null && orders.opening("model") === null) await openModel(site.model, site.about);
 }
 
 void attempt(start);

@@ -1,13 +1,13 @@
 // What this site serves besides the page: site.json, written by `locoexport demo`.
 
-import { DemoError } from "./errors.js";
+import { DemoError } from "../engine/errors.js";
 
-/** @typedef {import("./tracker.worker.js").ModelSource} ModelSource */
+/** @typedef {import("../engine/tracker.worker.js").ModelSource} ModelSource */
 /**
  * @typedef {object} Site
  * @property {ModelSource} model
  * @property {string} about what has to be said of the model
- * @property {{ name: string, load: () => Promise<Blob> } | null} clip the built-in one
+ * @property {{ name: string, load: (signal: AbortSignal) => Promise<Blob> } | null} clip the built-in one
  */
 
 const SCHEMA = "locoexport.demo/1";
@@ -31,14 +31,14 @@ export async function readSite() {
     about,
     clip: site.clip && {
       name: site.clip.name,
-      load: () => load(site.clip.path),
+      load: (signal) => load(site.clip.path, signal),
     },
   };
 }
 
-/** @param {string} path */
-async function load(path) {
-  const response = await fetch(path);
+/** @param {string} path @param {AbortSignal} signal */
+async function load(path, signal) {
+  const response = await fetch(path, { signal });
   if (!response.ok) throw new DemoError(`${path} cannot be loaded (HTTP ${response.status}).`);
   return response.blob();
 }

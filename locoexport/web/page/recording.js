@@ -1,7 +1,7 @@
 // The overlay as a video file, recorded by the browser's own MediaRecorder. It records in real
 // time, so a clip of ten seconds takes ten seconds.
 
-import { DemoError } from "./errors.js";
+import { DemoError } from "../engine/errors.js";
 import { until } from "./player.js";
 
 const KINDS = [
@@ -11,19 +11,23 @@ const KINDS = [
   "video/webm",
 ];
 
+/** @typedef {import("../engine/clip.js").Clip} Clip */
+
 /**
- * @param {HTMLCanvasElement} canvas
- * @param {number} frames
- * @param {number} fps
- * @param {(frame: number) => Promise<void>} draw draws a frame on the canvas
+ * @param {Clip} clip
+ * @param {(context: CanvasRenderingContext2D, frame: number) => Promise<void>} draw draws a frame
  * @param {AbortSignal} signal
  * @returns {Promise<Blob>} its type says whether it is mp4 or webm
  */
-export async function recordOverlay(canvas, frames, fps, draw, signal) {
+export async function recordOverlay({ frameHw, frames, fps }, draw, signal) {
   const kind = KINDS.find((each) => globalThis.MediaRecorder?.isTypeSupported(each));
   if (kind === undefined) {
     throw new DemoError("This browser cannot record video (it has no MediaRecorder).");
   }
+  const canvas = document.createElement("canvas");
+  // Encoders want even sides.
+  [canvas.height, canvas.width] = frameHw.map((side) => side + (side % 2));
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const stream = canvas.captureStream(0);
   const [track] = stream.getVideoTracks();
   const recorder = new MediaRecorder(stream, { mimeType: kind, videoBitsPerSecond: 8_000_000 });
@@ -39,7 +43,7 @@ export async function recordOverlay(canvas, frames, fps, draw, signal) {
   recorder.start();
   let due = performance.now();
   for (let frame = 0; frame < frames && !signal.aborted; frame++) {
-    await draw(frame);
+    await draw(context, frame);
     /** @type {CanvasCaptureMediaStreamTrack} */ (track).requestFrame();
     due += 1000 / fps;
     await until(due);
@@ -47,6 +51,6 @@ export async function recordOverlay(canvas, frames, fps, draw, signal) {
   recorder.stop();
   await stopped;
   track.stop();
-  if (signal.aborted) throw new DemoError("Recording was cancelled.");
+  signal.throwIfAborted();
   return new Blob(parts, { type: kind.split(";")[0] });
 }

@@ -1,7 +1,7 @@
 // Pointing at the picture: a click adds a point, a drag draws a box that is filled with a grid,
 // and the keyboard does both with a cross-hair.
 
-/** @typedef {import("./preprocessing.js").Size} Size */
+/** @typedef {import("../engine/preprocessing.js").Size} Size */
 /** @typedef {{ y: number, x: number }} Position in pixels of the clip */
 /** @typedef {{ top: number, left: number, height: number, width: number }} Box */
 /**
