@@ -105,13 +105,16 @@ WITH_JSON = {
     "eval": ["none.onnx", "--dataset", "synthetic"],
     "profiles": [],
     "doctor": [],
+    "track": ["none.mp4", "--model", "none.onnx", "--tracks", "out.npz"],
+    "track-many": ["none.mp4", "--model", "none.onnx", "--out", "out"],
+    "package": ["none.onnx", "--triton", "out"],
 }
 
 
 def test_every_command_with_json_is_tried() -> None:
     commands = typer.main.get_command(app).commands
     assert set(WITH_JSON) == {
-        name for name, command in commands.items() if "json" in {p.name for p in command.params}
+        name for name, command in commands.items() if "--json" in {opt for p in command.params for opt in p.opts}
     }
 
 
