@@ -5,8 +5,8 @@
 
 ``--run`` runs every test of tests/lowering/volumetric/test_grid_sample_properties.py by itself,
 1000 examples each, and keeps a report of each that passed: stopped and called again, it goes on
-where it was. It ends with exit code 1 where a test failed (its output is in FOLDER). The 96 tests take 2 to 3
-minutes of one core each.
+where it was. It ends with exit code 1 where a test failed (its output is in FOLDER). The 96 tests
+take 2 to 3 minutes of one core each.
 
 A line of a report is: worst error, examples, oracle, element type, lowering, mode, padding,
 align_corners. Several reports may be given; a later line of the same combination replaces an

@@ -1,8 +1,8 @@
 """A tracker → an ONNX graph, by torch's TorchScript exporter.
 
-It is the only path to opsets 16 and 17 (ARCHITECTURE.md, "Exporter"). A Python value that depends
-on a traced size would become a constant and the file would be silently wrong at other shapes;
-the tracer warns of each, and here every such warning is an error.
+It is the only path to opsets 16 and 17 (docs/decisions/002-exporter.md). A Python value that
+depends on a traced size would become a constant and the file would be silently wrong at other
+shapes; the tracer warns of each, and here every such warning is an error.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class TracedGraph:
     """A graph as the exporter wrote it, before any pass.
 
     Its seams are outputs after those of the interface: that gives them their names and keeps them
-    through simplification (``lowering.seam_outputs`` withdraws them).
+    through simplification (``graphs.exposed_values`` withdraws them).
     """
 
     model: onnx.ModelProto
