@@ -93,7 +93,7 @@ def _document(rows: list[dict]) -> str:
         + " (planar without the last); a "
         "moving texture, noise; queries in corners, on borders, up to 40 px outside, at "
         "fractional times. Allowed: 4e-3 px and 4e-3 logits. *apart*: points counted apart as "
-        "ties or unstable (ARCHITECTURE.md, Parity). Seconds and peak memory are those of "
+        "ties or unstable (docs/decisions/003-parity.md). Seconds and peak memory are those of "
         "`export --no-verify` in a process of its own; other processes took "
         f"{statistics.median(row['others'] for row in rows):.0%} of the machine meanwhile (median "
         "over the rows; an idle machine is faster where that is not 0).\n\n"

@@ -1,6 +1,6 @@
 """The rewritten model stays exportable by torch's dynamo exporter at opset 18 and later.
 
-Not what ``locoexport export`` uses (ARCHITECTURE.md, "Exporter"), but TorchScript is deprecated.
+Not what ``locoexport export`` uses (docs/decisions/002-exporter.md), but TorchScript is deprecated.
 """
 
 from __future__ import annotations

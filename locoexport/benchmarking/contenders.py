@@ -1,6 +1,6 @@
 """What is timed: a graph in ONNX Runtime, on the CPU or bound to a device.
 
-The PyTorch side is in ``torch_model.py``, so that a machine without torch can time a graph.
+The PyTorch side is in ``torch_model``, so that a machine without torch can time a graph.
 """
 
 from __future__ import annotations

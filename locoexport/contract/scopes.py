@@ -1,7 +1,8 @@
 """Which part of the tracker a name belongs to, told from the scopes that the exporter leaves.
 
-Our own graphs carry the scopes of ``locotrack.tracker``: ``/encoder/…``, ``/query_sampling/…``,
-``/cost_volume/…``, ``/refinement_2/correlation_hires/sampling/…`` and so on. Standard library only.
+Our own graphs carry the scopes of ``models.locotrack.tracker``: ``/encoder/…``,
+``/query_sampling/…``, ``/cost_volume/…``, ``/refinement_2/correlation_hires/sampling/…`` and so on.
+Standard library only.
 """
 
 from __future__ import annotations

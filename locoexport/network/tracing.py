@@ -1,8 +1,8 @@
 """A tracker → an ONNX graph, by torch's TorchScript exporter.
 
-It is the only path to opsets 16 and 17 (ARCHITECTURE.md, "Exporter"). A Python value that depends
-on a traced size would become a constant and the file would be silently wrong at other shapes;
-the tracer warns of each, and here every such warning is an error.
+It is the only path to opsets 16 and 17 (docs/decisions/002-exporter.md). A Python value that
+depends on a traced size would become a constant and the file would be silently wrong at other
+shapes; the tracer warns of each, and here every such warning is an error.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Replaces: in the main graph and in bodies of If, Loop and Scan, every node whose
 than ``target`` and is defined in terms of older ones (Gelu, LayerNormalization, AffineGrid, ...);
 GroupNormalization where version 21 gave its inputs another meaning; Split into ``num_outputs``.
 
-Identity: the operator's own definition. ``newer_bodies`` writes those that need care,
-``function_bodies`` takes all others from the schemas of the installed onnx.
+Identity: the operator's own definition. ``own_bodies`` writes those that need care,
+``schema_bodies`` takes all others from the schemas of the installed onnx.
 
 Why: PyTorch's exporters write at opset 20 what no lower opset has, so that ``opset`` alone could
 not bring such a file down.

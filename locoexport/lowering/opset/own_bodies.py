@@ -1,6 +1,6 @@
 """Operators of later opsets, written in operators that opset 16 has: a function each.
 
-Here is what the bodies of ONNX's own schemas (``function_bodies``) do not serve:
+Here is what the bodies of ONNX's own schemas (``schema_bodies``) do not serve:
 
 - Gelu and LayerNormalization are written as torch's exporter writes them below their opsets: ONNX
   Runtime fuses these patterns into the same kernels again.

@@ -4,7 +4,7 @@ Static, with QuantizeLinear and DequantizeLinear around each node and ranges fro
 backbone's convolutions and the products of cmdtop by their weights. Dynamic, with ranges taken in
 each run: the products of the transformer by their weights (what it reads spans too many orders of
 magnitude for one range). Everything else stays float32: positions and indices
-(``lowering.coordinates`` proves it), sampling, cost volume, normalisation, softmax, and the
+(``coordinates`` proves it), sampling, cost volume, normalisation, softmax, and the
 projection that moves positions.
 """
 

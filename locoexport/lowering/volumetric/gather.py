@@ -3,7 +3,7 @@
 Replaces: GridSample of rank 5, linear or nearest, any padding.
 
 Identity: the sum over the 2×2×2 cells around a point of weight_z·weight_y·weight_x·value, each axis
-by itself as ``grid_axis`` says; one cell and no weight for nearest.
+by itself as ``axis`` says; one cell and no weight for nearest.
 
 Why: the cost is that of the points alone: neither the volume's size nor the length of any axis
 enters it (nothing of the volume is copied or transposed). It runs where no GridSample exists.

@@ -2,7 +2,7 @@
 
 Replaces: GridSample of rank 5 anywhere in the main graph and in bodies of If, Loop and Scan.
 
-Identity and why: ``grid_gather`` and ``grid_planar``, over ``grid_axis``.
+Identity and why: ``gather`` and ``planar``, over ``axis``.
 """
 
 from __future__ import annotations

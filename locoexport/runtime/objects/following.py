@@ -1,7 +1,7 @@
 """Following objects through a whole clip.
 
 A detector says where objects are in the frames in which it sees them; tracked points say where
-they are in the others. The rules are in ``object_rules``.
+they are in the others. Each rule is a function in ``rules``.
 """
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ def create_session(model: str | bytes, name: str, options: Any) -> Any:
     """An ``onnxruntime.InferenceSession`` of a path or of bytes that asks for one provider.
 
     Where ONNX Runtime was built without OpenVINO and OpenVINO's own package is there, its session
-    has the same calls (``runtime.openvino_session``).
+    has the same calls (``runtime.session.openvino``).
 
     The caller still has to compare ``get_providers()[0]``: ONNX Runtime does not raise when it
     leaves a provider out. Nodes that the provider has no kernel for may run on the CPU (under

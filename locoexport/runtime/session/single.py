@@ -82,7 +82,7 @@ def open_session(
         threads: of the CPU, inside one operator; None leaves it to ONNX Runtime (all cores).
         require_metadata: False also takes a file with our inputs and outputs but no metadata.
         cached: keep ONNX Runtime's optimised form of the graph for the next start, and start from
-            it where it is there (``runtime.model_cache``). Never together with a profile.
+            it where it is there (``optimised_cache``). Never together with a profile.
 
     Raises:
         UsageError: no such provider, or ``threads`` below 1.

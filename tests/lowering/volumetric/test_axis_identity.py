@@ -7,8 +7,8 @@
 
 - ``export`` writes it in torch, before tracing: ``rewrites.volumetric_gather`` and
   ``rewrites.volumetric_planar``, for the 49 points of a support that share one fraction;
-- ``rewrite`` writes it into a graph: ``lowering.grid_gather`` and ``lowering.grid_planar``, over
-  ``lowering.grid_axis``, which states it for every padding and mode.
+- ``rewrite`` writes it into a graph: ``lowering.volumetric.gather`` and ``planar``, over
+  ``lowering.volumetric.axis``, which states it for every padding and mode.
 
 The oracle of all four is the model's own ``sample_supports``: PyTorch's 5D ``grid_sample``. What is
 a fault in one is looked for in all: a case that is added here is tried on each.
