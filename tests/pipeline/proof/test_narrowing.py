@@ -276,6 +276,8 @@ def test_only_values_between_agreeing_seams_and_the_first_that_differs_are_compa
     assert narrow(change_weight("cost.scale")).compared == 5
     # The indices raised and lowered again, the pair and the tracks.
     assert narrow(change_weight("cost.middle")).compared == 4
+    extra = insert(node("Neg", "/cost_volume/extra", ""), before="/cost_volume/Softmax")
+    assert narrow(extra).compared == 6  # the costs too; what only one file has does not count
 
 
 def test_nothing_is_looked_for_behind_the_departing_seam() -> None:
@@ -298,6 +300,16 @@ def test_what_rounding_explains_in_a_smaller_precision_is_no_fault() -> None:
     assert narrow(clearly, precision="fp16").node.node == "/refinement_0/move"
     assert narrow(clearly, precision="int8").node is None
     assert narrow(change_weight("cost.middle"), precision="int8").node is not None
+
+
+@pytest.mark.parametrize(("by", "at_fault"), [(0.5, False), (2.0, True)])
+def test_what_is_explained_is_a_share_of_the_largest_value(by: float, at_fault: bool) -> None:
+    suspect, fresh = tracker(), tracker()
+    for each in (suspect, fresh):
+        change_weight("cost.middle", by=1000)(each)  # half precision explains 1 of 1000
+    change_weight("cost.middle", by=by)(suspect)
+    found = find_node(studied(suspect), studied(fresh), probe(), SEAMS, TRACKS, "fp16")
+    assert (found.node is not None) == at_fault
 
 
 def test_an_overflow_that_only_this_file_has() -> None:
