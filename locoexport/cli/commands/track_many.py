@@ -117,7 +117,7 @@ def track_many(
     from locoexport.batch.inputs import JobDefaults
     from locoexport.pipeline.tracking.many import track_many as track_clips
     from locoexport.rendering.track_many import many_document, many_text
-    from locoexport.runtime.video.sources import Selection, parse_size
+    from locoexport.runtime.video.selection import Selection, parse_size
 
     asked = PointRequest(points, tuple(query or ()), queries, (), 2.0, features)
     size = None if resize is None else parse_size(resize)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
     from locoexport.runtime.objects.rules import ObjectRules
     from locoexport.runtime.queries.sources import PointSources
-    from locoexport.runtime.video.sources import Selection
+    from locoexport.runtime.video.selection import Selection
 
 __all__ = [
     "DEFAULT_POINTS",
@@ -329,7 +329,7 @@ class RunRequest:
 
     def selection(self) -> Selection:
         """Which part of the clip; raises UsageError where a number is wrong."""
-        from locoexport.runtime.video.sources import Selection, parse_size
+        from locoexport.runtime.video.selection import Selection, parse_size
 
         size = None if self.resize is None else parse_size(self.resize)
         return Selection(self.start, self.end, self.stride, size)
