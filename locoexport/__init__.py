@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from locoexport.runtime.objects.rules import ObjectRules
     from locoexport.runtime.tracking.tracker import PointTracker
     from locoexport.runtime.tracking.tracks import Tracks
-    from locoexport.runtime.video.sources import Selection
+    from locoexport.runtime.video.selection import Selection
 
 __all__ = [
     "EvalReport",
@@ -77,7 +77,7 @@ _HOMES = {
     "ObjectSources": "locoexport.pipeline.tracking.objects",
     "PointTracker": "locoexport.runtime.tracking.tracker",
     "RewriteReport": "locoexport.pipeline.rewrite",
-    "Selection": "locoexport.runtime.video.sources",
+    "Selection": "locoexport.runtime.video.selection",
     "TrackReport": "locoexport.pipeline.tracking.points",
     "Tracks": "locoexport.runtime.tracking.tracks",
     "VerifyReport": "locoexport.pipeline.proof.report",

@@ -21,7 +21,7 @@ _TRACK = """
 import sys
 from locoexport.machine.hardware import peak_memory
 from locoexport.pipeline.tracking.points import track_video
-from locoexport.runtime.video.sources import Selection
+from locoexport.runtime.video.selection import Selection
 
 clip, model, count, folder = sys.argv[1:]
 report = track_video(

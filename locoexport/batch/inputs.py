@@ -15,7 +15,7 @@ from locoexport.batch.jobs import ClipJob
 from locoexport.errors import InputError, LocoExportError, VideoError
 from locoexport.runtime.queries.points import parse_points
 from locoexport.runtime.queries.sources import PointSources
-from locoexport.runtime.video.sources import Selection, parse_size
+from locoexport.runtime.video.selection import Selection, parse_size
 
 __all__ = ["MANIFEST_COLUMNS", "JobDefaults", "collect_jobs"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from locoexport.machine.output_files import sha256_of
 from locoexport.runtime.queries.sources import PointSources
-from locoexport.runtime.video.sources import Selection
+from locoexport.runtime.video.selection import Selection
 
 __all__ = ["ClipJob", "ClipOutcome", "WorkSettings", "clip_id", "job_id"]
 

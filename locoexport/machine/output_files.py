@@ -26,10 +26,8 @@ def check_output(path: str | Path, *, force: bool) -> Path:
             exists and ``force`` is not given.
     """
     path = Path(path)
-    try:
+    with _refusal_explained(path):
         exists = path.exists()
-    except OSError as error:
-        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name a file in it.")
     if exists and not path.is_file():

@@ -18,7 +18,7 @@ from locoexport.errors import MachineError, OutputError
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import read_tracks
-from locoexport.runtime.video.sources import Selection
+from locoexport.runtime.video.selection import Selection
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from locoexport.batch.inputs import JobDefaults, collect_jobs
 from locoexport.errors import InputError, VideoError
 from locoexport.runtime.queries.sources import PointSources
-from locoexport.runtime.video.sources import Selection
+from locoexport.runtime.video.selection import Selection
 
 DEFAULTS = JobDefaults(PointSources(points="grid:3"), Selection(stride=2))
 

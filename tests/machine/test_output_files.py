@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from locoexport.errors import OutputError
-from locoexport.machine.output_files import check_output, sha256_of, whole_file
+from locoexport.machine.output_files import check_output, sha256_of, whole_file, whole_files
 
 
 def names(folder: Path) -> list[str]:
@@ -109,6 +109,39 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
         first.write_bytes(b"1")
         second.write_bytes(b"2")
     assert target.read_bytes() == b"1"  # the outer block ends last
+
+
+def test_several_files_appear_together_when_the_block_ends(tmp_path: Path) -> None:
+    targets = [tmp_path / "a.onnx", tmp_path / "b.npz"]
+    targets[1].write_text("old")
+    with whole_files(targets) as drafts:
+        assert [draft.name for draft in drafts] == ["a.onnx", "b.npz"]
+        for draft in drafts:
+            draft.write_text("new")
+        assert not targets[0].exists()
+        assert targets[1].read_text() == "old"
+    assert [target.read_text() for target in targets] == ["new", "new"]
+    assert names(tmp_path) == ["a.onnx", "b.npz"]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (OSError("a library's own, without a number"), OSError),
+        (OSError(errno.ENOSPC, "full"), OutputError),
+    ],
+)
+def test_several_files_leave_nothing_when_the_block_fails(
+    error: BaseException, raised: type[BaseException], tmp_path: Path
+) -> None:
+    targets = [tmp_path / "a.onnx", tmp_path / "b.npz"]
+    targets[1].write_text("old")
+    with pytest.raises(raised) as caught, whole_files(targets) as drafts:
+        write_half(drafts[0], error)
+    assert type(caught.value) is raised
+    assert targets[1].read_text() == "old"
+    assert names(tmp_path) == ["b.npz"]
 
 
 def test_check_output_returns_the_path(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
 from locoexport.runtime.objects.rules import ObjectRules
 from locoexport.runtime.queries.masks import parse_mask
 from locoexport.runtime.queries.sources import PointSources
-from locoexport.runtime.video.sources import Selection, parse_size
+from locoexport.runtime.video.selection import Selection, parse_size
 
 __all__ = ["ObjectRequest", "TrackRequest", "select_frames", "with_default_points"]
 

@@ -20,10 +20,10 @@ from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.film import drawn_film
 from locoexport.runtime.queries.points import parse_points, parse_query, read_queries
 from locoexport.runtime.queries.sources import PointSources, collect_points
-from locoexport.runtime.tracking.run import INFERENCE
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import Tracks, check_tracks_path, write_tracks
 from locoexport.runtime.tracking.window_effect import WindowingEffect, compare_tracks
+from locoexport.runtime.tracking.window_tracker import INFERENCE
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW
 from locoexport.runtime.video.sources import FrameSource, Selection, open_source
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.runtime.drawing.points import Painter
-from locoexport.runtime.tracking.run import FrameBatch, Sink
+from locoexport.runtime.tracking.delivery import FrameBatch, Sink
 from locoexport.runtime.video.background import Behind
 from locoexport.runtime.video.mp4 import Mp4Writer
 

@@ -19,7 +19,9 @@ from locoexport.runtime.tracking.budget import (
     measure_memory,
     parse_memory,
 )
-from locoexport.runtime.tracking.run import Progress, Sink, Tracking
+from locoexport.runtime.tracking.delivery import Sink
+from locoexport.runtime.tracking.progress import Progress
+from locoexport.runtime.tracking.run import Tracking
 from locoexport.runtime.tracking.storage import BYTES_PER_POINT_FRAME
 from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW, WindowSize

@@ -1,4 +1,4 @@
-"""Reading clips and writing films: PyAV in, H.264 in mp4 out."""
+"""Reading clips: PyAV in, uint8 RGB frames out."""
 
 from __future__ import annotations
 

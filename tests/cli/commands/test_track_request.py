@@ -15,7 +15,7 @@ from locoexport.cli.commands.track_request import (
 from locoexport.errors import UsageError
 from locoexport.pipeline.tracking.objects import ObjectOutputs
 from locoexport.runtime.queries.sources import PointSources
-from locoexport.runtime.video.sources import Selection
+from locoexport.runtime.video.selection import Selection
 
 NO_OBJECT = ObjectRequest((), None, None, "ellipse", "2x3", 10, 2.0, "origin", "1/4", 0.3, 3)
 REQUEST = TrackRequest(

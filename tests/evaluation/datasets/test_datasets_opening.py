@@ -1,7 +1,6 @@
 """The published layouts, read without trust; the stereo pair; what else ``--dataset`` may name."""
 
 import os
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from locoexport.errors import InputError
 from locoexport.evaluation.datasets.opening import open_dataset
 from locoexport.evaluation.datasets.resizing import resize_as_published
 from locoexport.evaluation.metrics import sample_queries
-from locoexport.machine.plain_pickle import load_plain
 
 
 def loaded(dataset: str | Path) -> dict:
@@ -90,15 +88,6 @@ def test_nothing_in_a_pickle_is_run(protocol: int, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"wants to make \w+\.mkdir"):
         loaded(path)
     assert not (tmp_path / "harm").exists()
-
-
-def test_old_protocols_may_name_no_other_encoder(tmp_path: Path) -> None:
-    assert load_plain(write_pickle(tmp_path / "a.pkl", [b"\xff\x00"], 2)) == [b"\xff\x00"]
-    stream = b"c_codecs\nencode\n(Vtext\nVidna\ntR."
-    assert pickle.loads(stream) == b"text"
-    (tmp_path / "b.pkl").write_bytes(stream)
-    with pytest.raises(InputError, match="wants to encode text as 'idna'"):
-        load_plain(tmp_path / "b.pkl")
 
 
 def test_what_is_no_dataset(tmp_path: Path) -> None:

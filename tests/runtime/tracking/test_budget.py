@@ -122,11 +122,20 @@ def test_a_peak_above_the_plan_makes_the_calls_to_come_smaller() -> None:
     assert limit.revise(Plan(plan.size, 1), peak_bytes=1003).points_per_call == 1
 
 
-def test_calls_become_smaller_in_a_run_and_tracks_stay(make_model, frames_u8: np.ndarray) -> None:
+def test_calls_become_smaller_in_a_run_and_tracks_stay(
+    make_model, frames_u8: np.ndarray, monkeypatch
+) -> None:
     model = open_session(make_model())
+    run, called = model.run_prepared, []
+    monkeypatch.setattr(
+        model,
+        "run_prepared",
+        lambda video, queries, **k: called.append(queries.shape[1]) or run(video, queries, **k),
+    )
     points = np.column_stack([np.zeros(20), np.linspace(2, 40, 20), np.linspace(3, 38, 20)])
 
-    def track(limit: MemoryLimit | None) -> tuple[Tracking, np.ndarray]:
+    def track(limit: MemoryLimit | None) -> tuple[list[int], np.ndarray]:
+        called.clear()
         tracking = Tracking(
             model=model,
             source=open_source(np.concatenate([frames_u8] * 4)),
@@ -136,11 +145,12 @@ def test_calls_become_smaller_in_a_run_and_tracks_stay(make_model, frames_u8: np
             watch=Stopwatch(),
             limit=limit,
         )
-        return tracking, tracking.run(None).xy
+        xy = tracking.run(None).xy
+        return list(called), xy
 
     free, expected = track(None)
     # This process holds more than that at the first window already.
     bounded, found = track(MemoryLimit(1, model_bytes=0))
-    assert free._plan.points_per_call == 10
-    assert bounded._plan.points_per_call < 10
+    assert set(free) == {10}
+    assert (bounded[:2], max(bounded[2:])) == ([10, 10], 9)
     np.testing.assert_array_equal(found, expected)

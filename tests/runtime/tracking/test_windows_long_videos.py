@@ -14,7 +14,7 @@ from synthetic_tracker import VELOCITY_XY
 from locoexport.errors import InputError, QueryError, UsageError, VideoError
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.runtime.session.signature import Signature
-from locoexport.runtime.tracking.run import FrameBatch
+from locoexport.runtime.tracking.delivery import FrameBatch
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.window_effect import WindowingEffect, compare_tracks
 from locoexport.runtime.tracking.windows import WindowSize, read_windows

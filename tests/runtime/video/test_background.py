@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from locoexport.machine.stopwatch import Stopwatch
 from locoexport.runtime.video.background import Behind, read_ahead
 
 
@@ -92,25 +91,3 @@ def test_a_failure_of_the_caller_drops_what_waits() -> None:
         fail()
     assert len(written) < 8
     assert not _threads()
-
-
-def test_a_stopwatch_adds_up_over_threads() -> None:
-    watch = Stopwatch()
-
-    def work() -> None:
-        with watch.timed("sleep"):
-            time.sleep(0.02)
-        watch.mark("first")
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    first = watch.first("first")
-    assert watch.seconds("sleep") >= 0.08
-    assert first is not None
-    assert 0.02 <= first <= watch.wall
-    assert watch.first("never") is None
-    assert watch.seconds("never") == 0
-    assert dict(watch.shares()).keys() == {"sleep"}

@@ -1,0 +1,226 @@
+"""Footage of any kind, read in one way: its chosen frames one by one, never a whole video."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from locoexport.errors import UsageError, VideoError
+from locoexport.runtime.video.frames import check_frames
+from locoexport.runtime.video.selection import Selection
+from locoexport.runtime.video.spool import Spool
+
+__all__ = ["Footage", "Frame", "FrameSource"]
+
+_BLOCK = 48
+"""Frames of a part that are read again at once."""
+
+Frame = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """All that a kind of source has to give.
+
+    Attributes:
+        timed: gives (seconds, uint8 (height, width, 3)) of every frame in order; where it is given
+            a time, from that or from somewhat before it on.
+        fps: frames a second.
+        frames_hint: about how many frames there are; None where nobody knows.
+        rereadable: whether ``timed`` may be called again, and gives the same.
+        warnings: what was wrong so far; it may grow while frames are read.
+    """
+
+    timed: Callable[[float | None], Iterator[tuple[float, Frame]]]
+    fps: float
+    frames_hint: int | None
+    rereadable: bool
+    warnings: list[str] = field(default_factory=list)
+
+
+class FrameSource:
+    """Frames that are read in order, and, where ``rereadable``, again from anywhere.
+
+    Attributes:
+        fps: frames a second of what is kept.
+        frames_hint: about how many frames there will be; None where nobody knows.
+        warnings: what was wrong so far.
+    """
+
+    def __init__(self, footage: Footage, selection: Selection) -> None:
+        """Use ``open_source``."""
+        self.fps = footage.fps / selection.stride
+        self.warnings = footage.warnings
+        self.rereadable = footage.rereadable
+        self.frames_hint = selection.count_kept(footage.frames_hint, footage.fps)
+        self._timed = footage.timed
+        self._selection = selection
+        self._times: list[float] = []
+        self._read_to_the_end = False
+        self._spool: Spool | None = None
+        self._shape: tuple[int, ...] = ()
+        self._reading: Iterator[Frame] | None = None
+        self._early: list[Frame] = []
+
+    def keep(self, already: Iterable[Frame] = ()) -> None:
+        """Copy the frames of a source that cannot be read twice to a temporary file.
+
+        ``already`` are those that were read before this call.
+        """
+        if not self.rereadable and self._spool is None:
+            self._spool = Spool()
+            for frame in already:
+                self._spool.write(frame)
+
+    def close(self) -> None:
+        """Give the temporary file back, where there is one."""
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    def read_early(self, count: int) -> None:
+        """Read up to that many frames now, which ``frames`` still gives.
+
+        Raises:
+            VideoError: there are none, or one is malformed.
+        """
+        if self._reading is None:
+            self._reading = self._read()
+        self._early += itertools.islice(self._reading, count - len(self._early))
+
+    def frame_hw(self) -> tuple[int, int]:
+        """Height and width of every frame; reads the first one, which ``frames`` still gives.
+
+        Raises:
+            VideoError: there is none, or it is malformed.
+        """
+        height, width = self.first_frame().shape[:2]
+        return height, width
+
+    def first_frame(self) -> Frame:
+        """Frame 0, which ``frames`` still gives.
+
+        Raises:
+            VideoError: there is none, or it is malformed.
+        """
+        if not self._early:
+            self.read_early(1)
+        return self._early[0]
+
+    def frames(self) -> Iterator[Frame]:
+        """Every kept frame, uint8 (height, width, 3), all of one size.
+
+        Raises:
+            VideoError: there are none, or one is malformed.
+        """
+        reading, early = self._reading, self._early
+        self._reading, self._early = None, []
+        if reading is None:
+            return self._read()
+        return itertools.chain(_given_away(early), reading)
+
+    @property
+    def frames_read(self) -> int:
+        """How many frames there are; 0 before they were all read."""
+        return len(self._times) if self._read_to_the_end else 0
+
+    def read_through(self) -> int:
+        """Read every frame of a rereadable source and drop it; returns how many there are.
+
+        ``frames_between`` and ``part`` know from then on where each frame is.
+        """
+        return sum(1 for _ in self.frames())
+
+    def count(self) -> int:
+        """How many frames there are, by reading a rereadable source once more."""
+        return sum(1 for _ in self._chosen())
+
+    def part(self, first: int, end: int) -> FrameSource:
+        """Frames ``first`` to ``end - 1``, after all were read, as a source of their own."""
+
+        def timed(seek_s: float | None) -> Iterator[tuple[float, Frame]]:
+            # Times are indices: exact, and in order whatever the file's own are.
+            start = first if seek_s is None else first + int(seek_s)
+            for begin in range(start, end, _BLOCK):
+                block = self.frames_between(begin, min(begin + _BLOCK, end))
+                for index, frame in enumerate(block, begin - first):
+                    yield float(index), frame
+
+        return FrameSource(Footage(timed, self.fps, end - first, rereadable=True), Selection())
+
+    def frames_between(self, first: int, end: int) -> list[Frame]:
+        """Frames ``first`` to ``end - 1`` once more, after all were read.
+
+        Raises:
+            UsageError: the source can be read once only and ``keep`` was not called.
+            VideoError: the file gives other frames than before.
+        """
+        if self._spool is not None:
+            return self._spool.read(first, end)
+        if not self.rereadable:
+            raise UsageError("These frames can be read once only; pass a file or an array.")
+        wanted = self._times[first:end]
+        # Where the file's index leads astray, from its beginning.
+        for seek_s in (wanted[0], None):
+            found = self._found_again(wanted, seek_s)
+            if len(found) == len(wanted):
+                return found
+        raise VideoError("The video gives other frames when it is read again.")
+
+    def _found_again(self, wanted: list[float], seek_s: float | None) -> list[Frame]:
+        """The frames of those times, as far as they are there when read from ``seek_s`` on."""
+        found: list[Frame] = []
+        for time_s, frame in self._timed(seek_s):
+            if time_s == wanted[len(found)]:
+                found.append(self._resized(frame))
+            elif time_s > wanted[-1]:
+                break
+            if len(found) == len(wanted):
+                break
+        return found
+
+    def _read(self) -> Iterator[Frame]:
+        self._times, self._read_to_the_end = [], False
+        for time_s, frame in self._chosen():
+            self._times.append(time_s)
+            if self._spool is not None:
+                self._spool.write(frame)
+            yield frame
+        if not self._times:
+            raise VideoError(
+                "No frame is left: the video ends before the start that was asked for."
+                if self._selection.start_s
+                else "The video has no frames."
+            )
+        self._read_to_the_end = True
+
+    def _chosen(self) -> Iterator[tuple[float, Frame]]:
+        for time_s, frame in self._selection.choose(self._timed(None)):
+            yield time_s, self._resized(frame)
+
+    def _resized(self, frame: Frame) -> Frame:
+        size = self._selection.resize_hw
+        if size is not None and frame.shape[:2] != size:
+            shrinks = size[0] * size[1] < frame.shape[0] * frame.shape[1]
+            how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            frame = cv2.resize(frame, (size[1], size[0]), interpolation=how).astype(np.uint8)
+        check_frames(frame[None])
+        self._shape = self._shape or frame.shape
+        if frame.shape != self._shape:
+            raise VideoError(
+                f"A frame has shape {frame.shape} where the first one had {self._shape}; all must "
+                "be of one size. resize_hw scales them."
+            )
+        return frame
+
+
+def _given_away(frames: list[Frame]) -> Iterator[Frame]:
+    """The frames in order, each dropped as it is given."""
+    frames.reverse()
+    while frames:
+        yield frames.pop()
