@@ -108,9 +108,6 @@ WITH_JSON = {
     "track-many": ["none.mp4", "--model", "none.onnx", "-o", "out"],
     "profiles": [],
     "doctor": [],
-    "track": ["none.mp4", "--model", "none.onnx", "--tracks", "out.npz"],
-    "track-many": ["none.mp4", "--model", "none.onnx", "--out", "out"],
-    "package": ["none.onnx", "--triton", "out"],
 }
 
 

@@ -121,7 +121,7 @@ def studied(whole: onnx.ModelProto) -> StudiedModel:
 
 def probe() -> Probe:
     video = np.random.default_rng(0).random((1, FRAMES, SIZE, SIZE, 3), np.float32)
-    return Probe("noise", video, np.zeros((1, 1, 3), np.float32))
+    return Probe("noise", "noise", video, np.zeros((1, 1, 3), np.float32))
 
 
 def named(graph: onnx.GraphProto, name: str) -> onnx.NodeProto:
