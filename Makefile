@@ -24,12 +24,12 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing PyTorch, ONNX Runtime and the development tools into $(VENV): some 3 GB, minutes"
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
-	@# setuptools warns of every editable installation whose packages stand in several folders.
-	PYTHONWARNINGS="ignore:Editable installation" \
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
+# setuptools warns of every editable installation whose packages stand in several folders.
+	@PYTHONWARNINGS="ignore:Editable installation" \
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,eval,download,many,openvino,demo,dev]"
-	touch $@
+	@touch $@
 
 browser-tools: $(NODE)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from exported import seeded_profile
 
 import locoexport
-from locoexport.contract.profile import load_profile
 from locoexport.models import locotrack
 from locoexport.parity.probes import textured_video
 from locoexport.runtime.tracking.tapvid import TapVidClip, write_tapvid
@@ -46,8 +46,10 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     state_dict = {f"model.{key}": value for key, value in weights.items()}
     torch.save({"state_dict": state_dict}, "b5.ckpt")
     export, streams, scores, networks = examples_of(PYTHON)
-    # README's example exports, verifies and tracks at full size; here a quarter of it will do.
-    small = load_profile("b0-tiny").with_options(resolution_hw=(64, 64))
+    # README's example exports, verifies and tracks at full size with the trained weights; here a
+    # quarter of it will do. Seeded, since the trained network is ill conditioned at that size:
+    # verify counts 38 of 103 points apart and says that the rest proves nothing.
+    small = seeded_profile("b0-tiny").with_options(resolution_hw=(64, 64))
     monkeypatch.setattr(locoexport, "load_profile", lambda name: small)
     # It wants a camera and frames from elsewhere; the like is run by
     # tests/runtime/tracking/test_windows_long_videos.py.

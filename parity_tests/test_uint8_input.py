@@ -18,7 +18,9 @@ from locoexport.errors import UsageError
 from locoexport.graphs.walking import iterate_nodes
 from locoexport.models import locotrack
 from locoexport.network.loading import load_network
+from locoexport.network.oracle import measure_noise, run_reference
 from locoexport.notices import ignore
+from locoexport.parity.pointwise import NOISE_FACTOR
 from locoexport.parity.probes import make_probe, to_uint8
 from locoexport.pipeline.export import export_model
 from locoexport.pipeline.proof.pointwise import make_probes, prove
@@ -26,12 +28,17 @@ from locoexport.pipeline.verify import verify_model
 from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.session.single import open_session
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.video.clips import read_clip
+from locoexport.runtime.video.clips import Clip, read_clip
+from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input
 
 SHAPES = ((1, 2, 3), (2, 3, 4), (1, 4, 9), (1, 2, 5), (1, 3, 2))
 # Against the same network fed with frames that OpenCV resized. Asked for are 1e-2 px; what is left
 # is that OpenCV rounds coordinates to float32.
 OUTSIDE_PX = 1e-2
+# Points of a real clip where the oracle cannot be trusted to that: parity's own rule. At one of
+# the 36 on bikes the two largest cells of a heatmap are equal bit by bit: on one processor the file
+# takes the one, on another the other (2.6 px), and noise of 1e-6 moves the oracle 2.4 px of 256.
+MOST_APART = {"carphone_pristine.mp4": 0, "bikes.mp4": 4}
 
 
 def _from_frames(profile: ExportProfile) -> ExportProfile:
@@ -130,6 +137,18 @@ def test_equal_to_doing_it_outside(size_hw: tuple[int, int]) -> None:
     np.testing.assert_allclose(found.confidence, expected.confidence, rtol=0, atol=1e-3)
 
 
+def oracle_moves(clip: Clip, queries: np.ndarray) -> np.ndarray:
+    """How far input noise of 1e-6 moves the oracle at each point, in pixels of the clip."""
+    profile = load_profile("b0-tiny")
+    model = load_network(profile, None).model
+    frame_hw, working_hw = clip.frames_rgb.shape[1:3], profile.resolution_hw
+    video = to_model_input(clip.frames_rgb, working_hw)
+    points = scale_queries_to_model(queries, frame_hw, working_hw)[None]
+    reference = run_reference(model, video, points)
+    noise = measure_noise(model, video, points, reference, range(len(queries)))
+    return noise.noise_px[0] * max(f / w for f, w in zip(frame_hw, working_hw, strict=True))
+
+
 @pytest.mark.clips
 @pytest.mark.parametrize("name", ["carphone_pristine.mp4", "bikes.mp4"])
 def test_equal_to_doing_it_outside_on_a_real_clip(name: str) -> None:
@@ -144,7 +163,11 @@ def test_equal_to_doing_it_outside_on_a_real_clip(name: str) -> None:
         found = tracker.track(clip, queries)
     with PointTracker(export_once(profile), window=12) as tracker:
         expected = tracker.track(clip, queries)
-    np.testing.assert_allclose(found.xy, expected.xy, rtol=0, atol=OUTSIDE_PX)
+    worst = np.abs(found.xy - expected.xy).max((1, 2))
+    apart = np.flatnonzero(worst > OUTSIDE_PX)
+    assert len(apart) <= MOST_APART[name], worst[apart]
+    if len(apart):
+        assert (worst[apart] <= NOISE_FACTOR * oracle_moves(clip, queries)[apart]).all()
     np.testing.assert_array_equal(found.visible, expected.visible)
     report = verify_model(export_once(_from_frames(profile)), video=path).parity
     assert report.passed, report
