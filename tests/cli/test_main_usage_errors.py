@@ -134,6 +134,7 @@ def test_no_arguments_show_the_help(run) -> None:
     assert "profiles" in finished.stdout + finished.stderr
 
 
+@pytest.mark.slow
 def test_exit_code_and_streams_of_a_real_process(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "locoexport", "export", "--opset", "15"],

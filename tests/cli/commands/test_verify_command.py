@@ -15,6 +15,9 @@ from locoexport.graphs.walking import iterate_nodes
 from locoexport.models import locotrack
 from locoexport.runtime.session.providers import probe_provider
 
+# A real network is traced.
+pytestmark = pytest.mark.slow
+
 # Making a fresh export to look for the node takes seconds.
 NO = "--no-localise"
 WITHOUT_CUDA = pytest.mark.skipif(probe_provider("cuda").works, reason="CUDA works here")
@@ -98,7 +101,6 @@ def test_a_clip_of_another_length_than_the_file_is_fixed_to(
     assert "has 2 frames; this model is fixed to 3" in finished.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weight", "output"),
     [("cost_conv.weight", "tracks"), ("occ_linear.bias", "occlusion")],
@@ -144,7 +146,6 @@ def test_nan_weights_fail(edited, run) -> None:
     assert run("verify", path, NO).code == 1
 
 
-@pytest.mark.slow
 def test_a_stricter_tolerance_fails_what_the_profiles_own_allows(edited, run) -> None:
     def shift(values: np.ndarray) -> None:
         values[0] += 2e-4  # dx, four times
@@ -292,7 +293,6 @@ def test_localise_on_a_good_file(exported: Path, run) -> None:
     }
 
 
-@pytest.mark.slow
 def test_a_failed_file_is_localised_by_itself(edited, run) -> None:
     """Against a fresh export that is really made."""
 

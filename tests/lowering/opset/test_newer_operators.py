@@ -324,6 +324,7 @@ def exported(folder, *, dynamo: bool) -> tuple[nn.Module, Sequence[Tensor], onnx
     return network, given, onnx.load(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dynamo", [False, True], ids=["torchscript", "dynamo"])
 def test_exports_of_torch_come_down(dynamo, tmp_path):
     network, given, model = exported(tmp_path, dynamo=dynamo)

@@ -79,6 +79,7 @@ def test_equals_onnxruntime_and_torch(mode, padding, align_corners, to, case):
     assert_equals_both_oracles(np.float32, mode, padding, align_corners, to, case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", LOWERINGS)
 @pytest.mark.parametrize(("mode", "padding", "align_corners"), COMBINATIONS)
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
@@ -123,6 +124,7 @@ def assert_equals_both_oracles(dtype, mode, padding, align_corners, to, case):
     assert_near(found, oracle, allowed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", LOWERINGS)
 @pytest.mark.parametrize(("mode", "padding", "align_corners"), COMBINATIONS)
 @settings(PROFILE, max_examples=EXAMPLES if THOROUGH else 5)

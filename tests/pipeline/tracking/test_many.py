@@ -29,6 +29,7 @@ def command(*arguments: object, before: str = ":") -> subprocess.CompletedProces
     return subprocess.run(shell + program, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_command_tracks_skips_and_retries(clips: Path, model: Path, tmp_path: Path) -> None:
     (clips / "bad.mp4").write_text("no video")
     out = tmp_path / "out"
@@ -59,6 +60,7 @@ def test_the_command_tracks_skips_and_retries(clips: Path, model: Path, tmp_path
     assert digests(out) == written  # the same bytes as a.mp4
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_a_killed_driver_lose_nothing(film, model: Path, tmp_path: Path) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()
