@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from locoexport.version import __version__
+
 if TYPE_CHECKING:
     from locoexport.contract.profile import ExportProfile, load_profile, profile_names
     from locoexport.errors import LocoExportError
@@ -62,8 +64,6 @@ __all__ = [
     "verify_model",
     "verify_with_sidecar",
 ]
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "EvalReport": "locoexport.pipeline.evaluate",

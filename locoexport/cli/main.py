@@ -9,7 +9,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from locoexport import __version__
 from locoexport.cli.commands import (
     bench,
     demo,
@@ -27,6 +26,7 @@ from locoexport.cli.commands import evaluate as eval
 from locoexport.cli.terminal.console import Verbosity, print_error, set_verbosity
 from locoexport.cli.terminal.measurement_options import SIDECAR_BESIDE
 from locoexport.errors import LocoExportError
+from locoexport.version import __version__
 
 __all__ = ["app", "main"]
 

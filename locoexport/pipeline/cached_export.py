@@ -10,13 +10,13 @@ from importlib.metadata import version
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from locoexport import __version__
 from locoexport.contract.profile import ExportProfile, demo_weights_path
 from locoexport.errors import ModelFileError, OutputError
 from locoexport.machine.installation import cache_folder
 from locoexport.machine.output_files import sha256_of
 from locoexport.notices import Listener, Notice
 from locoexport.runtime.session.single import open_session
+from locoexport.version import __version__
 
 __all__ = ["cache_key", "cached_export"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from locoexport import __version__
 from locoexport.errors import ProviderUnavailableError
 from locoexport.machine.hardware import read_cpu, read_memory
 from locoexport.machine.installation import (
@@ -20,6 +19,7 @@ from locoexport.pipeline.diagnosis.report import (
     Installation,
     ProviderState,
 )
+from locoexport.version import __version__
 
 __all__ = ["examine"]
 

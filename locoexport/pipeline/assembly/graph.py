@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from locoexport import __version__
 from locoexport.contract.interface import FileRole, GraphInterface, interface_of
 from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
 from locoexport.contract.profile import ExportProfile
@@ -27,6 +26,7 @@ from locoexport.notices import Listener, Notice
 from locoexport.parity.probes import make_probe, to_uint8
 from locoexport.pipeline.assembly.precision import lower_graph
 from locoexport.rewrites import apply_rewrites, select_passes, select_rewrites
+from locoexport.version import __version__
 
 __all__ = ["FinishedGraph", "build_graph", "lower_precision"]
 

@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from locoexport import __version__
 from locoexport.contract.interface import GraphInterface
 from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT
 from locoexport.contract.profile import SCORED_HW, ExportProfile, Precision
@@ -27,6 +26,7 @@ from locoexport.notices import Listener, Notice
 from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input
+from locoexport.version import __version__
 
 __all__ = ["check_precision", "describe_calibration", "lower_graph"]
 

@@ -15,7 +15,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from locoexport import __version__
 from locoexport.contract.interface import SPLIT_ROLES, FileRole
 from locoexport.contract.metadata import OUTPUT_NAMES, ArtifactMetadata
 from locoexport.contract.profile import ExportProfile, Precision, Sampling, Target
@@ -38,6 +37,7 @@ from locoexport.pipeline.proof.pointwise import at_working_size
 from locoexport.pipeline.proof.studied_model import StudiedModel, read_studied
 from locoexport.rewrites import select_passes, select_rewrites
 from locoexport.runtime.video.frames import scale_tracks_to_model
+from locoexport.version import __version__
 
 __all__ = [
     "as_exported",
