@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from refusals import REFUSE_TORCH_AND_ONNX
 from synthetic_tracker import tracker_bytes
 
 from locoexport.cli.main import app
@@ -33,19 +34,6 @@ try:
     main()
 finally:
     sys.stderr.write(",".join(name for name in {heavy} if name in sys.modules))
-"""
-
-_REFUSE = """
-import sys
-
-REFUSED = {"torch", "onnx", "onnxsim", "onnxscript", "onnx_ir", "locoexport.models"}
-
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name in REFUSED:
-            raise ImportError(f"{name} was imported")
-
-sys.meta_path.insert(0, Refuse())
 """
 
 _NOT_INSTALLED = """
@@ -115,7 +103,7 @@ def model(tmp_path: Path) -> Path:
 
 def test_tracking_needs_neither_torch_nor_onnx(clip: Path, model: Path, tmp_path: Path) -> None:
     outputs = tmp_path / "out.mp4", tmp_path / "out.npz"
-    done = python(_REFUSE + _TRACK, clip, model, *outputs)
+    done = python(REFUSE_TORCH_AND_ONNX + _TRACK, clip, model, *outputs)
     assert (done.stdout, done.stderr) == ("4 5 2\n", "")
     assert all(path.stat().st_size > 0 for path in outputs)
 
@@ -124,7 +112,7 @@ def test_the_track_command_needs_neither_torch_nor_onnx(
     clip: Path, model: Path, tmp_path: Path
 ) -> None:
     arguments = ("--model", model, "--tracks", tmp_path / "a.csv")
-    done = python(_REFUSE + _COMMAND, "track", clip, *arguments)
+    done = python(REFUSE_TORCH_AND_ONNX + _COMMAND, "track", clip, *arguments)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.csv").read_text().count("\n") > 64
 

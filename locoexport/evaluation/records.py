@@ -10,18 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from locoexport.errors import OutputError
 from locoexport.evaluation.scores import VideoResult
-from locoexport.machine.installation import cache_folder, installed_version
+from locoexport.machine.installation import cache_folder, installed_version, package_sources
 from locoexport.machine.output_files import whole_file
 
 __all__ = ["Records"]
 
 _TOOLS = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python", "pillow", "torch")
-_SOURCES = ("locoexport", "locoexport.models")
 
 
 class Records:
@@ -32,7 +30,7 @@ class Records:
         digest = hashlib.sha256()
         tools = [f"{name} {installed_version(name)}" for name in _TOOLS]
         digest.update(json.dumps([*facts, *tools]).encode())
-        for source in _sources():
+        for source in package_sources():
             digest.update(source.read_bytes())
         self._key = digest.hexdigest()[:20]
         self.folder = cache_folder().path / "eval" / self._key
@@ -59,14 +57,3 @@ class Records:
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:05d}.json"
-
-
-def _sources() -> list[Path]:
-    """The Python files of this package and of the networks; nothing is imported to find them."""
-    folders = [
-        Path(folder)
-        for package in _SOURCES
-        if (spec := find_spec(package)) is not None
-        for folder in spec.submodule_search_locations or ()
-    ]
-    return [source for folder in folders for source in sorted(folder.rglob("*.py"))]

@@ -27,6 +27,7 @@ __all__ = [
     "import_failure",
     "installed_version",
     "nvidia_driver",
+    "package_sources",
     "require_extra",
     "require_packages",
 ]
@@ -169,3 +170,18 @@ def nvidia_driver() -> str | None:
         return Path("/proc/driver/nvidia/version").read_text().splitlines()[0].strip()
     except (OSError, IndexError):
         return shutil.which("nvidia-smi")
+
+
+def package_sources() -> list[Path]:
+    """This package's Python files, the networks' too, each once; nothing is imported to find them.
+
+    What they compute hangs on them: between releases the code changes under one version.
+    """
+    # In a checkout the networks are a folder beside the package, in a wheel one inside it.
+    folders = [
+        Path(folder)
+        for package in ("locoexport", "locoexport.models")
+        if (spec := importlib.util.find_spec(package)) is not None
+        for folder in spec.submodule_search_locations or ()
+    ]
+    return sorted({file.resolve() for folder in folders for file in folder.rglob("*.py")})

@@ -7,12 +7,12 @@ import os
 import re
 from dataclasses import astuple
 from importlib.metadata import version
-from importlib.resources import as_file, files
+from importlib.resources import as_file
 from pathlib import Path
 
 from locoexport.contract.profile import ExportProfile, demo_weights_path
 from locoexport.errors import ModelFileError, OutputError
-from locoexport.machine.installation import cache_folder
+from locoexport.machine.installation import cache_folder, package_sources
 from locoexport.machine.output_files import sha256_of
 from locoexport.notices import Listener, Notice
 from locoexport.runtime.session.single import open_session
@@ -21,7 +21,6 @@ from locoexport.version import __version__
 __all__ = ["cache_key", "cached_export"]
 
 _TOOLS = ("torch", "onnx", "onnxsim")
-_SOURCES = ("locoexport", "locoexport.models")
 
 
 def cached_export(
@@ -72,10 +71,8 @@ def cache_key(profile: ExportProfile, checkpoint: Path | None = None) -> str:
         with as_file(demo_weights_path(profile.demo_weights)) as file:
             weights = sha256_of(file)
     digest.update(repr((__version__, astuple(profile), tools, weights)).encode())
-    for package in _SOURCES:
-        with as_file(files(package)) as folder:
-            for source in sorted(folder.rglob("*.py")):
-                digest.update(source.read_bytes())
+    for source in package_sources():
+        digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 

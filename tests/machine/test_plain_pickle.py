@@ -1,25 +1,15 @@
 """Pickles of plain data are read; nothing that one names is ever called."""
 
-import os
 import pickle
 from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bombs import Bomb
 
 from locoexport.errors import InputError
 from locoexport.machine.plain_pickle import load_plain
-
-
-class Bomb:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
 
 
 def _written(path: Path, document: object, protocol: int = pickle.DEFAULT_PROTOCOL) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 from tempfile import TemporaryDirectory
@@ -27,11 +28,10 @@ def prepare() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _take_one_core()
     if EXPORTS not in os.environ:
-        os.environ[EXPORTS] = _FOLDER.name
-
-
-# Lives as long as the process that began the run: the workers inherit its name.
-_FOLDER = TemporaryDirectory(prefix="locoexport-exports-")
+        # Lives as long as the process that began the run: the workers inherit its name.
+        folder = TemporaryDirectory(prefix="locoexport-exports-")
+        atexit.register(folder.cleanup)
+        os.environ[EXPORTS] = folder.name
 
 
 def _take_one_core() -> None:

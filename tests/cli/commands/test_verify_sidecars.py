@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from exported import export_once
+from refusals import REFUSE_TORCH_AND_ONNX
 from test_verify_command import edit_weight
 
 from locoexport.contract.profile import AxisSizes, load_profile
@@ -22,17 +23,7 @@ from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
 # A real network is traced.
 pytestmark = pytest.mark.slow
 
-REFUSING = """
-import sys
-
-REFUSED = {"torch", "onnx", "onnxsim", "onnxscript", "onnx_ir", "locoexport.models"}
-
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name in REFUSED:
-            raise ImportError(f"{name} was imported")
-
-sys.meta_path.insert(0, Refuse())
+REFUSING = f"""{REFUSE_TORCH_AND_ONNX}
 from locoexport.cli import main
 
 sys.argv = ["locoexport", *sys.argv[1:]]

@@ -1,11 +1,11 @@
 """The published layouts, read without trust; the stereo pair; what else ``--dataset`` may name."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from annotated import as_jpeg, make_clip, write_pickle
+from bombs import Bomb
 
 from locoexport.errors import InputError
 from locoexport.evaluation.datasets.opening import open_dataset
@@ -71,14 +71,6 @@ def test_a_broken_frame_is_told(tmp_path: Path) -> None:
     path = write_pickle(tmp_path / "a.pkl", [clip])
     with pytest.raises(InputError, match="frame 2 of a video is not an image"):
         loaded(path)
-
-
-class Bomb:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])

@@ -2,12 +2,12 @@
 
 import csv
 import json
-import os
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bombs import Bomb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -153,14 +153,6 @@ def test_tapvid_of_other_protocols_lists_and_float64(tmp_path: Path) -> None:
         assert list(again) == ["0", "1"]
         assert again["1"].points.dtype == np.float64  # a benchmark's positions are not rounded
         assert again["1"].occluded.dtype == np.bool_
-
-
-class Bomb:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
