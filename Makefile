@@ -6,6 +6,7 @@
 # make check       format, lint, types, import contracts, docs, and the tests of tests/ that are quick
 # make quickstart  setup, then export b0-tiny, verify it and track a real clip with it
 # make browser-tools  what the browser tests need besides node and chromium, by npm
+# make fuzz        every reader against bytes that nobody meant for it: SECONDS=60 each
 # make bench       measure speed here: docs/speed.md and README.md's table
 # make docs        build/site, strict
 # make format      let ruff rewrite what it can
@@ -18,7 +19,7 @@ WORKERS := 2
 STAMP  := $(VENV)/.installed
 NODE   := parity_tests/browser/node_modules/.installed
 
-.PHONY: setup browser-tools test test-exhaustive coverage check lint bench quickstart docs format clean
+.PHONY: setup browser-tools test test-exhaustive coverage check lint fuzz bench quickstart docs format clean
 
 setup: $(STAMP)
 
@@ -56,6 +57,12 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# atheris has wheels for Linux and CPython alone, so it is no part of setup.
+SECONDS := 60
+fuzz: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt atheris
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS)
 
 # Forty minutes; on an idle machine. The page in the browser: benchmarks/browser.py.
 bench: setup

@@ -7,8 +7,12 @@ ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
 # Tests of the whole house lie beside this one.
 WHOLE = {"test_docs", "test_house", "test_imports", "test_shadowed", "test_wheel"}
-# What is no Python package: the page, and the scripts of benchmarks/.
-OTHER_ROOMS = {"web": ROOT / "locoexport" / "web", "benchmarks": ROOT / "benchmarks"}
+# What is no package: the page, the scripts of benchmarks/, and the fuzzer, beside its tests.
+OTHER_ROOMS = {
+    "web": ROOT / "locoexport" / "web",
+    "benchmarks": ROOT / "benchmarks",
+    "fuzz": TESTS / "fuzz",
+}
 
 
 def test_no_two_test_modules_have_one_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tokenize
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ _READ_FAILURES = (
     RecursionError,
     MemoryError,
     SyntaxError,
+    tokenize.TokenError,  # of a .npy's header
     csv.Error,
     zipfile.BadZipFile,
 )
