@@ -145,6 +145,7 @@ class ClipWorker:
             threads=settings.threads if settings.provider == "cpu" else None,
             window=settings.window,
             memory=settings.memory,
+            model_sha256=settings.model_sha256,
         )
 
     def work(self, job: ClipJob, progress: Callable[[int], None] | None = None) -> ClipOutcome:

@@ -209,7 +209,8 @@ def _name(given: str | None, metadata: ArtifactMetadata) -> str:
 
 
 def _served(name: str, path: Path) -> ServedModel:
-    session, _ = create_checked_session(path, "cpu", profile_prefix=None, threads=1, cached=True)
+    opened = create_checked_session(path, "cpu", profile_prefix=None, threads=1, cached=True)
+    session = opened.session
     return ServedModel(name, _tensors(session.get_inputs()), _tensors(session.get_outputs()))
 
 

@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from batch_reading import part_of
+from synthetic_tracker import tracker_bytes
 
 from locoexport.batch.clip_work import ClipWorker, OutputFolder, finished_earlier
 from locoexport.batch.jobs import ClipJob, WorkSettings
-from locoexport.errors import MachineError, OutputError
+from locoexport.batch.records import model_sha256
+from locoexport.errors import MachineError, ModelFileError, OutputError
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import read_tracks
@@ -89,10 +91,22 @@ def test_options_and_model_make_other_tracks(worker, settings, clips: Path) -> N
     queries.write_text("0,1,3\n")
     assert earlier(jobs[2], settings) is None
     ids.append(worker.work(jobs[2]).clip_id)
-    with ClipWorker(replace(settings, model_sha256="0" * 64)) as other:
+    model = clips / "other.onnx"
+    model.write_bytes(tracker_bytes(points="n"))
+    with ClipWorker(replace(settings, model=model, model_sha256=model_sha256(model))) as other:
         ids.append(other.work(jobs[0]).clip_id)
     assert len(set(ids)) == len(ids) == 6
     assert len(names(settings.out / "tracks")) == 6
+
+
+def test_a_model_that_was_replaced_is_not_tracked_with(
+    settings: WorkSettings, tmp_path: Path
+) -> None:
+    # A redeploy, between the driver that named the results and the worker that makes them.
+    other = tmp_path / "other.onnx"
+    other.write_bytes(tracker_bytes(points="n"))
+    with pytest.raises(ModelFileError, match="was replaced since this run began"):
+        ClipWorker(replace(settings, model=other))
 
 
 def test_a_bad_clip_is_recorded_until_it_changes(worker, settings, clips: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.runtime.session.onnx_metadata import read_metadata
+from locoexport.runtime.session.model_file import read_metadata
 
 __all__ = ["OPENVINO_PROVIDER", "OpenVinoSession"]
 
