@@ -47,6 +47,7 @@ __all__ = ["VerifyReport", "verify_model"]
 _CLIP_FRAMES = 24
 _CLIP_GRID = 5
 _ORACLE = "the unrewritten PyTorch model, 5D grid_sample"
+_PROVES = "the file computes what PyTorch computes with these weights, on the inputs below"
 
 
 def verify_model(
@@ -89,7 +90,7 @@ def verify_model(
     require_provider(provider)
     with tempfile.TemporaryDirectory() as folder:
         session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
-        check_precision_claim(session.files, precision_of(session.metadata))
+        check_precision_claim(session.files_sha256, precision_of(session.metadata))
         profile = profile_of(session, tolerance_px)
         network = load_weights(path, session.metadata, profile, checkpoint)
         if localise:
@@ -97,7 +98,7 @@ def verify_model(
         parity = _prove(session, network, profile, video, tolerance_px, notify)
     _tell_of_ties(parity, notify)
     elsewhere = placed_elsewhere(session.placed_nodes(), provider)
-    report = VerifyReport(path, session.metadata, parity, _ORACLE, elsewhere)
+    report = VerifyReport(path, session.metadata, parity, _ORACLE, _PROVES, elsewhere)
     if localise is False or not (localise or not parity.passed):
         return report
     metadata = session.metadata

@@ -6,7 +6,8 @@ the name has to be borne out by what the graph holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from locoexport.contract.profile import Precision
@@ -29,27 +30,29 @@ _INTEGER_OPERATORS = frozenset(
 )
 
 
-def check_precision_claim(files: Iterable[Path], precision: Precision) -> None:
+def check_precision_claim(files_sha256: Mapping[Path, str], precision: Precision) -> None:
     """Check that a model computes in a precision, as far as what it holds can tell.
 
     Args:
-        files: of the model, one or the three of a split export.
+        files_sha256: the files of an open model, and of which bytes it was made.
         precision: what its metadata says.
 
     Raises:
         ModelFileError: it says fp16 and holds no float16 weights, or says int8 and holds no
-            weights of 8 bits that an integer operator reads; or it is no ONNX file.
+            weights of 8 bits that an integer operator reads; or a file was replaced since.
         InputError: a file cannot be read.
     """
     if precision == "fp32":
         return
     types, operators = set[int](), set[str]()
     path = Path()
-    for path in files:
+    for path, sha256 in files_sha256.items():
         try:
             data = memoryview(path.read_bytes())
         except OSError as error:
             raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ModelFileError(f"{path} was replaced while it was verified; try again.")
         try:
             for kind, value in _marks(data):
                 if kind == "type":
