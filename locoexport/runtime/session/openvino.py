@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from locoexport.machine.telemetry import load_openvino
 from locoexport.runtime.session.model_file import read_metadata
 
 __all__ = ["OPENVINO_PROVIDER", "OpenVinoSession"]
@@ -64,9 +65,7 @@ class OpenVinoSession:
         Raises:
             RuntimeError: OpenVINO cannot read or compile the model.
         """
-        import openvino
-
-        core = openvino.Core()
+        core = load_openvino().Core()
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
