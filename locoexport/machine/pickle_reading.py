@@ -12,7 +12,7 @@ from __future__ import annotations
 import pickle
 import pickletools
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from locoexport.errors import InputError
 from locoexport.machine.limits import PICKLE_OPERATIONS
@@ -53,7 +53,7 @@ class PickleReader:
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         """``file`` stands at the pickle's first byte; no more than ``size`` bytes are there."""
-        self._operations = pickletools.genops(_BoundedFile(file, size))
+        self._operations = pickletools.genops(cast(BinaryIO, _BoundedFile(file, size)))
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []
         self._memo: dict[int, Any] = {}

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +125,7 @@ class _PlainReader(PickleReader):
             data = self._encode(data, "latin1")
         self._check_size(kind, shape, data)
         try:  # numpy swaps bytes of the other order, and keeps all others where they are
-            array.__setstate__((1, shape, kind, fortran, data))
+            cast(Any, array).__setstate__((1, shape, kind, fortran, data))
         except Exception as error:
             raise InputError(f"numpy makes no array of shape {shown(str(shape))}") from error
 
