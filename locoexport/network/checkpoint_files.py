@@ -61,7 +61,7 @@ def check_checkpoint(path: Path) -> None:
         raise
     except InputError as error:
         raise CheckpointError(
-            f"{path} was refused: {error}. Re-save its state dict as .safetensors where you trust "
+            f"{path} was refused: {str(error).rstrip('.')}. Re-save its state dict as .safetensors where you trust "
             "it."
         ) from error
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from locoexport.errors import InputError
+from locoexport.machine.limits import CHECKPOINT_TENSORS
 from locoexport.machine.pickle_reading import Name, PickleReader, shown
 
 __all__ = ["CheckpointReader"]
@@ -112,11 +113,11 @@ class CheckpointReader(PickleReader):
         Raises:
             MalformedPickleError, InputError: as ``load``; also for tensors of unusual kinds.
         """
-        document = self.load()
+        document = _items(self.load())
+        state = _items(document.get("state_dict", document))
+        CHECKPOINT_TENSORS.check(len(state), "its state dict")
         if not self._unusual:
             return
-        state = _items(document)
-        state = _items(state.get("state_dict", state))
         for name, value in state.items():
             if isinstance(value, _Made) and value.text in _UNUSUAL:
                 raise InputError(

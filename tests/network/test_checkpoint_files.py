@@ -227,3 +227,9 @@ def test_the_limit_of_tensors_is_the_environments(monkeypatch, state, tmp_path: 
 def test_a_missing_file_is_left_to_the_reader(tmp_path: Path) -> None:
     check_checkpoint(tmp_path / "no.pt")
     check_checkpoint(tmp_path)
+
+
+def test_a_state_dict_of_too_many_names(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LOCOEXPORT_MAX_CHECKPOINT_TENSORS", "20")
+    path = archive(tmp_path / "a.pt", pickle.dumps({str(index): None for index in range(21)}, 2))
+    assert "its state dict has 21 tensors, and at most 20 are taken" in refused(path)
