@@ -61,8 +61,8 @@ def check_checkpoint(path: Path) -> None:
         raise
     except InputError as error:
         raise CheckpointError(
-            f"{path} was refused: {str(error).rstrip('.')}. Re-save its state dict as .safetensors where you trust "
-            "it."
+            f"{path} was refused: {str(error).rstrip('.')}. Re-save its state dict as .safetensors "
+            "where you trust it."
         ) from error
 
 
