@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from locoexport.errors import InputError, UsageError
 
 __all__ = [
+    "CHECKPOINT_HEADER_BYTES",
     "CHECKPOINT_TENSORS",
+    "CLIP_BYTES",
     "DOWNLOAD_BYTES",
     "EVALUATED_BYTES",
     "EVALUATION_SECONDS",
@@ -85,6 +87,7 @@ class Limit:
 
 FRAME_PIXELS = Limit("FRAME_PIXELS", 40_000_000, "pixels a frame", "a video")
 IMAGE_PIXELS = Limit("IMAGE_PIXELS", 40_000_000, "pixels an image", "an image within a dataset")
+CLIP_BYTES = Limit("CLIP_BYTES", 2 << 30, "bytes of decoded frames", "a clip of a dataset")
 MASK_PIXELS = Limit("MASK_PIXELS", 40_000_000, "pixels", "a mask")
 ROWS = Limit("ROWS", 1_000_000, "rows", "points or boxes, as text or arrays")
 TEXT_BYTES = Limit("TEXT_BYTES", 32 << 20, "bytes", "CSV or JSON that a user hands in")
@@ -93,7 +96,10 @@ PROFILE_BYTES = Limit("PROFILE_BYTES", 32 << 10, "bytes", "an export profile")
 RECORD_BYTES = Limit("RECORD_BYTES", 1 << 20, "bytes", "a record of finished work")
 SIDECAR_BYTES = Limit("SIDECAR_BYTES", 256 << 20, "bytes", "a sidecar, unpacked")
 CHECKPOINT_TENSORS = Limit("CHECKPOINT_TENSORS", 20_000, "tensors", "a checkpoint")
-PICKLE_OPERATIONS = Limit("PICKLE_OPERATIONS", 2_000_000, "operations", "a pickle of plain data")
+CHECKPOINT_HEADER_BYTES = Limit(
+    "CHECKPOINT_HEADER_BYTES", 16 << 20, "bytes before its tensors", "a checkpoint"
+)
+PICKLE_OPERATIONS = Limit("PICKLE_OPERATIONS", 2_000_000, "operations", "a pickle")
 GRAPH_NODES = Limit("GRAPH_NODES", 200_000, "nodes", "a graph, with its functions inlined")
 EVALUATED_BYTES = Limit("EVALUATED_BYTES", 16 << 20, "bytes", "a constant computed from others")
 EVALUATION_SECONDS = Limit("EVALUATION_SECONDS", 60, "seconds", "reading a graph")
