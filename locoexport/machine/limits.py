@@ -32,6 +32,7 @@ __all__ = [
     "SIDECAR_BYTES",
     "TEXT_BYTES",
     "Limit",
+    "describe_limits",
 ]
 
 _PREFIX = "LOCOEXPORT_MAX_"
@@ -107,3 +108,11 @@ DOWNLOAD_BYTES = Limit("DOWNLOAD_BYTES", 8 << 30, "bytes", "a download")
 
 LIMITS = tuple(value for value in list(globals().values()) if isinstance(value, Limit))
 """All of them, in the order above."""
+
+
+def describe_limits() -> str:
+    """All limits as a Markdown table, which SECURITY.md has between two marks."""
+    rows = [
+        f"| `{limit.variable}` | {limit.default:,} {limit.unit} | {limit.of} |" for limit in LIMITS
+    ]
+    return "\n".join(["| variable | at most | of |", "|---|---|---|", *rows])

@@ -52,7 +52,7 @@ def verify_text(report: VerifyReport) -> RenderableType:
     if isinstance(parity, PrecisionParity):
         parts += [precision_parity_table(parity), verdict + Text(precision_parity_line(parity))]
     else:
-        parts += [parity_table(parity), verdict + Text(parity_line(parity))]
+        parts += [parity_table(parity), verdict + Text(parity_line(parity, report.judge))]
     if report.growth is not None:
         parts.append(growth_text(report.growth))
     return Group(*parts, *whereabouts(report.localisation, report.not_localised))

@@ -21,11 +21,11 @@ class VerifyReport:
     """What was compared with what, and how it went.
 
     ``against`` says what the file was compared with, ``proves`` what that proves where it passes,
-    ``sidecar`` who made the sidecar, if it was one and says so. ``elsewhere`` says which nodes ran
-    on another provider than the one asked for. ``parity`` is a ``PrecisionParity`` of a file in a
-    smaller precision, judged by its own limits. ``localisation`` is there where it was asked for or
-    parity failed, and ``growth`` in its place for a file in a smaller precision; ``not_localised``
-    says why it could not be made.
+    ``sidecar`` who made the sidecar, if it was one and says so, and ``judge`` in a word whose
+    answers those are. ``elsewhere`` says which nodes ran on another provider than the one asked
+    for. ``parity`` is a ``PrecisionParity`` of a file in a smaller precision, judged by its own
+    limits. ``localisation`` is there where it was asked for or parity failed, and ``growth`` in its
+    place for a file in a smaller precision; ``not_localised`` says why it could not be made.
     """
 
     model_path: Path
@@ -38,6 +38,7 @@ class VerifyReport:
     not_localised: str = ""
     growth: ErrorGrowth | None = None
     sidecar: SidecarMaker | None = None
+    judge: str = "torch"
 
     @property
     def passed(self) -> bool:

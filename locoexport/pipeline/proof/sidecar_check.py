@@ -93,6 +93,7 @@ def verify_with_sidecar(
         _PROVES,
         placed_elsewhere(session.placed_nodes(), provider),
         sidecar=stored.made_by,
+        judge="the sidecar's answers",
     )
 
 

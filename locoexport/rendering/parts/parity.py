@@ -55,11 +55,12 @@ def parity_document(report: ParityReport) -> dict[str, Any]:
     }
 
 
-def parity_line(parity: ParityReport) -> str:
-    """The worst of all cases against what was allowed, and what was counted apart."""
+def parity_line(parity: ParityReport, of: str = "torch") -> str:
+    """The worst of all cases against what was allowed, and what was counted apart; ``of`` is what
+    the file was compared with."""
     tried = ", ".join("x".join(map(str, shape)) for shape in parity.shapes)
     line = (
-        f"worst {parity.worst_px:.2e} px and {parity.worst_logit:.2e} logits from torch "
+        f"worst {parity.worst_px:.2e} px and {parity.worst_logit:.2e} logits from {of} "
         f"(allowed {parity.tolerance.tracks_px:g} and {parity.tolerance.logits:g}) at BxTxN {tried}"
     )
     if parity.apart_points:
