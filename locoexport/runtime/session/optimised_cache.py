@@ -17,7 +17,6 @@ import hashlib
 import os
 import platform
 import secrets
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +25,13 @@ from typing import Any
 import onnxruntime
 from platformdirs import user_cache_path
 
+from locoexport.machine.cache_entries import (
+    bytes_of_entry,
+    entries_of,
+    keep_entry,
+    make_private,
+    remove,
+)
 from locoexport.machine.hardware import read_cpu
 from locoexport.runtime.session.model_file import ModelFile
 from locoexport.runtime.session.providers import ORT_ERRORS, create_session
@@ -65,7 +71,7 @@ def create_cached_session(
     if reason is None:
         try:
             folder = optimised_folder()
-            reason = _make_private(folder)
+            reason = make_private(folder)
         except OSError as error:
             reason = f"the cache cannot be used ({error.strerror or error})"
         else:
@@ -87,37 +93,19 @@ def _why_not(provider: str) -> str | None:
     return None
 
 
-def _make_private(folder: Path) -> str | None:
-    """Make the folder, for this user alone; why it must not be used, or None.
-
-    Raises:
-        OSError: it cannot be made, or its permissions cannot be set.
-    """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if sys.platform == "win32":  # a folder of the user's profile is the user's
-        return None
-    status = folder.stat()
-    if status.st_uid != os.geteuid():
-        return f"{folder} belongs to another user: not used"
-    if status.st_mode & 0o077:
-        folder.chmod(0o700)
-    return None
-
-
 def _through_cache(
     model: ModelFile, folder: Path, provider: str, options: Callable[[], Any]
 ) -> tuple[Any, str]:
     key = _key(model.sha256, provider)
     damaged = False
-    for entry in sorted(folder.glob(f"{key}-*.onnx")):
+    for entry in entries_of(folder, key):
         session = _open_entry(entry, provider, options())
         if session is not None:
             with suppress(OSError):
                 os.utime(entry)  # its last use, for _drop_oldest
             return session, f"optimised graph from {entry}"
         damaged = True
-        with suppress(OSError):
-            entry.unlink()
+        remove(entry)
     session, written = _optimise(model, folder, key, provider, options)
     if written is None:
         return session, f"optimised; {folder} cannot be written, so it was not kept"
@@ -144,14 +132,12 @@ def _key(model_sha256: str, provider: str) -> str:
 
 def _open_entry(entry: Path, provider: str, options: Any) -> Any | None:
     """A session of an entry, or None where it is not what was once written."""
-    try:
-        optimised = entry.read_bytes()
-        if hashlib.sha256(optimised).hexdigest()[:24] != entry.stem.partition("-")[2]:
-            return None
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return create_session(optimised, provider, options)
-    except OSError:
+    optimised = bytes_of_entry(entry)
+    if optimised is None:
         return None
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return create_session(optimised, provider, options)
     except ORT_ERRORS:
         return None
 
@@ -170,25 +156,14 @@ def _optimise(
     except OSError:
         return create_session(model.source, provider, options()), None
     except ORT_ERRORS:
-        _remove(temporary)
+        remove(temporary)
         # Either the model is bad, which this says again, or the disk is full.
         return create_session(model.source, provider, options()), None
     try:
-        optimised = hashlib.sha256(temporary.read_bytes()).hexdigest()[:24]
-        entry = folder / f"{key}-{optimised}.onnx"
-        os.replace(temporary, entry)
+        return session, keep_entry(temporary, folder, key)
     except OSError:
-        _remove(temporary)
+        remove(temporary)
         return session, None
-    return session, _keep_one(folder, key, entry)
-
-
-def _keep_one(folder: Path, key: str, entry: Path) -> Path:
-    """The entry that stays where several processes wrote one at once: the first by name."""
-    first, *others = sorted({*folder.glob(f"{key}-*.onnx"), entry})
-    for other in others:
-        _remove(other)
-    return first
 
 
 def _drop_oldest(folder: Path, keep: Path) -> None:
@@ -203,10 +178,5 @@ def _drop_oldest(folder: Path, keep: Path) -> None:
         if total <= CACHE_LIMIT_BYTES:
             return
         if file != keep:
-            _remove(file)
+            remove(file)
             total -= size
-
-
-def _remove(file: Path) -> None:
-    with suppress(OSError):
-        file.unlink()

@@ -68,16 +68,6 @@ def test_the_folder_is_the_users_alone(make_model, own_cache: Path) -> None:
     assert own_cache.stat().st_mode & 0o777 == 0o700
 
 
-def test_of_those_that_start_at_once_one_entry_stays(make_model, own_cache: Path) -> None:
-    open_session(make_model(), cached=True)
-    (entry,) = _entries(own_cache)
-    key = entry.name.partition("-")[0]
-    rival = own_cache / f"{key}-{'0' * 24}.onnx"
-    rival.write_bytes(b"written by another process at the same moment")
-    assert model_cache._keep_one(own_cache, key, entry) == rival
-    assert _entries(own_cache) == [rival]
-
-
 def test_only_who_asks_is_cached(make_model, own_cache: Path, tmp_path: Path) -> None:
     open_session(make_model())
     open_session(make_model(), profile_prefix=tmp_path / "p", cached=True)
