@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from browser_session import served
 
+from locoexport.demo.packages import WEB_PACKAGES
 from locoexport.demo.sample_clip import sample_frames, write_sample_clip
 from locoexport.demo.server import bind
 from locoexport.demo.site import PAGE_HEADERS, Site, SiteModel, assemble_site, write_site
@@ -90,6 +91,16 @@ def test_an_exported_folder_holds_everything_and_notes_for_hosts(
     places = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert places == {*site.files, *site.texts, "README.txt", "_headers"}
     assert {"index.html", "page/main.js", "page/style.css", "engine/model.js"} <= places
+    assert 'href="licences.txt"' in (folder / "index.html").read_text("utf-8")
+    licences = (folder / "licences.txt").read_text("utf-8")
+    notices = (folder / "onnxruntime-notices.txt").read_text("utf-8")
+    for package in WEB_PACKAGES:
+        assert f"packages/{package.name}:" in licences
+    assert "onnxruntime-notices.txt" in licences
+    version = next(each.version for each in WEB_PACKAGES if each.name == "onnxruntime-web")
+    assert f"tag v{version}" in licences
+    for part in ("protobuf", "Eigen", "emscripten", "flatbuffers", "abseil"):
+        assert part.lower() in notices.lower()
     assert "Cross-Origin-Embedder-Policy: require-corp" in (folder / "README.txt").read_text()
     told = (folder / "_headers").read_text() + (folder / "README.txt").read_text()
     for name, value in PAGE_HEADERS.items():
