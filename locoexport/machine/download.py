@@ -335,7 +335,12 @@ class _Session(requests.Session):
 
     def ask(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         # A callable keeps requests from looking into .netrc.
-        auth = self._credentials if self._named else _unchanged
+        auth: Callable[[requests.PreparedRequest], requests.PreparedRequest] | None = _unchanged
+        if self._named:
+            # As latin-1, which requests makes bytes of again: these very ones.
+            given = self._credentials
+            user, password = (each.decode("latin-1") for each in given or (b"", b""))
+            auth = None if given is None else requests.auth.HTTPBasicAuth(user, password)
         timeout = DOWNLOAD_STALL_SECONDS.value
         return self.get(url, headers=headers, auth=auth, stream=True, timeout=timeout)
 

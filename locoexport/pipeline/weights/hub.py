@@ -59,7 +59,7 @@ def download_from_hub(wanted: HubFile, endpoint: str | None, notify: Listener) -
 def _answers(endpoint: str) -> bool:
     """Whether the server says anything, through the hub's own client and its proxies."""
     try:
-        huggingface_hub.utils.get_session().head(endpoint, timeout=_PATIENCE_S)
+        huggingface_hub.get_session().head(endpoint, timeout=_PATIENCE_S)
     # The client's own class of errors is another one in other versions.
     except Exception:
         return False
