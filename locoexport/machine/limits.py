@@ -17,6 +17,8 @@ __all__ = [
     "CHECKPOINT_TENSORS",
     "CLIP_BYTES",
     "DOWNLOAD_BYTES",
+    "DOWNLOAD_SECONDS",
+    "DOWNLOAD_STALL_SECONDS",
     "EVALUATED_BYTES",
     "EVALUATION_SECONDS",
     "FRAME_PIXELS",
@@ -105,6 +107,8 @@ GRAPH_NODES = Limit("GRAPH_NODES", 200_000, "nodes", "a graph, with its function
 EVALUATED_BYTES = Limit("EVALUATED_BYTES", 16 << 20, "bytes", "a constant computed from others")
 EVALUATION_SECONDS = Limit("EVALUATION_SECONDS", 60, "seconds", "reading a graph")
 DOWNLOAD_BYTES = Limit("DOWNLOAD_BYTES", 8 << 30, "bytes", "a download")
+DOWNLOAD_SECONDS = Limit("DOWNLOAD_SECONDS", 6 * 3600, "seconds", "a download")
+DOWNLOAD_STALL_SECONDS = Limit("DOWNLOAD_STALL_SECONDS", 20, "seconds", "64 KiB of a download")
 
 LIMITS = tuple(value for value in list(globals().values()) if isinstance(value, Limit))
 """All of them, in the order above."""
