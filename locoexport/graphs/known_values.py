@@ -66,7 +66,7 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
     for node in iterate_nodes(model):
         for attribute in node.attribute:
             tensors += [(tensor.name, tensor) for tensor in attribute.g.initializer]
-        if node.op_type == "Constant":
+        if node.op_type == "Constant" and node.output:
             tensors += [(node.output[0], tensor) for tensor in _constant_tensor(node)]
     for name, tensor in tensors:
         if name in seen:
@@ -85,17 +85,17 @@ def read_constant(value: ir.Value | None) -> ir.TensorProtocol | None:
 
 
 def _constant_tensor(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
-    attribute = node.attribute[0]
-    if attribute.name == "value":
-        yield attribute.t
-    elif attribute.name == "value_ints":
-        yield numpy_helper.from_array(np.array(attribute.ints, dtype=np.int64))
-    elif attribute.name == "value_int":
-        yield numpy_helper.from_array(np.array(attribute.i, dtype=np.int64))
-    elif attribute.name == "value_floats":
-        yield numpy_helper.from_array(np.array(attribute.floats, dtype=np.float32))
-    elif attribute.name == "value_float":
-        yield numpy_helper.from_array(np.array(attribute.f, dtype=np.float32))
+    for attribute in node.attribute:
+        if attribute.name == "value":
+            yield attribute.t
+        elif attribute.name == "value_ints":
+            yield numpy_helper.from_array(np.array(attribute.ints, dtype=np.int64))
+        elif attribute.name == "value_int":
+            yield numpy_helper.from_array(np.array(attribute.i, dtype=np.int64))
+        elif attribute.name == "value_floats":
+            yield numpy_helper.from_array(np.array(attribute.floats, dtype=np.float32))
+        elif attribute.name == "value_float":
+            yield numpy_helper.from_array(np.array(attribute.f, dtype=np.float32))
 
 
 def _shape(tensor_type: onnx.TypeProto.Tensor) -> tuple[Dimension, ...] | None:
