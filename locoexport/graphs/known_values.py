@@ -11,6 +11,7 @@ import onnx_ir as ir
 from onnx import numpy_helper
 
 from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.structure import is_length
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 
 __all__ = ["Dimension", "KnownValue", "constants_of", "is_float", "known_values", "read_constant"]
@@ -78,10 +79,13 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
 
 
 def read_constant(value: ir.Value | None) -> ir.TensorProtocol | None:
-    """The value where it is constant; None where it is not, or a caller may override it."""
+    """The value where it is constant and in the model itself; None where it is not, or a caller may
+    override it."""
     if value is None or value.is_graph_input():
         return None
-    return ir.convenience.get_const_tensor(value)
+    tensor = ir.convenience.get_const_tensor(value)
+    # Asked for its values, one in another file would open that by a path from here.
+    return None if isinstance(tensor, ir.ExternalTensor) else tensor
 
 
 def _constant_tensor(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
@@ -102,7 +106,7 @@ def _shape(tensor_type: onnx.TypeProto.Tensor) -> tuple[Dimension, ...] | None:
     if not tensor_type.HasField("shape"):
         return None
     return tuple(
-        dimension.dim_value if dimension.HasField("dim_value") else dimension.dim_param or None
+        dimension.dim_value if is_length(dimension) else dimension.dim_param or None
         for dimension in tensor_type.shape.dim
     )
 

@@ -17,7 +17,7 @@ from onnx import AttributeProto, TensorProto, defs
 from locoexport.errors import ModelFileError
 from locoexport.graphs.local_calls import check_calls
 
-__all__ = ["bits_of", "check_structure"]
+__all__ = ["bits_of", "check_structure", "is_element_type", "is_length"]
 
 _HIGHEST_VERSION = 2**31 - 1
 """What onnx holds a version in."""
@@ -89,6 +89,16 @@ def bits_of(element_type: int) -> int:
     return _BITS.get(TensorProto.DataType.Name(element_type), 8)
 
 
+def is_length(dim: onnx.TensorShapeProto.Dimension) -> bool:
+    """Whether a size is stated; some exporters write -1 for one that is open."""
+    return dim.HasField("dim_value") and dim.dim_value >= 0
+
+
+def is_element_type(number: int) -> bool:
+    """Whether there is such a type; 0 is one that nobody knows."""
+    return number == TensorProto.UNDEFINED or number in _ELEMENT_TYPES
+
+
 def _imports(entries: Iterable[onnx.OperatorSetIdProto], refusal: _Refusal) -> dict[str, int]:
     found = {}
     for entry in entries:
@@ -113,7 +123,7 @@ def _check_graph(graph: onnx.GraphProto, imports: _Imports, refusal: _Refusal) -
 def _check_values(values: Iterable[onnx.ValueInfoProto], refusal: _Refusal) -> None:
     for value in values:
         for element_type in _element_types(value.type):
-            if element_type and element_type not in _ELEMENT_TYPES:
+            if not is_element_type(element_type):
                 raise refusal(
                     f"{_quoted(value.name)} is of element type {element_type}, which does not exist"
                 )
@@ -221,6 +231,12 @@ def _signature_fault(node: onnx.NodeProto, version: int) -> str:
                 else f"{low} or more"
             )
             return f"has {found} {what}, and the operator has {wanted}"
+    if not any(node.output):
+        return "makes nothing"
+    for index, formal in enumerate(schema.inputs[: len(node.input)]):
+        needed = formal.option == defs.OpSchema.FormalParameterOption.Single
+        if needed and not node.input[index]:
+            return f"leaves its input {index + 1} out, and the operator takes it"
     given = {attribute.name: attribute for attribute in node.attribute}
     for name, known in schema.attributes.items():
         attribute = given.get(name)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto
 
-from locoexport.graphs.structure import bits_of
+from locoexport.graphs.external_data import is_external
+from locoexport.graphs.structure import bits_of, is_length
 from locoexport.graphs.walking import iterate_nodes
 from locoexport.inspection.costs import Flops, PeakMemory, count_flops, peak_activations
 from locoexport.inspection.labels import label_node
@@ -19,8 +20,6 @@ from locoexport.inspection.parts import Part, assign_parts, part_of_initializer
 from locoexport.inspection.shapes import (
     GraphShapes,
     dynamic_axes,
-    is_external,
-    is_length,
     resolve_shapes,
 )
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
+from locoexport.graphs.external_data import without_external
 from locoexport.inspection.labels import label_node
-from locoexport.inspection.shapes import GraphShapes, is_external, operand
+from locoexport.inspection.shapes import GraphShapes, operand
 
 __all__ = ["Finding", "Severity", "lint"]
 
@@ -170,30 +171,11 @@ def _doubles(subject: _Subject) -> Iterator[str]:
 
 def _refused(subject: _Subject) -> Iterator[str]:
     try:
-        onnx.checker.check_model(_without_external(subject.model))
+        onnx.checker.check_model(without_external(subject.model))
     except ValueError:  # above protobuf's 2 GB: cannot be checked in memory
         return
     except Exception as error:  # noqa: BLE001, RUF100 - its errors have no common class
         yield " ".join(str(error).split())[:300]
-
-
-def _without_external(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A model whose weights in other files are inputs: the checker would look for those files."""
-    outside = [tensor for tensor in model.graph.initializer if is_external(tensor)]
-    if not outside:
-        return model
-    whole = onnx.ModelProto()
-    whole.CopyFrom(model)
-    kept = [tensor for tensor in model.graph.initializer if not is_external(tensor)]
-    del whole.graph.initializer[:]
-    whole.graph.initializer.extend(kept)
-    listed = {value.name for value in model.graph.input}
-    whole.graph.input.extend(
-        helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
-        for tensor in outside
-        if tensor.name not in listed
-    )
-    return whole
 
 
 def _duplicates(subject: _Subject) -> Iterator[str]:

@@ -19,14 +19,13 @@ from onnx.inliner import inline_local_functions
 
 from locoexport.errors import ModelFileError, UsageError
 from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.structure import is_element_type, is_length
 from locoexport.inspection.small_values import Array, evaluate, is_followed, small_constant
 
 __all__ = [
     "GraphShapes",
     "Shape",
     "dynamic_axes",
-    "is_external",
-    "is_length",
     "operand",
     "resolve_shapes",
 ]
@@ -249,7 +248,11 @@ class _Resolver:
             )
         except Exception:  # noqa: BLE001, RUF100 - what it makes nothing of stays unknown
             return {}
-        return alone
+        return {
+            name: kind
+            for name, kind in alone.items()
+            if is_element_type(kind.tensor_type.elem_type)
+        }
 
     def _version(self, node: onnx.NodeProto) -> int:
         return self._opsets.get(node.domain, self._opsets.get("ai.onnx", 0))
@@ -335,19 +338,9 @@ def _all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
             yield from _all_nodes(body.node)
 
 
-def is_length(dim: onnx.TensorShapeProto.Dimension) -> bool:
-    """Whether a size is stated; some exporters write -1 for one that is open."""
-    return dim.HasField("dim_value") and dim.dim_value >= 0
-
-
 def operand(node: onnx.NodeProto, index: int) -> str:
     """The name of a node's input, empty where it is left out."""
     return str(node.input[index]) if index < len(node.input) else ""
-
-
-def is_external(tensor: TensorProto) -> bool:
-    """Whether a tensor's data lies in another file."""
-    return bool(tensor.data_location == TensorProto.EXTERNAL)
 
 
 def _known_sizes(kind: TypeProto | None) -> int:

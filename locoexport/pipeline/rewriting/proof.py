@@ -163,6 +163,8 @@ def _told(node: onnx.NodeProto, version: int) -> str:
     """Operator, version and the attributes that fit in a word."""
     attributes = []
     for attribute in node.attribute:
+        if attribute.ref_attr_name:
+            continue
         value = onnx.helper.get_attribute_value(attribute)
         if isinstance(value, bytes):
             value = value.decode(errors="replace")
