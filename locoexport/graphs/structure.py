@@ -11,11 +11,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
+import google.protobuf.message
 import onnx
 from onnx import AttributeProto, TensorProto, defs
 
 from locoexport.errors import ModelFileError
 from locoexport.graphs.local_calls import check_calls
+from locoexport.graphs.walking import iterate_bodies
 
 __all__ = ["bits_of", "check_structure", "is_element_type", "is_length"]
 
@@ -24,6 +26,7 @@ _HIGHEST_VERSION = 2**31 - 1
 _HIGHEST_RANK = 64
 """numpy's."""
 _MOST_BYTES = 2**63
+_SHOWN = 80
 _SCAN_WITHOUT_LENGTHS = 9
 """The first input of a Scan of version 8 goes past its body."""
 _GRAPH_ATTRIBUTES = {"If": ("then_branch", "else_branch"), "Loop": ("body",), "Scan": ("body",)}
@@ -55,8 +58,8 @@ def check_structure(model: onnx.ModelProto, subject: object) -> None:
 
     After it: versions are such as onnx can hold; every tensor has an element type, lengths, and as
     many bytes as they ask for (what lies in another file is not looked at); every attribute has a
-    type; nodes of the default domain have as many inputs and outputs as their operator takes, and
-    the attributes that it needs; bodies of If and Scan fit their nodes; calls of local functions
+    type; every name is text; nodes of the default domain have as many inputs and outputs as their
+    operator takes, and the attributes that it needs; bodies of If and Scan fit their nodes; calls of local functions
     fit these, end, and make no more nodes than ``GRAPH_NODES``.
 
     Raises:
@@ -68,7 +71,17 @@ def check_structure(model: onnx.ModelProto, subject: object) -> None:
 
     if not 0 <= model.ir_version <= _HIGHEST_VERSION:
         raise refusal(f"it is of IR version {model.ir_version}")
+    _check_text(model, ("producer_name", "producer_version", "domain"), refusal)
+    for entry in model.metadata_props:
+        _check_text(entry, ("key", "value"), refusal)
     imports = _imports(model.opset_import, refusal)
+    for function in model.functions:
+        _check_text(
+            function, ("name", "domain", "overload", "input", "output", "attribute"), refusal
+        )
+    for nodes in iterate_bodies(model):
+        for node in nodes:
+            _check_text(node, ("op_type", "domain", "name", "overload", "input", "output"), refusal)
     check_calls(model, subject, refusal)
     _check_graph(model.graph, imports, refusal)
     for function in model.functions:
@@ -102,11 +115,23 @@ def is_element_type(number: int) -> bool:
 def _imports(entries: Iterable[onnx.OperatorSetIdProto], refusal: _Refusal) -> dict[str, int]:
     found = {}
     for entry in entries:
+        _check_text(entry, ("domain",), refusal)
         lowest = 1 if entry.domain in _DEFAULT_DOMAINS else 0
         if not lowest <= entry.version <= _HIGHEST_VERSION:
             raise refusal(f"it imports version {entry.version} of {entry.domain or 'ai.onnx'}")
         found["" if entry.domain == "ai.onnx" else entry.domain] = entry.version
     return found
+
+
+def _check_text(
+    message: google.protobuf.message.Message, fields: Iterable[str], refusal: _Refusal
+) -> None:
+    """Refuse text that is no UTF-8: protobuf gives it out as bytes."""
+    for field in fields:
+        text = getattr(message, field)
+        for one in (text,) if isinstance(text, str | bytes) else text:
+            if isinstance(one, bytes):
+                raise refusal(f"its {field} {one[:_SHOWN]!r} is no text in UTF-8")
 
 
 def _check_graph(graph: onnx.GraphProto, imports: _Imports, refusal: _Refusal) -> None:
@@ -122,6 +147,9 @@ def _check_graph(graph: onnx.GraphProto, imports: _Imports, refusal: _Refusal) -
 
 def _check_values(values: Iterable[onnx.ValueInfoProto], refusal: _Refusal) -> None:
     for value in values:
+        _check_text(value, ("name",), refusal)
+        for dim in value.type.tensor_type.shape.dim:
+            _check_text(dim, ("dim_param",), refusal)
         for element_type in _element_types(value.type):
             if not is_element_type(element_type):
                 raise refusal(
@@ -145,6 +173,9 @@ def _element_types(kind: onnx.TypeProto) -> Iterator[int]:
 
 
 def _check_tensor(tensor: TensorProto, refusal: _Refusal) -> None:
+    _check_text(tensor, ("name",), refusal)
+    for entry in tensor.external_data:
+        _check_text(entry, ("key", "value"), refusal)
     name = _quoted(tensor.name)
     if tensor.data_type not in _ELEMENT_TYPES:
         raise refusal(f"tensor {name} is of element type {tensor.data_type}, which does not exist")
@@ -197,6 +228,7 @@ def _check_nodes(nodes: Iterable[onnx.NodeProto], imports: _Imports, refusal: _R
 
 
 def _check_attribute(attribute: AttributeProto, imports: _Imports, refusal: _Refusal) -> None:
+    _check_text(attribute, ("name", "ref_attr_name"), refusal)
     if attribute.type == AttributeProto.UNDEFINED:
         raise refusal(f"attribute {_quoted(attribute.name)} has no type")
     if attribute.HasField("t"):
@@ -289,7 +321,7 @@ def _told(node: onnx.NodeProto) -> str:
 
 def _quoted(name: str) -> str:
     """A stranger's name: short, and nothing that a terminal would act on."""
-    return repr(name if len(name) <= 80 else name[:80] + "...")
+    return repr(name if len(name) <= _SHOWN else name[:_SHOWN] + "...")
 
 
 def _listed(dims: list[int]) -> str:

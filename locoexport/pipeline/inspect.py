@@ -62,7 +62,8 @@ def inspect_file(path: str | Path, axes: Mapping[str, int] | None = None) -> Ins
 def inspect_here(path: Path, axes: Mapping[str, int]) -> InspectReport:
     """``inspect_file`` in this process, which a file made to do harm may take down."""
     model = read_model(path)
-    sizes = {name: size for name, size in _DEFAULT_SIZES.items() if name in dynamic_axes(model)}
+    open_axes = dynamic_axes(model)
+    sizes = {name: size for name, size in _DEFAULT_SIZES.items() if name in open_axes}
     with naming(path):
         facts = inspect_model(model, sizes | dict(axes))
     return InspectReport(path, path.stat().st_size, facts, forecast_providers(model))
