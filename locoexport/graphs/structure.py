@@ -56,11 +56,11 @@ _Refusal = Callable[[str], ModelFileError]
 def check_structure(model: onnx.ModelProto, subject: object) -> None:
     """Refuse a model that breaks what the walks over it stand on.
 
-    After it: versions are such as onnx can hold; every tensor has an element type, lengths, and as
-    many bytes as they ask for (what lies in another file is not looked at); every attribute has a
-    type; every name is text; nodes of the default domain have as many inputs and outputs as their
-    operator takes, and the attributes that it needs; bodies of If and Scan fit their nodes; calls of local functions
-    fit these, end, and make no more nodes than ``GRAPH_NODES``.
+    After it: versions are such as onnx can hold; every name is text; every tensor has an element
+    type, lengths, and as many bytes as they ask for (what lies in another file is not looked at);
+    every attribute has a type; nodes of the default domain have as many inputs and outputs as their
+    operator takes, and the attributes that it needs; bodies of If and Scan fit their nodes; calls
+    of local functions fit these, end, and make no more nodes than ``GRAPH_NODES``.
 
     Raises:
         ModelFileError: it does; the message begins with ``subject``.
