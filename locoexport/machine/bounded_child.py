@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -58,11 +58,13 @@ _RUNNER = (
 class Allowance:
     """What a child may take: bytes of memory in all, and seconds of processor time for each step.
 
-    A step ends with the next notice that it gives.
+    A step ends with the next notice that it gives. ``raised_by`` is the limit that an error names
+    for memory.
     """
 
     size_bytes: int
     seconds: float
+    raised_by: Limit = READING_BYTES
 
 
 def file_allowance(size_bytes: int) -> Allowance:
@@ -83,6 +85,7 @@ def run_bounded(
     subject: object,
     error_type: type[InputError] = InputError,
     notify: Listener | None = None,
+    during: Mapping[str, Allowance] | None = None,
 ) -> Result:
     """What ``function(*arguments)`` returns, run in a child.
 
@@ -94,19 +97,22 @@ def run_bounded(
         error_type: what is raised where the child takes too much, or dies.
         notify: where given, the function is called with a keyword ``notify`` too, and what it tells
             that is told to this one, as it happens.
+        during: what steps may take that need another allowance, by the text of their notice.
 
     Raises:
         InputError: of ``error_type``: the child took too much memory or time, or died of a signal.
         others: what the function raised, the child's traceback as its cause.
     """
     task = (function.__module__, function.__qualname__, arguments, notify is not None)
+    steps = dict(during or {})
+    most = max((allowance, *steps.values()), key=lambda one: (one.size_bytes, one.seconds))
     with TemporaryFile() as complaints, _started(complaints) as process:
         try:
             assert process.stdin is not None
             with suppress(BrokenPipeError):  # a child that could not start says why when it ends
-                pickle.dump((os.getpid(), allowance, task), process.stdin)
+                pickle.dump((os.getpid(), most, task), process.stdin)
                 process.stdin.close()
-            kind, value = _await(process, allowance, notify)
+            kind, value, allowance = _await(process, allowance, steps, notify)
         finally:
             process.kill()
             process.wait()
@@ -146,12 +152,16 @@ def _started(complaints: IO[bytes]) -> subprocess.Popen[bytes]:
 
 
 def _await(
-    process: subprocess.Popen[bytes], allowance: Allowance, notify: Listener | None
-) -> tuple[str, Any]:
+    process: subprocess.Popen[bytes],
+    allowance: Allowance,
+    steps: Mapping[str, Allowance],
+    notify: Listener | None,
+) -> tuple[str, Any, Allowance]:
     """How it ended, while it is watched: a result, what was raised, too much of what, or a death.
 
-    ``kind`` is result, raised, memory, time, or ended.
+    The first is result, raised, memory, time, or ended; the last what its last step was allowed.
     """
+    usual = allowance
     messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(process.stdout, messages), daemon=True).start()
     watched = psutil.Process(process.pid)
@@ -162,12 +172,13 @@ def _await(
         except queue.Empty:
             excess = step.excess(allowance)
             if excess:
-                return excess, None
+                return excess, None, allowance
             continue
         if kind == "ended":
             process.wait(_WALL_SECONDS)
         if kind != "notice":
-            return kind, value
+            return kind, value, allowance
+        allowance = steps.get(value.text, usual)
         step = _Step(watched)
         if notify is not None:
             notify(value)

@@ -48,6 +48,7 @@ from locoexport.pipeline.rewriting.passes import (
     with_true_opset,
 )
 from locoexport.pipeline.rewriting.proof import (
+    PROVING,
     of_opset,
     prove_all,
 )
@@ -150,7 +151,7 @@ def rewrite_file(
     """
     started = time.perf_counter()
     source, output = Path(source), check_output(output, force=force)
-    allowance = _allowance(model_file_size(source))
+    size_bytes = model_file_size(source)
     report, locations = run_bounded(
         rewrite_here,
         source,
@@ -158,10 +159,11 @@ def rewrite_file(
         opset,
         passes,
         check,
-        allowance=allowance,
+        allowance=file_allowance(size_bytes),
         subject=source,
         error_type=ModelFileError,
         notify=notify,
+        during={PROVING: _proof_allowance(size_bytes)},
     )
     contents = _serialised(report, source)
     with _destination(source, output, locations, force=force) as temporary:
@@ -174,7 +176,7 @@ def rewrite_file(
                 check_still_loads,
                 source,
                 temporary,
-                allowance=_allowance(len(contents) + data_bytes),
+                allowance=file_allowance(len(contents) + data_bytes),
                 subject=source,
                 error_type=ModelFileError,
             )
@@ -208,11 +210,13 @@ def rewrite_here(
     return report, locations
 
 
-def _allowance(size_bytes: int) -> Allowance:
-    """For a model of that size. A proof runs nodes on as large inputs as the model's own: it may
-    take the whole of a minute and some gigabytes, from a file of a kilobyte."""
+def _proof_allowance(size_bytes: int) -> Allowance:
+    """A proof runs a node on inputs as large as the model's own: it may take the whole of a minute
+    and some gigabytes, whatever the size of the file."""
     reading = file_allowance(size_bytes)
-    return Allowance(reading.size_bytes + PROOF_BYTES.value, EVALUATION_SECONDS.value)
+    return Allowance(
+        reading.size_bytes + PROOF_BYTES.value, EVALUATION_SECONDS.value, raised_by=PROOF_BYTES
+    )
 
 
 def _opset_before(model: onnx.ModelProto, wanted: int | None) -> int:

@@ -108,7 +108,7 @@ def test_the_same_input_makes_the_same_bytes(source, run):
 def in_this_process(monkeypatch):
     """The work of a rewrite where a test can change it, and not in a child."""
 
-    def run_here(function, *arguments, allowance, subject, error_type, notify=None):
+    def run_here(function, *arguments, notify=None, **limits):
         return function(*arguments, **({} if notify is None else {"notify": notify}))
 
     monkeypatch.setattr("locoexport.pipeline.rewrite.run_bounded", run_here)
