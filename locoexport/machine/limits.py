@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from locoexport.errors import InputError, UsageError
 
 __all__ = [
+    "CALL_DEPTH",
     "CHECKPOINT_HEADER_BYTES",
     "CHECKPOINT_TENSORS",
     "CLIP_BYTES",
@@ -29,6 +30,8 @@ __all__ = [
     "NESTING",
     "PICKLE_OPERATIONS",
     "PROFILE_BYTES",
+    "PROOF_BYTES",
+    "READING_BYTES",
     "RECORD_BYTES",
     "ROWS",
     "SIDECAR_BYTES",
@@ -104,8 +107,13 @@ CHECKPOINT_HEADER_BYTES = Limit(
 )
 PICKLE_OPERATIONS = Limit("PICKLE_OPERATIONS", 2_000_000, "operations", "a pickle")
 GRAPH_NODES = Limit("GRAPH_NODES", 200_000, "nodes", "a graph, with its functions inlined")
+CALL_DEPTH = Limit("CALL_DEPTH", 100, "levels of calls", "the functions of a graph")
+READING_BYTES = Limit(
+    "READING_BYTES", 1 << 30, "bytes", "memory to read a graph, besides ten times its file"
+)
+PROOF_BYTES = Limit("PROOF_BYTES", 4 << 30, "bytes", "memory to prove a node, besides the above")
 EVALUATED_BYTES = Limit("EVALUATED_BYTES", 16 << 20, "bytes", "a constant computed from others")
-EVALUATION_SECONDS = Limit("EVALUATION_SECONDS", 60, "seconds", "reading a graph")
+EVALUATION_SECONDS = Limit("EVALUATION_SECONDS", 60, "seconds", "one step of reading a graph")
 DOWNLOAD_BYTES = Limit("DOWNLOAD_BYTES", 8 << 30, "bytes", "a download")
 DOWNLOAD_SECONDS = Limit("DOWNLOAD_SECONDS", 6 * 3600, "seconds", "a download")
 DOWNLOAD_STALL_SECONDS = Limit("DOWNLOAD_STALL_SECONDS", 20, "seconds", "64 KiB of a download")
