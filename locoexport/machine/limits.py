@@ -24,6 +24,7 @@ __all__ = [
     "LIMITS",
     "MASK_BYTES",
     "MASK_PIXELS",
+    "METADATA_BYTES",
     "NESTING",
     "PICKLE_OPERATIONS",
     "PROFILE_BYTES",
@@ -94,6 +95,7 @@ ROWS = Limit("ROWS", 1_000_000, "rows", "points or boxes, as text or arrays")
 FRAME_BOXES = Limit("FRAME_BOXES", 2000, "boxes in one frame", "boxes, each compared with each")
 TEXT_BYTES = Limit("TEXT_BYTES", 32 << 20, "bytes", "CSV or JSON that a user hands in")
 TRACKS_BYTES = Limit("TRACKS_BYTES", 4 << 30, "bytes", "tracks, unpacked")
+METADATA_BYTES = Limit("METADATA_BYTES", 64 << 10, "bytes", "a metadata value of a model")
 NESTING = Limit("NESTING", 100, "levels", "JSON or TOML")
 PROFILE_BYTES = Limit("PROFILE_BYTES", 32 << 10, "bytes", "an export profile")
 RECORD_BYTES = Limit("RECORD_BYTES", 1 << 20, "bytes", "a record of finished work")

@@ -6,10 +6,14 @@ of a key (1) and a value (2). Everything else is skipped unread.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 __all__ = ["read_metadata"]
 
 _PROPERTIES = 14
 _KEY, _VALUE = 1, 2
+_MOST_FIELDS = 1_000_000
+"""Of a message; a file of ours has a dozen."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -27,30 +31,31 @@ def read_metadata(data: bytes) -> dict[str, str]:
     return properties
 
 
-def _fields(data: bytes) -> list[tuple[int, bytes | None]]:
+def _fields(data: bytes) -> Iterator[tuple[int, bytes | None]]:
     """(field number, bytes) of a message; None in place of numbers."""
-    found: list[tuple[int, bytes | None]] = []
-    at = 0
+    at, count = 0, 0
     while at < len(data):
+        count += 1
+        if count > _MOST_FIELDS:
+            raise ValueError(f"the message has over {_MOST_FIELDS} fields")
         tag, at = _varint(data, at)
         number, kind = tag >> 3, tag & 7
         if kind == _VARINT:
             _, at = _varint(data, at)
-            found.append((number, None))
+            yield number, None
         elif kind in (_FIXED64, _FIXED32):
             at += 8 if kind == _FIXED64 else 4
-            found.append((number, None))
+            yield number, None
         elif kind == _BYTES:
             size, at = _varint(data, at)
             if at + size > len(data):
                 raise ValueError("the message is cut short")
             # Only properties are worth a copy: the graph is nearly all of the file.
             keep = size < 1 << 20
-            found.append((number, data[at : at + size] if keep else None))
+            yield number, data[at : at + size] if keep else None
             at += size
         else:
             raise ValueError(f"field {number} has the unknown wire type {kind}")
-    return found
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -65,7 +65,7 @@ class Tracking:
         plan = self.make_plan((height, width), len(points))
         hint = self.source.frames_hint
         held = min(hint or plan.size.frames, plan.size.frames)
-        check_frames_fit(held, (height, width), read_memory().available)
+        check_frames_fit(held, (height, width), self.model.signature, read_memory().available)
         late = bool((points[:, 0] > plan.size.frames - 1).any())
         if late:
             self.source.keep([first])

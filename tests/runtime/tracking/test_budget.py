@@ -158,6 +158,10 @@ def test_calls_become_smaller_in_a_run_and_tracks_stay(
 
 
 def test_frames_that_no_memory_holds_are_refused() -> None:
-    check_frames_fit(48, (480, 640), 48 * 480 * 640 * 3)
+    takes = Signature((256, 256), "float32", None, None, None)
+    check_frames_fit(48, (480, 640), takes, 48 * (480 * 640 * 3 + 256 * 256 * 12))
     with pytest.raises(VideoError, match=r"48 frames of 8000x5000 .* 5\.8 GB; .* 4\.0 GB free"):
-        check_frames_fit(48, (5000, 8000), 4_000_000_000)
+        check_frames_fit(48, (5000, 8000), takes, 4_000_000_000)
+    takes = Signature((4096, 4096), "float32", None, None, None)
+    with pytest.raises(VideoError, match=r"48 frames of 10x10 .* 9\.7 GB"):
+        check_frames_fit(48, (10, 10), takes, 4_000_000_000)
