@@ -172,8 +172,9 @@ def check_frames_fit(
     if needed > available_bytes:
         raise VideoError(
             f"{frames} frames of {width}x{height} pixels, which are held at once, and what the "
-            f"model takes of them need {needed / 1e9:.1f} GB; this machine has {available_bytes / 1e9:.1f} GB free. Scale "
-            "them down (--resize), or take fewer at a time (--window)."
+            f"model takes of them need {needed / 1e9:.1f} GB; this machine has "
+            f"{available_bytes / 1e9:.1f} GB free. Scale them down (--resize), or take fewer at a "
+            "time (--window)."
         )
 
 
