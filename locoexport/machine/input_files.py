@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from locoexport.errors import InputError
 from locoexport.machine.documents import quote, read_at_most
-from locoexport.machine.limits import ROWS, TEXT_BYTES
+from locoexport.machine.limits import ROWS, TEXT_BYTES, Limit
 
-__all__ = ["check_array_header", "load_array", "read_by_suffix", "read_rows"]
+__all__ = ["check_array_header", "load_archive", "load_array", "read_by_suffix", "read_rows"]
 
 Value = TypeVar("Value")
 
@@ -113,6 +113,38 @@ def load_array(path: Path) -> NDArray[Any]:
         ROWS.check(shape[0] if shape else 1, "it")
         file.seek(0)
         return np.asarray(np.load(file, allow_pickle=False))
+
+
+def load_archive(path: Path, limit: Limit) -> dict[str, NDArray[Any]]:
+    """The arrays in a .npz file by name, of at most ``limit`` bytes unpacked; runs nothing.
+
+    Raises:
+        InputError: it is damaged, no archive of arrays, or larger than the limit.
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        if file.read(6) == b"\x93NUMPY":
+            raise InputError("it is one array, not a .npz archive.")
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = archive.infolist()
+                limit.check(sum(member.file_size for member in members), "it")
+                return {
+                    member.filename.removesuffix(".npy"): _load_member(archive, member)
+                    for member in members
+                }
+        except InputError:
+            raise
+        except Exception as error:  # zipfile, zlib, numpy: a damaged archive raises nearly anything
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"it is a damaged archive: {reason[:200].rstrip('.')}.") from error
+
+
+def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as stored:
+        check_array_header(stored, member.file_size)
+    with archive.open(member) as stored:
+        return np.asarray(np.lib.format.read_array(stored, allow_pickle=False))
 
 
 def check_array_header(file: IO[bytes], size_bytes: int) -> tuple[int, ...]:
