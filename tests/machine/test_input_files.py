@@ -1,13 +1,14 @@
 """Arrays and rows of strangers: held against their own headers and against the limits."""
 
 import struct
+import zipfile
 
 import numpy as np
 import pytest
 
-from locoexport.errors import QueryError
-from locoexport.machine.input_files import load_array, read_by_suffix, read_rows
-from locoexport.machine.limits import ROWS, TEXT_BYTES
+from locoexport.errors import InputError, QueryError
+from locoexport.machine.input_files import load_archive, load_array, read_by_suffix, read_rows
+from locoexport.machine.limits import ROWS, TEXT_BYTES, TRACKS_BYTES
 
 
 def read(path):
@@ -88,3 +89,54 @@ def test_text_is_measured_before_it_is_read(tmp_path, monkeypatch) -> None:
 def test_a_name_that_no_file_can_have(tmp_path, name) -> None:
     with pytest.raises(QueryError, match=r"Cannot read|does not hold"):
         read(tmp_path / name)
+
+
+def archive_file(path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> None:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def test_an_archive_is_read(tmp_path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, a=np.arange(3), b=np.float64(2), c=np.array(["x"]))
+    found = load_archive(path, TRACKS_BYTES)
+    assert {name: array.tolist() for name, array in found.items()} == {
+        "a": [0, 1, 2],
+        "b": 2.0,
+        "c": ["x"],
+    }
+
+
+def test_an_archive_is_measured_before_it_is_unpacked(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, a=np.zeros(10_000))
+    assert path.stat().st_size < 1000
+    monkeypatch.setenv(TRACKS_BYTES.variable, "80000")
+    with pytest.raises(InputError, match="it has 80,128 bytes, and at most 80,000"):
+        load_archive(path, TRACKS_BYTES)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"a.npy": array_file("(100000000000, 3)")}, "0 bytes follow"),
+        ({"a.npy": array_file("(1, 3)", data=bytes(9))}, "9 bytes follow"),
+        ({"a.npy": array_file("(1,)", "'|O'", b"cos\nsystem\n.")}, "not of plain numbers"),
+        ({"a.npy": b""}, "damaged archive"),
+        ({"a.txt": b"hello"}, "damaged archive"),
+    ],
+)
+def test_a_member_that_lies_is_refused(tmp_path, members, words) -> None:
+    path = tmp_path / "a.npz"
+    archive_file(path, members)
+    with pytest.raises(InputError, match=words):
+        load_archive(path, TRACKS_BYTES)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04" + bytes(60), b"\x93NUMPY\x01\0", b"x"])
+def test_what_is_no_archive(tmp_path, content) -> None:
+    path = tmp_path / "a.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="it is "):
+        load_archive(path, TRACKS_BYTES)
