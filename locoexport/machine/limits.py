@@ -22,11 +22,14 @@ __all__ = [
     "DOWNLOAD_STALL_SECONDS",
     "EVALUATED_BYTES",
     "EVALUATION_SECONDS",
+    "FRAME_BOXES",
     "FRAME_PIXELS",
     "GRAPH_NODES",
     "IMAGE_PIXELS",
     "LIMITS",
+    "MASK_BYTES",
     "MASK_PIXELS",
+    "METADATA_BYTES",
     "NESTING",
     "PICKLE_OPERATIONS",
     "PROFILE_BYTES",
@@ -36,6 +39,7 @@ __all__ = [
     "ROWS",
     "SIDECAR_BYTES",
     "TEXT_BYTES",
+    "TRACKS_BYTES",
     "Limit",
     "describe_limits",
 ]
@@ -95,8 +99,12 @@ FRAME_PIXELS = Limit("FRAME_PIXELS", 40_000_000, "pixels a frame", "a video")
 IMAGE_PIXELS = Limit("IMAGE_PIXELS", 40_000_000, "pixels an image", "an image within a dataset")
 CLIP_BYTES = Limit("CLIP_BYTES", 2 << 30, "bytes of decoded frames", "a clip of a dataset")
 MASK_PIXELS = Limit("MASK_PIXELS", 40_000_000, "pixels", "a mask")
+MASK_BYTES = Limit("MASK_BYTES", 512 << 20, "bytes", "a mask as it lies on disk")
 ROWS = Limit("ROWS", 1_000_000, "rows", "points or boxes, as text or arrays")
+FRAME_BOXES = Limit("FRAME_BOXES", 2000, "boxes in one frame", "boxes, each compared with each")
 TEXT_BYTES = Limit("TEXT_BYTES", 32 << 20, "bytes", "CSV or JSON that a user hands in")
+TRACKS_BYTES = Limit("TRACKS_BYTES", 1 << 30, "bytes", "tracks, unpacked")
+METADATA_BYTES = Limit("METADATA_BYTES", 64 << 10, "bytes", "a metadata value of a model")
 NESTING = Limit("NESTING", 100, "levels", "JSON or TOML")
 PROFILE_BYTES = Limit("PROFILE_BYTES", 32 << 10, "bytes", "an export profile")
 RECORD_BYTES = Limit("RECORD_BYTES", 1 << 20, "bytes", "a record of finished work")

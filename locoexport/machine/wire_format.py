@@ -12,6 +12,8 @@ __all__ = ["read_fields"]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LARGEST_SHIFT = 63
+_MOST_FIELDS = 1_000_000
+"""Of one message: a graph of that many nodes and tensors is read by nobody."""
 
 
 def read_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
@@ -20,8 +22,11 @@ def read_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     Raises:
         ValueError: the bytes are no protobuf message.
     """
-    at, size = 0, len(message)
+    at, size, count = 0, len(message), 0
     while at < size:
+        count += 1
+        if count > _MOST_FIELDS:
+            raise ValueError(f"the message has over {_MOST_FIELDS} fields")
         tag, at = _varint(message, at)
         number, kind = tag >> 3, tag & 7
         if kind == _VARINT:

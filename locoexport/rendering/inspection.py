@@ -219,8 +219,7 @@ def _findings(findings: tuple[Finding, ...]) -> RenderableType:
     for finding in findings:
         shown = ", ".join(finding.nodes[:_NAMES_SHOWN])
         more = len(finding.nodes) - _NAMES_SHOWN
-        what = (
-            f"{finding.message}\n{shown}{f' and {more} more' if more > 0 else ''}\n{finding.source}"
-        )
-        table.add_row(severity(finding.severity), finding.rule, finding.runtime, Text(what))
+        named = f"{shown}{f' and {more} more' if more > 0 else ''}"
+        what = Group(Text(finding.message), Text(named), Text(finding.source))
+        table.add_row(severity(finding.severity), finding.rule, finding.runtime, what)
     return titled("lint", table)

@@ -210,3 +210,56 @@ def raising(error: Exception):
         raise error
 
     return fail
+
+
+def _forge(path: Path, facts: bytes) -> None:
+    table = pyarrow.parquet.read_table(path)
+    pyarrow.parquet.write_table(table.replace_schema_metadata({b"locoexport.clip": facts}), path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"points": "4"},
+        {"points": 10**30},
+        {"points": 3},
+        {"fps": "x"},
+        {"fps": -1},
+        {"clip": {"a": 1}},
+        {"clip_id": "../../x"},
+        {"height": None},
+        {"schema": "other"},
+        None,
+    ],
+)
+def test_a_forged_file_of_tracks_is_done_again(worker, settings, clips: Path, change) -> None:
+    job = ClipJob(clips / "a.mp4", PointSources(points="grid:2"))
+    first = worker.work(job)
+    part = part_of(settings, first)
+    said = json.loads(pyarrow.parquet.read_metadata(part).metadata[b"locoexport.clip"])
+    _forge(part, b"[" * 100_000 if change is None else json.dumps(said | change).encode())
+    assert earlier(job, settings) is None
+    again = worker.work(job)
+    assert (again.outcome, again.skipped, again.points) == ("tracked", False, 4)
+    assert json.loads(pyarrow.parquet.read_metadata(part).metadata[b"locoexport.clip"]) == said
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, b"PAR1"])
+def test_a_damaged_file_of_tracks_is_done_again(worker, settings, clips: Path, content) -> None:
+    job = ClipJob(clips / "a.mp4", PointSources(points="grid:2"))
+    part = part_of(settings, worker.work(job))
+    part.write_bytes(content)
+    assert earlier(job, settings) is None
+    assert worker.work(job).points == 4
+    assert pyarrow.parquet.read_table(part).num_rows > 0
+
+
+@pytest.mark.parametrize("clip_id", ["../../../../etc/passwd", 5, None, ["a"], "0" * 32])
+def test_a_record_of_another_clip_is_no_record(worker, settings, clips: Path, clip_id) -> None:
+    job = ClipJob(clips / "a.mp4", PointSources(points="grid:2"))
+    worker.work(job)
+    (record,) = OutputFolder(settings.out).records.glob("*.json")
+    document = json.loads(record.read_text())
+    document["result"] |= {"clip_id": clip_id, "points": "x"}
+    record.write_text(json.dumps(document))
+    assert earlier(job, settings) is None

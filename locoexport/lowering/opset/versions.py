@@ -118,10 +118,10 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> LoweredOpset:
             if before is not None:
                 nodes.append(replace(before, after=node))
     if reasons:
-        listed = "\n".join(f"- {reason} ({count}×)" for reason, count in sorted(reasons.items()))
+        listed = "; ".join(f"{reason} ({count}×)" for reason, count in sorted(reasons.items()))
         raise GraphCheckFailedError(
             f"The model cannot be brought from opset {current} down to {opset}; these operators do "
-            f"not allow it:\n{listed}"
+            f"not allow it: {listed}."
         )
     for graph in (lowered, *lowered.functions):
         for entry in graph.opset_import:

@@ -83,7 +83,10 @@ class OpenVinoSession:
         self._lock = threading.Lock()
         self._last: Any = None
         data = model if isinstance(model, bytes) else Path(model).read_bytes()
-        self._metadata = read_metadata(data)
+        try:
+            self._metadata = read_metadata(data)
+        except ValueError as error:
+            raise RuntimeError(f"its metadata cannot be read: {error}") from error
 
     def get_providers(self) -> list[str]:
         """The one provider, by ONNX Runtime's name."""

@@ -23,8 +23,10 @@ from locoexport.runtime.session.providers import ORT_ERRORS
 from locoexport.runtime.session.signature import (
     Signature,
     check_queries_fit,
+    check_sizes,
     check_video_fits,
     fixed_size,
+    read_properties,
 )
 from locoexport.runtime.session.single import (
     OpenedFile,
@@ -125,13 +127,26 @@ class SplitSession:
                 f"{paths['encoder']} and its two neighbours are not a split export: "
                 f"{', '.join(missing)} is missing. Export them again."
             )
-        batch, frames, height, width, _ = shapes[VIDEO_INPUT]
+        video, queries = shapes[VIDEO_INPUT], shapes[QUERY_INPUT]
+        if len(video) != 5 or len(queries) != 3 or not all(isinstance(n, int) for n in video[2:]):
+            raise ModelFileError(
+                f"{paths['encoder']} is not the encoder of a split export: {VIDEO_INPUT} has shape "
+                f"{video} and {QUERY_INPUT} {queries}. Export it again."
+            )
+        batch, frames, height, width, _ = video
+        if metadata.resolution_hw != (height, width):
+            raise ModelFileError(
+                f"{paths['encoder']} contradicts itself: its metadata says "
+                f"{'x'.join(map(str, metadata.resolution_hw))}, its graph takes {height}x{width}. "
+                "Export it again."
+            )
         self.resolution_hw: tuple[int, int] = (height, width)
         self.fixed_batch, self.fixed_frames = fixed_size(batch), fixed_size(frames)
-        self.fixed_points = fixed_size(shapes[QUERY_INPUT][1])
+        self.fixed_points = fixed_size(queries[1])
         self.signature = Signature(
             self.resolution_hw, "float32", self.fixed_batch, self.fixed_frames, self.fixed_points
         )
+        check_sizes(self.path, self.signature)
 
     def prepare(self, video: NDArray[np.float32], *, release_memory: bool = False) -> EncodedFrames:
         """Encode a video: float32 (batch, frames, height, width, 3) in [-1, 1].
@@ -210,7 +225,7 @@ class SplitSession:
 
 
 def _metadata_of(path: Path, role: FileRole, session: Any) -> ArtifactMetadata:
-    properties = dict(session.get_modelmeta().custom_metadata_map)
+    properties = read_properties(path, session)
     try:
         metadata = ArtifactMetadata.from_properties(properties)
     except ModelFileError as error:

@@ -54,7 +54,9 @@ def test_any_properties(properties: dict[str, str]) -> None:
     assert read_metadata(model.SerializeToString()) == properties
 
 
-@pytest.mark.parametrize("data", [b"\x72\xff", b"\x72", b"\x0b", b"\xff" * 12])
+@pytest.mark.parametrize(
+    "data", [b"\x72\xff", b"\x72", b"\x0b", b"\xff" * 12, b"\x08\x01" * 1_000_001]
+)
 def test_what_is_no_message(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"cut short|wire type"):
+    with pytest.raises(ValueError, match=r"cut short|wire type|over 1000000 fields"):
         read_metadata(data)
