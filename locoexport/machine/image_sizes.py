@@ -38,7 +38,7 @@ def image_pixels(data: bytes) -> int | None:
         return None
     try:
         width, height = _KINDS[kind][1](data)
-    except (struct.error, IndexError, ValueError, TypeError):  # cut short, or no number there
+    except (struct.error, IndexError, ValueError, OverflowError):  # cut short, or no number there
         return None
     return width * height
 

@@ -26,7 +26,7 @@ def read_shape_options(path: str) -> dict[str, str]:
     """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return shape_options(dict(session.get_modelmeta().custom_metadata_map))
 
