@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable
 
-__all__ = ["image_kind", "image_pixels"]
+__all__ = ["image_is_whole", "image_kind", "image_pixels"]
 
 _MARKERS_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -38,9 +38,28 @@ def image_pixels(data: bytes) -> int | None:
         return None
     try:
         width, height = _KINDS[kind][1](data)
-    except (struct.error, IndexError, ValueError, TypeError):  # cut short, or no number there
+    except (struct.error, IndexError, ValueError, OverflowError):  # cut short, or no number there
         return None
     return width * height
+
+
+def image_is_whole(data: bytes) -> bool:
+    """False for a PNG with a part that would be longer than the file, which OpenCV makes room for.
+
+    Args:
+        data: a whole file.
+    """
+    if image_kind(data) != "png":
+        return True
+    at = 8
+    while at + 8 <= len(data):
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        at += 12 + length
+        if at > len(data):
+            return False
+        if name == b"IEND":
+            return True
+    return False
 
 
 def _png(data: bytes) -> tuple[int, int]:

@@ -219,6 +219,11 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
         raise VideoError(f"{path} has no video stream; name a file that has one.")
     stream = container.streams.video[0]
     codec = stream.codec_context
+    if codec is None:
+        raise VideoError(
+            f"{path} is coded in a way that is not known here; `ffmpeg -i IN OUT.mp4` converts "
+            "most files."
+        )
     FRAME_PIXELS.check(codec.width * codec.height, path, VideoError)
     codec.options = {"max_pixels": str(FRAME_PIXELS.value)}
     return stream
