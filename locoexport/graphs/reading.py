@@ -27,7 +27,7 @@ def read_model(path: str | Path) -> onnx.ModelProto:
     path = Path(path)
     model_file_size(path)
     try:
-        model = onnx.ModelProto.FromString(path.read_bytes())
+        model: onnx.ModelProto = onnx.ModelProto.FromString(path.read_bytes())
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:  # a stranger's bytes, in a reader of which nothing is promised

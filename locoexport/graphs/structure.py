@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
-import google.protobuf.message
 import onnx
 from onnx import AttributeProto, TensorProto, defs
 
@@ -123,9 +122,7 @@ def _imports(entries: Iterable[onnx.OperatorSetIdProto], refusal: _Refusal) -> d
     return found
 
 
-def _check_text(
-    message: google.protobuf.message.Message, fields: Iterable[str], refusal: _Refusal
-) -> None:
+def _check_text(message: object, fields: Iterable[str], refusal: _Refusal) -> None:
     """Refuse text that is no UTF-8: protobuf gives it out as bytes."""
     for field in fields:
         text = getattr(message, field)
@@ -272,14 +269,15 @@ def _signature_fault(node: onnx.NodeProto, version: int) -> str:
     given = {attribute.name: attribute for attribute in node.attribute}
     for name, known in schema.attributes.items():
         attribute = given.get(name)
+        kind = int(known.type)  # type: ignore[call-overload] # an enum of pybind11
         if attribute is None:
             if known.required:
                 return f"lacks its attribute {name}"
-        elif attribute.type != int(known.type):
+        elif attribute.type != kind:
             kinds = AttributeProto.AttributeType
             return (
                 f"has {name} as {kinds.Name(attribute.type)}, and the operator takes "
-                f"{kinds.Name(int(known.type))}"
+                f"{kinds.Name(kind)}"
             )
     if node.op_type == "Constant" and len(node.attribute) != 1:
         return f"has {len(node.attribute)} attributes, and the operator has one"

@@ -215,7 +215,7 @@ class _Resolver:
         if inner in self.found.values:
             self.found.values[outer] = self.found.values[inner]
 
-    def _infer(self, node: onnx.NodeProto) -> dict[str, TypeProto]:
+    def _infer(self, node: onnx.NodeProto) -> Mapping[str, TypeProto]:
         """Learn the types of the node's outputs: inferred alone, else as part of the whole graph.
 
         Returns those that were inferred alone, from what is known of the inputs' values.
@@ -255,7 +255,7 @@ class _Resolver:
         }
 
     def _version(self, node: onnx.NodeProto) -> int:
-        return self._opsets.get(node.domain, self._opsets.get("ai.onnx", 0))
+        return int(self._opsets.get(node.domain, self._opsets.get("ai.onnx", 0)))
 
     def _evaluate(self, node: onnx.NodeProto, types: Mapping[str, TypeProto]) -> None:
         """Follow the values of small outputs whose inputs are all known."""
