@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import signal
+import os
+import select
 import sys
-from types import FrameType
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -26,12 +27,14 @@ from locoexport.cli.commands import evaluate as eval
 from locoexport.cli.terminal.console import Verbosity, print_error, set_verbosity
 from locoexport.cli.terminal.measurement_options import SIDECAR_BESIDE
 from locoexport.errors import LocoExportError
+from locoexport.machine.interruption import EndingSignals
 from locoexport.version import __version__
 
 __all__ = ["app", "main"]
 
 _INTERRUPTED = 130
-_TERMINATED = 143
+_ENDED_BY = {_INTERRUPTED: "", 143: "SIGTERM", 129: "SIGHUP"}
+_SHOW_CURSOR = "\x1b[?25h"
 
 app = typer.Typer(
     name="locoexport",
@@ -88,11 +91,15 @@ def _options(
 
 
 def main() -> NoReturn:
-    """Run the command line; never returns.
+    """Run the command line; never returns. For the main thread: it handles signals.
 
     A ``LocoExportError`` becomes one message on stderr and its exit code, without a traceback.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    with EndingSignals(_say_last_words).handled():
+        _run()
+
+
+def _run() -> NoReturn:
     try:
         # By name: under python -m the program would be called "python -m locoexport".
         app(_with_values(sys.argv[1:]), prog_name=app.info.name)
@@ -103,8 +110,9 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except SystemExit as ended:
         # typer makes this of KeyboardInterrupt, without a word.
-        if ended.code == _INTERRUPTED:
-            print_error("Interrupted; no half-written file is left.")
+        if isinstance(ended.code, int) and ended.code in _ENDED_BY:
+            with suppress(OSError):  # with SIGHUP the terminal is gone
+                print_error(_farewell(ended.code))
         raise
     except BrokenPipeError:
         # The reader of stdout went away (| head): nothing is left to say to it.
@@ -136,6 +144,15 @@ def _wants_traceback(arguments: list[str]) -> bool:
     return False
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    """Unwind, so that temporary files are removed on the way out."""
-    sys.exit(_TERMINATED)
+def _farewell(code: int) -> str:
+    how = "Interrupted" if code == _INTERRUPTED else f"Ended by {_ENDED_BY[code]}"
+    return f"{how}; no half-written file is left."
+
+
+def _say_last_words(number: int) -> None:
+    """Where nothing unwinds: nothing that the main thread may hold or fill can be waited for."""
+    with suppress(OSError, ValueError):
+        _, writable, _ = select.select([], [2], [], 0)
+        if writable:
+            shown = _SHOW_CURSOR if os.isatty(2) else ""
+            os.write(2, f"{shown}error: {_farewell(128 + number)}\n".encode())

@@ -6,7 +6,6 @@ Nothing here reads a large tensor: models over 2 GB keep their bytes where they 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from onnx import external_data_helper
 
 from locoexport.errors import ModelFileError, OutputError
 from locoexport.graphs.walking import iterate_nodes
+from locoexport.machine.drafts import draft_folder
+from locoexport.machine.replacement import put_in_place
 
 __all__ = [
     "check_external_files",
@@ -78,8 +79,8 @@ def staging_folder(
     """A path to write the model to, with its external data beside it; all is renamed at the end.
 
     Model and data lie in a hidden folder beside ``output`` until the block ends well, so that the
-    model can be loaded from there; then the data is renamed into place, and the model last. When
-    the block raises, the hidden folder is removed.
+    model can be loaded from there; then all of them are put in place, or none. When the block
+    raises, the hidden folder is removed.
 
     Raises:
         OutputError: a data file is there already and ``force`` is not given, its folder does not
@@ -87,20 +88,18 @@ def staging_folder(
     """
     for location in locations:
         _check_data_target(output.parent / location, force=force)
-    folder = output.with_name(f".{output.stem[:40]}.{secrets.token_hex(6)}")
+    target = Path(os.path.realpath(output))
     try:
-        folder.mkdir()
-        for location in locations:
-            (folder / location).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / location, folder / location)
-        yield folder / output.name
-        for location in locations:
-            os.replace(folder / location, output.parent / location)
-        os.replace(folder / output.name, os.path.realpath(output))
+        with draft_folder(target.parent) as folder:
+            for location in locations:
+                (folder / location).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source / location, folder / location)
+            yield folder / output.name
+            beside = Path(os.path.realpath(output.parent))
+            moves = [(folder / each, beside / each) for each in locations]
+            put_in_place(folder, [*moves, (folder / output.name, target)])
     except OSError as error:
         raise OutputError(f"Cannot write {output}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_data_target(target: Path, *, force: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from locoexport.errors import UsageError
+from locoexport.machine.drafts import scratch_folder
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.parity.pointwise import ParityReport, compare_case, summarise
 from locoexport.parity.quantiles import (
@@ -60,8 +60,8 @@ def verify_with_sidecar(
     files: dict[str, Path] = {"whole": path}
     if split is not None:
         files = {str(role): file for role, file in split.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
+    with scratch_folder() as folder:
+        session = open_model(path, provider, profile_prefix=folder / "profile")
         where = Path(sidecar) if sidecar is not None else _beside(path, split is not None)
         stored = read_sidecar(where, files)
         pairs = []
