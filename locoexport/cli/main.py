@@ -95,11 +95,12 @@ def main() -> NoReturn:
 
     A ``LocoExportError`` becomes one message on stderr and its exit code, without a traceback.
     """
-    with EndingSignals(_say_last_words).handled():
-        _run()
+    signals = EndingSignals(_say_last_words)
+    with signals.handled():
+        _run(signals)
 
 
-def _run() -> NoReturn:
+def _run(signals: EndingSignals) -> NoReturn:
     try:
         # By name: under python -m the program would be called "python -m locoexport".
         app(_with_values(sys.argv[1:]), prog_name=app.info.name)
@@ -113,6 +114,7 @@ def _run() -> NoReturn:
         if isinstance(ended.code, int) and ended.code in _ENDED_BY:
             with suppress(OSError):  # with SIGHUP the terminal is gone
                 print_error(_farewell(ended.code))
+            signals.end(ended.code)
         raise
     except BrokenPipeError:
         # The reader of stdout went away (| head): nothing is left to say to it.

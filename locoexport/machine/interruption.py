@@ -118,6 +118,19 @@ class EndingSignals:
                 watcher.join()
                 wakes.close()
 
+    def end(self, code: int) -> None:
+        """End the process, which has unwound, if it was one of the signals that had it unwind.
+
+        Libraries as large as PyTorch take a second to be taken down in an orderly way, in which no
+        thread of ours watches any more.
+        """
+        if self._answered.is_set():
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError, AttributeError):  # closed, or gone
+                    stream.flush()
+            abandon_drafts()
+            os._exit(code)
+
     def _answer(self, number: int, _frame: FrameType | None) -> None:
         """Unwind, so that temporary files are removed on the way out."""
         if self._answered.is_set():
