@@ -14,15 +14,15 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import secrets
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 from platformdirs import user_cache_path
 
+from locoexport.machine.drafts import draft_folder
 from locoexport.machine.hardware import read_cpu
 from locoexport.runtime.session.providers import ORT_ERRORS, create_session
 
@@ -139,7 +139,22 @@ def _optimise(
     path: Path, folder: Path, key: str, provider: str, options: Callable[[], Any]
 ) -> tuple[Any, Path | None]:
     """A session of the model itself, whose optimised form is kept where that can be done."""
-    temporary = folder / f".{key}.{secrets.token_hex(6)}.tmp"
+    with ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(draft_folder(folder)) / "optimised.onnx"
+        except OSError:
+            return create_session(str(path), provider, options()), None
+        return _optimise_into(temporary, path, folder, key, provider, options)
+
+
+def _optimise_into(
+    temporary: Path,
+    path: Path,
+    folder: Path,
+    key: str,
+    provider: str,
+    options: Callable[[], Any],
+) -> tuple[Any, Path | None]:
     try:
         # ONNX Runtime only says "failed" where it cannot write: find out before.
         temporary.touch()
@@ -149,7 +164,6 @@ def _optimise(
     except OSError:
         return create_session(str(path), provider, options()), None
     except ORT_ERRORS:
-        _remove(temporary)
         # Either the model is bad, which this says again, or the disk is full.
         return create_session(str(path), provider, options()), None
     try:
@@ -157,7 +171,6 @@ def _optimise(
         entry = folder / f"{key}-{optimised}.onnx"
         os.replace(temporary, entry)
     except OSError:
-        _remove(temporary)
         return session, None
     return session, entry
 
