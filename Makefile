@@ -1,4 +1,5 @@
 # make setup       .venv with pinned requirements, the project (editable) and all its extras
+# make setup-locked  the same with every file but torch's checked against requirements.lock (Linux)
 # make test        setup, then tests/ and parity_tests/: a representative of every kind
 # make test-exhaustive  the same with every variant, opset, sampling and shape (hours)
 # make coverage    make test, with the lines and branches that it reaches
@@ -9,6 +10,8 @@
 # make fuzz        every reader against bytes that nobody meant for it: SECONDS=60 each
 # make bench       measure speed here: docs/speed.md and README.md's table
 # make docs        build/site, strict
+# make lock        requirements.lock anew, after constraints.txt was changed
+# make release     dist/: wheel, source archive, bill of materials (CycloneDX), SHA-256 of each
 # make format      let ruff rewrite what it can
 
 PYTHON ?= python3
@@ -19,7 +22,7 @@ WORKERS := 2
 STAMP  := $(VENV)/.installed
 NODE   := parity_tests/browser/node_modules/.installed
 
-.PHONY: setup browser-tools test test-exhaustive coverage check lint fuzz bench quickstart docs format clean
+.PHONY: setup setup-locked lock release browser-tools test test-exhaustive coverage check lint fuzz bench quickstart docs format clean
 
 setup: $(STAMP)
 
@@ -29,8 +32,43 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
 # setuptools warns of every editable installation whose packages stand in several folders.
 	@PYTHONWARNINGS="ignore:Editable installation" \
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export,plot,eval,download,many,openvino,demo,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	@touch $@
+
+EXTRAS := export,plot,eval,download,many,openvino,demo,dev
+
+# Everything is listed with its hashes, so nothing has to be resolved.
+setup-locked:
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	@PYTHONWARNINGS="ignore:Editable installation" \
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
+	@touch $(STAMP)
+
+# What makes a release is no part of what is released: its tools have a place of their own.
+TOOLS := build/release-tools
+$(TOOLS)/.installed:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet build==1.6.1 cyclonedx-bom==7.5.0 uv==0.13.9
+	@touch $@
+
+LOCKED = build/locked.txt
+lock: $(TOOLS)/.installed
+	grep -v -e '^torch==' -e '^#' constraints.txt > $(LOCKED)
+	sed -n '/^#/p' requirements.lock > $(LOCKED).head
+	$(TOOLS)/bin/uv pip compile --quiet --no-config --generate-hashes --no-deps --no-annotate --no-header \
+		--python-version 3.11.9 --default-index https://pypi.org/simple $(LOCKED) --output-file $(LOCKED).made
+	cat $(LOCKED).head $(LOCKED).made > requirements.lock
+
+# setuptools reads build/lib from earlier builds, and would ship what was removed since.
+release: setup $(TOOLS)/.installed
+	rm -rf dist build/lib build/bdist.*
+	$(TOOLS)/bin/python -m build --outdir dist
+	$(TOOLS)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml \
+		--output-reproducible --output-format JSON --output-file dist/locoexport.cdx.json
+	cd dist && sha256sum * > SHA256SUMS && sha256sum --check --quiet SHA256SUMS
 
 browser-tools: $(NODE)
 

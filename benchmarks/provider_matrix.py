@@ -23,6 +23,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import locoexport  # noqa: F401  it switches ONNX Runtime's telemetry off, which has to come first
+
+# isort: split
 import numpy as np
 import onnxruntime
 from marked_pages import write_between

@@ -27,12 +27,14 @@ import time
 import warnings
 from pathlib import Path
 
+import locoexport  # it switches ONNX Runtime's telemetry off, which has to come first
+
+# isort: split
 import numpy as np
 import onnx
 import onnxruntime
 from marked_pages import write_between
 
-import locoexport
 from locoexport.machine.hardware import CpuWatch, measure_load, read_cpu, running_reduced
 
 DOCS = Path(__file__).parents[1] / "docs" / "volumetric-sampling.md"

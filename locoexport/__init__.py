@@ -9,7 +9,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from locoexport.machine.telemetry import switch_off_telemetry
 from locoexport.version import __version__
+
+# Every way into this package leads through here, also a worker's: it comes before any session.
+switch_off_telemetry()
 
 if TYPE_CHECKING:
     from locoexport.contract.profile import ExportProfile, load_profile, profile_names

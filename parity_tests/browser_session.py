@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
-from locoexport.demo.server import bind, make_app
+from locoexport.demo.server import bind, make_app, make_server
 from locoexport.demo.site import Site
 
 __all__ = ["NODE_MODULES", "export_demo", "missing_tools", "run_scenario", "served", "served_demo"]
@@ -79,17 +78,13 @@ def _ended(server: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def served(site: Site, *, loopback_only: bool = True) -> Iterator[str]:
-    """Any site behind the command's own server, in this process; gives its address."""
+def served(site: Site, *, host: str = "127.0.0.1") -> Iterator[str]:
+    """Any site behind the command's own server, in this process; gives its address.
+
+    It listens on 127.0.0.1, and answers as one that listens on ``host``.
+    """
     listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_app(site, loopback_only=loopback_only),
-            log_level="warning",
-            lifespan="off",
-            timeout_graceful_shutdown=30,
-        )
-    )
+    server = make_server(make_app(site, host))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

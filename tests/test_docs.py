@@ -9,6 +9,7 @@ import typer
 
 from locoexport.cli.main import app
 from locoexport.cli.reference import describe_commands
+from locoexport.machine.limits import describe_limits
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,6 +53,12 @@ def test_every_option_shown_in_the_docs_exists() -> None:
             if "locoexport" in line or line.startswith("- `--"):
                 shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", line))
                 assert shown <= options, f"{page}: {line}"
+
+
+def test_security_lists_every_limit_as_it_is() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    table = page.split("<!-- limits: begin -->\n")[1].split("\n<!-- limits: end -->")[0]
+    assert table == describe_limits()
 
 
 def test_links_between_pages_lead_somewhere() -> None:

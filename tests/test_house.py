@@ -6,7 +6,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
 # Tests of the whole house lie beside this one.
-WHOLE = {"test_docs", "test_house", "test_imports", "test_shadowed", "test_wheel"}
+WHOLE = {
+    "test_docs",
+    "test_house",
+    "test_imports",
+    "test_requirements",
+    "test_shadowed",
+    "test_wheel",
+}
 # What is no package: the page, the scripts of benchmarks/, and the fuzzer, beside its tests.
 OTHER_ROOMS = {
     "web": ROOT / "locoexport" / "web",

@@ -81,6 +81,12 @@ bool is_visible(float occlusion, float expected_dist) {
 
 void run(int argc, char** argv) {
   if (argc < 3) throw std::runtime_error("usage: track MODEL.onnx FRAMES.rgb [t,y,x ...]");
+  // ONNX Runtime 1.31 sends telemetry unless it is told not to before it starts.
+#ifdef _WIN32
+  _putenv_s("ORT_DISABLE_TELEMETRY", "1");
+#else
+  setenv("ORT_DISABLE_TELEMETRY", "1", 0);
+#endif
   Ort::Env env(ORT_LOGGING_LEVEL_ERROR, "track");
   Ort::SessionOptions options;
   options.DisableMemPattern();  // half the memory, no slower (docs/long-videos.md)

@@ -12,7 +12,10 @@
 // once: some 20 to 40 MB of memory a frame. Longer videos need windows, as the Python runtime has.
 
 import { readFileSync } from "node:fs";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+
+// ONNX Runtime 1.31 sends telemetry unless it is told not to before it is loaded.
+process.env.ORT_DISABLE_TELEMETRY ??= "1";
+const { InferenceSession, Tensor } = await import("onnxruntime-node");
 
 const GRID = 8;
 

@@ -8,6 +8,7 @@ spares the next run reading the clip.
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from typing import Any
 
 import cv2
 
-from locoexport.batch.dataset import read_part, write_part
+from locoexport.batch.dataset import PartFile, read_part, write_part
 from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings, clip_id, job_id
 from locoexport.batch.records import ClipRecord, fingerprint, read_record, write_record
 from locoexport.errors import (
@@ -109,16 +110,16 @@ def finished_earlier(
         if retry_failed:
             return None
         return ClipOutcome(job.clip, "failed", record.text, skipped=True)
-    name = str(record.result.get("clip_id"))
-    if not _has_all_files(job, settings, name):
+    part = _part_of(job, settings, str(record.result.get("clip_id")))
+    if part is None:
         return None
     return ClipOutcome(
         job.clip,
         record.outcome,
         record.text,
-        clip_id=name,
-        points=int(record.result.get("points", 0)),
-        frames=int(record.result.get("frames", 0)),
+        clip_id=part.facts.clip_id,
+        points=part.facts.points,
+        frames=part.facts.frames,
         skipped=True,
     )
 
@@ -145,6 +146,7 @@ class ClipWorker:
             threads=settings.threads if settings.provider == "cpu" else None,
             window=settings.window,
             memory=settings.memory,
+            model_sha256=settings.model_sha256,
         )
 
     def work(self, job: ClipJob, progress: Callable[[int], None] | None = None) -> ClipOutcome:
@@ -198,9 +200,9 @@ class ClipWorker:
     ) -> ClipOutcome:
         options = self._settings.options_of(job)
         name = clip_id(_clip_sha256(job.clip), self._settings.model_sha256, options)
-        part = read_part(self._folder.part(name))
+        part = _part_of(job, self._settings, name)
         warnings: tuple[str, ...] = ()
-        skipped = part is not None and _has_all_files(job, self._settings, name)
+        skipped = part is not None
         if not skipped:
             warnings = self._track(job, name, seen, progress)
             part = read_part(self._folder.part(name))
@@ -264,6 +266,18 @@ def _clip_sha256(clip: Path) -> str:
         return sha256_of(clip)
     except OSError as error:
         raise VideoError(f"Cannot read {clip}: {error.strerror or error}.") from error
+
+
+def _part_of(job: ClipJob, settings: WorkSettings, name: str) -> PartFile | None:
+    """A clip's file of the dataset, where it and all files besides are there and it is of this
+    clip; None where the clip is to be done: what is damaged is written anew."""
+    if re.fullmatch(r"[0-9a-f]+", name) is None or not _has_all_files(job, settings, name):
+        return None
+    try:
+        part = read_part(OutputFolder(settings.out).part(name))
+    except InputError:
+        return None
+    return part if part is not None and part.facts.clip_id == name else None
 
 
 def _has_all_files(job: ClipJob, settings: WorkSettings, name: str) -> bool:

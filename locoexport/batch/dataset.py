@@ -8,6 +8,7 @@ appears by a rename is what makes a clip's rows be there once or not at all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from locoexport.errors import InputError
+from locoexport.machine.documents import parse_json
 from locoexport.machine.output_files import whole_file
 from locoexport.runtime.tracking.tracks import Tracks
 
@@ -93,30 +95,50 @@ def read_part(path: Path) -> PartFile | None:
     Raises:
         InputError: it is another file.
     """
-    import json
+    try:
+        rows, text = _read_footer(path)
+        return PartFile(path, _facts_of(parse_json(text, "what it says", finite=True), rows))
+    except FileNotFoundError:
+        return None
+    except InputError as error:
+        raise InputError(f"{path} is no file of this program ({error}); delete it.") from error
 
+
+def _read_footer(path: Path) -> tuple[int, bytes]:
+    """How many rows a Parquet file has, and what is said of them."""
     import pyarrow.parquet
 
     try:
         footer = pyarrow.parquet.read_metadata(path)
-        facts = json.loads(footer.metadata[_FACTS])
-        return PartFile(
-            path,
-            ClipFacts(
-                clip=facts["clip"],
-                clip_id=facts["clip_id"],
-                frame_hw=(facts["height"], facts["width"]),
-                fps=facts["fps"],
-                points=facts["points"],
-                frames=facts["frames"],
-            ),
-        )
+        return int(footer.num_rows), bytes(footer.metadata[_FACTS])
     except FileNotFoundError:
-        return None
-    except (pyarrow.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{path} is no file of this program ({' '.join(str(error).split())}); delete it."
-        ) from error
+        raise
+    except Exception as error:  # pyarrow and a damaged file
+        reason = " ".join(str(error).split())
+        raise InputError(f"it is no Parquet file of tracks: {reason[:200]}") from error
+
+
+def _facts_of(said: Any, rows: int) -> ClipFacts:
+    """Raises InputError where a fact is missing or of another type, or the rows are not as many."""
+    sizes = ("height", "width", "points", "frames")
+    if not (
+        isinstance(said, dict)
+        and said.get("schema") == PART_SCHEMA
+        and all(isinstance(said.get(name), str) for name in ("clip", "clip_id"))
+        and all(type(said.get(name)) is int and 0 < said[name] < 2**31 for name in sizes)
+        and type(said.get("fps")) in (int, float)
+        and 0 < said["fps"] < math.inf
+        and said["points"] * said["frames"] == rows
+    ):
+        raise InputError("what it says is not what is due")
+    return ClipFacts(
+        clip=said["clip"],
+        clip_id=said["clip_id"],
+        frame_hw=(said["height"], said["width"]),
+        fps=said["fps"],
+        points=said["points"],
+        frames=said["frames"],
+    )
 
 
 def write_clip_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import glob
-import json
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any
 from locoexport.batch.clips import find_clips
 from locoexport.batch.jobs import ClipJob
 from locoexport.errors import InputError, LocoExportError, VideoError
+from locoexport.machine.documents import parse_json, read_at_most
+from locoexport.machine.limits import ROWS, TEXT_BYTES
 from locoexport.runtime.queries.points import parse_points
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.video.selection import Selection, parse_size
@@ -102,9 +104,11 @@ def _read_manifest(path: Path, defaults: JobDefaults) -> Iterator[ClipJob]:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    text = read_at_most(path, TEXT_BYTES, path).decode("utf-8-sig")
+    with io.StringIO(text, newline="") as file:
         reader = csv.DictReader(file)
         for row in reader:
+            ROWS.check(reader.line_num - 1, path)
             if None in row or None in row.values():
                 raise InputError(
                     f"{path}, line {reader.line_num}: it has not as many columns as the header."
@@ -114,14 +118,13 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with open(path, encoding="utf-8-sig") as file:
+    content = read_at_most(path, TEXT_BYTES, path).decode("utf-8-sig")
+    with io.StringIO(content) as file:
         for line, text in enumerate(file, 1):
+            ROWS.check(line, path)
             if not text.strip():
                 continue
-            try:
-                row = json.loads(text)
-            except (ValueError, RecursionError) as error:
-                raise InputError(f"{path}, line {line}: it is no JSON ({error}).") from error
+            row = parse_json(text, f"{path}, line {line}: it")
             if not isinstance(row, dict):
                 raise InputError(f"{path}, line {line}: an object like {{'clip': ...}} is due.")
             yield line, row

@@ -6,15 +6,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from locoexport.errors import InputError
+from locoexport.machine.documents import quote, read_json
+from locoexport.machine.limits import RECORD_BYTES
 from locoexport.machine.output_files import sha256_of, whole_file
 from locoexport.runtime.session.split_files import find_split_files
 
 __all__ = ["ClipRecord", "fingerprint", "hash_file", "model_sha256", "read_record", "write_record"]
 
 _SCHEMA = "locoexport.tracked-clip/1"
+_OUTCOMES = ("tracked", "nothing detected", "failed")
+_FIELDS: Mapping[str, type | UnionType] = {
+    "model_sha256": str,
+    "options": dict,
+    "clip": dict | None,
+    "outcome": str,
+    "text": str,
+    "result": dict,
+}
 
 
 @dataclass(frozen=True)
@@ -61,14 +73,25 @@ def read_record(path: Path) -> ClipRecord | None:
         InputError: it is another file.
     """
     try:
-        document = json.loads(path.read_bytes())
-        if not isinstance(document, dict) or document.pop("schema", None) != _SCHEMA:
-            raise ValueError(f"its schema is not {_SCHEMA}")
-        return ClipRecord(**document)
+        return _record_of(read_json(path, limit=RECORD_BYTES))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, InputError) as error:
         raise InputError(f"{path} is no record of this program ({error}); delete it.") from error
+
+
+def _record_of(document: Any) -> ClipRecord:
+    """Raises ValueError where a field is missing, unknown or of another type."""
+    if not isinstance(document, dict) or document.pop("schema", None) != _SCHEMA:
+        raise ValueError(f"its schema is not {_SCHEMA}")
+    wrong = sorted(set(document) ^ set(_FIELDS)) or [
+        name for name, kind in _FIELDS.items() if not isinstance(document[name], kind)
+    ]
+    if wrong:
+        raise ValueError(f"{quote(wrong[0])} is missing, unknown or of another type")
+    if document["outcome"] not in _OUTCOMES:
+        raise ValueError(f"its outcome is {quote(document['outcome'])}")
+    return ClipRecord(**document)
 
 
 def fingerprint(clip: Path) -> dict[str, int] | None:

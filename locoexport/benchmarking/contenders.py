@@ -16,15 +16,15 @@ from locoexport.benchmarking.fresh_process import FreshTask
 from locoexport.benchmarking.inputs import Floats, as_taken
 from locoexport.benchmarking.report import Transfers, spread
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
-from locoexport.errors import MachineError, ProviderUnavailableError
+from locoexport.errors import MachineError
 from locoexport.runtime.session.provider_options import provider_name
-from locoexport.runtime.session.providers import (
-    ORT_ERRORS,
-    create_session,
-    require_provider,
-    resolve_provider,
+from locoexport.runtime.session.providers import ORT_ERRORS
+from locoexport.runtime.session.single import (
+    ModelSession,
+    RawTracks,
+    create_checked_session,
+    open_session,
 )
-from locoexport.runtime.session.single import ModelSession, RawTracks, open_session, session_options
 
 __all__ = ["Contender", "DeviceGraph", "HostGraph", "open_graph"]
 
@@ -64,15 +64,9 @@ def open_graph(path: Path, provider: str, name: str) -> HostGraph | DeviceGraph:
     """
     if provider_name(provider) not in _ON_DEVICE:
         return HostGraph(open_session(path, provider, require_metadata=False), name)
-    require_provider(provider)
-    bound: Any = create_session(str(path), provider, session_options(provider))
-    given = bound.get_providers()[0]
-    if given != resolve_provider(provider):
-        raise ProviderUnavailableError(
-            f"ONNX Runtime opened {path} on {given} though {provider} was asked for; nothing was "
-            "timed."
-        )
-    return DeviceGraph(ModelSession(path, bound, provider, require_metadata=False), bound, name)
+    opened = create_checked_session(path, provider, profile_prefix=None, threads=None, cached=False)
+    session = ModelSession(opened, provider, require_metadata=False)
+    return DeviceGraph(session, opened.session, name)
 
 
 class HostGraph:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import sys
@@ -24,9 +25,14 @@ from locoexport.cli.commands import (
     verify,
 )
 from locoexport.cli.commands import evaluate as eval
-from locoexport.cli.terminal.console import Verbosity, print_error, set_verbosity
+from locoexport.cli.terminal.console import (
+    Verbosity,
+    print_error,
+    print_traceback,
+    set_verbosity,
+)
 from locoexport.cli.terminal.measurement_options import SIDECAR_BESIDE
-from locoexport.errors import LocoExportError
+from locoexport.errors import LocoExportError, OutputError
 from locoexport.machine.interruption import EndingSignals
 from locoexport.version import __version__
 
@@ -93,34 +99,80 @@ def _options(
 def main() -> NoReturn:
     """Run the command line; never returns. For the main thread: it handles signals.
 
-    A ``LocoExportError`` becomes one message on stderr and its exit code, without a traceback.
+    A ``LocoExportError`` becomes one message on stderr and its exit code, without a traceback; so
+    does an output that cannot be written, and a name that the operating system refuses.
     """
+    _fill_closed_streams()
     signals = EndingSignals(_say_last_words)
     with signals.handled():
-        _run(signals)
+        try:
+            code = _run(sys.argv[1:])
+            # Here and not when Python ends: then nobody is left to say why it fails.
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader of stdout went away (| head): nothing is left to say to it.
+            _drop_output()
+            code = 1
+        except OSError as error:
+            _print_failure(error, f"{_subject(error)}: {error.strerror or error}.", sys.argv[1:])
+            _drop_output()
+            code = OutputError.exit_code
+        signals.end(code)
+    sys.exit(code)
 
 
-def _run(signals: EndingSignals) -> NoReturn:
+def _run(arguments: list[str]) -> int:
+    """Run a command; returns the exit code."""
     try:
         # By name: under python -m the program would be called "python -m locoexport".
-        app(_with_values(sys.argv[1:]), prog_name=app.info.name)
+        app(_with_values(arguments), prog_name=app.info.name)
     except LocoExportError as error:
-        if _wants_traceback(sys.argv[1:]):
-            raise
-        print_error(str(error))
-        sys.exit(error.exit_code)
+        _print_failure(error, str(error), arguments)
+        return error.exit_code
     except SystemExit as ended:
         # typer makes this of KeyboardInterrupt, without a word.
-        if isinstance(ended.code, int) and ended.code in _ENDED_BY:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if code in _ENDED_BY:
             with suppress(OSError):  # with SIGHUP the terminal is gone
-                print_error(_farewell(ended.code))
-            signals.end(ended.code)
-        raise
-    except BrokenPipeError:
-        # The reader of stdout went away (| head): nothing is left to say to it.
-        sys.stderr.close()
-        sys.exit(1)
-    sys.exit(0)
+                print_error(_farewell(code))
+        return code
+    return 0
+
+
+def _print_failure(error: BaseException, message: str, arguments: list[str]) -> None:
+    """One message, or with -v where it comes from; nothing of either moves a cursor."""
+    if _wants_traceback(arguments):
+        print_traceback(error)
+    else:
+        print_error(message)
+
+
+def _subject(error: OSError) -> str:
+    """What could not be done; a write to a stream that is open has no file's name."""
+    return "Cannot write the output" if error.filename is None else f"Cannot use {error.filename}"
+
+
+def _fill_closed_streams() -> None:
+    """Put something in the place of streams that are closed (>&-): the next file that is opened
+    would be taken for stdout else. What is written to this stdout fails, as it should."""
+    for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)  # takes the lowest free number
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Not every terminal knows every letter, and a name may be no text at all.
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Let go of what is still to be written, on which Python would try again when it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _with_values(arguments: list[str]) -> list[str]:

@@ -1,6 +1,8 @@
 """What an exported file says of itself: names of the graph's inputs and outputs, and metadata.
 
-Standard library only: the exporter writes it, the runtime reads it, neither needs the other.
+Standard library only: the exporter writes it, the runtime reads it, neither needs the other. A
+file may come from a stranger, so that each value is checked where it is read: what is of another
+type, not finite, out of range or too long is refused by the name of its key.
 """
 
 from __future__ import annotations
@@ -12,8 +14,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Context, Decimal
 from pathlib import Path
+from typing import Any, get_args
 
+from locoexport.contract.profile import LARGEST_SIDE, InputType, Precision, Target
 from locoexport.errors import ModelFileError
+from locoexport.machine.documents import parse_json, quote
+from locoexport.machine.limits import METADATA_BYTES
 
 __all__ = [
     "METADATA_PREFIX",
@@ -38,6 +44,9 @@ OUTPUT_NAMES = ("tracks", "occlusion", "expected_dist")
 METADATA_PREFIX = "locoexport."
 METADATA_SCHEMA = "locoexport.artifact/1"
 
+_PARTS = ("whole", "encoder", "query", "tracker")
+_LARGEST_COUNT = 2**31
+
 
 @dataclass(frozen=True)
 class WeightsOrigin:
@@ -60,9 +69,10 @@ class WeightsOrigin:
         if text == "seeded":
             return cls(None, None)
         match = re.fullmatch(r"(.+) sha256:([0-9a-f]{64})", text, flags=re.DOTALL)
-        if match is None:
+        # A name that leads out of its folder would have verify read, and hash, any other file.
+        if match is None or match[1] in (".", "..") or set(match[1]) & set("/\\\0"):
             raise ModelFileError(
-                f"Metadata locoexport.weights is {text!r}; expected 'seeded' or "
+                f"Metadata locoexport.weights is {quote(text)}; expected 'seeded' or "
                 "'FILE sha256:HEX'. The file was not written by this version of locoexport."
             )
         return cls(match[1], match[2])
@@ -97,22 +107,17 @@ class ParityStamp:
     @classmethod
     def parse(cls, text: str) -> ParityStamp:
         """Read what ``to_json`` wrote; raises ModelFileError for anything else."""
-        try:
-            document = json.loads(text)
-            shapes = tuple(
-                (int(b), int(t), int(n)) for b, t, n in document["shapes_batch_frames_points"]
-            )
-            return cls(
-                float(document["tracks_px"]),
-                float(document["logits"]),
-                shapes,
-                int(document["apart_points"]),
-                float(document["apart_px"]),
-            )
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise ModelFileError(
-                f"Metadata locoexport.parity cannot be read ({error}); export the model again."
-            ) from error
+        document = _document("parity", text)
+        shapes = document.get("shapes_batch_frames_points")
+        if not isinstance(shapes, list):
+            raise _unreadable("parity", f"shapes are {quote(shapes)}")
+        return cls(
+            _number("parity", document, "tracks_px"),
+            _number("parity", document, "logits"),
+            tuple(_sizes("parity", shape) for shape in shapes),
+            _whole("parity", document.get("apart_points"), 0),
+            _number("parity", document, "apart_px"),
+        )
 
 
 @dataclass(frozen=True)
@@ -146,28 +151,28 @@ class CostStamp:
     @classmethod
     def parse(cls, text: str) -> CostStamp:
         """Read what ``to_json`` wrote; raises ModelFileError for anything else."""
-        try:
-            document = json.loads(text)
+        document = _document("cost", text)
 
-            def number(name: str) -> float:
-                return math.nan if document[name] is None else float(document[name])
+        def measured(name: str, least: float = 0.0) -> float:
+            # null: it was not finite, and no comparison with NaN is true.
+            found = document.get(name, "nothing")
+            return math.nan if found is None else _number("cost", document, name, least)
 
-            calibration, limit = document["calibration"], document.get("limit_px")
-            return cls(
-                number("p50_px"),
-                number("p99_px"),
-                number("max_px"),
-                number("flip_share"),
-                number("average_jaccard_change"),
-                number("pts_within_thresh_change"),
-                str(document["sequences"]),
-                None if calibration is None else str(calibration),
-                None if limit is None else float(limit),
-            )
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ModelFileError(
-                f"Metadata locoexport.cost cannot be read ({error}); export the model again."
-            ) from error
+        sequences, calibration = document.get("sequences"), document.get("calibration", 0)
+        if not isinstance(sequences, str) or not isinstance(calibration, str | None):
+            raise _unreadable("cost", "sequences and calibration are texts")
+        limited = document.get("limit_px") is not None
+        return cls(
+            measured("p50_px"),
+            measured("p99_px"),
+            measured("max_px"),
+            _number("cost", document, "flip_share", most=1.0),  # verify allows as many
+            measured("average_jaccard_change", -math.inf),
+            measured("pts_within_thresh_change", -math.inf),
+            sequences,
+            calibration,
+            _number("cost", document, "limit_px") if limited else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -248,21 +253,24 @@ class ArtifactMetadata:
             )
         if schema != METADATA_SCHEMA:
             raise ModelFileError(
-                f"The file's metadata schema is {schema!r}; this version of locoexport reads "
+                f"The file's metadata schema is {quote(schema)}; this version of locoexport reads "
                 f"{METADATA_SCHEMA!r}. Export the model again, or install the matching version."
             )
+        for name, value in values.items():
+            METADATA_BYTES.check(len(value), f"Metadata locoexport.{name}", ModelFileError)
         try:
             return cls(
                 version=values["version"],
                 profile=values["profile"],
                 variant=values["variant"],
                 resolution_hw=_parse_resolution(values["resolution"]),
-                opset=int(values["opset"]),
-                precision=values["precision"],
+                opset=_parse_opset(values["opset"]),
+                precision=_one_of("precision", values["precision"], get_args(Precision)),
                 sampling=values["sampling"],
-                target=values.get("target", "cpu"),  # early files of 0.1.0 say none of these
-                part=values.get("part", "whole"),
-                input_type=values.get("input", "float32"),
+                # Early files of 0.1.0 say none of these three.
+                target=_one_of("target", values.get("target", "cpu"), get_args(Target)),
+                part=_one_of("part", values.get("part", "whole"), _PARTS),
+                input_type=_one_of("input", values.get("input", "float32"), get_args(InputType)),
                 rewrites=tuple(filter(None, values["rewrites"].split(","))),
                 weights=WeightsOrigin.parse(values["weights"]),
                 simplifier=values["simplifier"],
@@ -275,9 +283,10 @@ class ArtifactMetadata:
                 if "shape_ranges" in values
                 else None,
             )
-        except (KeyError, ValueError, TypeError) as error:
+        except KeyError as error:
             raise ModelFileError(
-                f"The file's locoexport metadata is damaged ({error!r}); export the model again."
+                f"The file's locoexport metadata is damaged ({error} is missing); export the model "
+                "again."
             ) from error
 
 
@@ -292,16 +301,85 @@ class ExportArtifact:
 
 def _parse_resolution(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
-    if match is None:
-        raise ValueError(f"resolution {text!r} is not HxW")
-    return int(match[1]), int(match[2])
+    sides = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not all(1 <= side <= LARGEST_SIDE for side in sides):
+        raise ModelFileError(
+            f"Metadata locoexport.resolution is damaged: resolution {quote(text)} is not HxW, of 1 "
+            f"to {LARGEST_SIDE} pixels a side. Export the model again."
+        )
+    return sides
+
+
+def _parse_opset(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,9}", text) is None:
+        raise ModelFileError(
+            f"Metadata locoexport.opset is damaged: {quote(text)} is no number. Export the model "
+            "again."
+        )
+    return int(text)
+
+
+def _one_of(name: str, text: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise ModelFileError(
+            f"Metadata locoexport.{name} is {quote(text)}; this version knows {', '.join(known)}."
+        )
+    return text
 
 
 def _parse_ranges(text: str) -> tuple[tuple[int, int, int], ...]:
-    smallest, usual, largest = (tuple(int(size) for size in sizes) for sizes in json.loads(text))
-    if not len(smallest) == len(usual) == len(largest) == 3:
-        raise ValueError(f"shape_ranges {text!r} are not three times (batch, frames, points)")
+    ranges = parse_json(text, "Metadata locoexport.shape_ranges", ModelFileError, finite=True)
+    if not isinstance(ranges, list) or len(ranges) != 3:
+        raise _unreadable("shape_ranges", "they are three times (batch, frames, points)")
+    smallest, usual, largest = (_sizes("shape_ranges", sizes) for sizes in ranges)
+    if not all(low <= mid <= high for low, mid, high in zip(smallest, usual, largest, strict=True)):
+        raise _unreadable("shape_ranges", f"{quote(text)} are not in order")
     return smallest, usual, largest
+
+
+def _document(key: str, text: str) -> dict[str, Any]:
+    """The object of a JSON value of the metadata."""
+    subject = f"Metadata locoexport.{key} cannot be read: it"
+    document = parse_json(text, subject, ModelFileError, finite=True)
+    if not isinstance(document, dict):
+        raise _unreadable(key, f"{quote(text)} is no object")
+    return document
+
+
+def _number(
+    key: str, document: Mapping[str, Any], name: str, least: float = 0.0, most: float = math.inf
+) -> float:
+    """A finite number from ``least`` to ``most``; json reads 1e999 as infinity."""
+    value = document.get(name)
+    if type(value) not in (int, float) or not least <= value <= most:
+        raise _unreadable(key, f"{name} is {quote(value)}")
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of over 308 digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise _unreadable(key, f"{name} is {quote(value)}")
+    return number
+
+
+def _whole(key: str, value: object, least: int) -> int:
+    if type(value) is not int or not least <= value < _LARGEST_COUNT:
+        raise _unreadable(key, f"{quote(value)} is no whole number from {least}")
+    return value
+
+
+def _sizes(key: str, value: object) -> tuple[int, int, int]:
+    """(batch, frames, points)."""
+    if not isinstance(value, list) or len(value) != 3:
+        raise _unreadable(key, f"{quote(value)} is not (batch, frames, points)")
+    batch, frames, points = (_whole(key, size, 1) for size in value)
+    return batch, frames, points
+
+
+def _unreadable(key: str, reason: str) -> ModelFileError:
+    return ModelFileError(
+        f"Metadata locoexport.{key} cannot be read ({reason}); export the model again."
+    )
 
 
 def _round_up(value: float) -> float:

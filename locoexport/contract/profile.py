@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from importlib.resources import files
@@ -18,10 +17,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from locoexport.errors import ProfileError
+from locoexport.errors import InputError, ProfileError
+from locoexport.machine.documents import parse_toml, quote, read_at_most
+from locoexport.machine.limits import PROFILE_BYTES
 
 __all__ = [
     "DEFAULT_PROFILE",
+    "LARGEST_SIDE",
     "OPSETS",
     "SCORED_HW",
     "AxisSizes",
@@ -59,7 +61,8 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 _PACKAGE = "locoexport.profiles"
 _RESOLUTION_STEP = 8
-_LARGEST_SIDE = 4096
+LARGEST_SIDE = 4096
+"""Pixels of the resolution that a network may work at."""
 _TABLE_KEYS = {
     "axes": ("batch", "frames", "points"),
     "precision": ("fp16_p99_px", "int8_p99_px", "origin"),
@@ -142,33 +145,42 @@ class ExportProfile:
 
     def __post_init__(self) -> None:
         """Check every field; raises ProfileError naming the first that is wrong."""
+        if self.demo_weights is not None and not re.fullmatch(r"[\w-][\w.-]*", self.demo_weights):
+            raise ProfileError(
+                f"weights.demo is {quote(self.demo_weights)}; expected the name of a file that the "
+                "package ships."
+            )
         if self.opset not in OPSETS:
             raise ProfileError(
-                f"opset {self.opset} is not supported; expected one of {_listing(OPSETS)}."
+                f"opset {quote(self.opset)} is not supported; expected one of {_listing(OPSETS)}."
             )
         if self.sampling not in get_args(Sampling):
             raise ProfileError(
-                f"sampling {self.sampling!r} is unknown; expected {_listing(get_args(Sampling))}."
+                f"sampling {quote(self.sampling)} is unknown; expected "
+                f"{_listing(get_args(Sampling))}."
             )
         if self.target not in get_args(Target):
             raise ProfileError(
-                f"target {self.target!r} is unknown; expected {_listing(get_args(Target))}."
+                f"target {quote(self.target)} is unknown; expected {_listing(get_args(Target))}."
             )
         if self.input_type not in get_args(InputType):
             raise ProfileError(
-                f"input {self.input_type!r} is unknown; expected {_listing(get_args(InputType))}."
+                f"input {quote(self.input_type)} is unknown; expected "
+                f"{_listing(get_args(InputType))}."
             )
         for side in self.resolution_hw:
-            if side % _RESOLUTION_STEP or not _RESOLUTION_STEP * 4 <= side <= _LARGEST_SIDE:
+            if side % _RESOLUTION_STEP or not _RESOLUTION_STEP * 4 <= side <= LARGEST_SIDE:
                 height, width = self.resolution_hw
                 raise ProfileError(
-                    f"resolution {height}x{width}: both sides must be multiples of "
-                    f"{_RESOLUTION_STEP} from {_RESOLUTION_STEP * 4} to {_LARGEST_SIDE}."
+                    f"resolution {quote(height)}x{quote(width)}: both sides must be multiples of "
+                    f"{_RESOLUTION_STEP} from {_RESOLUTION_STEP * 4} to {LARGEST_SIDE}."
                 )
         for axis in fields(self.axes):
             size = getattr(self.axes, axis.name)
             if size is not None and size < 1:
-                raise ProfileError(f"{axis.name} is {size}; expected a positive size or 'dynamic'.")
+                raise ProfileError(
+                    f"{axis.name} is {quote(size)}; expected a positive size or 'dynamic'."
+                )
         if self.precision not in get_args(Precision):
             raise ProfileError(
                 f"precision {self.precision!r} is unknown; expected "
@@ -181,8 +193,8 @@ class ExportProfile:
             low, usual, high = getattr(self.shape_ranges, axis.name)
             if not 1 <= low <= usual <= high:
                 raise ProfileError(
-                    f"tensorrt.{axis.name} is {[low, usual, high]}; expected the smallest, the "
-                    "usual and the largest size, in that order."
+                    f"tensorrt.{axis.name} is {quote([low, usual, high])}; expected the smallest, "
+                    "the usual and the largest size, in that order."
                 )
         if not (0 < self.tolerance.tracks_px < math.inf and 0 < self.tolerance.logits < math.inf):
             raise ProfileError("Tolerances must be positive, finite numbers.")
@@ -235,7 +247,9 @@ def load_profile(name_or_file: str) -> ExportProfile:
         if not os.path.isfile(path):  # Path.is_file raises for a name that is too long
             raise ProfileError(f"There is no profile file {path}.")
         try:
-            data = path.read_bytes()
+            data = read_at_most(path, PROFILE_BYTES, path)
+        except InputError as error:
+            raise ProfileError(str(error)) from error
         except OSError as error:
             raise ProfileError(f"Cannot read {path}: {error.strerror or error}.") from error
         return _parse_profile(data, default_name=path.stem, source=str(path))
@@ -271,10 +285,7 @@ def parse_axis(axis: str, text: str) -> int | None:
 
 
 def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProfile:
-    try:
-        document = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProfileError(f"Profile {source} is not valid TOML: {error}.") from error
+    document = parse_toml(data, f"Profile {source}")
     _refuse_unknown(document, _KEYS, source)
     try:
         axes, limits, ranges, tolerance, weights = (
@@ -306,7 +317,7 @@ def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProf
             precision_limits=_parse_limits(limits),
             shape_ranges=ShapeRanges(**{name: _range(value) for name, value in ranges.items()}),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProfileError(f"Profile {source} is incomplete or malformed: {error!r}.") from error
 
 
@@ -320,7 +331,7 @@ def _parse_limits(table: Mapping[str, Any]) -> PrecisionLimits:
 
 def _range(value: object) -> tuple[int, int, int]:
     if not isinstance(value, list) or len(value) != 3:
-        raise TypeError(f"{value!r} is not a list of a smallest, a usual and a largest size")
+        raise TypeError(f"{quote(value)} is not a list of a smallest, a usual and a largest size")
     low, usual, high = (_integer(size) for size in value)
     return low, usual, high
 
@@ -328,7 +339,7 @@ def _range(value: object) -> tuple[int, int, int]:
 def _table(document: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any]:
     table = document.get(name, {})
     if not isinstance(table, dict):
-        raise TypeError(f"{name} is {table!r}, not a table")
+        raise TypeError(f"{name} is {quote(table)}, not a table")
     _refuse_unknown(table, _TABLE_KEYS[name], f"{source}, [{name}],")
     return table
 
@@ -337,25 +348,26 @@ def _refuse_unknown(table: Mapping[str, Any], known: tuple[str, ...], source: st
     unknown = sorted(set(table) - set(known))
     if unknown:
         raise ProfileError(
-            f"Profile {source} has unknown keys {_listing(unknown)}; known are {_listing(known)}."
+            f"Profile {source} has unknown keys {_listing(unknown)[:500]}; known are "
+            f"{_listing(known)}."
         )
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is not a number")
+        raise TypeError(f"{quote(value)} is not a number")
     return float(value)
 
 
 def _optional_text(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
+        raise TypeError(f"{quote(value)} is not a text")
     return value
 
 
 def _integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{value!r} is not an integer")
+        raise TypeError(f"{quote(value)} is not an integer")
     return value
 
 

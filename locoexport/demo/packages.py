@@ -17,8 +17,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from locoexport.errors import MachineError, UsageError
+from locoexport.errors import InputError, LocoExportError, MachineError, UsageError
 from locoexport.machine.output_files import sha256_of, whole_file
+from locoexport.machine.web_address import parse_web_address, redact_address
 
 __all__ = ["WEB_PACKAGES", "WebPackage", "fetch_packages", "packages_in"]
 
@@ -143,29 +144,30 @@ def _unpacked(folder: Path, package: WebPackage) -> bool:
 
 
 def _fetch(folder: Path, package: WebPackage) -> None:
-    import pooch
+    from locoexport.machine.download import download
 
-    pooch.get_logger().setLevel("WARNING")  # it would report to stderr past our own progress
     registry = (os.environ.get("NPM_CONFIG_REGISTRY") or _REGISTRY).rstrip("/")
     archive = f"{package.name}-{package.version}.tgz"
-    digest = base64.b64decode(package.integrity.removeprefix("sha512-")).hex()
     try:
-        tarball = pooch.retrieve(
-            f"{registry}/{package.name}/-/{archive}",
-            known_hash=f"sha512:{digest}",
-            fname=archive,
-            path=folder,
-        )
-    # pooch passes on what requests raises (OSErrors), and ValueErrors for a wrong hash.
-    except (OSError, ValueError) as error:
+        address = parse_web_address(f"{registry}/{package.name}/-/{archive}")
+        tarball = download(address, folder / archive, lambda path: _check(path, package))
+    except LocoExportError as error:
         raise MachineError(
-            f"{package.name}@{package.version} cannot be had from {registry}: "
-            f"{' '.join(str(error).split())}. Without a network, install "
+            f"{package.name}@{package.version} cannot be had from {redact_address(registry)}: "
+            f"{error} Without a network, install "
             f"{' '.join(f'{each.name}@{each.version}' for each in WEB_PACKAGES)} elsewhere with "
             "npm and pass --runtime node_modules."
         ) from error
-    _unpack(Path(tarball), _place(folder, package), package)
-    Path(tarball).unlink()
+    _unpack(tarball, _place(folder, package), package)
+    tarball.unlink()
+
+
+def _check(tarball: Path, package: WebPackage) -> None:
+    digest = base64.b64decode(package.integrity.removeprefix("sha512-")).hex()
+    with open(tarball, "rb") as file:
+        found = hashlib.file_digest(file, "sha512").hexdigest()
+    if found != digest:
+        raise InputError(f"The registry's {tarball.name} has sha512 {found}, not {digest}.")
 
 
 def _unpack(tarball: Path, place: Path, package: WebPackage) -> None:

@@ -14,14 +14,22 @@ from locoexport.errors import OutputError
 from locoexport.machine.drafts import draft_folder, sweep
 from locoexport.machine.replacement import put_in_place
 
-__all__ = ["ISOLATION_HEADERS", "Site", "SiteModel", "assemble_site", "check_folder", "write_site"]
+__all__ = ["PAGE_HEADERS", "Site", "SiteModel", "assemble_site", "check_folder", "write_site"]
 
-ISOLATION_HEADERS = {
+PAGE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
+        "connect-src 'self'; style-src 'self'; img-src 'self' data:; media-src blob:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
 }
-"""Without the first two a browser gives a page no SharedArrayBuffer, and so one thread."""
+"""Without the first two a browser gives a page no SharedArrayBuffer, and so one thread. The policy
+is that of index.html, and besides no page may put this one into a frame."""
 
 _PAGE = (".html", ".css", ".js", ".txt")
 _SCHEMA = "locoexport.demo/1"
@@ -127,8 +135,8 @@ def write_site(site: Site, folder: Path) -> None:
 
 def _host_notes() -> dict[str, str]:
     """What a host has to be told: for people, and in the form that some hosts read."""
-    lines = [f"{name}: {value}" for name, value in ISOLATION_HEADERS.items()]
-    nginx = [f"    add_header {name} {value};" for name, value in ISOLATION_HEADERS.items()]
+    lines = [f"{name}: {value}" for name, value in PAGE_HEADERS.items()]
+    nginx = [f'    add_header {name} "{value}" always;' for name, value in PAGE_HEADERS.items()]
     readme = _README.format(
         headers="\n".join(f"    {line}" for line in lines), nginx="\n".join(nginx)
     )

@@ -12,9 +12,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from locoexport.errors import OutputError
+from locoexport.errors import InputError, OutputError
 from locoexport.evaluation.scores import VideoResult
+from locoexport.machine.documents import read_json
 from locoexport.machine.installation import cache_folder, installed_version, package_sources
+from locoexport.machine.limits import RECORD_BYTES
 from locoexport.machine.output_files import whole_file
 
 __all__ = ["Records"]
@@ -38,9 +40,9 @@ class Records:
     def read(self, index: int, name: str) -> VideoResult | None:
         """The record of that video; None where there is none that can be read."""
         try:
-            document = json.loads(self._path(index).read_bytes())
+            document = read_json(self._path(index), limit=RECORD_BYTES)
             result = VideoResult.from_document(document)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, InputError, ValueError, KeyError, TypeError):
             return None
         return result if result.name == name else None
 

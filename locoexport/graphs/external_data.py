@@ -5,25 +5,31 @@ Nothing here reads a large tensor: models over 2 GB keep their bytes where they 
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import onnx
-from onnx import external_data_helper
+from onnx import helper
 
 from locoexport.errors import ModelFileError, OutputError
+from locoexport.graphs.external_files import DataSpan, find_file, span_of
+from locoexport.graphs.structure import bits_of
 from locoexport.graphs.walking import iterate_nodes
 from locoexport.machine.drafts import draft_folder
 from locoexport.machine.replacement import put_in_place
 
 __all__ = [
     "check_external_files",
+    "external_size",
     "has_external_data",
+    "is_external",
     "staging_folder",
     "with_small_tensors",
+    "without_external",
 ]
 
 _SMALL_BYTES = 64 * 1024
@@ -37,15 +43,16 @@ def check_external_files(model: onnx.ModelProto, folder: Path) -> tuple[str, ...
     """
     needed: dict[str, int] = {}
     for tensor in _external_tensors(model):
-        entries = {entry.key: entry.value for entry in tensor.external_data}
-        location = entries.get("location", "")
-        try:
-            end = int(entries.get("offset", 0)) + int(entries.get("length", 0))
-        except ValueError as error:
-            raise ModelFileError(f"External data of {tensor.name!r} is damaged: {error}") from error
-        needed[location] = max(needed.get(location, 0), end)
+        span = span_of(tensor)
+        needed[span.location] = max(needed.get(span.location, 0), span.end)
     for location, end in needed.items():
-        _check_file(folder, location, end)
+        found = find_file(folder, location)
+        size = found.stat().st_size
+        if size < end:
+            raise ModelFileError(
+                f"The model's external data {folder / location} has {size} bytes, and the model "
+                f"refers to {end}: it is cut short or another model's."
+            )
     return tuple(needed)
 
 
@@ -63,13 +70,44 @@ def with_small_tensors(model: onnx.ModelProto, folder: Path | None) -> onnx.Mode
         return model
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    for tensor in _external_tensors(copy):
-        entries = {entry.key: entry.value for entry in tensor.external_data}
-        if 0 < int(entries.get("length", 0)) <= _SMALL_BYTES:
-            external_data_helper.load_external_data_for_tensor(tensor, str(folder))
+    for tensor in list(_external_tensors(copy)):
+        span = span_of(tensor)
+        if span.length and span.length <= _SMALL_BYTES:
+            tensor.raw_data = _read(tensor, span, folder)
             tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
     return copy
+
+
+def external_size(folder: Path, locations: Iterable[str]) -> int:
+    """Bytes of the files at these locations, together."""
+    return sum(find_file(folder, location).stat().st_size for location in locations)
+
+
+def without_external(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A model whose weights in other files are inputs: onnx.checker would look for those files, and
+    refuses links among them.
+    """
+    outside = [tensor for tensor in model.graph.initializer if is_external(tensor)]
+    if not outside:
+        return model
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model)
+    kept = [tensor for tensor in model.graph.initializer if not is_external(tensor)]
+    del whole.graph.initializer[:]
+    whole.graph.initializer.extend(kept)
+    listed = {value.name for value in model.graph.input}
+    whole.graph.input.extend(
+        helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        for tensor in outside
+        if tensor.name not in listed
+    )
+    return whole
+
+
+def is_external(tensor: onnx.TensorProto) -> bool:
+    """Whether a tensor's data lies in another file."""
+    return bool(tensor.data_location == onnx.TensorProto.EXTERNAL)
 
 
 @contextmanager
@@ -87,13 +125,15 @@ def staging_folder(
             exist, or the operating system refuses a write.
     """
     for location in locations:
+        if Path(location) == Path(output.name):
+            raise OutputError(f"{output} has the name of the model's external data; name another.")
         _check_data_target(output.parent / location, force=force)
     target = Path(os.path.realpath(output))
     try:
         with draft_folder(target.parent) as folder:
             for location in locations:
                 (folder / location).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source / location, folder / location)
+                shutil.copyfile(find_file(source, location), folder / location)
             yield folder / output.name
             beside = Path(os.path.realpath(output.parent))
             moves = [(folder / each, beside / each) for each in locations]
@@ -115,28 +155,24 @@ def _check_data_target(target: Path, *, force: bool) -> None:
         )
 
 
-def _check_file(folder: Path, location: str, end: int) -> None:
-    path = PurePosixPath(location)
-    if not location or path.is_absolute() or ".." in path.parts:
+def _read(tensor: onnx.TensorProto, span: DataSpan, folder: Path) -> bytes:
+    wanted = -(-math.prod(tensor.dims) * bits_of(tensor.data_type) // 8)
+    found = b""
+    if span.length == wanted:
+        with open(find_file(folder, span.location), "rb") as file:
+            file.seek(span.offset)
+            found = file.read(wanted)
+    if len(found) != wanted or tensor.data_type == onnx.TensorProto.STRING:
         raise ModelFileError(
-            f"The model's external data lies at {location!r}, outside its folder; that is not "
-            "allowed."
+            f"External data of {tensor.name[:80]!r} is damaged: it takes {wanted:,} bytes, and the "
+            f"model gives it {span.length:,}."
         )
-    found = folder / location
-    if not found.is_file():
-        raise ModelFileError(
-            f"The model's external data {found} is missing; it belongs beside the model."
-        )
-    if found.stat().st_size < end:
-        raise ModelFileError(
-            f"The model's external data {found} has {found.stat().st_size} bytes, and the model "
-            f"refers to {end}: it is cut short or another model's."
-        )
+    return found
 
 
 def _external_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     for tensor in _tensors(model):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        if is_external(tensor):
             yield tensor
 
 

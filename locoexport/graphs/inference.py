@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import onnx
 
+from locoexport.graphs.structure import is_element_type
+from locoexport.graphs.walking import iterate_graphs, iterate_nodes
+
 __all__ = ["infer_shapes"]
+
+_MOST_PROPAGATED = 1 << 20
 
 
 def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -14,6 +21,29 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     16 to 19, which ONNX Runtime's kernel accepts, get shapes too.
     """
     try:
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=_propagates_little(model))
+    except Exception:  # noqa: BLE001, RUF100 - its errors have no common class
         return model
+    for graph in iterate_graphs(inferred):
+        for value in (*graph.value_info, *graph.output):
+            # A Cast to a type that does not exist makes values of it.
+            if not is_element_type(value.type.tensor_type.elem_type):
+                value.type.tensor_type.ClearField("elem_type")
+    return inferred
+
+
+def _propagates_little(model: onnx.ModelProto) -> bool:
+    """Whether values that inference follows stay small: a Concat of a value with itself doubles it,
+    and sixty of those fill any memory.
+    """
+    sizes: dict[str, int] = {}
+    for graph in iterate_graphs(model):
+        rows = (tensor for tensor in graph.initializer if len(tensor.dims) < 2)
+        sizes.update((tensor.name, math.prod(tensor.dims)) for tensor in rows)
+    for node in iterate_nodes(model):
+        together = sum if node.op_type == "Concat" else max
+        size = together([sizes.get(name, 1) for name in node.input] or [1])
+        if node.op_type == "Concat" and size > _MOST_PROPAGATED:
+            return False
+        sizes.update(dict.fromkeys(node.output, size))
+    return True

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from onnx import numpy_helper
 
 from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.structure import is_length
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 
 __all__ = ["Dimension", "KnownValue", "constants_of", "is_float", "known_values", "read_constant"]
@@ -66,7 +67,7 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
     for node in iterate_nodes(model):
         for attribute in node.attribute:
             tensors += [(tensor.name, tensor) for tensor in attribute.g.initializer]
-        if node.op_type == "Constant":
+        if node.op_type == "Constant" and node.output:
             tensors += [(node.output[0], tensor) for tensor in _constant_tensor(node)]
     for name, tensor in tensors:
         if name in seen:
@@ -78,31 +79,34 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
 
 
 def read_constant(value: ir.Value | None) -> ir.TensorProtocol | None:
-    """The value where it is constant; None where it is not, or a caller may override it."""
+    """The value where it is constant and in the model itself; None where it is not, or a caller may
+    override it."""
     if value is None or value.is_graph_input():
         return None
-    return ir.convenience.get_const_tensor(value)
+    tensor = ir.convenience.get_const_tensor(value)
+    # Asked for its values, one in another file would open that by a path from here.
+    return None if isinstance(tensor, ir.ExternalTensor) else tensor
 
 
 def _constant_tensor(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
-    attribute = node.attribute[0]
-    if attribute.name == "value":
-        yield attribute.t
-    elif attribute.name == "value_ints":
-        yield numpy_helper.from_array(np.array(attribute.ints, dtype=np.int64))
-    elif attribute.name == "value_int":
-        yield numpy_helper.from_array(np.array(attribute.i, dtype=np.int64))
-    elif attribute.name == "value_floats":
-        yield numpy_helper.from_array(np.array(attribute.floats, dtype=np.float32))
-    elif attribute.name == "value_float":
-        yield numpy_helper.from_array(np.array(attribute.f, dtype=np.float32))
+    for attribute in node.attribute:
+        if attribute.name == "value":
+            yield attribute.t
+        elif attribute.name == "value_ints":
+            yield numpy_helper.from_array(np.array(attribute.ints, dtype=np.int64))
+        elif attribute.name == "value_int":
+            yield numpy_helper.from_array(np.array(attribute.i, dtype=np.int64))
+        elif attribute.name == "value_floats":
+            yield numpy_helper.from_array(np.array(attribute.floats, dtype=np.float32))
+        elif attribute.name == "value_float":
+            yield numpy_helper.from_array(np.array(attribute.f, dtype=np.float32))
 
 
 def _shape(tensor_type: onnx.TypeProto.Tensor) -> tuple[Dimension, ...] | None:
     if not tensor_type.HasField("shape"):
         return None
     return tuple(
-        dimension.dim_value if dimension.HasField("dim_value") else dimension.dim_param or None
+        dimension.dim_value if is_length(dimension) else dimension.dim_param or None
         for dimension in tensor_type.shape.dim
     )
 

@@ -6,13 +6,19 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
-__all__ = ["count_nodes", "iterate_bodies", "iterate_graphs", "iterate_nodes"]
+__all__ = ["count_nodes", "iterate_bodies", "iterate_graphs", "iterate_nested", "iterate_nodes"]
 
 
 def iterate_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
     """Every node of the model, subgraphs and local functions included."""
     for nodes in iterate_bodies(model):
         yield from nodes
+
+
+def iterate_nested(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    """Nodes and those of their bodies, the very ones."""
+    for body in _nested(nodes):
+        yield from body
 
 
 def iterate_bodies(model: onnx.ModelProto) -> Iterator[Iterable[onnx.NodeProto]]:

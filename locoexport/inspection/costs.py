@@ -11,7 +11,7 @@ import onnx
 
 from locoexport.inspection.labels import label_node
 from locoexport.inspection.parts import Part
-from locoexport.inspection.shapes import GraphShapes
+from locoexport.inspection.shapes import GraphShapes, Shape, operand
 
 __all__ = ["Flops", "PeakMemory", "count_flops", "peak_activations"]
 
@@ -69,7 +69,7 @@ def count_flops(shapes: GraphShapes, parts: Sequence[Part]) -> Flops:
             else:
                 counted += 1
                 by_part[part] += operations * trips
-        elif node.op_type in _NOT_COUNTED and node.output[0] not in shapes.followed:
+        elif node.op_type in _NOT_COUNTED and shapes.followed.isdisjoint(node.output[:1]):
             not_counted[node.op_type] += 1
     unresolved += [label_node(node) for node in shapes.hidden if node.op_type in _FORMULAS]
     total = sum(by_part.values())
@@ -110,7 +110,7 @@ def _roots(nodes: Iterable[onnx.NodeProto]) -> dict[str, str]:
     """For every view, the value whose memory it shows."""
     roots: dict[str, str] = {}
     for node in nodes:
-        if node.op_type in _VIEWS and node.input:
+        if node.op_type in _VIEWS and node.input and node.output:
             roots[node.output[0]] = roots.get(node.input[0], node.input[0])
     return roots
 
@@ -126,7 +126,7 @@ def _reads(node: onnx.NodeProto) -> Iterable[str]:
 
 def _convolution(weight: int) -> Callable[[onnx.NodeProto, GraphShapes], int | None]:
     def count(node: onnx.NodeProto, shapes: GraphShapes) -> int | None:
-        output, kernel = shapes.shape(node.output[0]), shapes.shape(node.input[weight])
+        output, kernel = _result(node, shapes), shapes.shape(operand(node, weight))
         if output is None or kernel is None:
             return None
         return 2 * math.prod(output) * math.prod(kernel[1:])
@@ -135,15 +135,19 @@ def _convolution(weight: int) -> Callable[[onnx.NodeProto, GraphShapes], int | N
 
 
 def _transposed_convolution(node: onnx.NodeProto, shapes: GraphShapes) -> int | None:
-    image, kernel = shapes.shape(node.input[0]), shapes.shape(node.input[1])
+    image, kernel = shapes.shape(operand(node, 0)), shapes.shape(operand(node, 1))
     if image is None or kernel is None:
         return None
     return 2 * math.prod(image) * math.prod(kernel[1:])
 
 
+def _result(node: onnx.NodeProto, shapes: GraphShapes) -> Shape | None:
+    return shapes.shape(node.output[0]) if node.output else None
+
+
 def _product(node: onnx.NodeProto, shapes: GraphShapes) -> int | None:
-    left, output = shapes.shape(node.input[0]), shapes.shape(node.output[0])
-    if left is None or output is None:
+    left, output = shapes.shape(operand(node, 0)), _result(node, shapes)
+    if not left or output is None:
         return None
     transposed = any(a.name == "transA" and a.i for a in node.attribute)
     return 2 * math.prod(output) * left[-2 if transposed and len(left) > 1 else -1]
@@ -153,6 +157,8 @@ def _einsum(node: onnx.NodeProto, shapes: GraphShapes) -> int | None:
     equation = _equation(node)
     terms = equation.split("->")[0].split(",")
     sizes: dict[str, int] = {}
+    if len(terms) != len(node.input):
+        return None
     for term, name in zip(terms, node.input, strict=True):
         shape = shapes.shape(name)
         if shape is None or len(shape) != len(term):  # an ellipsis among them
@@ -162,8 +168,8 @@ def _einsum(node: onnx.NodeProto, shapes: GraphShapes) -> int | None:
 
 
 def _equation(node: onnx.NodeProto) -> str:
-    stated = next(a.s for a in node.attribute if a.name == "equation")
-    return str(stated.decode()).replace(" ", "")
+    stated = next((a.s for a in node.attribute if a.name == "equation"), b"")
+    return str(stated.decode(errors="replace")).replace(" ", "")
 
 
 _FORMULAS: Mapping[str, Callable[[onnx.NodeProto, GraphShapes], int | None]] = {

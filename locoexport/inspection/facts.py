@@ -8,14 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
+from locoexport.graphs.external_data import is_external
+from locoexport.graphs.structure import bits_of, is_length
 from locoexport.graphs.walking import iterate_nodes
 from locoexport.inspection.costs import Flops, PeakMemory, count_flops, peak_activations
 from locoexport.inspection.labels import label_node
 from locoexport.inspection.lint import Finding, lint
 from locoexport.inspection.parts import Part, assign_parts, part_of_initializer
-from locoexport.inspection.shapes import GraphShapes, dynamic_axes, is_external, resolve_shapes
+from locoexport.inspection.shapes import (
+    GraphShapes,
+    dynamic_axes,
+    resolve_shapes,
+)
 
 __all__ = ["Costs", "ModelFacts", "Parameters", "Port", "inspect_model", "measure_costs"]
 
@@ -133,8 +139,7 @@ def _port(value: onnx.ValueInfoProto) -> Port:
     shape = None
     if kind.HasField("shape"):
         shape = tuple(
-            dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?"
-            for dim in kind.shape.dim
+            dim.dim_value if is_length(dim) else dim.dim_param or "?" for dim in kind.shape.dim
         )
     name = TensorProto.DataType.Name(kind.elem_type)
     return Port(value.name, _ELEMENT_NAMES.get(name, name.lower()), shape)
@@ -174,7 +179,7 @@ def _parameters(
         if tensor.data_type in _FLOATING:
             total += elements
             by_part[part_of_initializer(name, readers.get(name, ()))] += elements
-        elif _bits(tensor) <= 8 and tensor.data_type != TensorProto.BOOL:
+        elif bits_of(tensor.data_type) <= 8 and tensor.data_type != TensorProto.BOOL:
             quantised += elements
     return Parameters(total, quantised, size, dict(by_part.most_common()))
 
@@ -190,17 +195,9 @@ def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, TensorProto]]:
                 if attribute.HasField("g"):
                     graphs.append(attribute.g)
                 graphs.extend(attribute.graphs)
-                if node.op_type == "Constant" and attribute.HasField("t"):
+                if node.op_type == "Constant" and node.output and attribute.HasField("t"):
                     yield node.output[0], attribute.t
 
 
-def _bits(tensor: TensorProto) -> int:
-    if tensor.data_type in (TensorProto.STRING, TensorProto.UNDEFINED):
-        return 64
-    if tensor.data_type in (TensorProto.INT4, TensorProto.UINT4):
-        return 4
-    return 8 * int(helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
-
-
 def _stored_bytes(tensor: TensorProto, elements: int) -> int:
-    return len(tensor.raw_data) or elements * _bits(tensor) // 8
+    return len(tensor.raw_data) or elements * bits_of(tensor.data_type) // 8

@@ -165,8 +165,8 @@ def _why_not(
         return f"rank {value.rank}, kernels for {_listed(rule['ranks'])}"
     if "types" in rule and value is not None and value.type not in (None, *rule["types"]):
         return f"{value.type}, kernels for {_listed(rule['types'])}"
-    if "until" in rule:
-        version = onnx.defs.get_schema(node.op_type, opset).since_version
+    if "until" in rule and onnx.defs.has(node.op_type, opset, ""):
+        version = onnx.defs.get_schema(node.op_type, opset, "").since_version
         if version > rule["until"]:
             return f"version {version}, kernels up to {rule['until']}"
     return ""

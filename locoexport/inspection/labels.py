@@ -8,12 +8,8 @@ __all__ = ["label_node"]
 
 
 def label_node(node: onnx.NodeProto, *, every_output: bool = False) -> str:
-    """The node's name; of one without, ``Conv → x``, the kind and its first or every output.
-
-    Raises:
-        IndexError: the node has neither a name nor an output, and ``every_output`` is not given.
-    """
+    """The node's name; of one without, ``Conv → x``, the kind and its first or every output."""
     if node.name:
         return str(node.name)
-    written = ", ".join(node.output) if every_output else node.output[0]
+    written = ", ".join(node.output if every_output else node.output[:1])
     return f"{node.op_type} → {written}"

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
+from locoexport.graphs.external_data import without_external
 from locoexport.inspection.labels import label_node
-from locoexport.inspection.shapes import GraphShapes, is_external
+from locoexport.inspection.shapes import GraphShapes, operand
 
 __all__ = ["Finding", "Severity", "lint"]
 
@@ -85,13 +86,13 @@ def lint(model: onnx.ModelProto, shapes: GraphShapes) -> tuple[Finding, ...]:
 def _text(node: onnx.NodeProto, name: str, default: str) -> str:
     for attribute in node.attribute:
         if attribute.name == name:
-            return str(attribute.s.decode())
+            return str(attribute.s.decode(errors="replace"))
     return default
 
 
 def _volumetric(subject: _Subject) -> Iterator[str]:
     for node in subject.nodes("GridSample"):
-        if subject.shapes.rank(node.input[0]) == 5:
+        if subject.shapes.rank(operand(node, 0)) == 5:
             yield label_node(node)
 
 
@@ -107,7 +108,7 @@ def _volumetric_from_20(subject: _Subject) -> Iterator[str]:
 
 def _unknown_rank(subject: _Subject) -> Iterator[str]:
     for node in subject.nodes("GridSample"):
-        if subject.shapes.rank(node.input[0]) is None:
+        if subject.shapes.rank(operand(node, 0)) is None:
             yield label_node(node)
 
 
@@ -121,7 +122,7 @@ def _renamed_modes(subject: _Subject) -> Iterator[str]:
 def _half_grid_samples(subject: _Subject) -> Iterator[str]:
     for node in subject.nodes("GridSample"):
         halves = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
-        if subject.shapes.element_type(node.input[0]) in halves:
+        if subject.shapes.element_type(operand(node, 0)) in halves:
             yield label_node(node)
 
 
@@ -137,7 +138,7 @@ def _computed_int64_indices(subject: _Subject) -> Iterator[str]:
     """Only indices that depend on the data: those of shapes are known when an engine is built."""
     shapes = subject.shapes
     for node in subject.nodes(*_INDEXED):
-        indices = node.input[_INDEXED[node.op_type]]
+        indices = operand(node, _INDEXED[node.op_type])
         if shapes.element_type(indices) == TensorProto.INT64 and indices not in shapes.values:
             yield label_node(node)
 
@@ -170,30 +171,11 @@ def _doubles(subject: _Subject) -> Iterator[str]:
 
 def _refused(subject: _Subject) -> Iterator[str]:
     try:
-        onnx.checker.check_model(_without_external(subject.model))
-    except onnx.checker.ValidationError as error:
-        yield " ".join(str(error).split())[:300]
+        onnx.checker.check_model(without_external(subject.model))
     except ValueError:  # above protobuf's 2 GB: cannot be checked in memory
         return
-
-
-def _without_external(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A model whose weights in other files are inputs: the checker would look for those files."""
-    outside = [tensor for tensor in model.graph.initializer if is_external(tensor)]
-    if not outside:
-        return model
-    whole = onnx.ModelProto()
-    whole.CopyFrom(model)
-    kept = [tensor for tensor in model.graph.initializer if not is_external(tensor)]
-    del whole.graph.initializer[:]
-    whole.graph.initializer.extend(kept)
-    listed = {value.name for value in model.graph.input}
-    whole.graph.input.extend(
-        helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
-        for tensor in outside
-        if tensor.name not in listed
-    )
-    return whole
+    except Exception as error:  # noqa: BLE001, RUF100 - its errors have no common class
+        yield " ".join(str(error).split())[:300]
 
 
 def _duplicates(subject: _Subject) -> Iterator[str]:

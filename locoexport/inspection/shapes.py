@@ -14,20 +14,28 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, TypeProto, helper, numpy_helper
 from onnx.inliner import inline_local_functions
-from onnx.reference import ReferenceEvaluator
 
-from locoexport.errors import UsageError
+from locoexport.errors import ModelFileError, UsageError
+from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.structure import is_element_type, is_length
+from locoexport.inspection.small_values import Array, evaluate, is_followed, small_constant
 
-__all__ = ["GraphShapes", "Shape", "dynamic_axes", "is_external", "resolve_shapes"]
+__all__ = [
+    "GraphShapes",
+    "Shape",
+    "dynamic_axes",
+    "operand",
+    "resolve_shapes",
+]
 
 Shape = tuple[int, ...]
-Array = NDArray[np.generic]
 
-_SMALL = 4096
-"""Values of more elements are not followed: shapes and indices of shapes are smaller."""
+_MOST_ELEMENTS = 2**63
+"""No tensor has as many: a shape that says so is not one."""
+_SCAN_OVER_FIRST_AXIS = 9
+"""Before, a Scan's first axis was a batch."""
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
@@ -52,9 +60,10 @@ class GraphShapes:
     def shape(self, name: str) -> Shape | None:
         """A value's shape, or None where any of its sizes is unknown."""
         dims = self._dims(name)
-        if dims is None or not all(dim.HasField("dim_value") for dim in dims):
+        if dims is None or not all(is_length(dim) for dim in dims):
             return None
-        return tuple(dim.dim_value for dim in dims)
+        shape = tuple(dim.dim_value for dim in dims)
+        return shape if math.prod(filter(None, shape)) < _MOST_ELEMENTS else None
 
     def rank(self, name: str) -> int | None:
         """How many axes a value has, or None where that is unknown."""
@@ -94,7 +103,7 @@ def dynamic_axes(model: onnx.ModelProto) -> tuple[str, ...]:
         _axis_name(value.name, index, dim)
         for value in _inputs(model.graph)
         for index, dim in enumerate(value.type.tensor_type.shape.dim)
-        if not dim.HasField("dim_value")
+        if not is_length(dim)
     ]
     return tuple(dict.fromkeys(names))
 
@@ -132,8 +141,9 @@ class _Resolver:
         for tensor in graph.initializer:
             found.constants.add(tensor.name)
             found.types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
-            if math.prod(tensor.dims) <= _SMALL and not is_external(tensor):
-                found.values[tensor.name] = numpy_helper.to_array(tensor)
+            constant = small_constant(tensor)
+            if constant is not None:
+                found.values[tensor.name] = constant
         for value in graph.input:
             found.types.setdefault(value.name, value.type)
         for node in graph.node:
@@ -152,9 +162,8 @@ class _Resolver:
             return
         for body in _bodies(node):
             self.found.hidden.extend(_all_nodes(body.node))
-        for name, kind in self._infer(node).items():
-            self.found.types[name] = kind
-        self._evaluate(node)
+        alone = self._infer(node)
+        self._evaluate(node, alone)
 
     def _taken_branch(self, node: onnx.NodeProto) -> onnx.GraphProto | None:
         if node.op_type != "If" or node.domain not in _DEFAULT_DOMAINS:
@@ -171,12 +180,16 @@ class _Resolver:
         plain = set(attributes) <= {"body", "num_scan_inputs"}
         if node.op_type != "Scan" or node.domain not in _DEFAULT_DOMAINS or not plain:
             return False
+        if self._version(node) < _SCAN_OVER_FIRST_AXIS:
+            return False
         body, count = attributes["body"].g, attributes["num_scan_inputs"].i
         states = len(node.input) - count
         shapes = [self.found.shape(name) for name in node.input[states:]]
         if not shapes or any(not shape for shape in shapes):
             return False
         length = (shapes[0] or (0,))[0]
+        if self._trips * length >= _MOST_ELEMENTS:
+            return False
         for outer, inner in zip(node.input[:states], body.input, strict=False):
             self._alias(outer, inner.name)
         for outer, inner, shape in zip(
@@ -193,7 +206,7 @@ class _Resolver:
             elif (shape := self.found.shape(inner.name)) is not None:
                 element = self.found.element_type(inner.name)
                 self.found.types[outer] = helper.make_tensor_type_proto(element, (length, *shape))
-        self.found.followed.add(node.output[0])
+        self.found.followed.update(node.output[:1])
         return True
 
     def _alias(self, inner: str, outer: str) -> None:
@@ -203,86 +216,74 @@ class _Resolver:
             self.found.values[outer] = self.found.values[inner]
 
     def _infer(self, node: onnx.NodeProto) -> dict[str, TypeProto]:
-        """Types of the node's outputs: inferred alone, else as part of the whole graph."""
-        whole = {name: self._whole[name] for name in node.output if name in self._whole}
-        version = self._opsets.get(node.domain, self._opsets.get("ai.onnx", 0))
+        """Learn the types of the node's outputs: inferred alone, else as part of the whole graph.
+
+        Returns those that were inferred alone, from what is known of the inputs' values.
+        """
+        types = {name: self._whole[name] for name in node.output if name in self._whole}
+        alone = self._infer_alone(node)
+        for name, kind in alone.items():
+            if _known_sizes(kind) >= _known_sizes(types.get(name)):
+                types[name] = kind
+        self.found.types.update(types)
+        return alone
+
+    def _infer_alone(self, node: onnx.NodeProto) -> Mapping[str, TypeProto]:
+        version, found = self._version(node), self.found
         if not onnx.defs.has(node.op_type, version, node.domain):
-            return whole
+            return {}
+        inputs = dict.fromkeys(node.input)
         try:
-            alone = onnx.shape_inference.infer_node_outputs(
+            alone: Mapping[str, TypeProto] = onnx.shape_inference.infer_node_outputs(
                 onnx.defs.get_schema(node.op_type, version, node.domain),
                 node,
-                {name: self.found.types[name] for name in node.input if name in self.found.types},
+                {name: found.types[name] for name in inputs if name in found.types},
                 {
-                    name: numpy_helper.from_array(self.found.values[name], name)
-                    for name in node.input
-                    if name in self.found.values
+                    name: numpy_helper.from_array(found.values[name], name)
+                    for name in inputs
+                    if name in found.values
                 },
                 opset_imports=self._imports,
                 ir_version=self._ir_version,
             )
-        except (onnx.shape_inference.InferenceError, RuntimeError, KeyError, ValueError):
-            return whole
-        return whole | {
+        except Exception:  # noqa: BLE001, RUF100 - what it makes nothing of stays unknown
+            return {}
+        return {
             name: kind
             for name, kind in alone.items()
-            if _known_sizes(kind) >= _known_sizes(whole.get(name))
+            if is_element_type(kind.tensor_type.elem_type)
         }
 
-    def _evaluate(self, node: onnx.NodeProto) -> None:
+    def _version(self, node: onnx.NodeProto) -> int:
+        return self._opsets.get(node.domain, self._opsets.get("ai.onnx", 0))
+
+    def _evaluate(self, node: onnx.NodeProto, types: Mapping[str, TypeProto]) -> None:
         """Follow the values of small outputs whose inputs are all known."""
         found = self.found
-        if node.op_type == "Shape" and node.domain in _DEFAULT_DOMAINS:
-            shape = found.shape(node.input[0])
+        if node.domain not in _DEFAULT_DOMAINS:
+            return
+        if node.op_type == "Shape":
+            shape = found.shape(operand(node, 0))
             if shape is not None:
-                found.values[node.output[0]] = np.array(
-                    shape[_shape_range(node, len(shape))], np.int64
-                )
+                lengths = np.array(shape[_shape_range(node, len(shape))], np.int64)
+                found.values.update(dict.fromkeys(node.output, lengths))
             return
-        if not self._can_evaluate(node):
-            return
-        inputs = {name: found.values[name] for name in node.input if name}
-        try:
-            results = self._reference(node).run(None, inputs)
-        except Exception:  # noqa: BLE001, RUF100 - a value that is not known is no error here
-            return
-        for name, result in zip(filter(None, node.output), results, strict=True):
-            if isinstance(result, np.ndarray | np.generic):
-                found.values[name] = np.asarray(result)
+        if is_followed(node, found.values, types):
+            inputs = {name: found.values[name] for name in node.input if name}
+            for name, value in evaluate(node, inputs, self._opsets):
+                found.values[name] = value
                 if node.op_type == "Constant":
                     found.constants.add(name)
-
-    def _reference(self, node: onnx.NodeProto) -> ReferenceEvaluator:
-        """The node as a graph of its own: a bare node would be run at the newest opset."""
-        graph = helper.make_graph(
-            [node],
-            "one",
-            [
-                helper.make_empty_tensor_value_info(name)
-                for name in dict.fromkeys(node.input)
-                if name
-            ],
-            [helper.make_empty_tensor_value_info(name) for name in node.output if name],
-        )
-        return ReferenceEvaluator(graph, opsets=self._opsets)
-
-    def _can_evaluate(self, node: onnx.NodeProto) -> bool:
-        if node.domain not in _DEFAULT_DOMAINS or "Random" in node.op_type or any(_bodies(node)):
-            return False
-        if not all(name in self.found.values for name in node.input if name):
-            return False
-        shapes = [self.found.shape(name) for name in node.output if name]
-        return all(shape is not None and math.prod(shape) <= _SMALL for shape in shapes)
 
 
 def _bind(model: onnx.ModelProto, axes: Mapping[str, int]) -> onnx.ModelProto:
     """A copy with bound inputs, without local functions and without shapes stated elsewhere."""
     bound = onnx.ModelProto()
-    bound.CopyFrom(inline_local_functions(model) if model.functions else model)
+    bound.CopyFrom(_without_functions(model))
     for value in _inputs(bound.graph):
         for index, dim in enumerate(value.type.tensor_type.shape.dim):
             size = axes.get(_axis_name(value.name, index, dim))
-            if size is not None and not dim.HasField("dim_value"):
+            if size is not None and not is_length(dim):
                 dim.dim_value = size
     for output in bound.graph.output:
         if output.type.HasField("tensor_type"):
@@ -291,10 +292,18 @@ def _bind(model: onnx.ModelProto, axes: Mapping[str, int]) -> onnx.ModelProto:
     return bound
 
 
-def _whole_graph_types(model: onnx.ModelProto) -> dict[str, TypeProto]:
+def _without_functions(model: onnx.ModelProto) -> onnx.ModelProto:
+    if not model.functions:
+        return model
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+        return inline_local_functions(model)
+    except Exception as error:  # its errors have no common class
+        raise ModelFileError(f"The model's functions cannot be written out: {error}.") from error
+
+
+def _whole_graph_types(model: onnx.ModelProto) -> dict[str, TypeProto]:
+    inferred = infer_shapes(model)
+    if inferred is model:
         return {}
     return {
         value.name: value.type for value in (*inferred.graph.value_info, *inferred.graph.output)
@@ -329,9 +338,9 @@ def _all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
             yield from _all_nodes(body.node)
 
 
-def is_external(tensor: TensorProto) -> bool:
-    """Whether a tensor's data lies in another file."""
-    return bool(tensor.data_location == TensorProto.EXTERNAL)
+def operand(node: onnx.NodeProto, index: int) -> str:
+    """The name of a node's input, empty where it is left out."""
+    return str(node.input[index]) if index < len(node.input) else ""
 
 
 def _known_sizes(kind: TypeProto | None) -> int:
@@ -340,7 +349,7 @@ def _known_sizes(kind: TypeProto | None) -> int:
         return -1
     if not kind.tensor_type.HasField("shape"):
         return 0
-    return 1 + sum(1 for dim in kind.tensor_type.shape.dim if dim.HasField("dim_value"))
+    return 1 + sum(1 for dim in kind.tensor_type.shape.dim if is_length(dim))
 
 
 def _shape_range(node: onnx.NodeProto, rank: int) -> slice:

@@ -67,14 +67,16 @@ _PACKAGES = (
     ("matplotlib", "plot"),
     ("pillow", "eval"),
     ("huggingface_hub", "download"),
-    ("pooch", "download"),
+    ("requests", "download"),
+    ("filelock", "download"),
     ("pyarrow", "many"),
     ("filelock", "many"),
     ("ray", "ray"),
     ("openvino", "openvino"),
     ("starlette", "demo"),
     ("uvicorn", "demo"),
-    ("pooch", "demo"),
+    ("requests", "demo"),
+    ("filelock", "demo"),
 )
 
 

@@ -13,23 +13,35 @@ from dataclasses import dataclass
 from locoexport.errors import InputError, UsageError
 
 __all__ = [
+    "CALL_DEPTH",
+    "CHECKPOINT_HEADER_BYTES",
     "CHECKPOINT_TENSORS",
+    "CLIP_BYTES",
     "DOWNLOAD_BYTES",
+    "DOWNLOAD_SECONDS",
+    "DOWNLOAD_STALL_SECONDS",
     "EVALUATED_BYTES",
     "EVALUATION_SECONDS",
+    "FRAME_BOXES",
     "FRAME_PIXELS",
     "GRAPH_NODES",
     "IMAGE_PIXELS",
     "LIMITS",
+    "MASK_BYTES",
     "MASK_PIXELS",
+    "METADATA_BYTES",
     "NESTING",
     "PICKLE_OPERATIONS",
     "PROFILE_BYTES",
+    "PROOF_BYTES",
+    "READING_BYTES",
     "RECORD_BYTES",
     "ROWS",
     "SIDECAR_BYTES",
     "TEXT_BYTES",
+    "TRACKS_BYTES",
     "Limit",
+    "describe_limits",
 ]
 
 _PREFIX = "LOCOEXPORT_MAX_"
@@ -85,19 +97,42 @@ class Limit:
 
 FRAME_PIXELS = Limit("FRAME_PIXELS", 40_000_000, "pixels a frame", "a video")
 IMAGE_PIXELS = Limit("IMAGE_PIXELS", 40_000_000, "pixels an image", "an image within a dataset")
+CLIP_BYTES = Limit("CLIP_BYTES", 2 << 30, "bytes of decoded frames", "a clip of a dataset")
 MASK_PIXELS = Limit("MASK_PIXELS", 40_000_000, "pixels", "a mask")
+MASK_BYTES = Limit("MASK_BYTES", 512 << 20, "bytes", "a mask as it lies on disk")
 ROWS = Limit("ROWS", 1_000_000, "rows", "points or boxes, as text or arrays")
+FRAME_BOXES = Limit("FRAME_BOXES", 2000, "boxes in one frame", "boxes, each compared with each")
 TEXT_BYTES = Limit("TEXT_BYTES", 32 << 20, "bytes", "CSV or JSON that a user hands in")
+TRACKS_BYTES = Limit("TRACKS_BYTES", 1 << 30, "bytes", "tracks, unpacked")
+METADATA_BYTES = Limit("METADATA_BYTES", 64 << 10, "bytes", "a metadata value of a model")
 NESTING = Limit("NESTING", 100, "levels", "JSON or TOML")
 PROFILE_BYTES = Limit("PROFILE_BYTES", 32 << 10, "bytes", "an export profile")
 RECORD_BYTES = Limit("RECORD_BYTES", 1 << 20, "bytes", "a record of finished work")
 SIDECAR_BYTES = Limit("SIDECAR_BYTES", 256 << 20, "bytes", "a sidecar, unpacked")
 CHECKPOINT_TENSORS = Limit("CHECKPOINT_TENSORS", 20_000, "tensors", "a checkpoint")
-PICKLE_OPERATIONS = Limit("PICKLE_OPERATIONS", 2_000_000, "operations", "a pickle of plain data")
+CHECKPOINT_HEADER_BYTES = Limit(
+    "CHECKPOINT_HEADER_BYTES", 16 << 20, "bytes before its tensors", "a checkpoint"
+)
+PICKLE_OPERATIONS = Limit("PICKLE_OPERATIONS", 2_000_000, "operations", "a pickle")
 GRAPH_NODES = Limit("GRAPH_NODES", 200_000, "nodes", "a graph, with its functions inlined")
+CALL_DEPTH = Limit("CALL_DEPTH", 100, "levels of calls", "the functions of a graph")
+READING_BYTES = Limit(
+    "READING_BYTES", 1 << 30, "bytes", "memory to read a graph, besides ten times its file"
+)
+PROOF_BYTES = Limit("PROOF_BYTES", 4 << 30, "bytes", "memory to prove a node, besides the above")
 EVALUATED_BYTES = Limit("EVALUATED_BYTES", 16 << 20, "bytes", "a constant computed from others")
-EVALUATION_SECONDS = Limit("EVALUATION_SECONDS", 60, "seconds", "reading a graph")
+EVALUATION_SECONDS = Limit("EVALUATION_SECONDS", 60, "seconds", "one step of reading a graph")
 DOWNLOAD_BYTES = Limit("DOWNLOAD_BYTES", 8 << 30, "bytes", "a download")
+DOWNLOAD_SECONDS = Limit("DOWNLOAD_SECONDS", 6 * 3600, "seconds", "a download")
+DOWNLOAD_STALL_SECONDS = Limit("DOWNLOAD_STALL_SECONDS", 20, "seconds", "64 KiB of a download")
 
 LIMITS = tuple(value for value in list(globals().values()) if isinstance(value, Limit))
 """All of them, in the order above."""
+
+
+def describe_limits() -> str:
+    """All limits as a Markdown table, which SECURITY.md has between two marks."""
+    rows = [
+        f"| `{limit.variable}` | {limit.default:,} {limit.unit} | {limit.of} |" for limit in LIMITS
+    ]
+    return "\n".join(["| variable | at most | of |", "|---|---|---|", *rows])

@@ -26,6 +26,8 @@ def check_output(path: str | Path, *, force: bool) -> Path:
             exists and ``force`` is not given.
     """
     path = Path(path)
+    if "\0" in str(path):
+        raise OutputError(f"Cannot write {str(path)!r}: no file can have that name.")
     sweep(path.parent)
     with _refusal_explained(path):
         exists = path.exists()

@@ -20,10 +20,12 @@ from locoexport.contract.profile import (
     profile_names,
 )
 from locoexport.errors import CheckpointError, ProfileError
+from locoexport.machine.limits import CHECKPOINT_TENSORS
 from locoexport.machine.output_files import sha256_of
 from locoexport.models import locotrack
 from locoexport.models.locotrack import LocoTrack
 from locoexport.models.locotrack.checkpoint import identify_variant, read_state_dict
+from locoexport.network.checkpoint_files import check_checkpoint
 
 __all__ = ["Network", "choose_profile", "load_network"]
 
@@ -81,19 +83,23 @@ def load_network(profile: ExportProfile, checkpoint: Path | None) -> Network:
 
 
 def _load(path: Path, profile: ExportProfile) -> Network:
+    check_checkpoint(path)
     try:
-        model = locotrack.load_checkpoint(path, profile.variant, profile.resolution_hw)
+        model = locotrack.load_checkpoint(
+            path, profile.variant, profile.resolution_hw, most_tensors=CHECKPOINT_TENSORS.value
+        )
     except locotrack.CheckpointError as error:
         raise CheckpointError(str(error)) from error
     return Network(model, WeightsOrigin(path.name, sha256_of(path)))
 
 
 def _told_variant(checkpoint: Path) -> str:
+    check_checkpoint(checkpoint)
     try:
-        told = identify_variant(read_state_dict(checkpoint))
+        told = identify_variant(read_state_dict(checkpoint, CHECKPOINT_TENSORS.value))
         if told is None:
             # Loading says how it differs from the nearest variant.
-            locotrack.load_checkpoint(checkpoint)
+            locotrack.load_checkpoint(checkpoint, most_tensors=CHECKPOINT_TENSORS.value)
     except locotrack.CheckpointError as error:
         raise CheckpointError(str(error)) from error
     if told is None or told not in profile_names():

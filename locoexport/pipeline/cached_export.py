@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 from dataclasses import astuple
 from importlib.metadata import version
 from importlib.resources import as_file
@@ -12,6 +13,13 @@ from pathlib import Path
 
 from locoexport.contract.profile import ExportProfile, demo_weights_path
 from locoexport.errors import ModelFileError, OutputError
+from locoexport.machine.cache_entries import (
+    bytes_of_entry,
+    entries_of,
+    keep_entry,
+    make_private,
+    remove,
+)
 from locoexport.machine.installation import cache_folder, package_sources
 from locoexport.machine.output_files import sha256_of
 from locoexport.notices import Listener, Notice
@@ -35,25 +43,32 @@ def cached_export(
     """
     folder = cache_folder().path
     name = re.sub(r"[^\w.-]", "_", profile.name)
-    path = folder / f"{name}-op{profile.opset}-{cache_key(profile, checkpoint)}.onnx"
-    if _usable(path):
-        notify(Notice(f"using {path}"))
-        return path
+    key = f"{name}-op{profile.opset}-{cache_key(profile, checkpoint)}"
+    for entry in entries_of(folder, key):
+        if _usable(entry):
+            notify(Notice(f"using {entry}"))
+            return entry
+        remove(entry)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
+        reason = make_private(folder) or (None if os.access(folder, os.W_OK) else "")
+    except OSError as error:
+        reason = error.strerror or ""
+    if reason is not None:
         raise OutputError(
-            f"The cache folder {folder} cannot be written; set XDG_CACHE_HOME to one that can, or "
-            "export the model yourself and pass MODEL.onnx."
+            f"The cache folder {folder} cannot be written{reason and f' ({reason})'}; set "
+            "XDG_CACHE_HOME to one that can, or export the model yourself and pass MODEL.onnx."
         )
     notify(Notice(f"exporting {profile.name} into {folder}"))
     from locoexport.pipeline.export import export_model
 
-    export_model(profile, path, checkpoint=checkpoint, force=True, notify=notify)
-    return path
+    temporary = folder / f".{key}.{secrets.token_hex(6)}.onnx"
+    try:
+        export_model(profile, temporary, checkpoint=checkpoint, force=True, notify=notify)
+        return keep_entry(temporary, folder, key)
+    except OSError as error:
+        raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
+    finally:
+        remove(temporary)
 
 
 def cache_key(profile: ExportProfile, checkpoint: Path | None = None) -> str:
@@ -76,11 +91,11 @@ def cache_key(profile: ExportProfile, checkpoint: Path | None = None) -> str:
     return digest.hexdigest()[:16]
 
 
-def _usable(path: Path) -> bool:
-    if not path.is_file():
+def _usable(entry: Path) -> bool:
+    if bytes_of_entry(entry) is None:
         return False
     try:
-        open_session(path)
+        open_session(entry)
     except ModelFileError:
         return False
     return True

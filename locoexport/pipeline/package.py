@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.errors import CheckFailedError, ModelFileError, UsageError
+from locoexport.machine.telemetry import load_openvino
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.single import create_checked_session, one_line
@@ -194,9 +195,7 @@ def _compiles(path: Path, settings: dict[str, Any]) -> bool:
     """Whether OpenVINO was there to compile the file on this machine's CPU."""
     if importlib.util.find_spec("openvino") is None:
         return False
-    import openvino
-
-    core = openvino.Core()
+    core = load_openvino().Core()
     try:
         core.compile_model(core.read_model(path), "CPU", settings)
     except RuntimeError as error:
@@ -209,7 +208,8 @@ def _name(given: str | None, metadata: ArtifactMetadata) -> str:
 
 
 def _served(name: str, path: Path) -> ServedModel:
-    session, _ = create_checked_session(path, "cpu", profile_prefix=None, threads=1, cached=True)
+    opened = create_checked_session(path, "cpu", profile_prefix=None, threads=1, cached=True)
+    session = opened.session
     return ServedModel(name, _tensors(session.get_inputs()), _tensors(session.get_outputs()))
 
 

@@ -13,11 +13,11 @@ import onnx
 from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
 from locoexport.graphs.external_data import (
     check_external_files,
-    has_external_data,
+    external_size,
     staging_folder,
     with_small_tensors,
 )
-from locoexport.graphs.reading import read_model
+from locoexport.graphs.reading import model_file_size, naming, read_model
 from locoexport.graphs.walking import count_nodes
 from locoexport.lowering.opset.newer_operators import (
     is_newer,
@@ -32,6 +32,8 @@ from locoexport.lowering.volumetric.local_functions import (
     inline_functions_with,
     inline_volumetric_functions,
 )
+from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
+from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
 from locoexport.machine.output_files import check_output, whole_file
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.passes import (
@@ -46,13 +48,21 @@ from locoexport.pipeline.rewriting.passes import (
     with_true_opset,
 )
 from locoexport.pipeline.rewriting.proof import (
+    PROVING,
     of_opset,
     prove_all,
 )
 from locoexport.pipeline.rewriting.report import NodeRewrite, RewriteFailedError, RewriteReport
 from locoexport.pipeline.rewriting.validity import check_still_loads, check_still_valid
 
-__all__ = ["NodeRewrite", "RewriteFailedError", "RewriteReport", "rewrite", "rewrite_file"]
+__all__ = [
+    "NodeRewrite",
+    "RewriteFailedError",
+    "RewriteReport",
+    "rewrite",
+    "rewrite_file",
+    "rewrite_here",
+]
 
 
 def rewrite(
@@ -141,16 +151,19 @@ def rewrite_file(
     """
     started = time.perf_counter()
     source, output = Path(source), check_output(output, force=force)
-    model = read_model(source)
-    locations = check_external_files(model, source.parent)
-    report = rewrite(
-        model,
-        to=to,
-        opset=opset,
-        passes=passes,
-        check=check,
-        folder=source.parent,
+    size_bytes = model_file_size(source)
+    report, locations = run_bounded(
+        rewrite_here,
+        source,
+        to,
+        opset,
+        passes,
+        check,
+        allowance=file_allowance(size_bytes),
+        subject=source,
+        error_type=ModelFileError,
         notify=notify,
+        during={PROVING: _proof_allowance(size_bytes)},
     )
     contents = _serialised(report, source)
     with _destination(source, output, locations, force=force) as temporary:
@@ -158,11 +171,52 @@ def rewrite_file(
         loads = None
         if check and report.changed:
             notify(Notice("loading the finished file once more"))
-            if locations:
-                check_still_valid(source, temporary)
-            loads = check_still_loads(source, temporary) or ""
+            data_bytes = external_size(source.parent, locations)
+            loads = run_bounded(
+                check_still_loads,
+                source,
+                temporary,
+                allowance=file_allowance(len(contents) + data_bytes),
+                subject=source,
+                error_type=ModelFileError,
+            )
+            loads = loads or ""
     seconds = time.perf_counter() - started
     return replace(report, path=output, size_bytes=len(contents), loads=loads, seconds=seconds)
+
+
+def rewrite_here(
+    source: Path,
+    to: Lowering,
+    opset: int | None,
+    passes: Sequence[str],
+    check: bool,
+    *,
+    notify: Listener = ignore,
+) -> tuple[RewriteReport, tuple[str, ...]]:
+    """A file's ``rewrite`` in this process, and where its external data lies."""
+    model = read_model(source)
+    with naming(source):
+        locations = check_external_files(model, source.parent)
+        report = rewrite(
+            model,
+            to=to,
+            opset=opset,
+            passes=passes,
+            check=check,
+            folder=source.parent,
+            notify=notify,
+        )
+    return report, locations
+
+
+def _proof_allowance(size_bytes: int) -> Allowance:
+    """A proof runs a node on inputs as large as the model's own: it may take the whole of a minute
+    and some gigabytes, whatever the size of the file."""
+    reading = file_allowance(size_bytes)
+    return Allowance(
+        reading.size_bytes + PROOF_BYTES.value, EVALUATION_SECONDS.value, raised_by=PROOF_BYTES
+    )
 
 
 def _opset_before(model: onnx.ModelProto, wanted: int | None) -> int:
@@ -209,8 +263,9 @@ def _check(original: onnx.ModelProto, report: RewriteReport, folder: Path | None
         left += inline_volumetric_functions(report.model)[1]
         if left:
             raise GraphCheckFailedError(f"GridSample of rank 5 or unknown rank is left: {left}")
-    if not has_external_data(report.model):
-        check_still_valid(original, report.model)
+    check_still_valid(
+        with_small_tensors(original, folder), with_small_tensors(report.model, folder)
+    )
 
 
 def _serialised(report: RewriteReport, source: Path) -> bytes:

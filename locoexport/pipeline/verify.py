@@ -20,6 +20,7 @@ from locoexport.notices import Listener, Notice, ignore
 from locoexport.parity.pointwise import ParityReport
 from locoexport.parity.probes import Probe, probe_queries
 from locoexport.parity.quantiles import PrecisionParity
+from locoexport.pipeline.proof.allowed import allowed_precision, precision_of
 from locoexport.pipeline.proof.growth import study_growth
 from locoexport.pipeline.proof.localisation import check_localisable
 from locoexport.pipeline.proof.localisation import localise as find_departure
@@ -30,7 +31,8 @@ from locoexport.pipeline.proof.pointwise import (
     probe_to_study,
     prove,
 )
-from locoexport.pipeline.proof.quantiles import prove_precision, tolerance_of
+from locoexport.pipeline.proof.precision_claim import check_precision_claim
+from locoexport.pipeline.proof.quantiles import prove_precision
 from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.pipeline.weights.origin import load_weights, profile_of
 from locoexport.runtime.queries.points import grid_queries
@@ -45,6 +47,7 @@ __all__ = ["VerifyReport", "verify_model"]
 _CLIP_FRAMES = 24
 _CLIP_GRID = 5
 _ORACLE = "the unrewritten PyTorch model, 5D grid_sample"
+_PROVES = "the file computes what PyTorch computes with these weights, on the inputs below"
 
 
 def verify_model(
@@ -87,6 +90,7 @@ def verify_model(
     require_provider(provider)
     with scratch_folder() as folder:
         session = open_model(path, provider, profile_prefix=folder / "profile")
+        check_precision_claim(session.files_sha256, precision_of(session.metadata))
         profile = profile_of(session, tolerance_px)
         network = load_weights(path, session.metadata, profile, checkpoint)
         if localise:
@@ -94,7 +98,7 @@ def verify_model(
         parity = _prove(session, network, profile, video, tolerance_px, notify)
     _tell_of_ties(parity, notify)
     elsewhere = placed_elsewhere(session.placed_nodes(), provider)
-    report = VerifyReport(path, session.metadata, parity, _ORACLE, elsewhere)
+    report = VerifyReport(path, session.metadata, parity, _ORACLE, _PROVES, elsewhere)
     if localise is False or not (localise or not parity.passed):
         return report
     metadata = session.metadata
@@ -134,7 +138,7 @@ def _prove(
     if session.metadata.precision == "fp32":
         probes = _probes(session, profile, video)
         return prove(session, network.model, probes, profile.tolerance, notify)
-    tolerance = tolerance_of(session.metadata, profile, tolerance_px)
+    tolerance = allowed_precision(session.metadata, tolerance_px)
     probes = make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw)
     clips = [] if video is None else [_clip_probe(Path(video), session)]
     return prove_precision(session, network.model, probes, clips, tolerance, notify)

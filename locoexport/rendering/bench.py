@@ -238,7 +238,7 @@ def _notes(report: BenchReport) -> RenderableType:
         "fp32 products above.",
         _memory_note(report),
     ]
-    return Text("\n".join(notes), style="dim")
+    return Group(*(Text(note, style="dim") for note in notes))
 
 
 def _memory_note(report: BenchReport) -> str:

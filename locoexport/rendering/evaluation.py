@@ -54,7 +54,7 @@ def eval_text(report: EvalReport) -> RenderableType:
     apart = report.worst_difference
     if apart is not None:
         parts += [Text(), Text(_apart(apart))]
-    return Group(*parts, Text(), Text(eval_markdown(report)))
+    return Group(*parts, Text(), *map(Text, eval_markdown(report).splitlines()))
 
 
 def eval_document(report: EvalReport) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["costs_document", "inspect_document", "inspect_text"]
 
 _NAMES_SHOWN = 3
+_LINES_SHOWN = 100
+"""Of inputs, metadata or parts: a stranger's file may have any number. JSON has them all."""
+
+_Row = TypeVar("_Row")
 
 
 def inspect_text(report: InspectReport) -> RenderableType:
@@ -90,8 +95,8 @@ def costs_document(costs: Costs) -> dict[str, Any]:
 
 def _identity(report: InspectReport) -> Table:
     model = report.facts
-    opsets = ", ".join(f"{domain} {version}" for domain, version in model.opsets.items())
-    operators = ", ".join(f"{count} {name}" for name, count in model.operators.items())
+    opsets = _listed(f"{domain} {version}" for domain, version in model.opsets.items())
+    operators = _listed(f"{count} {name}" for name, count in model.operators.items())
     parameters = f"{model.parameters.total:,}"
     if model.parameters.quantised:
         parameters += f" and {model.parameters.quantised:,} of 8 bits or fewer"
@@ -99,22 +104,37 @@ def _identity(report: InspectReport) -> Table:
         ("file", f"{report.path} ({megabytes(report.size_bytes)})"),
         ("made by", model.producer or "not said"),
         ("opset", f"{opsets}; IR {model.ir_version}"),
-        *((_row_name("input", index), _port(port)) for index, port in enumerate(model.inputs)),
-        *((_row_name("output", index), _port(port)) for index, port in enumerate(model.outputs)),
-        ("dynamic axes", ", ".join(model.dynamic_axes) or "none"),
+        *_ports("input", model.inputs),
+        *_ports("output", model.outputs),
+        ("dynamic axes", _listed(model.dynamic_axes) or "none"),
         ("operators", f"{sum(model.operators.values())}: {operators}"),
         ("parameters", f"{parameters} ({megabytes(model.parameters.size_bytes)} of constants)"),
     ]
     if model.functions:
         rows.append(("functions", str(model.functions)))
     if model.external_files:
-        rows.append(("weights in", ", ".join(model.external_files)))
-    rows += [(name, _shortened(value)) for name, value in model.metadata.items()]
+        rows.append(("weights in", _listed(model.external_files)))
+    metadata, more = _first(list(model.metadata.items()))
+    rows += [(_shortened(name), _shortened(value)) for name, value in metadata]
+    if more:
+        rows.append(("", f"and {more:,} more entries of metadata"))
     return facts(rows)
 
 
-def _row_name(name: str, index: int) -> str:
-    return f"{name}s" if index == 0 else ""
+def _ports(name: str, ports: Sequence[Port]) -> list[tuple[str, str]]:
+    shown, more = _first(ports)
+    told = [_port(port) for port in shown] + ([f"and {more:,} more"] if more else [])
+    return [("" if index else f"{name}s", text) for index, text in enumerate(told)]
+
+
+def _first(rows: Sequence[_Row]) -> tuple[Sequence[_Row], int]:
+    """As many as are shown, and how many are not."""
+    return rows[:_LINES_SHOWN], max(len(rows) - _LINES_SHOWN, 0)
+
+
+def _listed(names: Iterable[str]) -> str:
+    shown, more = _first(list(names))
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
 def _port(port: Port) -> str:
@@ -135,8 +155,11 @@ def _parts_table(model: ModelFacts) -> RenderableType:
     columns = ("part", "parameters", "GFLOP", "share")
     table = headed(columns, right=columns[1:])
     total = model.costs.flops.total or 1
-    names = sorted({*flops, *parameters}, key=lambda name: -flops.get(name, 0))
-    for name in names:
+    names = sorted(
+        dict.fromkeys((*flops, *parameters)), key=lambda name: flops.get(name, 0), reverse=True
+    )
+    shown, more = _first(names)
+    for name in shown:
         operations = flops.get(name, 0)
         table.add_row(
             Text(name),
@@ -144,6 +167,8 @@ def _parts_table(model: ModelFacts) -> RenderableType:
             _giga(operations),
             f"{operations / total:.0%}",
         )
+    if more:
+        table.add_row(Text(f"and {more:,} more parts"))
     return titled("by part", table)
 
 
@@ -155,7 +180,7 @@ def _giga(operations: int) -> str:
 
 def _costs_facts(costs: Costs) -> Table:
     flops, memory = costs.flops, costs.memory
-    sizes = ", ".join(f"{name} {size}" for name, size in costs.axes.items()) or "fixed sizes"
+    sizes = _listed(f"{name} {size}" for name, size in costs.axes.items()) or "fixed sizes"
     open_flops = bool(flops.unresolved or flops.not_counted)
     rows = [
         ("at", sizes),
@@ -171,7 +196,7 @@ def _costs_facts(costs: Costs) -> Table:
         ),
     ]
     if costs.unbound:
-        rows.append(("still open", f"{', '.join(costs.unbound)} (bind with --axis NAME=SIZE)"))
+        rows.append(("still open", f"{_listed(costs.unbound)} (bind with --axis NAME=SIZE)"))
     if costs.unresolved:
         rows.append(
             (
@@ -182,7 +207,7 @@ def _costs_facts(costs: Costs) -> Table:
     if flops.unresolved:
         rows.append(("not in FLOPs", f"{len(flops.unresolved)} products of unknown size"))
     if flops.not_counted:
-        named = ", ".join(f"{count} {name}" for name, count in flops.not_counted.items())
+        named = _listed(f"{count} {name}" for name, count in flops.not_counted.items())
         rows.append(("not in FLOPs", f"{named}: no formula"))
     return facts(rows)
 
@@ -194,8 +219,7 @@ def _findings(findings: tuple[Finding, ...]) -> RenderableType:
     for finding in findings:
         shown = ", ".join(finding.nodes[:_NAMES_SHOWN])
         more = len(finding.nodes) - _NAMES_SHOWN
-        what = (
-            f"{finding.message}\n{shown}{f' and {more} more' if more > 0 else ''}\n{finding.source}"
-        )
-        table.add_row(severity(finding.severity), finding.rule, finding.runtime, Text(what))
+        named = f"{shown}{f' and {more} more' if more > 0 else ''}"
+        what = Group(Text(finding.message), Text(named), Text(finding.source))
+        table.add_row(severity(finding.severity), finding.rule, finding.runtime, what)
     return titled("lint", table)

@@ -10,14 +10,14 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from locoexport.contract.profile import AxisSizes, ExportProfile
-from locoexport.rendering.parts.tables import size
+from locoexport.rendering.parts.tables import FittedTable, size
 
 __all__ = ["profiles_document", "profiles_table"]
 
 
 def profiles_table(profiles: Sequence[ExportProfile]) -> Table:
     """A row for each profile."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = FittedTable(box=None, pad_edge=False, header_style="bold")
     for name in ("profile", "resolution", "opset", "sampling", "axes", "tolerance", "weights"):
         table.add_column(name)
     for profile in profiles:

@@ -9,6 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.rendering.parts.tables import FittedTable
+
 if TYPE_CHECKING:
     from locoexport.pipeline.rewriting.report import NodeRewrite, RewriteReport
 
@@ -68,7 +70,7 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
 
 
 def _nodes(nodes: tuple[NodeRewrite, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = FittedTable(box=None, pad_edge=False, header_style="bold")
     for name in ("node", "before", "after", "nodes added", "worst", "allowed", ""):
         table.add_column(name, overflow="fold")
     for node in nodes:

@@ -19,6 +19,7 @@ from locoexport.rendering.parts.quantiles import (
 )
 
 if TYPE_CHECKING:
+    from locoexport.parity.sidecar import SidecarMaker
     from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.rendering.parts.localisation import whereabouts
 from locoexport.rendering.parts.metadata import short_weights, taken_frames
@@ -42,6 +43,8 @@ def verify_text(report: VerifyReport) -> RenderableType:
             ("provider", f"{parity.provider} (nodes: {nodes_text(parity.placement)})"),
             *([("elsewhere", elsewhere_text(report.elsewhere))] if report.elsewhere else []),
             ("against", report.against),
+            *([("made by", _maker_text(report.sidecar))] if report.sidecar is not None else []),
+            ("proves", f"where it passes, that {report.proves}"),
         ]
     )
     verdict = Text("PASS ", style="bold green") if parity.passed else Text("FAIL ", "bold red")
@@ -49,10 +52,17 @@ def verify_text(report: VerifyReport) -> RenderableType:
     if isinstance(parity, PrecisionParity):
         parts += [precision_parity_table(parity), verdict + Text(precision_parity_line(parity))]
     else:
-        parts += [parity_table(parity), verdict + Text(parity_line(parity))]
+        parts += [parity_table(parity), verdict + Text(parity_line(parity, report.judge))]
     if report.growth is not None:
         parts.append(growth_text(report.growth))
     return Group(*parts, *whereabouts(report.localisation, report.not_localised))
+
+
+def _maker_text(maker: SidecarMaker) -> str:
+    return (
+        f"locoexport {maker.locoexport}, profile {maker.profile} ({maker.profile_sha256[:12]}), "
+        f"weights {maker.weights}, as the sidecar says"
+    )
 
 
 def verify_document(report: VerifyReport) -> dict[str, Any]:
@@ -62,6 +72,8 @@ def verify_document(report: VerifyReport) -> dict[str, Any]:
         "passed": report.passed,
         "file": str(report.model_path),
         "against": report.against,
+        "proves": report.proves,
+        "sidecar": None if report.sidecar is None else asdict(report.sidecar),
         "elsewhere": [asdict(group) for group in report.elsewhere],
         "metadata": report.metadata.to_properties(),
         "parity": precision_parity_document(report.parity)

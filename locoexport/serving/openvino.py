@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from locoexport.errors import OutputError, UsageError
+from locoexport.errors import InputError, OutputError, UsageError
+from locoexport.machine.documents import read_json
 from locoexport.machine.drafts import sweep
 from locoexport.serving.options import ServingOptions, Tensor
 from locoexport.serving.repository import (
@@ -93,11 +94,11 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path, path)
         entries = [dict(each["config"]) for each in document[_LIST]]
         if set(document) != {_LIST} or not all(isinstance(each["name"], str) for each in entries):
             raise KeyError(_LIST)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, InputError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
             f"{path} is there and is no list of models of an OpenVINO Model Server ({error!r}); "
             "choose another folder."

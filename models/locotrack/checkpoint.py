@@ -26,6 +26,13 @@ _LIGHTNING_PREFIX = "model."
 _BACKBONE = "efficientnet_feature_extractor."
 _BACKBONE_ALIAS = _BACKBONE + "model."
 _NAMES_SHOWN = 4
+_MOST_TENSORS = 20_000
+
+# Kinds of numbers that become float32, or stay whole numbers, without a loss that matters.
+_FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+_WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+# The same, as .safetensors names them.
+_SAFETENSORS_KINDS = ("F32", "F16", "BF16", "F64", "I64", "I32", "I16", "I8", "U8")
 
 # Where numpy 1 and 2, Python 3.13 and others, and each Lightning keep the same things.
 _NUMPY_CORE = ("numpy.core", "numpy._core")
@@ -63,6 +70,8 @@ def load_checkpoint(
     path: str | Path,
     variant: str | None = None,
     resolution: tuple[int, int] | None = None,
+    *,
+    most_tensors: int = _MOST_TENSORS,
 ) -> LocoTrack:
     """The model that a checkpoint holds, in eval mode.
 
@@ -71,11 +80,13 @@ def load_checkpoint(
         variant: what it is expected to be; by default told from key names and shapes (b0 and
             b0-384 share both: b0 is told, and ``variant="b0-384"`` fits as well).
         resolution: (height, width) of the initial resolution; the variant's own by default.
+        most_tensors: see ``read_state_dict``.
 
     Raises:
-        CheckpointError: unreadable, unsafe, of another network, or holding NaN.
+        CheckpointError: unreadable, unsafe, of another network or other kinds of numbers, or
+            holding what is NaN or infinite in the model's precision.
     """
-    state = read_state_dict(path)
+    state = read_state_dict(path, most_tensors)
     told = identify_variant(state)
     if told is None:
         raise CheckpointError(f"{path}: {_explain_misfit(state, variant)}")
@@ -85,22 +96,32 @@ def load_checkpoint(
         raise CheckpointError(
             f"{path} holds {told!r} weights, not {variant!r}: {_differences(state, variant)}."
         )
-    _refuse_non_finite(path, state)
     model = create_uninitialised(configure(variant, resolution))
+    _check_values(path, state, model.state_dict())
     model.load_state_dict(state)
     return model
 
 
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+def read_state_dict(path: str | Path, most_tensors: int = _MOST_TENSORS) -> dict[str, Tensor]:
     """Tensors by canonical name (no Lightning prefix, no backbone alias).
 
+    They are dense, of floats of 16 to 64 bits or of whole numbers, in this machine's memory.
+
+    Args:
+        path: a .ckpt, .pt, .pth or .safetensors file.
+        most_tensors: a state dict of more is refused.
+
     Raises:
-        CheckpointError: the file is missing, truncated, not a checkpoint, or would run code.
+        CheckpointError: the file is missing, truncated, not a checkpoint, or would run code; it
+            holds tensors of other kinds, or that take more memory than the file has bytes.
     """
     path = Path(path)
     if not os.path.isfile(path):  # Path.is_file raises for a name that is too long
         raise CheckpointError(f"There is no checkpoint file {path}.")
-    document = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if path.suffix == ".safetensors":
+        document: object = _read_safetensors(path, most_tensors)
+    else:
+        document = _read_pickle(path)
     if not isinstance(document, Mapping):
         raise CheckpointError(
             f"{path} holds a {type(document).__name__}; expected a state dict or a Lightning "
@@ -109,12 +130,14 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     nested = document.get("state_dict", document)
     if not isinstance(nested, Mapping) or not nested:
         raise CheckpointError(f"{path} holds no state dict: its keys are {_listing(document)}.")
+    _check_count(path, len(nested), most_tensors)
     strays = [str(name) for name, value in nested.items() if not isinstance(value, Tensor)]
     if strays:
         raise CheckpointError(
             f"{path} is not a state dict: {_listing(strays)} "
             f"{'is not a tensor' if len(strays) == 1 else 'are not tensors'}."
         )
+    _check_tensors(path, nested)
     return _canonicalise(path, nested)
 
 
@@ -127,22 +150,29 @@ def identify_variant(state: Mapping[str, Tensor]) -> str | None:
     return None
 
 
-def _read_safetensors(path: Path) -> Mapping[str, Any]:
+def _read_safetensors(path: Path, most_tensors: int) -> Mapping[str, Any]:
     try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from safetensors import safe_open
     except ImportError as error:
         raise CheckpointError(
             f"{path} needs the safetensors package: pip install safetensors."
         ) from error
     try:
-        tensors: Mapping[str, Any] = load_file(path)
-    except (SafetensorError, OSError) as error:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            _check_count(path, len(names), most_tensors)
+            for name in names:
+                kind = str(file.get_slice(name).get_dtype())
+                if kind not in _SAFETENSORS_KINDS:
+                    raise CheckpointError(_unusual(path, name, kind))
+            return {name: file.get_tensor(name) for name in names}
+    except CheckpointError:
+        raise
+    except Exception as error:  # the reader's, of whatever kind
         raise CheckpointError(
             f"{path} is not a readable .safetensors file ({error}): it may be truncated; "
             "download or copy it again."
         ) from error
-    return tensors
 
 
 def _read_pickle(path: Path) -> object:
@@ -223,6 +253,51 @@ def _stand_ins() -> list[Any]:
     ]
 
 
+def _check_count(path: Path, count: int, most: int) -> None:
+    if count > most:
+        raise CheckpointError(
+            f"{path} holds {count:,} tensors; the largest variant has a few hundred, and at most "
+            f"{most:,} are read."
+        )
+
+
+def _check_tensors(path: Path, state: Mapping[Any, Tensor]) -> None:
+    """Every tensor holds numbers that can be read, and the file holds all of them."""
+    size = 0
+    for name, tensor in state.items():
+        kind = _unusual_kind(tensor)
+        if kind is not None:
+            raise CheckpointError(_unusual(path, name, kind))
+        size += tensor.numel() * tensor.element_size()
+    held = os.path.getsize(path)
+    # Twice: the backbone may be there under two names.
+    if size > 2 * held:
+        raise CheckpointError(
+            f"{path} holds tensors of {size:,} bytes in {held:,}: they repeat the same values "
+            "without end. Expected the state dict of a model, saved with torch.save."
+        )
+
+
+def _unusual_kind(tensor: Tensor) -> str | None:
+    """What keeps a tensor from being read as plain numbers; None where nothing does."""
+    if tensor.is_nested:  # asked first: such a tensor answers little else
+        return "nested"
+    if tensor.layout is not torch.strided:
+        return f"sparse ({tensor.layout})"
+    if tensor.is_quantized:
+        return f"quantised ({tensor.dtype})"
+    if tensor.device.type != "cpu":
+        return f"without values here ({tensor.device})"
+    return None if tensor.dtype in (*_FLOATS, *_WHOLE) else str(tensor.dtype)
+
+
+def _unusual(path: Path, name: object, kind: str) -> str:
+    return (
+        f"{path}: tensor {name} is {kind}, which is not read: expected float32, float64, float16, "
+        "bfloat16 or whole numbers. Convert it and save the state dict again."
+    )
+
+
 def _canonicalise(path: Path, state: Mapping[Any, Tensor]) -> dict[str, Tensor]:
     """Strip the leading Lightning prefix, and let a backbone alias stand for its key."""
     names = [str(name) for name in state]
@@ -279,12 +354,26 @@ def _compare(state: Mapping[str, Tensor], variant: str) -> tuple[list[str], list
     return missing, unexpected, misshaped
 
 
-def _refuse_non_finite(path: str | Path, state: Mapping[str, Tensor]) -> None:
-    bad = [
-        name
-        for name, tensor in state.items()
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
-    ]
+def _check_values(
+    path: str | Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> None:
+    """What the model will hold is what the file holds: floats that are finite once they are cast.
+
+    Raises:
+        CheckpointError: naming the tensors that are not.
+    """
+    bad = []
+    for name, tensor in state.items():
+        wanted = expected[name].dtype
+        cast = tensor.to(wanted)
+        if wanted.is_floating_point != tensor.is_floating_point() and (
+            wanted.is_floating_point or not bool((cast == tensor).all())
+        ):
+            raise CheckpointError(
+                f"{path}: tensor {name} is {tensor.dtype}; expected {wanted}, as the model has it."
+            )
+        if not bool(torch.isfinite(cast).all()):
+            bad.append(name)
     if bad:
         raise CheckpointError(
             f"{path} holds NaN or infinite weights in {len(bad)} tensors: {_listing(bad)}."

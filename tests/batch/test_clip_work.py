@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from batch_reading import part_of
+from synthetic_tracker import tracker_bytes
 
 from locoexport.batch.clip_work import ClipWorker, OutputFolder, finished_earlier
 from locoexport.batch.jobs import ClipJob, WorkSettings
-from locoexport.errors import MachineError, OutputError
+from locoexport.batch.records import model_sha256
+from locoexport.errors import MachineError, ModelFileError, OutputError
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import read_tracks
@@ -89,10 +91,22 @@ def test_options_and_model_make_other_tracks(worker, settings, clips: Path) -> N
     queries.write_text("0,1,3\n")
     assert earlier(jobs[2], settings) is None
     ids.append(worker.work(jobs[2]).clip_id)
-    with ClipWorker(replace(settings, model_sha256="0" * 64)) as other:
+    model = clips / "other.onnx"
+    model.write_bytes(tracker_bytes(points="n"))
+    with ClipWorker(replace(settings, model=model, model_sha256=model_sha256(model))) as other:
         ids.append(other.work(jobs[0]).clip_id)
     assert len(set(ids)) == len(ids) == 6
     assert len(names(settings.out / "tracks")) == 6
+
+
+def test_a_model_that_was_replaced_is_not_tracked_with(
+    settings: WorkSettings, tmp_path: Path
+) -> None:
+    # A redeploy, between the driver that named the results and the worker that makes them.
+    other = tmp_path / "other.onnx"
+    other.write_bytes(tracker_bytes(points="n"))
+    with pytest.raises(ModelFileError, match="was replaced since this run began"):
+        ClipWorker(replace(settings, model=other))
 
 
 def test_a_bad_clip_is_recorded_until_it_changes(worker, settings, clips: Path) -> None:
@@ -196,3 +210,56 @@ def raising(error: Exception):
         raise error
 
     return fail
+
+
+def _forge(path: Path, facts: bytes) -> None:
+    table = pyarrow.parquet.read_table(path)
+    pyarrow.parquet.write_table(table.replace_schema_metadata({b"locoexport.clip": facts}), path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"points": "4"},
+        {"points": 10**30},
+        {"points": 3},
+        {"fps": "x"},
+        {"fps": -1},
+        {"clip": {"a": 1}},
+        {"clip_id": "../../x"},
+        {"height": None},
+        {"schema": "other"},
+        None,
+    ],
+)
+def test_a_forged_file_of_tracks_is_done_again(worker, settings, clips: Path, change) -> None:
+    job = ClipJob(clips / "a.mp4", PointSources(points="grid:2"))
+    first = worker.work(job)
+    part = part_of(settings, first)
+    said = json.loads(pyarrow.parquet.read_metadata(part).metadata[b"locoexport.clip"])
+    _forge(part, b"[" * 100_000 if change is None else json.dumps(said | change).encode())
+    assert earlier(job, settings) is None
+    again = worker.work(job)
+    assert (again.outcome, again.skipped, again.points) == ("tracked", False, 4)
+    assert json.loads(pyarrow.parquet.read_metadata(part).metadata[b"locoexport.clip"]) == said
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, b"PAR1"])
+def test_a_damaged_file_of_tracks_is_done_again(worker, settings, clips: Path, content) -> None:
+    job = ClipJob(clips / "a.mp4", PointSources(points="grid:2"))
+    part = part_of(settings, worker.work(job))
+    part.write_bytes(content)
+    assert earlier(job, settings) is None
+    assert worker.work(job).points == 4
+    assert pyarrow.parquet.read_table(part).num_rows > 0
+
+
+@pytest.mark.parametrize("clip_id", ["../../../../etc/passwd", 5, None, ["a"], "0" * 32])
+def test_a_record_of_another_clip_is_no_record(worker, settings, clips: Path, clip_id) -> None:
+    job = ClipJob(clips / "a.mp4", PointSources(points="grid:2"))
+    worker.work(job)
+    (record,) = OutputFolder(settings.out).records.glob("*.json")
+    document = json.loads(record.read_text())
+    document["result"] |= {"clip_id": clip_id, "points": "x"}
+    record.write_text(json.dumps(document))
+    assert earlier(job, settings) is None

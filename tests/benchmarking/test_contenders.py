@@ -13,8 +13,7 @@ from locoexport.benchmarking.matrix_products import measure_gemm
 from locoexport.benchmarking.report import FreshRun
 from locoexport.errors import MachineError, ModelFileError
 from locoexport.parity.probes import make_probe
-from locoexport.runtime.session.providers import create_session
-from locoexport.runtime.session.single import ModelSession, session_options
+from locoexport.runtime.session.single import ModelSession, create_checked_session
 
 PROBE = make_probe("textured", batch=1, frames=3, points=4, size_hw=(24, 32), seed=0)
 
@@ -31,10 +30,9 @@ def test_a_graph_runs_and_keeps_its_results(make_model) -> None:
 def test_io_binding_gives_the_same_results(make_model) -> None:
     """The path for CUDA, with this machine's memory as the device."""
     path = make_model()
-    bound = create_session(str(path), "cpu", session_options("cpu"))
-    device = DeviceGraph(
-        ModelSession(path, bound, "cpu", require_metadata=False), bound, "bound", device="cpu"
-    )
+    opened = create_checked_session(path, "cpu", profile_prefix=None, threads=None, cached=False)
+    model = ModelSession(opened, "cpu", require_metadata=False)
+    device = DeviceGraph(model, opened.session, "bound", device="cpu")
     host = open_graph(path, "cpu", "ours")
     for contender in (device, host):
         contender.prepare(PROBE.video, PROBE.query_points_tyx)

@@ -28,6 +28,9 @@ METADATA = ArtifactMetadata(
 )
 
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_. ", min_size=1)
+file_names = st.text(min_size=1).filter(
+    lambda name: name not in (".", "..") and not set(name) & set("/\\\0")
+)
 errors = st.floats(0, 1e300)
 sizes = st.integers(1, 10**6)
 stamps = st.builds(
@@ -35,16 +38,16 @@ stamps = st.builds(
 ).map(lambda stamp: ParityStamp.parse(stamp.to_json()))
 origins = st.one_of(
     st.just(WeightsOrigin(None, None)),
-    st.builds(WeightsOrigin, st.text(min_size=1), st.just(SHA256)),
+    st.builds(WeightsOrigin, file_names, st.just(SHA256)),
 )
 metadata = st.builds(
     ArtifactMetadata,
     version=names,
     profile=names,
     variant=names,
-    resolution_hw=st.tuples(st.integers(0, 99999), st.integers(0, 99999)),
+    resolution_hw=st.tuples(st.integers(1, 4096), st.integers(1, 4096)),
     opset=st.integers(16, 20),
-    precision=names,
+    precision=st.sampled_from(["fp32", "fp16", "int8"]),
     sampling=names,
     rewrites=st.lists(names).map(tuple),
     weights=origins,
@@ -137,7 +140,31 @@ def test_a_file_of_before_is_whole_and_for_the_cpu() -> None:
         ("parity", "null", "locoexport.parity cannot be read"),
         ("parity", "[1, 2]", "locoexport.parity cannot be read"),
         ("parity", "{}", "locoexport.parity cannot be read"),
-        ("parity", "[" * 100000, "locoexport.parity cannot be read"),
+        ("parity", "[" * 60000, "locoexport.parity cannot be read"),
+        ("parity", "[" * 100000, "Metadata locoexport.parity has 100,000 bytes"),
+        ("parity", '{"tracks_px": 1e999}', "locoexport.parity cannot be read"),
+        ("cost", "[" * 60000, "locoexport.cost cannot be read"),
+        ("cost", "{}", "locoexport.cost cannot be read"),
+        ("shape_ranges", "[" * 60000, "locoexport.shape_ranges is no JSON"),
+        ("shape_ranges", "[[1,2,3],[1e999,1,1],[1,1,1]]", "locoexport.shape_ranges cannot be"),
+        ("shape_ranges", "[[1,2,3],[1,2],[1,2,3]]", "locoexport.shape_ranges cannot be"),
+        ("shape_ranges", "[[1,2,3],[1,2,3],[1,1,3]]", "are not in order"),
+        ("shape_ranges", '["abc","abc","abc"]', "locoexport.shape_ranges cannot be"),
+        ("shape_ranges", "5", "locoexport.shape_ranges cannot be"),
+        ("resolution", "0x256", "is not HxW"),
+        ("resolution", "4097x256", "is not HxW"),
+        ("opset", "9" * 5000, "locoexport.opset is damaged"),
+        ("opset", "١٧", "locoexport.opset is damaged"),
+        ("precision", "fp4", "locoexport.precision is 'fp4'; this version knows fp32, fp16, int8"),
+        ("target", "abacus", "locoexport.target is 'abacus'"),
+        ("part", "evil", "locoexport.part is 'evil'"),
+        ("input", "int64", "locoexport.input is 'int64'"),
+        ("rewrites", "a," * 50000, "locoexport.rewrites has 100,000 bytes"),
+        ("weights", f"/dev/zero sha256:{SHA256}", "expected 'seeded' or"),
+        ("weights", f"../x sha256:{SHA256}", "expected 'seeded' or"),
+        ("weights", f".. sha256:{SHA256}", "expected 'seeded' or"),
+        ("weights", f"a\\b sha256:{SHA256}", "expected 'seeded' or"),
+        ("weights", f"a\0b sha256:{SHA256}", "expected 'seeded' or"),
     ],
 )
 def test_a_malformed_property_is_refused(name: str, value: str, says: str) -> None:
@@ -156,12 +183,51 @@ def test_a_malformed_property_is_refused(name: str, value: str, says: str) -> No
         {"shapes_batch_frames_points": 3},
         {"shapes_batch_frames_points": [[math.inf, 1, 1]]},
         {"shapes_batch_frames_points": [[math.nan, 1, 1]]},
+        {"shapes_batch_frames_points": [[0, 1, 1]]},
+        {"shapes_batch_frames_points": [[True, 1, 1]]},
+        {"shapes_batch_frames_points": [[[1], 1, 1]]},
+        {"shapes_batch_frames_points": [[2**31, 1, 1]]},
+        {"tracks_px": math.nan},
+        {"tracks_px": math.inf},
+        {"tracks_px": -1},
+        {"tracks_px": "1"},
+        {"tracks_px": True},
+        {"tracks_px": 10**400},
+        {"logits": -math.inf},
+        {"apart_points": 1.5},
+        {"apart_points": -1},
+        {"apart_px": None},
     ],
 )
 def test_a_malformed_stamp_is_refused(part: dict[str, object]) -> None:
     document = json.loads(ParityStamp(0.0, 0.0, ()).to_json()) | part
     with pytest.raises(ModelFileError, match="parity cannot be read"):
         ParityStamp.parse(json.dumps(document))
+
+
+COST = CostStamp(0.1, 0.2, 0.3, 0.01, -0.1, 0.1, "8 sequences", None, 0.25)
+
+
+def test_a_cost_is_read_back() -> None:
+    assert CostStamp.parse(COST.to_json()) == COST
+    unknown = CostStamp.parse(replace(COST, p99_px=math.inf, limit_px=None).to_json())
+    assert math.isnan(unknown.p99_px)
+    assert unknown.limit_px is None
+
+
+@pytest.mark.parametrize("name", ["p50_px", "p99_px", "max_px", "flip_share", "limit_px"])
+@pytest.mark.parametrize("value", ["1", math.nan, math.inf, -1, True, [1], 10**400])
+def test_a_limit_that_is_no_finite_number_is_refused(name: str, value: object) -> None:
+    document = json.loads(COST.to_json()) | {name: value}
+    with pytest.raises(ModelFileError, match=r"locoexport\.cost cannot be read"):
+        CostStamp.parse(json.dumps(document))
+
+
+def test_a_share_of_flips_is_a_share() -> None:
+    for value in (None, 1.5):
+        document = json.loads(COST.to_json()) | {"flip_share": value}
+        with pytest.raises(ModelFileError, match="flip_share"):
+            CostStamp.parse(json.dumps(document))
 
 
 @given(st.dictionaries(st.sampled_from(list(METADATA.to_properties())), st.text()))
@@ -185,7 +251,6 @@ def test_whatever_the_properties_say_only_one_error_escapes(changes: dict[str, s
         (3.0, 3.0),
         (3.01, 3.1),
         (5e-324, 5e-324),
-        (math.inf, math.inf),
     ],
 )
 def test_stamps_are_rounded_up_to_two_digits(error: float, stamped: float) -> None:

@@ -1,5 +1,6 @@
 """Profiles: those that ship, and what is refused in those that users write."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -262,3 +263,33 @@ def test_malformed_limits_and_ranges(table: str, says: str, load) -> None:
 def test_a_precision_that_does_not_exist(load) -> None:
     with pytest.raises(ProfileError, match="precision 'fp8' is unknown; expected fp32, fp16, int8"):
         load().with_options(precision="fp8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("opset = ", "opset = 9" + "9" * 4000 + " #"),
+        ("opset = ", "opset = 1979-05-27 #"),
+        ("resolution = [", "resolution = [9" + "9" * 4000 + ", 8] #"),
+        ("tracks_px = ", "tracks_px = 9" + "9" * 4000 + " #"),
+        ("tracks_px = ", "tracks_px = nan #"),
+        ("tracks_px = ", "tracks_px = inf #"),
+        ("sampling = ", "sampling = {a=1} #"),
+        ("demo = ", 'demo = "/etc/passwd" #'),
+        ("demo = ", 'demo = "../../x" #'),
+        ("demo = ", 'demo = "\\u0000x" #'),
+        ("demo = ", "demo = [1] #"),
+        ("variant = ", "x = " + "[" * 9000 + "]" * 9000 + " #"),
+        ("variant = ", "x = " + "9" * 5000 + " #"),
+        ("variant = ", ".".join("a" * 2000) + " = 1 #"),
+        ("variant = ", 'x = "' + "a" * 40_000 + '" #'),
+    ],
+)
+def test_a_hostile_profile_ends_in_one_short_message(tmp_path, old: str, new: str) -> None:
+    good = (files("locoexport.profiles") / "b0-tiny.toml").read_text(encoding="utf-8")
+    assert old in good
+    path = tmp_path / "p.toml"
+    path.write_text(good.replace(old, new), encoding="utf-8")
+    with pytest.raises(ProfileError) as caught:
+        load_profile(str(path))
+    assert len(str(caught.value)) < 1000

@@ -7,6 +7,7 @@ import pytest
 from synthetic_tracker import tracker_bytes
 
 from locoexport.batch.jobs import WorkSettings
+from locoexport.batch.records import model_sha256
 from locoexport.runtime.video.mp4 import write_mp4
 
 FRAMES, HEIGHT, WIDTH = 4, 48, 64
@@ -50,4 +51,4 @@ def settings(model: Path, tmp_path: Path) -> WorkSettings:
     out = tmp_path / "out"
     for folder in (out, out / "tracks", out / "records", out / "files"):
         folder.mkdir()
-    return WorkSettings(model, "f" * 64, out)
+    return WorkSettings(model, model_sha256(model), out)

@@ -2,13 +2,17 @@
 
 import hashlib
 import re
+import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
+"""Of localhost and 127.0.0.1, with its key, by itself: for these tests alone."""
 
 
 @dataclass
@@ -16,7 +20,8 @@ class Served:
     """What a server has, and what it was asked for.
 
     ``break_after`` closes the next connection after so many bytes of a file. ``validators`` False
-    leaves ETag out.
+    leaves ETag out. ``scripts`` are answers of their own by path: each is given the handler.
+    ``headers`` are those of every request.
     """
 
     files: dict[str, bytes]
@@ -24,11 +29,16 @@ class Served:
     break_after: int | None = None
     validators: bool = True
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    scripts: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
 
 
 @contextmanager
-def serving(files: dict[str, bytes]) -> Iterator[Served]:
-    """Serve ``files`` by path (``/a/b.ckpt``; of the hub ``/OWNER/REPO/resolve/REVISION/FILE``)."""
+def serving(files: dict[str, bytes], *, tls: bool = False) -> Iterator[Served]:
+    """Serve ``files`` by path (``/a/b.ckpt``; of the hub ``/OWNER/REPO/resolve/REVISION/FILE``).
+
+    ``tls``: with ``CERTIFICATE``, which a client has to be told of (REQUESTS_CA_BUNDLE).
+    """
     served = Served(files)
 
     class Handler(BaseHTTPRequestHandler):
@@ -43,6 +53,13 @@ def serving(files: dict[str, bytes]) -> Iterator[Served]:
         def _answer(self, *, body: bool) -> None:
             asked = self.headers.get("Range")
             served.requests.append((self.command, self.path, asked))
+            served.headers.append(self.headers)
+            script = served.scripts.get(self.path)
+            if script is not None:
+                self.close_connection = True
+                with suppress(OSError):  # a client that had enough
+                    script(self)
+                return
             data = served.files.get(self.path)
             if data is None:
                 self._refuse()
@@ -92,9 +109,17 @@ def serving(files: dict[str, bytes]) -> Iterator[Served]:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *arguments: object) -> None:
+            """Say nothing of clients that hung up, as those under test should."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    served.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    served.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

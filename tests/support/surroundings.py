@@ -22,6 +22,8 @@ def prepare() -> None:
     settings.load_profile("repeatable")
     # Tests leave nothing in the user's cache; those of the cache itself switch it on in a folder.
     os.environ["LOCOEXPORT_CACHE"] = "off"
+    # Test modules import ONNX Runtime before the package that switches its telemetry off.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     # A shell that starts tests in the background lets them ignore SIGINT, and so the commands that
     # they interrupt. What Python handles itself is not handed down as ignored.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -66,11 +66,10 @@ def _write(site: Site, folder: Path) -> None:
 
 
 def _serve(site: Site, host: str, port: int) -> None:
-    from locoexport.demo.server import LOOPBACK_HOSTS, bind, make_app, serve
+    from locoexport.demo.server import bind, is_loopback, make_app, serve
 
-    loopback = host in LOOPBACK_HOSTS
     listener = bind(host, port)
-    if not loopback:
+    if not is_loopback(host):
         sys.stderr.write(
             f"warning: {host} can be reached by other machines: they can read the model and the "
             "clip. Their browsers decode clips only over https or an ssh tunnel to localhost.\n"
@@ -80,6 +79,6 @@ def _serve(site: Site, host: str, port: int) -> None:
     sys.stdout.flush()
     sys.stderr.write("Ctrl-C ends it.\n")
     try:
-        serve(make_app(site, loopback_only=loopback), listener)
+        serve(make_app(site, host), listener)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")

@@ -60,11 +60,12 @@ def track_clip_folder(request: TrackRequest, notify: Listener) -> FolderReport:
     out = _output_folder(request)
     sources = request.objects.sources()
 
-    def track_clip(clip: Path, files: ClipFiles) -> str:
+    def track_clip(clip: Path, files: ClipFiles, model_sha256: str) -> str:
         boxes = files.boxes if request.objects.given else None
         outputs = ObjectOutputs(files.overlay, files.tracks, boxes)
         # The record beside them says whether they may be replaced.
-        return objects_summary(_track_objects(request, clip, sources, outputs, True, notify))
+        found = _track_objects(request, clip, sources, outputs, True, notify, model_sha256)
+        return objects_summary(found)
 
     options = request.described() | {"files_sha256": hash_files(request.files())}
     return track_folder(
@@ -90,6 +91,7 @@ def _track_objects(
     outputs: ObjectOutputs,
     force: bool,
     notify: Listener,
+    model_sha256: str | None = None,
 ) -> ObjectReport:
     return track_video_objects(
         clip,
@@ -101,6 +103,7 @@ def _track_objects(
         selection=request.selection,
         window=request.window,
         memory=request.memory,
+        model_sha256=model_sha256,
         force=force,
         notify=notify,
     )

@@ -1,9 +1,10 @@
-"""stderr: progress, warnings and errors; stdout: results."""
+"""stderr: progress, warnings and errors; stdout: results. All texts are escaped here."""
 
 from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import typer
-from rich.console import Console, RenderableType
-from rich.markup import escape
+from rich.console import Console, Group, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,6 +24,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from locoexport.cli.terminal.escaping import escape_controls, escaped, shorten, width_needed
 from locoexport.machine.output_files import check_output, whole_file
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ __all__ = [
     "listening",
     "print_error",
     "print_result",
+    "print_traceback",
     "report",
     "set_verbosity",
     "verbosity_of",
 ]
 
 _Found = TypeVarTuple("_Found")
+_PIPE_WIDTH = 160
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def verbosity_of(context: typer.Context) -> Verbosity:
 def listening(context: typer.Context) -> Iterator[Listener]:
     """A listener that shows notices on stderr: a live line on a terminal, plain lines elsewhere."""
     verbosity = verbosity_of(context)
-    console = Console(stderr=True, highlight=False)
+    console = _console(stderr=True)
     if verbosity.quiet:
         yield lambda notice: None
     elif console.is_terminal:
@@ -110,19 +113,41 @@ def report(
 
 
 def print_error(message: str) -> None:
-    """One error on stderr."""
-    Console(stderr=True, highlight=False).print(
-        f"[bold red]error:[/] {escape(message)}", soft_wrap=True
-    )
+    """One error on stderr, as one line."""
+    line = Text.assemble(("error:", "bold red"), " ", shorten(escape_controls(message)))
+    _console(stderr=True).print(line, soft_wrap=True)
+
+
+def print_traceback(error: BaseException) -> None:
+    """Where an error comes from, with its causes, on stderr."""
+    lines = "".join(traceback.format_exception(error))
+    sys.stderr.write(escape_controls(lines, lines=True))
 
 
 def print_result(result: RenderableType) -> None:
     """A result on stdout."""
-    console = Console(highlight=False)
+    console = _console()
     if not console.is_terminal:
         # A pipe has no width: cutting a table to 80 columns would lose what it says.
-        console = Console(highlight=False, width=160)
-    console.print(result)
+        console = _console(width=_PIPE_WIDTH)
+    _print_parts(console, escaped(result))
+
+
+def _print_parts(console: Console, result: RenderableType) -> None:
+    """Each part, as wide as the console; a table wider where it would cut numbers else."""
+    if isinstance(result, Group):
+        for part in result.renderables:
+            _print_parts(console, part)
+        return
+    needed = width_needed(console, result)
+    if needed > console.width:
+        console = _console(width=needed)
+    console.print(result, crop=False)
+
+
+def _console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """Texts are texts: what looks like markup, or names an emoji, is a name in a file."""
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
 def _write_json(target: str, document: Mapping[str, Any]) -> None:
@@ -156,12 +181,13 @@ def _filtered(listener: Listener, verbosity: Verbosity) -> Listener:
 
 
 def _print_plainly(notice: Notice) -> None:
+    text = shorten(escape_controls(notice.text))
     if notice.warning:
-        sys.stderr.write(f"warning: {notice.text}\n")
+        sys.stderr.write(f"warning: {text}\n")
     elif notice.done is None:
-        sys.stderr.write(f"{notice.text}\n")
+        sys.stderr.write(f"{text}\n")
     elif notice.done == notice.total:
-        sys.stderr.write(f"{notice.text}: {notice.done} of {notice.total}\n")
+        sys.stderr.write(f"{text}: {notice.done} of {notice.total}\n")
     sys.stderr.flush()
 
 
@@ -176,7 +202,7 @@ class _Rate(ProgressColumn):
 @contextmanager
 def _live(console: Console) -> Iterator[Listener]:
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
@@ -190,16 +216,18 @@ def _live(console: Console) -> Iterator[Listener]:
         step = progress.add_task("", total=None, visible=False)
 
         def listen(notice: Notice) -> None:
+            text = shorten(escape_controls(notice.text))
             if notice.warning:
-                console.print(f"[yellow]warning:[/] {escape(notice.text)}", soft_wrap=True)
+                line = Text.assemble(("warning:", "yellow"), " ", text)
+                console.print(line, soft_wrap=True)
             elif notice.detail:
-                console.print(f"[dim]{escape(notice.text)}[/]", soft_wrap=True)
+                console.print(Text(text, "dim"), soft_wrap=True)
             elif notice.done is None:
-                progress.update(step, description=escape(notice.text), visible=True)
+                progress.update(step, description=text, visible=True)
             else:
                 progress.update(step, visible=False)
                 if notice.text not in bars:
-                    bars[notice.text] = progress.add_task(escape(notice.text), total=notice.total)
+                    bars[notice.text] = progress.add_task(text, total=notice.total)
                 progress.update(bars[notice.text], completed=notice.done, total=notice.total)
 
         yield listen

@@ -226,11 +226,13 @@ def _known(node: ir.Node) -> dict[str, KnownValue]:
 
 
 def _constants(node: ir.Node) -> dict[str, onnx.TensorProto]:
-    """The small constants among the inputs; large ones may lie in files and are not read."""
+    """The small constants among the inputs, text left out; large ones are not read."""
     found = {}
     for value in node.inputs:
         tensor = read_constant(value)
-        if value is not None and tensor is not None and tensor.size <= _LARGEST_CONSTANT:
+        if value is None or tensor is None or tensor.dtype == ir.DataType.STRING:
+            continue
+        if tensor.size <= _LARGEST_CONSTANT:
             found[str(value.name)] = numpy_helper.from_array(tensor.numpy(), str(value.name))
     return found
 

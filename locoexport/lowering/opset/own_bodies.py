@@ -21,8 +21,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import onnx_ir as ir
 
+from locoexport.errors import ModelFileError
 from locoexport.graphs.drafts import Draft, Size
 from locoexport.graphs.known_values import read_constant
+from locoexport.machine.limits import EVALUATED_BYTES
 
 __all__ = ["OWN_BODIES", "CannotExpandError", "Writer"]
 
@@ -31,6 +33,7 @@ Writer = Callable[[Draft, ir.Node, int], Sequence[ir.Value]]
 
 _AXES_AS_INPUT = 18
 _SCALE_A_CHANNEL = 21
+_HIGHEST_RANK = 64
 _FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
 
 
@@ -111,6 +114,8 @@ def write_affine_grid(draft: Draft, node: ir.Node, opset: int) -> Sequence[ir.Va
     axes = _affine_axes(theta.source_value, size)
     known = read_constant(size)
     sizes = None if known is None else [int(length) for length in known.numpy().reshape(-1)]
+    if sizes is not None and (len(sizes) != axes + 2 or min(sizes) < 0):
+        raise CannotExpandError(f"its size {sizes[:8]} is none of {axes} axes")
     aligned = bool(node.attributes.get_int("align_corners", 0))
     total: ir.Value | None = None
     for axis in range(axes):  # x along the last axis first, as theta's columns are
@@ -134,6 +139,8 @@ def write_split(draft: Draft, node: ir.Node, opset: int) -> Sequence[ir.Value]:
     """``num_outputs`` parts of one length, the last one shorter: told as sizes."""
     x, parts = _input(node, 0), len(node.outputs)
     axis = node.attributes.get_int("axis", 0)
+    if x.shape is not None and not -x.shape.rank() <= axis < x.shape.rank():
+        raise CannotExpandError(f"its input has no axis {axis}")
     known = None if x.shape is None else x.shape[axis]
     if isinstance(known, int):
         chunk = -(-known // parts)
@@ -217,6 +224,9 @@ def _last_axes(node: ir.Node, x: ir.Value) -> list[int]:
         if x.shape is None:
             raise CannotExpandError(f"the rank of its input {x.name!r} is unknown")
         axis -= x.shape.rank()
+    rank = _HIGHEST_RANK if x.shape is None else x.shape.rank()
+    if not -rank <= axis < 0:
+        raise CannotExpandError(f"its input {x.name!r} has no such axis")
     return list(range(axis, 0))
 
 
@@ -253,17 +263,23 @@ def _scaled(
 
 
 def _affine_axes(theta: ir.Value, size: ir.Value) -> int:
+    axes: int | ir.SymbolicDim | None = None
     if theta.shape is not None and theta.shape.rank() == 3 and isinstance(theta.shape[1], int):
-        return theta.shape[1]
-    if size.shape is not None and isinstance(size.shape[0], int):
-        return size.shape[0] - 2
-    raise CannotExpandError("whether it is of images or volumes is unknown")
+        axes = theta.shape[1]
+    elif size.shape is not None and size.shape.rank() == 1 and isinstance(size.shape[0], int):
+        axes = size.shape[0] - 2
+    if axes is None:
+        raise CannotExpandError("whether it is of images or volumes is unknown")
+    if axes not in (2, 3):
+        raise CannotExpandError(f"it is of {axes} axes, neither of images nor of volumes")
+    return axes
 
 
 def _centres(draft: Draft, length: Size, dtype: ir.DataType, *, aligned: bool) -> ir.Value:
     """-1 to 1 at the centres of ``length`` cells, or with ``aligned`` from border to border."""
     int64 = ir.DataType.INT64
     if isinstance(length, int):
+        EVALUATED_BYTES.check(8 * length, "The grid of an AffineGrid", ModelFileError)
         cells = np.arange(length, dtype=np.float64)
         if aligned:
             return draft.constant(1 - 2 * (length - 1 - cells) / max(length - 1, 1), dtype)

@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnx_ir.passes import InPlacePass, PassResult
 
-from locoexport.errors import GraphCheckFailedError
+from locoexport.errors import GraphCheckFailedError, ModelFileError
 from locoexport.graphs.drafts import Draft, Names
 from locoexport.graphs.known_values import Dimension, KnownValue, read_constant
 from locoexport.lowering.proof.cut_out import CutOut, cut_out
 
 __all__ = ["SingleAxisSqueeze", "SplitSqueeze"]
+
+_HIGHEST_RANK = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +95,7 @@ class SingleAxisSqueeze(InPlacePass):
 
 def _split(node: ir.Node, names: Names) -> list[SplitSqueeze]:
     axes = _axes_of(node)
+    _check_axes(node, axes)
     if len(axes) == 1 and len(node.inputs) > 1:
         return []
     value = node.inputs[0]
@@ -142,6 +145,17 @@ def _known(value: ir.Value, axes: list[int]) -> KnownValue:
     return KnownValue(int(value.dtype or ir.DataType.FLOAT), tuple(shape))
 
 
+def _check_axes(node: ir.Node, axes: list[int]) -> None:
+    """Refuse axes that the input does not have."""
+    value = node.inputs[0]
+    rank = _HIGHEST_RANK if value is None or value.shape is None else value.shape.rank()
+    if not all(-rank <= axis < rank for axis in axes):
+        raise ModelFileError(
+            f"Squeeze {node.name!r} squeezes axes {axes[:8]} of a value of {rank} axes; it is "
+            "damaged."
+        )
+
+
 def _axes_of(node: ir.Node) -> list[int]:
     """The axes in an order in which they can be squeezed one by one."""
     value = node.inputs[0]
@@ -160,7 +174,7 @@ def _axes_of(node: ir.Node) -> list[int]:
                     f"Squeeze {node.name!r} has negative axes {axes} and an input of unknown "
                     "rank; run shape inference first."
                 )
-            axes = [axis % len(shape) for axis in axes]
+            axes = [axis % max(len(shape), 1) for axis in axes]
         return sorted(axes, reverse=True)
     if shape is None or not all(isinstance(size, int) for size in shape):
         raise GraphCheckFailedError(

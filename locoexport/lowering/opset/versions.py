@@ -17,6 +17,7 @@ own version converter lacks adapters, and leaves a file at its old opset without
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -33,6 +34,7 @@ __all__ = ["LOWEST_OPSET", "LoweredNode", "LoweredOpset", "default_opset", "lowe
 
 LOWEST_OPSET = 16
 _SPELLINGS = {"bilinear": "linear", "bicubic": "cubic"}
+_MODES = ("linear", "cubic", "nearest")
 _AXES_AS_INPUT = 18
 _DFT_AXIS_AS_INPUT = 20
 _NOT_RECORDED = ("Constant", "If", "Loop", "Scan")
@@ -44,6 +46,9 @@ _NEVER = {
     ("OptionalGetElement", 18),
 }
 """Versions that changed the meaning of nodes that look the same in both."""
+
+_AT_THE_CALL = object()
+"""An attribute of a function's node that each call of the function tells: equal to nothing."""
 
 _Condition = Callable[[onnx.NodeProto], bool]
 
@@ -113,10 +118,10 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> LoweredOpset:
             if before is not None:
                 nodes.append(replace(before, after=node))
     if reasons:
-        listed = "\n".join(f"- {reason} ({count}×)" for reason, count in sorted(reasons.items()))
+        listed = "; ".join(f"{reason} ({count}×)" for reason, count in sorted(reasons.items()))
         raise GraphCheckFailedError(
             f"The model cannot be brought from opset {current} down to {opset}; these operators do "
-            f"not allow it:\n{listed}"
+            f"not allow it: {listed}."
         )
     for graph in (lowered, *lowered.functions):
         for entry in graph.opset_import:
@@ -184,7 +189,7 @@ def _lower_node(
     if name == "DFT" and old.since_version < _DFT_AXIS_AS_INPUT <= new.since_version:
         yield from _dft_axis_to_attribute(node, constants)
     if name == "GridSample":
-        _respell(node, opset)
+        yield from _respell(node, opset)
     for schema in _versions_between(name, old.since_version, new.since_version):
         yield from _objections(node, schema)
     yield from _unknown_to(old, node)
@@ -216,17 +221,21 @@ def _unknown_to(schema: defs.OpSchema, node: onnx.NodeProto) -> Iterator[str]:
 
 
 def _is_default_value(attribute: onnx.AttributeProto, default: onnx.AttributeProto) -> bool:
-    if attribute.type != default.type:
+    if attribute.type != default.type or attribute.ref_attr_name:
         return False
     value = onnx.helper.get_attribute_value
     return bool(value(attribute) == value(default))
 
 
-def _respell(node: onnx.NodeProto, opset: int) -> None:
+def _respell(node: onnx.NodeProto, opset: int) -> Iterator[str]:
     """Write the mode out: its default has another name on each side of 20, and one meaning."""
     found = [attribute for attribute in node.attribute if attribute.name == "mode"]
-    mode = found[0].s.decode() if found else "linear"
-    spelled = respelled_mode(_SPELLINGS.get(mode, mode), opset)
+    mode = str(_attribute(node, "mode", "linear"))
+    mode = _SPELLINGS.get(mode, mode)
+    if mode not in _MODES:
+        yield f"GridSample: mode {mode[:20]!r} is none that ONNX knows"
+        return
+    spelled = respelled_mode(mode, opset)
     if found:
         found[0].s = spelled.encode()
     else:
@@ -261,6 +270,9 @@ def _dft_axis_to_attribute(
     if axis and axis not in constants:
         yield f"DFT: the axis is computed, an input since opset {_DFT_AXIS_AS_INPUT}"
         return
+    if axis and math.prod(constants[axis].dims) != 1:
+        yield "DFT: the axis is not one number"
+        return
     value = int(numpy_helper.to_array(constants[axis]).reshape(())) if axis else -2
     del node.input[2:]
     node.attribute.append(onnx.helper.make_attribute("axis", value))
@@ -292,8 +304,10 @@ def _is_default(domain: str) -> bool:
 def _attribute(node: onnx.NodeProto, name: str, default: object) -> object:
     for attribute in node.attribute:
         if attribute.name == name:
+            if attribute.ref_attr_name:
+                return _AT_THE_CALL
             value = onnx.helper.get_attribute_value(attribute)
-            return value.decode() if isinstance(value, bytes) else value
+            return value.decode(errors="replace") if isinstance(value, bytes) else value
     return default
 
 

@@ -17,6 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from locoexport.graphs.inference import infer_shapes
 from locoexport.graphs.known_values import KnownValue, is_float
 from locoexport.lowering.proof.cut_out import CutOut, NotProvenError
 from locoexport.lowering.proof.runners import (
@@ -116,9 +117,22 @@ def _trials(subject: CutOut) -> Iterator[Arrays]:
         size = sum(math.prod(shape) for shape in shapes)
         if size > _MOST_VALUES:
             raise NotProvenError(f"its inputs have over {_MOST_VALUES} values")
+        if _output_size(subject, shapes) > _MOST_VALUES:
+            raise NotProvenError(f"its outputs have over {_MOST_VALUES} values")
         exact = subject.tolerance == EXACT or size > _MANY_VALUES
         for again in range(1 if exact else _ROUNDS):
             yield from _arrays(subject, shapes, seed, np.random.default_rng((seed, again)))
+
+
+def _output_size(subject: CutOut, shapes: Sequence[tuple[int, ...]]) -> int:
+    """How many values the original makes of inputs of these shapes, as far as inference knows: a
+    constant of a few bytes may ask for any number."""
+    model = onnx.load_from_string(subject.before)
+    for value, shape in zip(model.graph.input, shapes, strict=True):
+        for dimension, size in zip(value.type.tensor_type.shape.dim, shape, strict=True):
+            dimension.dim_value = size
+    outputs = (value.type.tensor_type.shape.dim for value in infer_shapes(model).graph.output)
+    return sum(math.prod(max(dim.dim_value, 1) for dim in dims) for dims in outputs)
 
 
 def _arrays(

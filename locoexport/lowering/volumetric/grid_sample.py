@@ -22,6 +22,7 @@ from locoexport.lowering.volumetric.node import (
     VolumetricSample,
     grid_sample_rank,
     is_grid_sample,
+    name_of,
     read_volumetric,
 )
 from locoexport.lowering.volumetric.planar import AXIS_NAMES, lower_to_planar, sliced_axis
@@ -94,7 +95,7 @@ class VolumetricGridSample(InPlacePass):
 def volumetric_left(model: ir.Model) -> list[str]:
     """Names of the GridSample nodes outside functions whose rank is 5 or unknown."""
     return [
-        node.name or str(node.outputs[0].name)
+        name_of(node)
         for node in ir.traversal.RecursiveGraphIterator(model.graph)
         if is_grid_sample(node) and grid_sample_rank(node) in (VOLUME_RANK, None)
     ]

@@ -17,6 +17,7 @@ __all__ = [
     "VolumetricSample",
     "grid_sample_rank",
     "is_grid_sample",
+    "name_of",
     "read_volumetric",
     "respelled_mode",
 ]
@@ -96,6 +97,12 @@ def grid_sample_rank(node: ir.Node) -> int | None:
     return None
 
 
+def name_of(node: ir.Node) -> str:
+    """The node's name, or else that of what it makes."""
+    made = next((value.name for value in node.outputs if value.name), None)
+    return node.name or made or node.op_type
+
+
 def respelled_mode(mode: str, opset: int) -> str:
     """``linear``, ``cubic`` or ``nearest`` as the opset spells it (``bilinear`` up to 19)."""
     return mode if opset >= _NEW_SPELLING_OPSET else _OLD_SPELLINGS[mode]
@@ -109,7 +116,9 @@ def read_volumetric(node: ir.Node, opset: int) -> VolumetricSample | None:
         ModelFileError: it is cubic, which ONNX and its runtimes leave undefined for volumes, or
             its attributes mean nothing.
     """
-    name = node.name or node.outputs[0].name or "GridSample"
+    name = name_of(node)
+    if len(node.inputs) < 2 or None in node.inputs[:2] or not node.outputs:
+        raise ModelFileError(f"GridSample {name!r} lacks its volume, its grid or its output.")
     rank = grid_sample_rank(node)
     if rank is None:
         raise GraphCheckFailedError(
@@ -200,7 +209,7 @@ def _grid_shape(volume: ir.Value, grid: ir.Value, output: ir.Value) -> Dimension
 def _dimensions(value: ir.Value) -> Dimensions:
     if value.shape is None:
         return (None,) * VOLUME_RANK
-    return tuple(size if isinstance(size, int) else None for size in value.shape)
+    return tuple(size if isinstance(size, int) and size >= 0 else None for size in value.shape)
 
 
 def _first(*sizes: int | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ def probe_sizes(sample: VolumetricSample) -> tuple[ProbeSizes, ...]:
 
 def few_points(sizes: ProbeSizes) -> ProbeSizes:
     """Sizes for an evaluator that takes points one by one in Python."""
-    if int(np.prod(sizes.grid[:-1])) <= _SLOW_POINTS:
+    if math.prod(sizes.grid[:-1]) <= _SLOW_POINTS:
         return sizes
     batch, channels = min(sizes.volume[0], 2), min(sizes.volume[1], 2)
     return ProbeSizes((batch, channels, *sizes.volume[2:]), (batch, 2, 3, 5, 3), reduced=True)
@@ -98,12 +99,12 @@ def _affordable(sizes: ProbeSizes) -> ProbeSizes:
     """Fewer points, channels and batches where the node's own would be too many."""
     batch, channels, *lengths = sizes.volume
     points = sizes.grid[1:4]
-    cells = int(np.prod(sizes.volume))
-    samples = batch * channels * int(np.prod(points)) * min(lengths)
+    cells = math.prod(sizes.volume)
+    samples = batch * channels * math.prod(points) * min(lengths)
     if cells <= _MOST_CELLS and samples <= _MOST_SAMPLES:
         return sizes
     batch, channels = min(batch, 2), min(channels, 3)
     points = tuple(min(size, few) for size, few in zip(points, _FEW_POINTS, strict=True))
-    if batch * channels * int(np.prod(lengths)) > _MOST_CELLS:
+    if batch * channels * math.prod(lengths) > _MOST_CELLS:
         lengths = [min(size, most) for size, most in zip(lengths, (128, 160, 144), strict=True)]
     return ProbeSizes((batch, channels, *lengths), (batch, *points, 3), reduced=True)

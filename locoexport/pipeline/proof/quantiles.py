@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from locoexport.contract.metadata import ArtifactMetadata
-from locoexport.contract.profile import SCORED_HW, ExportProfile, Precision
-from locoexport.errors import ModelFileError
+from locoexport.contract.profile import SCORED_HW
 from locoexport.evaluation.metrics import sample_queries
 from locoexport.evaluation.sides import GraphSide, TorchSide
 from locoexport.models.locotrack import LocoTrack
@@ -22,42 +20,11 @@ from locoexport.parity.quantiles import (
     PrecisionParity,
     PrecisionTolerance,
     compare_precision,
-    precision_tolerance,
 )
 from locoexport.pipeline.assembly.cost import cost_sequences
 from locoexport.runtime.session.opening import Model
 
-__all__ = ["prove_precision", "tolerance_of"]
-
-
-def tolerance_of(
-    metadata: ArtifactMetadata, profile: ExportProfile, tolerance_px: float | None
-) -> PrecisionTolerance:
-    """What the file may differ from PyTorch by.
-
-    Raises:
-        ModelFileError: its precision is unknown, or it does not say what that costs.
-    """
-    known: dict[str, Precision] = {"fp16": "fp16", "int8": "int8"}
-    precision = known.get(metadata.precision)
-    if precision is None:
-        raise ModelFileError(
-            f"The file says that it computes in {metadata.precision!r}; this version knows fp32, "
-            f"{', '.join(known)}."
-        )
-    if metadata.cost is None:
-        raise ModelFileError(
-            f"The file computes in {precision} and does not say what that cost on export "
-            "(locoexport.cost), so that it cannot be held to it. Export it again."
-        )
-    cost, limits = metadata.cost, profile.precision_limits
-    if tolerance_px is not None:
-        limit, origin = tolerance_px, "--tolerance-px"
-    elif cost.limit_px is not None:
-        limit, origin = cost.limit_px, f"what profile {metadata.profile} allowed on export"
-    else:
-        limit, origin = limits.of(precision), limits.origin
-    return precision_tolerance(precision, limit, origin, cost.flip_share)
+__all__ = ["prove_precision"]
 
 
 def prove_precision(
@@ -76,7 +43,7 @@ def prove_precision(
         probes: other shapes, with too few and too awkward points for a 99th percentile: there the
             medians are held to the limit, but for noise.
         clips: real ones, held to the limits.
-        tolerance: see ``tolerance_of``.
+        tolerance: see ``allowed_precision``.
         notify: is told of every step.
     """
     sequences = _compare_sequences(session, model, notify)

@@ -10,6 +10,7 @@ from locoexport.parity.divergence import Localisation
 from locoexport.parity.error_growth import ErrorGrowth
 from locoexport.parity.pointwise import ParityReport
 from locoexport.parity.quantiles import PrecisionParity
+from locoexport.parity.sidecar import SidecarMaker
 from locoexport.runtime.session.placement import Elsewhere
 
 __all__ = ["VerifyReport"]
@@ -19,21 +20,25 @@ __all__ = ["VerifyReport"]
 class VerifyReport:
     """What was compared with what, and how it went.
 
-    ``against`` says what the file was compared with, ``elsewhere`` which nodes ran on another
-    provider than the one asked for. ``parity`` is a ``PrecisionParity`` of a file in a smaller
-    precision, judged by its own limits. ``localisation`` is there where it was asked for or parity
-    failed, and ``growth`` in its place for a file in a smaller precision; ``not_localised`` says
-    why it could not be made.
+    ``against`` says what the file was compared with, ``proves`` what that proves where it passes,
+    ``sidecar`` who made the sidecar, if it was one and says so, and ``judge`` in a word whose
+    answers those are. ``elsewhere`` says which nodes ran on another provider than the one asked
+    for. ``parity`` is a ``PrecisionParity`` of a file in a smaller precision, judged by its own
+    limits. ``localisation`` is there where it was asked for or parity failed, and ``growth`` in its
+    place for a file in a smaller precision; ``not_localised`` says why it could not be made.
     """
 
     model_path: Path
     metadata: ArtifactMetadata
     parity: ParityReport | PrecisionParity
     against: str
+    proves: str
     elsewhere: tuple[Elsewhere, ...] = ()
     localisation: Localisation | None = None
     not_localised: str = ""
     growth: ErrorGrowth | None = None
+    sidecar: SidecarMaker | None = None
+    judge: str = "torch"
 
     @property
     def passed(self) -> bool:

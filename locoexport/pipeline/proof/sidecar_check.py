@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from locoexport.errors import UsageError
+from locoexport.contract.metadata import ArtifactMetadata
+from locoexport.contract.profile import Tolerance
+from locoexport.errors import SidecarError, UsageError
 from locoexport.machine.drafts import scratch_folder
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.parity.pointwise import ParityReport, compare_case, summarise
@@ -20,6 +21,8 @@ from locoexport.parity.quantiles import (
     compare_precision,
 )
 from locoexport.parity.sidecar import Sidecar, SidecarCase, read_sidecar, sidecar_path
+from locoexport.pipeline.proof.allowed import allowed_by_sidecar, precision_of
+from locoexport.pipeline.proof.precision_claim import check_precision_claim
 from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.placement import placed_elsewhere
@@ -27,6 +30,11 @@ from locoexport.runtime.session.single import RawTracks, require_provider
 from locoexport.runtime.session.split_files import find_split_files
 
 __all__ = ["verify_with_sidecar"]
+
+_PROVES = (
+    "this machine runs the file as PyTorch ran the model where both were exported, if the sidecar "
+    "is from somebody you trust; a stranger's proves nothing"
+)
 
 
 def verify_with_sidecar(
@@ -43,11 +51,13 @@ def verify_with_sidecar(
         model_path: a file written by ``locoexport export --sidecar``, or any file of a split one.
         sidecar: its .parity.npz; by default the one beside it.
         provider: the execution provider to run the file on; there is no fallback.
-        tolerance_px: overrides the sidecar's tolerance on tracks.
+        tolerance_px: overrides the tolerance on tracks, which is this installation's, or the
+            sidecar's where that is smaller.
         notify: is told of every step.
 
     Raises:
-        SidecarError: there is no sidecar, it is damaged, or it is of another file.
+        SidecarError: there is no sidecar, it is damaged, or it is of another file, of other weights
+            or of another precision.
         ModelFileError: the file cannot be read or is not ours.
         ProviderUnavailableError: the provider cannot be used here.
         UsageError: the tolerance is not a positive number.
@@ -57,13 +67,15 @@ def verify_with_sidecar(
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
     require_provider(provider)
     split = find_split_files(path)
-    files: dict[str, Path] = {"whole": path}
-    if split is not None:
-        files = {str(role): file for role, file in split.items()}
     with scratch_folder() as folder:
         session = open_model(path, provider, profile_prefix=folder / "profile")
         where = Path(sidecar) if sidecar is not None else _beside(path, split is not None)
-        stored = read_sidecar(where, files)
+        files = {"whole": path} if split is None else split
+        opened = session.files_sha256
+        check_precision_claim(opened, precision_of(session.metadata))
+        stored = read_sidecar(where, {role: opened[file] for role, file in files.items()})
+        allowed = allowed_by_sidecar(stored, session.metadata, tolerance_px)
+        _check_weights(where, stored, session.metadata)
         pairs = []
         placement: tuple[tuple[str, int], ...] = ()
         for case in stored.cases:
@@ -72,10 +84,17 @@ def verify_with_sidecar(
             video: NDArray[Any] = case.frames_rgb if takes_uint8 else case.video
             pairs.append((case, session.run(video, case.query_points_tyx)))
             placement = placement or session.node_placement()
-    parity = _judge(session, stored, pairs, placement, tolerance_px)
-    against = f"what PyTorch {stored.torch_version} said on export ({where})"
-    elsewhere = placed_elsewhere(session.placed_nodes(), provider)
-    return VerifyReport(path, session.metadata, parity, against, elsewhere)
+    parity = _judge(session, stored, pairs, placement, allowed)
+    return VerifyReport(
+        path,
+        session.metadata,
+        parity,
+        f"what PyTorch {stored.torch_version} said on export ({where})",
+        _PROVES,
+        placed_elsewhere(session.placed_nodes(), provider),
+        sidecar=stored.made_by,
+        judge="the sidecar's answers",
+    )
 
 
 def _judge(
@@ -83,27 +102,32 @@ def _judge(
     stored: Sidecar,
     pairs: Sequence[tuple[SidecarCase, RawTracks]],
     placement: tuple[tuple[str, int], ...],
-    tolerance_px: float | None,
+    allowed: Tolerance | PrecisionTolerance,
 ) -> ParityReport | PrecisionParity:
     """Float32 point by point, a smaller precision by its own limits."""
-    allowed, own = stored.tolerance, "--tolerance-px"
     if isinstance(allowed, PrecisionTolerance):
-        if tolerance_px is not None:
-            allowed = replace(allowed, p99_px=tolerance_px, origin=own)
         compared = tuple(
             compare_precision(case.name, case.reference, found, session.resolution_hw)
             for case, found in pairs
         )
         groups = (PrecisionGroup("the sidecar's sequences", compared, allowed),)
         return PrecisionParity(groups, allowed, session.provider, placement, stored.exported_p99_px)
-    if tolerance_px is not None:
-        allowed = replace(allowed, tracks_px=tolerance_px, origin=own)
     cases = [
         compare_case(case.name, case.reference, found, case.conditioning, allowed)
         for case, found in pairs
         if case.conditioning is not None
     ]
     return summarise(cases, allowed, session.provider, placement)
+
+
+def _check_weights(path: Path, stored: Sidecar, metadata: ArtifactMetadata) -> None:
+    """The oracle that answered had the weights that the file says it has."""
+    maker = stored.made_by
+    if maker is not None and maker.weights != str(metadata.weights):
+        raise SidecarError(
+            f"{path} holds answers of other weights ({maker.weights}) than the model says it has "
+            f"({metadata.weights}). Use the pair as it was exported."
+        )
 
 
 def _beside(path: Path, split: bool) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +20,12 @@ from locoexport.network.oracle import measure_noise, run_reference
 from locoexport.notices import Listener, Notice
 from locoexport.parity.probes import make_probe
 from locoexport.parity.quantiles import PrecisionGroup, compare_precision, precision_tolerance
-from locoexport.parity.sidecar import Sidecar, SidecarCase, video_of_blocks
+from locoexport.parity.sidecar import Sidecar, SidecarCase, SidecarMaker, video_of_blocks
 from locoexport.pipeline.assembly.cost import cost_sequences
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.tracking.tapvid import TapVidClip
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input
+from locoexport.version import __version__
 
 __all__ = ["make_precision_sidecar", "make_sidecar"]
 
@@ -56,6 +59,7 @@ def make_sidecar(
         profile.tolerance,
         torch.__version__,
         tuple(cases),
+        made_by=_maker(profile, network),
     )
 
 
@@ -83,8 +87,21 @@ def make_precision_sidecar(
     )
     group = PrecisionGroup("the sidecar's sequences", tuple(compared), tolerance)
     hashes = {"whole": sha256_of(file)}
-    sidecar = Sidecar(hashes, tolerance, torch.__version__, tuple(cases), group.p99_px)
+    sidecar = Sidecar(
+        hashes,
+        tolerance,
+        torch.__version__,
+        tuple(cases),
+        group.p99_px,
+        _maker(profile, network),
+    )
     return sidecar, group
+
+
+def _maker(profile: ExportProfile, network: Network) -> SidecarMaker:
+    values = repr(astuple(profile)).encode()
+    digest = hashlib.sha256(values).hexdigest()
+    return SidecarMaker(__version__, profile.name, digest, str(network.weights))
 
 
 def _sequence_case(

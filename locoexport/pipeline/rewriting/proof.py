@@ -18,7 +18,18 @@ from locoexport.lowering.volumetric.proof import prove_sample
 from locoexport.notices import Listener, Notice
 from locoexport.pipeline.rewriting.report import NodeRewrite
 
-__all__ = ["Rewritten", "of_expanded", "of_opset", "of_sample", "of_squeeze", "prove_all"]
+__all__ = [
+    "PROVING",
+    "Rewritten",
+    "of_expanded",
+    "of_opset",
+    "of_sample",
+    "of_squeeze",
+    "prove_all",
+]
+
+PROVING = "proving"
+"""What a notice says while a node is proven."""
 
 _Outcome = CutOutProof | str
 """A proof, or the reason why there is none."""
@@ -103,10 +114,10 @@ def prove_all(
     proven = []
     outcomes: dict[CutOut, _Outcome] = {}
     for number, rewritten in enumerate(done):
-        notify(Notice("proving", done=number, total=len(done)))
+        notify(Notice(PROVING, done=number, total=len(done)))
         proven.append(_prove(rewritten, opsets, outcomes))
     if done:
-        notify(Notice("proving", done=len(done), total=len(done)))
+        notify(Notice(PROVING, done=len(done), total=len(done)))
     return tuple(proven)
 
 
@@ -163,6 +174,8 @@ def _told(node: onnx.NodeProto, version: int) -> str:
     """Operator, version and the attributes that fit in a word."""
     attributes = []
     for attribute in node.attribute:
+        if attribute.ref_attr_name:
+            continue
         value = onnx.helper.get_attribute_value(attribute)
         if isinstance(value, bytes):
             value = value.decode(errors="replace")

@@ -87,3 +87,7 @@ class RewriteFailedError(GraphCheckFailedError):
         """``report`` is the failed one."""
         super().__init__(message)
         self.report = report
+
+    def __reduce__(self) -> tuple[type[RewriteFailedError], tuple[str, RewriteReport]]:
+        """Made again from both, in another process."""
+        return type(self), (str(self), self.report)

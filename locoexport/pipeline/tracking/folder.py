@@ -83,7 +83,7 @@ def track_folder(
     out: Path,
     model: Path,
     options: Mapping[str, Any],
-    track_clip: Callable[[Path, ClipFiles], str],
+    track_clip: Callable[[Path, ClipFiles, str], str],
     *,
     force: bool = False,
     notify: Listener = ignore,
@@ -100,8 +100,8 @@ def track_folder(
         out: where the outputs go; it must exist.
         model: the exported file.
         options: whatever else decides what comes out, as JSON values.
-        track_clip: tracks one clip into those files, replacing what is there, and says in a few
-            words what it found.
+        track_clip: tracks one clip into those files, replacing what is there, with the model of
+            that SHA-256 and no other, and says in a few words what it found.
         force: do again what is done already.
         notify: is told which clip it is at.
 
@@ -137,13 +137,13 @@ def _track(
     clip: Path,
     files: ClipFiles,
     due: ClipRecord,
-    track_clip: Callable[[Path, ClipFiles], str],
+    track_clip: Callable[[Path, ClipFiles, str], str],
     notify: Listener,
 ) -> ClipResult:
     files.record.unlink(missing_ok=True)
     seen = fingerprint(clip)
     try:
-        result = ClipResult(clip, "tracked", track_clip(clip, files))
+        result = ClipResult(clip, "tracked", track_clip(clip, files, due.model_sha256))
     except NothingDetectedError as error:
         result = ClipResult(clip, "nothing detected", str(error))
     except (VideoError, QueryError) as error:

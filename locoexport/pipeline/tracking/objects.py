@@ -116,6 +116,7 @@ def track_video_objects(
     selection: Selection | None = None,
     window: int | None = None,
     memory: str | None = None,
+    model_sha256: str | None = None,
     force: bool = False,
     notify: Listener = ignore,
 ) -> ObjectReport:
@@ -135,6 +136,7 @@ def track_video_objects(
         selection: which part of the clip, every n-th frame, another size.
         window: frames a window; see ``PointTracker``.
         memory: like ``1GiB``; see ``PointTracker``.
+        model_sha256: that the model has to have; see ``PointTracker``.
         force: replace existing outputs.
         notify: is told of progress.
 
@@ -164,7 +166,9 @@ def track_video_objects(
     detecting_seconds = time.perf_counter() - detecting_started
     if detector is not None and not len(named):
         _say_nothing_was_found(video, sources, notify, fatal=not len(others))
-    with PointTracker(model, provider, window=window, memory=memory) as tracker:
+    with PointTracker(
+        model, provider, window=window, memory=memory, model_sha256=model_sha256
+    ) as tracker:
         tracking_started = time.perf_counter()
         found = track_objects(
             *(tracker, source, named, segmenter, sources.rules),

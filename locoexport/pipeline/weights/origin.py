@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from locoexport.contract.installed_limits import installed_limits
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.contract.profile import (
     AxisSizes,
     ExportProfile,
-    Tolerance,
     demo_weights_path,
     load_profile,
     profile_names,
@@ -21,8 +21,6 @@ from locoexport.network.loading import Network, load_network
 from locoexport.runtime.session.opening import Model
 
 __all__ = ["load_weights", "profile_of"]
-
-_CUSTOM_TOLERANCE = Tolerance(4e-3, 4e-3, "the default of every shipped profile")
 
 
 def load_weights(
@@ -85,12 +83,10 @@ def profile_of(session: Model, tolerance_px: float | None = None) -> ExportProfi
             f"{session.path} was made from variant {metadata.variant!r}, which this version does "
             f"not know ({', '.join(locotrack.VARIANTS)})."
         )
-    if metadata.profile in profile_names():
-        profile = load_profile(metadata.profile)
-        tolerance = profile.tolerance
-    else:
-        # A profile of the user's own: its file need not be at hand to verify what it made.
-        profile, tolerance = load_profile(metadata.variant), _CUSTOM_TOLERANCE
+    # A profile of the user's own: its file need not be at hand to verify what it made.
+    shipped = metadata.profile in profile_names()
+    profile = load_profile(metadata.profile if shipped else metadata.variant)
+    tolerance = installed_limits(metadata).tolerance
     if tolerance_px is not None:
         tolerance = replace(tolerance, tracks_px=tolerance_px, origin="--tolerance-px")
     return replace(

@@ -8,19 +8,39 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import urldefrag, urlsplit
 
-from locoexport.errors import UsageError
-from locoexport.machine.installation import cache_folder, require_packages
+from locoexport.errors import CheckpointError, UnreachableError, UsageError
+from locoexport.machine.installation import cache_folder, require_extra, require_packages
 from locoexport.machine.output_files import sha256_of
+from locoexport.machine.web_address import (
+    LOOPBACK_NAMES,
+    WebAddress,
+    parse_web_address,
+    redact_address,
+)
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.weights.hub_file import HubFile, parse_hub_file
 
-__all__ = ["find_checkpoint", "is_remote"]
+__all__ = ["WebFile", "find_checkpoint", "is_remote", "parse_source"]
 
 _EXTRA = "download"
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_BEGINNING = 40
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """A file at an address, and the SHA-256 in lower-case hex that its bytes must have, if any.
+
+    ``key`` is the folder of the cache that it is kept in, ``name`` the file there.
+    """
+
+    address: WebAddress
+    name: str
+    key: str
+    sha256: str | None
 
 
 def is_remote(source: str | Path) -> bool:
@@ -42,24 +62,58 @@ def find_checkpoint(
 
     Raises:
         UsageError: a source of no such form.
-        CheckpointError: there is no such file there, or its bytes are not those expected.
-        UnreachableError: the server cannot be reached.
+        CheckpointError: there is no such file there, it is no checkpoint, it is larger than
+            ``DOWNLOAD_BYTES``, or its bytes are not those expected. It is not kept.
+        UnreachableError: the server cannot be reached, or is too slow.
         PackageMissingError: the extra ``download`` is not installed.
     """
-    text = str(source)
-    if not is_remote(text):
+    if not is_remote(source):
         return Path(source)
-    scheme = text.partition("://")[0].lower()
-    if scheme == "hf":
-        path = _from_hub(parse_hub_file(text), endpoint, notify)
-    elif scheme in ("http", "https"):
-        path = _from_url(text, notify)
+    wanted = parse_source(str(source))
+    if isinstance(wanted, HubFile):
+        path = _from_hub(wanted, endpoint, notify)
     else:
-        raise UsageError(
-            f"--checkpoint {text}: expected a file, hf://OWNER/REPO/FILE or https://HOST/FILE."
-        )
+        path = _from_web(wanted, notify)
     notify(Notice(f"{path.name}: sha256 {sha256_of(path)}, kept as {path}"))
     return path
+
+
+def parse_source(text: str) -> HubFile | WebFile:
+    """What is to be downloaded; nobody is asked yet.
+
+    Raises:
+        UsageError: it has neither the form of a file on Hugging Face nor of one at an address.
+    """
+    scheme = text.partition("://")[0].lower()
+    if scheme == "hf":
+        return parse_hub_file(text)
+    if scheme not in ("http", "https"):
+        raise UsageError(
+            f"--checkpoint {redact_address(text)}: expected a file, hf://OWNER/REPO/FILE or "
+            "https://HOST/FILE."
+        )
+    try:
+        return _web_file(text)
+    except UsageError as error:
+        raise UsageError(f"--checkpoint {error}") from None
+
+
+def _web_file(text: str) -> WebFile:
+    address = parse_web_address(text)
+    # As it was typed, and not as urlsplit tidied it: files of earlier versions are found again.
+    url, fragment = urldefrag(text)
+    name = address.file_name
+    parts = urlsplit(address.url)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_NAMES:
+        raise UsageError(
+            f"{address.shown}: weights are not taken over http, which anybody on the way can "
+            "change; use https."
+        )
+    expected = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
+    if fragment and expected is None:
+        raise UsageError(f"{address.shown}: after # only sha256= and 64 hex digits are understood.")
+    key = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return WebFile(address, name, key, None if expected is None else expected[1].lower())
 
 
 def _from_hub(wanted: HubFile, endpoint: str | None, notify: Listener) -> Path:
@@ -69,27 +123,58 @@ def _from_hub(wanted: HubFile, endpoint: str | None, notify: Listener) -> Path:
     return download_from_hub(wanted, endpoint, notify)
 
 
-def _from_url(text: str, notify: Listener) -> Path:
-    url, fragment = urldefrag(text)
-    parts = urlsplit(url)
-    name = unquote(parts.path.rpartition("/")[2])
-    if not name or name in (".", "..") or "/" in name:
-        raise UsageError(f"--checkpoint {text}: the URL names no file.")
-    if parts.scheme.lower() == "http" and parts.hostname not in _LOOPBACK:
-        raise UsageError(
-            f"--checkpoint {text}: weights are not taken over http, which anybody on the way can "
-            "change; use https."
-        )
-    expected = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
-    if fragment and expected is None:
-        raise UsageError(
-            f"--checkpoint {text}: after # only sha256= and 64 hex digits are understood."
-        )
-    require_packages("pooch", extra=_EXTRA)
-    from locoexport.pipeline.weights.url import download_from_url
+def _from_web(wanted: WebFile, notify: Listener) -> Path:
+    require_packages("requests", "filelock", extra=_EXTRA)
+    require_extra("export")
+    from locoexport.machine.download import download
 
-    key = hashlib.sha256(url.encode()).hexdigest()[:16]
-    folder = cache_folder().path / "checkpoints" / key
-    return download_from_url(
-        url, folder / name, None if expected is None else expected[1].lower(), notify
-    )
+    try:
+        return download(
+            wanted.address,
+            cache_folder().path / "checkpoints" / wanted.key / wanted.name,
+            lambda path: _check(path, wanted),
+            notify,
+            error_type=CheckpointError,
+        )
+    except UnreachableError as error:
+        raise UnreachableError(
+            f"{error} Offline, pass --checkpoint FILE with a file that was copied here."
+        ) from None
+
+
+def _check(path: Path, wanted: WebFile) -> None:
+    """Refuse what is not the file expected, or no checkpoint: a page that asks for a login."""
+    shown = wanted.address.shown
+    if wanted.sha256 is not None:
+        digest = sha256_of(path)
+        if digest != wanted.sha256:
+            raise CheckpointError(
+                f"{shown} is not what was expected: its SHA-256 is not {wanted.sha256} but "
+                f"{digest}. It was not kept."
+            )
+    with open(path, "rb") as file:
+        begins = file.read(_BEGINNING)
+    if path.suffix == ".onnx":
+        # eval takes an exported file as well, and says what is wrong inside of one. Each begins
+        # with the field ir_version.
+        reason = "" if begins[:1] == b"\x08" else "it is no .onnx file."
+    else:
+        reason = _misfit(path, wanted.name)
+    if reason:
+        text = begins.decode("ascii", "replace").replace("\ufffd", "?")
+        raise CheckpointError(
+            f"{shown} is no checkpoint that can be read, and was not kept: {reason} It begins with "
+            f"{text!a}."
+        )
+
+
+def _misfit(path: Path, name: str) -> str:
+    """What the reader of checkpoints says against a file; empty where it reads it."""
+    from locoexport.models.locotrack.checkpoint import CheckpointError as Misfit
+    from locoexport.models.locotrack.checkpoint import read_state_dict
+
+    try:
+        read_state_dict(path)
+    except Misfit as error:
+        return str(error).replace(str(path), name)
+    return ""

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from locoexport.rendering.parts.localisation import fault_document, fault_rows
+from locoexport.rendering.parts.tables import FittedTable
 
 if TYPE_CHECKING:
     from locoexport.parity.error_growth import ErrorGrowth
@@ -19,7 +20,7 @@ __all__ = ["growth_document", "growth_text"]
 
 def growth_text(growth: ErrorGrowth) -> RenderableType:
     """A row for each stage, which adds most, and a faulty node where there is one."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = FittedTable(box=None, pad_edge=False, header_style="bold")
     for name in ("stage", "error in", "out", "adds", "tracks px p50", "p99"):
         table.add_column(name, no_wrap=True)
     for stage in growth.stages:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.rendering.parts.tables import FittedTable
+
 if TYPE_CHECKING:
     from locoexport.parity.pointwise import CaseParity, ParityReport
 
@@ -16,7 +18,7 @@ __all__ = ["parity_document", "parity_line", "parity_table"]
 
 def parity_table(report: ParityReport) -> Table:
     """A row for each case and output."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = FittedTable(box=None, pad_edge=False, header_style="bold")
     for name in ("inputs (BxTxN)", "output", "worst", "p99", "allowed", "at (b, point, frame)"):
         table.add_column(name, no_wrap=True)
     for name in ("torch", "onnx", "flips", "apart", ""):
@@ -26,7 +28,7 @@ def parity_table(report: ParityReport) -> Table:
             first = index == 0
             table.add_row(
                 case.name if first else "",
-                f"{output.output} [{output.unit}]",
+                Text(f"{output.output} [{output.unit}]"),
                 f"{output.worst:.2e}",
                 f"{output.p99:.2e}",
                 f"{output.tolerance:.0e}",
@@ -55,11 +57,12 @@ def parity_document(report: ParityReport) -> dict[str, Any]:
     }
 
 
-def parity_line(parity: ParityReport) -> str:
-    """The worst of all cases against what was allowed, and what was counted apart."""
+def parity_line(parity: ParityReport, of: str = "torch") -> str:
+    """The worst of all cases against what was allowed, and what was counted apart; ``of`` is what
+    the file was compared with."""
     tried = ", ".join("x".join(map(str, shape)) for shape in parity.shapes)
     line = (
-        f"worst {parity.worst_px:.2e} px and {parity.worst_logit:.2e} logits from torch "
+        f"worst {parity.worst_px:.2e} px and {parity.worst_logit:.2e} logits from {of} "
         f"(allowed {parity.tolerance.tracks_px:g} and {parity.tolerance.logits:g}) at BxTxN {tried}"
     )
     if parity.apart_points:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.rendering.parts.tables import FittedTable
+
 if TYPE_CHECKING:
     from locoexport.parity.quantiles import PrecisionGroup, PrecisionParity
 
@@ -16,7 +18,7 @@ __all__ = ["precision_parity_document", "precision_parity_line", "precision_pari
 
 def precision_parity_table(report: PrecisionParity) -> Table:
     """A row for each kind of inputs."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = FittedTable(box=None, pad_edge=False, header_style="bold")
     for name in ("inputs (BxTxN)", "px of 256x256 p50", "p99", "allowed", "max", "flips"):
         table.add_column(name, no_wrap=True)
     for name in ("allowed", "points seen", ""):

@@ -4,13 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["facts", "gigabytes", "headed", "megabytes", "severity", "size", "titled"]
+__all__ = [
+    "FittedTable",
+    "facts",
+    "gigabytes",
+    "headed",
+    "megabytes",
+    "severity",
+    "size",
+    "titled",
+]
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+_PLENTY = 10_000
+_GAP = 2
+"""Columns between two columns."""
+
+
+class FittedTable(Table):
+    """A table where there is room for it; else a paragraph a row, which names every figure.
+
+    rich cuts what does not fit into a column, and what is cut may be the digits of a number.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table, or its rows as text."""
+        roomy = options.update(max_width=_PLENTY)
+        for column in self.columns:
+            cells = (column.header, *column.cells)
+            needs = [Measurement.get(console, roomy, cell) for cell in cells]
+            column.overflow = "fold"
+            column.min_width = max(
+                need.maximum if column.no_wrap else need.minimum for need in needs
+            )
+        gaps = _GAP * (len(self.columns) - 1)
+        if sum(column.min_width or 0 for column in self.columns) + gaps <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        for cells in zip(*(column.cells for column in self.columns), strict=True):
+            named = (
+                Text.assemble(f"{_plain(column.header)} ".lstrip(), _plain(cell))
+                for column, cell in zip(self.columns, cells, strict=True)
+                if _plain(cell)
+            )
+            yield Text("; ").join(named)
+
+
+def _plain(cell: RenderableType) -> Text | str:
+    if isinstance(cell, Group):
+        return Text(" ").join(Text.assemble(_plain(part)) for part in cell.renderables)
+    return cell if isinstance(cell, Text | str) else str(cell)
 
 
 def facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
@@ -25,7 +73,7 @@ def facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
 
 def headed(columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:
     """An empty table; the columns named in ``right`` hold numbers."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = FittedTable(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left")
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, QueryError
+from locoexport.machine.documents import quote, read_json
 from locoexport.machine.input_files import load_array, read_by_suffix, read_rows
+from locoexport.machine.limits import FRAME_BOXES, ROWS
 from locoexport.machine.output_files import is_file
 from locoexport.runtime.objects.boxes import (
     NO_OBJECT,
@@ -90,6 +91,7 @@ def read_boxes(path: str | Path) -> Detections:
     found = read_by_suffix(path, _READERS, "boxes", QueryError)
     if not len(found):
         raise QueryError(f"{path} holds no boxes.")
+    FRAME_BOXES.check(int(np.unique(found.frames, return_counts=True)[1].max()), path, QueryError)
     return found
 
 
@@ -105,21 +107,22 @@ def check_boxes(detections: Detections, frames: int, height: int, width: int) ->
             f"Box {late[0]} is of frame {detections.frames[late[0]]}; the video has {frames} "
             f"frames, so its last is {frames - 1}."
         )
-    for index, (box, confidence) in enumerate(
-        zip(detections.boxes.xyxy, detections.boxes.confidence, strict=True)
-    ):
-        if not len(clip_boxes(Boxes(box[None], confidence[None]), height, width)):
-            corners = ",".join(f"{edge:g}" for edge in box)
-            raise QueryError(
-                f"Box {index} is {corners}, which lies outside the video's {width}x{height} pixels."
-            )
     boxes = clip_boxes(detections.boxes, height, width)
+    if len(boxes) < len(detections):
+        xyxy = detections.boxes.xyxy
+        limits = np.array([width, height, width, height], np.float32)
+        inside = (np.maximum(xyxy[:, :2], 0) < np.minimum(xyxy, limits)[:, 2:]).all(axis=1)
+        index = int(np.argmin(inside))
+        corners = ",".join(f"{edge:g}" for edge in xyxy[index])
+        raise QueryError(
+            f"Box {index} is {corners}, which lies outside the video's {width}x{height} pixels."
+        )
     return Detections(detections.frames, boxes, detections.object_ids)
 
 
 def _detections(rows: Sequence[dict[str, float]]) -> Detections:
-    full = [_DEFAULTS | row for row in rows]
-    table = np.array([[row[name] for name in _COLUMNS] for row in full], np.float64)
+    full = [[row.get(name, _DEFAULTS.get(name, np.nan)) for name in _COLUMNS] for row in rows]
+    table = np.array(full, np.float64)
     table = table.reshape(-1, len(_COLUMNS))
     with np.errstate(over="ignore"):  # 1e300 becomes inf, which Boxes refuses
         boxes = Boxes(table[:, 1:5].astype(np.float32), table[:, 5].astype(np.float32))
@@ -151,7 +154,7 @@ def _read_csv(path: Path) -> Detections:
     else:
         raise InputError(
             f"it must have the columns x0,y0,x1,y1 or frame,x0,y0,x1,y1, or a header line that "
-            f"names them; its first line is {','.join(rows[0][1])!r}."
+            f"names them; its first line is {quote(','.join(rows[0][1]))}."
         )
     boxes = []
     for number, row in rows:
@@ -167,12 +170,12 @@ def _read_csv(path: Path) -> Detections:
             if len(row) != len(header) or not set(_CORNERS) <= set(named):
                 raise ValueError
         except ValueError:
-            raise InputError(f"line {number} is no box: {','.join(row)!r}.") from None
+            raise InputError(f"line {number} is no box: {quote(','.join(row))}.") from None
     return _detections(boxes)
 
 
 def _read_json(path: Path) -> Detections:
-    document = json.loads(path.read_bytes())
+    document = read_json(path, rows=ROWS)
     if isinstance(document, dict):
         document = document["boxes"]
     if not isinstance(document, list):
@@ -191,11 +194,18 @@ def _json_box(index: int, item: Any) -> dict[str, float] | None:
         named = {name: value for name, value in item.items() if value is not None}
         # json knows true and "1"; float would quietly make numbers of both.
         if set(_CORNERS) <= set(named) and all(type(v) in (int, float) for v in named.values()):
-            return {name: float(value) for name, value in named.items()}
+            return {name: _as_float(value) for name, value in named.items()}
     raise InputError(
         f"box {index} is neither [x0, y0, x1, y1], [frame, x0, y0, x1, y1] nor an object with "
         "x0, y0, x1 and y1."
     )
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of over 308 digits
+        return float("inf")
 
 
 def _read_npy(path: Path) -> Detections:
@@ -203,7 +213,7 @@ def _read_npy(path: Path) -> Detections:
     if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] not in (4, 5):
         raise InputError(
             f"boxes are numbers of shape (boxes, 4) or (boxes, 5), not {array.dtype} of shape "
-            f"{array.shape}."
+            f"{quote(array.shape)}."
         )
     names = _COLUMNS[5 - array.shape[1] : 5]
     return _detections([dict(zip(names, map(float, row), strict=True)) for row in array.tolist()])

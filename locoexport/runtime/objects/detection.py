@@ -23,7 +23,7 @@ from locoexport.runtime.objects.boxes import (
     clip_boxes,
     gather_detections,
 )
-from locoexport.runtime.objects.plugins import find_plugin, plugin_names
+from locoexport.runtime.objects.plugins import find_plugin, plugin_names, running_plugin
 
 __all__ = [
     "DETECTOR_GROUP",
@@ -75,7 +75,8 @@ def open_detector(name: str, model_file: str | Path | None = None) -> Detector:
     factory = find_plugin(DETECTOR_GROUP, name, _BUILT_IN)
     if not callable(factory):
         raise InputError(f"The detector {name!r} is {factory!r}, which cannot be called.")
-    detector: Detector = factory(None if model_file is None else Path(model_file))
+    with running_plugin(factory):
+        detector: Detector = factory(None if model_file is None else Path(model_file))
     if not callable(getattr(detector, "detect", None)):
         raise InputError(f"The detector {name!r} made {detector!r}, which has no detect method.")
     return detector
@@ -103,7 +104,8 @@ def detect_frames(
     for index, frame in enumerate(frames_rgb):
         if progress is not None:
             progress(index)
-        boxes = detector.detect(frame)
+        with running_plugin(detector):
+            boxes = detector.detect(frame)
         if not isinstance(boxes, Boxes):
             raise InputError(
                 f"{type(detector).__name__}.detect answered {type(boxes).__name__} in frame "

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
+from locoexport.machine.input_files import load_archive
+from locoexport.machine.limits import TRACKS_BYTES
 from locoexport.machine.output_files import whole_file
 from locoexport.runtime.objects.boxes import NO_OBJECT
 from locoexport.runtime.objects.tracked import BoxSource, ObjectTracks, TrackedObject
@@ -102,17 +104,13 @@ def read_object_tracks(path: str | Path) -> ObjectTracks:
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path}: objects are read from .npz files.")
     try:
-        # np.load given a path leaks its file where the archive is damaged.
-        with open(path, "rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError("it is one array, not a .npz archive.")
-            return _from_arrays({name: archive[name] for name in archive.files})
+        arrays = load_archive(path, TRACKS_BYTES)
+        return _from_arrays(arrays)
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except Exception as error:  # zipfile, zlib, numpy: a damaged archive raises nearly anything
+    except (LookupError, ValueError, TypeError, OverflowError, AttributeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path} does not hold objects: {reason}.") from error
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
-from locoexport.runtime.objects.plugins import find_plugin, plugin_names
+from locoexport.runtime.objects.plugins import find_plugin, plugin_names, running_plugin
 
 __all__ = [
     "SEGMENTER_GROUP",
@@ -107,7 +107,8 @@ def open_segmenter(name: str = "ellipse") -> Segmenter:
         InputError: what the name stands for makes no segmenter.
     """
     factory = find_plugin(SEGMENTER_GROUP, name, _BUILT_IN)
-    segmenter: Segmenter | None = factory() if callable(factory) else None
+    with running_plugin(factory):
+        segmenter: Segmenter | None = factory() if callable(factory) else None
     if segmenter is None or not callable(getattr(segmenter, "segment", None)):
         raise InputError(
             f"The segmenter {name!r} is {factory!r}, which makes nothing with a segment method."
@@ -123,7 +124,8 @@ def segment_box(
     Raises:
         InputError: it is not a bool array of the frame's height and width.
     """
-    mask = np.asarray(segmenter.segment(frame_rgb, box_xyxy))
+    with running_plugin(segmenter):
+        mask = np.asarray(segmenter.segment(frame_rgb, box_xyxy))
     if mask.dtype != np.bool_ or mask.shape != frame_rgb.shape[:2]:
         raise InputError(
             f"{type(segmenter).__name__}.segment answered {mask.dtype} of shape {mask.shape}; a "

@@ -12,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import QueryError
+from locoexport.machine.documents import read_at_most
+from locoexport.machine.image_sizes import image_kind, image_pixels
+from locoexport.machine.limits import MASK_BYTES, MASK_PIXELS
 from locoexport.machine.output_files import is_file
 
 __all__ = ["MaskSource", "erode_mask", "grid_in_mask", "parse_mask", "read_mask"]
 
 _LOSSY = (".jpg", ".jpeg", ".jpe", ".webp")
+_LOSSY_KINDS = ("jpeg", "webp")
 _MAX_GRID = 1000
 
 
@@ -59,16 +63,23 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
     files are refused: their blacks are not black.
 
     Raises:
-        QueryError: the file is missing, lossy, or no image; or nothing in it is inside.
+        QueryError: the file is missing, lossy, too large (``MASK_PIXELS``) or no image; or nothing
+            in it is inside.
     """
     path = Path(path)
     if path.suffix.lower() in _LOSSY:
         raise QueryError(f"{path} is a lossy image, whose black is not quite 0; save it as .png.")
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        data = read_at_most(path, MASK_BYTES, path, QueryError)
     except (OSError, ValueError) as error:
         raise QueryError(f"Cannot read {path}: {getattr(error, 'strerror', error)}.") from error
-    mask = _decode(data)
+    if image_kind(data) in _LOSSY_KINDS:
+        raise QueryError(f"{path} is a lossy image, whatever its name says; save it as .png.")
+    pixels = image_pixels(data)
+    if pixels is None:
+        raise QueryError(f"{path} is not an image whose header says its size; save it as .png.")
+    MASK_PIXELS.check(pixels, path, QueryError)
+    mask = _decode(np.frombuffer(data, np.uint8))
     if mask is None:
         raise QueryError(f"{path} is not an image that OpenCV can read.")
     if not mask.any():

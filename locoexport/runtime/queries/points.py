@@ -6,7 +6,6 @@ pixels, pixel centres at .5. Arrays of queries are float32 (points, 3).
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import QueryError
+from locoexport.machine.documents import quote, read_json
 from locoexport.machine.input_files import load_array, read_by_suffix, read_rows
+from locoexport.machine.limits import ROWS
 
 __all__ = [
     "PointGrid",
@@ -158,7 +159,7 @@ def _read_csv(path: Path) -> NDArray[np.float32]:
     if rows and not _is_number(rows[0][1][0]):
         header = [name.strip().lower() for name in rows.pop(0)[1]]
         if not set(_COLUMNS) <= set(header):
-            raise QueryError(f"its header is {','.join(header)}; it must name t, y and x.")
+            raise QueryError(f"its header is {quote(','.join(header))}; it must name t, y and x.")
         columns = [header.index(name) for name in _COLUMNS]
     elif rows and len(rows[0][1]) != 3:
         raise QueryError(f"line {rows[0][0]} has {len(rows[0][1])} columns where t, y, x are due.")
@@ -167,7 +168,7 @@ def _read_csv(path: Path) -> NDArray[np.float32]:
         try:
             points.append([float(row[column]) for column in columns])
         except (ValueError, IndexError):
-            raise QueryError(f"line {number} is not t,y,x: {','.join(row)!r}.") from None
+            raise QueryError(f"line {number} is not t,y,x: {quote(','.join(row))}.") from None
     return _as_float32(points)
 
 
@@ -180,7 +181,7 @@ def _is_number(text: str) -> bool:
 
 
 def _read_json(path: Path) -> NDArray[np.float32]:
-    document = json.loads(path.read_bytes())
+    document = read_json(path, rows=ROWS)
     if isinstance(document, dict):
         document = document["query_points_tyx"]
     # json knows true and "1"; numpy would quietly make numbers of both.
@@ -198,13 +199,16 @@ def _read_npy(path: Path) -> NDArray[np.float32]:
 
 def _as_float32(points: Any) -> NDArray[np.float32]:
     """Numbers of shape (points, 3) as float32; an empty list has shape (0, 3)."""
-    array = np.asarray(points)
+    try:
+        array = np.asarray(points)
+    except ValueError:  # lists of different lengths
+        raise QueryError("query points are three numbers each: t, y, x.") from None
     if array.size == 0 and array.ndim <= 2:
         return np.zeros((0, 3), np.float32)
     if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] != 3:
         raise QueryError(
             f"query points are numbers of shape (points, 3), each t, y, x; not {array.dtype} of "
-            f"shape {array.shape}."
+            f"shape {quote(array.shape)}."
         )
     with np.errstate(over="ignore"):  # 1e300 becomes inf, which check_queries refuses
         return array.astype(np.float32)

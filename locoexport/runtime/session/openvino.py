@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.machine.interruption import stoppable
-from locoexport.runtime.session.onnx_metadata import read_metadata
+from locoexport.machine.telemetry import load_openvino
+from locoexport.runtime.session.model_file import read_metadata
 
 __all__ = ["OPENVINO_PROVIDER", "OpenVinoSession"]
 
@@ -65,9 +66,7 @@ class OpenVinoSession:
         Raises:
             RuntimeError: OpenVINO cannot read or compile the model.
         """
-        import openvino
-
-        core = openvino.Core()
+        core = load_openvino().Core()
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
@@ -85,7 +84,10 @@ class OpenVinoSession:
         self._lock = threading.Lock()
         self._last: Any = None
         data = model if isinstance(model, bytes) else Path(model).read_bytes()
-        self._metadata = read_metadata(data)
+        try:
+            self._metadata = read_metadata(data)
+        except ValueError as error:
+            raise RuntimeError(f"its metadata cannot be read: {error}") from error
 
     def get_providers(self) -> list[str]:
         """The one provider, by ONNX Runtime's name."""

@@ -189,10 +189,9 @@ def create_session(model: str | bytes, name: str, options: Any) -> Any:
     chain = [(PROVIDERS[choice.name], _ort_options(choice))]
     if choice.name in ("cuda", "tensorrt"):
         _preload_cuda()
-    if choice.name == "tensorrt" and isinstance(model, str):
+    if choice.name == "tensorrt":
         # One engine for all shapes in the file's ranges; what the caller asks for comes first.
         chain[0] = (chain[0][0], {**read_shape_options(model), **chain[0][1]})
-    if choice.name == "tensorrt":
         on_cuda = parse_provider("cuda").options
         device = {key: choice.options[key] for key in ("device_id",) if key in choice.options}
         chain.append((PROVIDERS["cuda"], {**on_cuda, **device}))

@@ -9,20 +9,31 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
-from locoexport.contract.profile import InputType
+from locoexport.contract.metadata import (
+    METADATA_PREFIX,
+    METADATA_SCHEMA,
+    OUTPUT_NAMES,
+    QUERY_INPUT,
+    VIDEO_INPUT,
+    ArtifactMetadata,
+)
+from locoexport.contract.profile import LARGEST_SIDE, InputType
 from locoexport.errors import ModelFileError, QueryError, VideoError
+from locoexport.machine.hardware import read_memory
 
 __all__ = [
     "Signature",
     "check_queries_fit",
+    "check_sizes",
     "check_video_fits",
     "fixed_size",
     "read_metadata",
+    "read_properties",
     "read_signature",
 ]
 
 _RANKS = {VIDEO_INPUT: 5, QUERY_INPUT: 3, **dict(zip(OUTPUT_NAMES, (4, 3, 3), strict=True))}
+_FEWEST_FRAMES = 2
 _TYPES: dict[str, InputType] = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
 
 
@@ -59,13 +70,79 @@ def read_metadata(path: Path, session: Any, *, required: bool) -> ArtifactMetada
     Raises:
         ModelFileError: it carries none though it has to.
     """
-    properties = dict(session.get_modelmeta().custom_metadata_map)
+    properties = read_properties(path, session)
+    if not required and properties.get(f"{METADATA_PREFIX}schema") != METADATA_SCHEMA:
+        return None
     try:
         return ArtifactMetadata.from_properties(properties)
     except ModelFileError as error:
-        if not required:
-            return None
         raise ModelFileError(f"{path}: {error}") from error
+
+
+def read_properties(path: Path, session: Any) -> dict[str, str]:
+    """The metadata properties of the file at ``path``, open as ``session``.
+
+    Raises:
+        ModelFileError: they are no text.
+    """
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except Exception as error:  # what the file holds is turned into text only now
+        raise ModelFileError(f"{path}: its metadata cannot be read ({error}).") from error
+
+
+def check_sizes(path: Path, signature: Signature) -> None:
+    """Hold what a file asks for against this machine, before anything is made for it.
+
+    A stranger's file may say any size, as a whole or of an axis. What its smallest run would be
+    given and give back must fit into the memory that this machine has; what the graph itself
+    needs cannot be known before it runs.
+
+    Args:
+        path: of the file.
+        signature: what it says.
+
+    Raises:
+        ModelFileError: a size is below 1, a side above ``LARGEST_SIDE``, or all too much together.
+    """
+    height, width = signature.resolution_hw
+    batch, frames, points = (
+        fixed or least
+        for fixed, least in (
+            (signature.fixed_batch, 1),
+            (signature.fixed_frames, _FEWEST_FRAMES),
+            (signature.fixed_points, 1),
+        )
+    )
+    fixed = (signature.fixed_batch, signature.fixed_frames, signature.fixed_points)
+    if min(height, width, *(1 if size is None else size for size in fixed)) < 1:
+        raise ModelFileError(
+            f"{path} takes {_told(signature)}; every size is at least 1. It is not a correct "
+            "export."
+        )
+    if max(height, width) > LARGEST_SIDE:
+        raise ModelFileError(
+            f"{path} works at {height}x{width} pixels; exported files have at most {LARGEST_SIDE} "
+            "a side. It is not a correct export."
+        )
+    needed = 4 * batch * (frames * height * width * 3 + points * frames * 4 + points * 3)
+    memory = read_memory()
+    there = memory.total if memory.limit is None else min(memory.total, memory.limit)
+    if needed > there:
+        raise ModelFileError(
+            f"{path} takes {_told(signature)}: the arrays of one call alone would need "
+            f"{needed / 1e9:,.1f} GB, and this machine has {there / 1e9:.1f} GB. Export it with "
+            "smaller sizes."
+        )
+
+
+def _told(signature: Signature) -> str:
+    height, width = signature.resolution_hw
+    return (
+        f"{signature.fixed_batch or 'any number of'} videos of "
+        f"{signature.fixed_frames or 'any number of'} frames of {height}x{width} pixels, and "
+        f"{signature.fixed_points or 'any number of'} points"
+    )
 
 
 def read_signature(path: Path, session: Any, metadata: ArtifactMetadata | None) -> Signature:
@@ -94,13 +171,15 @@ def read_signature(path: Path, session: Any, metadata: ArtifactMetadata | None) 
             f"frames, its graph takes {input_type}. Export it again."
         )
     read = _read_working_resolution if input_type == "uint8" else _read_resolution
-    return Signature(
+    signature = Signature(
         resolution_hw=read(path, list(video.shape), metadata),
         input_type=input_type,
         fixed_batch=fixed_size(video.shape[0], queries.shape[0]),
         fixed_frames=fixed_size(video.shape[1]),
         fixed_points=fixed_size(queries.shape[1]),
     )
+    check_sizes(path, signature)
+    return signature
 
 
 def fixed_size(*dimensions: Any) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from locoexport.errors import (
     UsageError,
 )
 from locoexport.machine.interruption import stoppable
-from locoexport.machine.output_files import is_file
+from locoexport.runtime.session.model_file import ModelFile, read_model_file
 from locoexport.runtime.session.optimised_cache import create_cached_session
 from locoexport.runtime.session.placement import PlacedNode, count_placed, placed_nodes, short_name
 from locoexport.runtime.session.providers import (
@@ -39,6 +39,7 @@ from locoexport.runtime.session.signature import (
 __all__ = [
     "PROVIDERS",
     "ModelSession",
+    "OpenedFile",
     "RawTracks",
     "create_checked_session",
     "one_line",
@@ -91,18 +92,21 @@ def open_session(
         ProviderUnavailableError: the provider does not work on this machine.
         ModelFileError: the file is missing, damaged, or not one of ours.
     """
-    path = Path(path)
-    session, load_note = create_checked_session(
-        path, provider, profile_prefix=profile_prefix, threads=threads, cached=cached
+    opened = create_checked_session(
+        Path(path), provider, profile_prefix=profile_prefix, threads=threads, cached=cached
     )
     return ModelSession(
-        path,
-        session,
-        provider,
-        profiled=profile_prefix is not None,
-        require_metadata=require_metadata,
-        load_note=load_note,
+        opened, provider, profiled=profile_prefix is not None, require_metadata=require_metadata
     )
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A session, the file whose bytes it was made of, and a line on how it was loaded."""
+
+    session: Any
+    file: ModelFile
+    load_note: str
 
 
 def create_checked_session(
@@ -112,8 +116,8 @@ def create_checked_session(
     profile_prefix: str | Path | None,
     threads: int | None,
     cached: bool,
-) -> tuple[Any, str]:
-    """An ``InferenceSession`` of any .onnx file on exactly that provider, and how it was loaded.
+) -> OpenedFile:
+    """An ``InferenceSession`` of any .onnx file on exactly that provider.
 
     Raises:
         UsageError, ProviderUnavailableError, ModelFileError: see ``open_session``.
@@ -121,8 +125,7 @@ def create_checked_session(
     resolve_provider(provider)
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1.")
-    if not is_file(path):
-        raise ModelFileError(f"There is no model file {path}.")
+    file = read_model_file(path)
     require_provider(provider)
 
     def options() -> Any:
@@ -131,16 +134,18 @@ def create_checked_session(
     load_note = "opened without the cache"
     try:
         if cached and profile_prefix is None:
-            session, load_note = create_cached_session(path, provider, options)
+            session, load_note = create_cached_session(file, provider, options)
         else:
-            session = create_session(str(path), provider, options())
+            session = create_session(file.source, provider, options())
     except ORT_ERRORS as error:
         raise ModelFileError(
             f"ONNX Runtime cannot open {path} on {provider}: {one_line(error)}. If the file was "
             "cut short or is no ONNX file, export it again with `locoexport export`."
         ) from error
+    file.check_unchanged()
     _check_given(path, provider, session.get_providers()[0])
-    return session, load_note
+    # The bytes are not needed any more: a session holds its own copy.
+    return OpenedFile(session, replace(file, data=None), load_note)
 
 
 def _check_given(path: Path, provider: str, given: str) -> None:
@@ -156,22 +161,25 @@ class ModelSession:
 
     def __init__(
         self,
-        path: Path,
-        session: Any,
+        opened: OpenedFile,
         provider: str,
         *,
         profiled: bool = False,
         require_metadata: bool = True,
-        load_note: str = "",
     ) -> None:
         """Wrap an ``onnxruntime.InferenceSession``; ``open_session`` is the way to get one.
 
         Raises:
             ModelFileError: its inputs, outputs or metadata are not those of an exported file.
         """
+        path, session = opened.file.path, opened.session
         self.path = path
         self.provider = provider
-        self.load_note = load_note
+        self.load_note = opened.load_note
+        self.sha256 = opened.file.sha256
+        """Of the bytes that were opened."""
+        self.size_bytes = opened.file.size_bytes
+        """Of the file."""
         self._session = session
         self._profiled = profiled
         self._placed: tuple[PlacedNode, ...] | None = None
@@ -183,9 +191,9 @@ class ModelSession:
         self.fixed_points = self.signature.fixed_points
 
     @property
-    def size_bytes(self) -> int:
-        """Of the file."""
-        return self.path.stat().st_size
+    def files_sha256(self) -> dict[Path, str]:
+        """The SHA-256 of the bytes that were opened, by file."""
+        return {self.path: self.sha256}
 
     @property
     def metadata(self) -> ArtifactMetadata:

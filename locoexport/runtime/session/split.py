@@ -7,6 +7,7 @@ few frames at a time, so that its memory does not grow with the clip.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ from locoexport.runtime.session.providers import ORT_ERRORS
 from locoexport.runtime.session.signature import (
     Signature,
     check_queries_fit,
+    check_sizes,
     check_video_fits,
     fixed_size,
+    read_properties,
 )
 from locoexport.runtime.session.single import (
+    OpenedFile,
     RawTracks,
     create_checked_session,
     one_line,
@@ -65,15 +69,14 @@ def open_split(
     paths = find_split_files(path)
     if paths is None:
         raise ModelFileError(f"{path} is not a file of a split export (NAME.encoder.onnx, ...).")
-    sessions: dict[FileRole, Any] = {}
-    notes, metadata = [], {}
+    opened: dict[FileRole, OpenedFile] = {}
+    metadata = {}
     for role, file in paths.items():
         prefix = None if profile_prefix is None else f"{profile_prefix}.{role}"
-        sessions[role], note = create_checked_session(
+        opened[role] = create_checked_session(
             file, provider, profile_prefix=prefix, threads=threads, cached=cached
         )
-        notes.append(f"{role}: {note}")
-        metadata[role] = _metadata_of(file, role, sessions[role])
+        metadata[role] = _metadata_of(file, role, opened[role].session)
     first = metadata["encoder"]
     for role, found in metadata.items():
         for name in _SAME:
@@ -83,7 +86,7 @@ def open_split(
                     f"{paths[role]} does not belong to {paths['encoder']}: its {name} is {theirs}, "
                     f"not {ours}. Export both again with `locoexport export --split`."
                 )
-    return SplitSession(paths, sessions, metadata["tracker"], provider, "; ".join(notes))
+    return SplitSession(opened, metadata["tracker"], provider)
 
 
 class SplitSession:
@@ -91,19 +94,25 @@ class SplitSession:
 
     def __init__(
         self,
-        paths: dict[FileRole, Path],
-        sessions: dict[FileRole, Any],
+        opened: Mapping[FileRole, OpenedFile],
         metadata: ArtifactMetadata,
         provider: str,
-        load_note: str,
     ) -> None:
         """Wrap three ``onnxruntime.InferenceSession``; ``open_split`` is the way to get one.
 
         Raises:
             ModelFileError: inputs or outputs are not those of a split export.
         """
-        self.path, self.provider, self.load_note = paths["tracker"], provider, load_note
-        self.metadata = metadata
+        paths = {role: part.file.path for role, part in opened.items()}
+        sessions = {role: part.session for role, part in opened.items()}
+        self.path, self.provider, self.metadata = paths["tracker"], provider, metadata
+        self.load_note = "; ".join(f"{role}: {part.load_note}" for role, part in opened.items())
+        self.files_sha256 = {part.file.path: part.file.sha256 for part in opened.values()}
+        """The SHA-256 of the bytes that were opened, by file."""
+        self.sha256 = "+".join(self.files_sha256.values())
+        """Of the three files, in their order."""
+        self.size_bytes = sum(part.file.size_bytes for part in opened.values())
+        """Of the three files."""
         self._paths, self._sessions = paths, sessions
         self._placed: tuple[PlacedNode, ...] | None = None
         shapes = {
@@ -118,18 +127,26 @@ class SplitSession:
                 f"{paths['encoder']} and its two neighbours are not a split export: "
                 f"{', '.join(missing)} is missing. Export them again."
             )
-        batch, frames, height, width, _ = shapes[VIDEO_INPUT]
+        video, queries = shapes[VIDEO_INPUT], shapes[QUERY_INPUT]
+        if len(video) != 5 or len(queries) != 3 or not all(isinstance(n, int) for n in video[2:]):
+            raise ModelFileError(
+                f"{paths['encoder']} is not the encoder of a split export: {VIDEO_INPUT} has shape "
+                f"{video} and {QUERY_INPUT} {queries}. Export it again."
+            )
+        batch, frames, height, width, _ = video
+        if metadata.resolution_hw != (height, width):
+            raise ModelFileError(
+                f"{paths['encoder']} contradicts itself: its metadata says "
+                f"{'x'.join(map(str, metadata.resolution_hw))}, its graph takes {height}x{width}. "
+                "Export it again."
+            )
         self.resolution_hw: tuple[int, int] = (height, width)
         self.fixed_batch, self.fixed_frames = fixed_size(batch), fixed_size(frames)
-        self.fixed_points = fixed_size(shapes[QUERY_INPUT][1])
+        self.fixed_points = fixed_size(queries[1])
         self.signature = Signature(
             self.resolution_hw, "float32", self.fixed_batch, self.fixed_frames, self.fixed_points
         )
-
-    @property
-    def size_bytes(self) -> int:
-        """Of the three files."""
-        return sum(path.stat().st_size for path in self._paths.values())
+        check_sizes(self.path, self.signature)
 
     def prepare(self, video: NDArray[np.float32], *, release_memory: bool = False) -> EncodedFrames:
         """Encode a video: float32 (batch, frames, height, width, 3) in [-1, 1].
@@ -205,7 +222,7 @@ class SplitSession:
 
 
 def _metadata_of(path: Path, role: FileRole, session: Any) -> ArtifactMetadata:
-    properties = dict(session.get_modelmeta().custom_metadata_map)
+    properties = read_properties(path, session)
     try:
         metadata = ArtifactMetadata.from_properties(properties)
     except ModelFileError as error:

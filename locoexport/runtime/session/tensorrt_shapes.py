@@ -7,28 +7,26 @@ with ``--target tensorrt`` carries those of its profile's TOML.
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import onnxruntime
+from pathlib import Path
 
 from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
 from locoexport.errors import ModelFileError
+from locoexport.runtime.session.model_file import read_metadata
 
 __all__ = ["read_shape_options", "shape_options"]
 
 _OPTIONS = ("trt_profile_min_shapes", "trt_profile_opt_shapes", "trt_profile_max_shapes")
 
 
-def read_shape_options(path: str) -> dict[str, str]:
-    """``shape_options`` of a file; it is opened for its metadata alone, on the CPU, as it is.
+def read_shape_options(model: str | bytes) -> dict[str, str]:
+    """``shape_options`` of a file, given as its path or its bytes.
 
     Raises:
-        ORT_ERRORS: the file cannot be opened.
+        OSError: the file cannot be read.
+        ValueError: it is no ONNX file.
     """
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return shape_options(dict(session.get_modelmeta().custom_metadata_map))
+    data = model if isinstance(model, bytes) else Path(model).read_bytes()
+    return shape_options(read_metadata(data))
 
 
 def shape_options(properties: Mapping[str, str]) -> dict[str, str]:

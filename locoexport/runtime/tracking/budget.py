@@ -14,13 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.errors import UsageError
+from locoexport.errors import UsageError, VideoError
 from locoexport.machine.hardware import peak_memory, process_memory, reset_peak_memory
 from locoexport.runtime.session.opening import Model
+from locoexport.runtime.session.signature import Signature
 from locoexport.runtime.session.split import SplitSession
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW, WindowSize
 
-__all__ = ["MemoryLimit", "MemoryModel", "Plan", "make_plan", "measure_memory", "parse_memory"]
+__all__ = [
+    "MemoryLimit",
+    "MemoryModel",
+    "Plan",
+    "check_frames_fit",
+    "make_plan",
+    "measure_memory",
+    "parse_memory",
+]
 
 _SAFETY = 1.2
 """Above the 1.13 that the formula was exceeded by: ONNX Runtime's arena grows in steps."""
@@ -140,6 +149,33 @@ def measure_memory(model: Model) -> MemoryModel:
     few, some, many = grown
     point = max(0.0, many - some) / (_MANY - _SOME)
     return MemoryModel(few, max(0.0, many - point * _MANY), point)
+
+
+def check_frames_fit(
+    frames: int, frame_hw: tuple[int, int], takes: Signature, available_bytes: int
+) -> None:
+    """Refuse a video of which this machine cannot even hold the frames of a window.
+
+    Args:
+        frames: decoded at once.
+        frame_hw: height and width of each.
+        takes: what the model is given besides: a copy at its own resolution.
+        available_bytes: that are free on this machine.
+
+    Raises:
+        VideoError: they are larger than that.
+    """
+    height, width = frame_hw
+    copied = takes.resolution_hw[0] * takes.resolution_hw[1] * 12
+    copied = height * width * 3 if takes.input_type == "uint8" else copied
+    needed = frames * (height * width * 3 + copied)
+    if needed > available_bytes:
+        raise VideoError(
+            f"{frames} frames of {width}x{height} pixels, which are held at once, and what the "
+            f"model takes of them need {needed / 1e9:.1f} GB; this machine has "
+            f"{available_bytes / 1e9:.1f} GB free. Scale them down (--resize), or take fewer at a "
+            "time (--window)."
+        )
 
 
 def make_plan(

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.contract.visibility import is_visible
+from locoexport.machine.hardware import read_memory
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.runtime.queries.points import check_queries
 from locoexport.runtime.session.opening import Model
-from locoexport.runtime.tracking.budget import MemoryLimit, Plan
+from locoexport.runtime.tracking.budget import MemoryLimit, Plan, check_frames_fit
 from locoexport.runtime.tracking.delivery import Delivery, Sink
 from locoexport.runtime.tracking.progress import Progress, ProgressReport
 from locoexport.runtime.tracking.stitching import Stitcher
@@ -63,6 +64,8 @@ class Tracking:
         points = self._checked_points(height, width)
         plan = self.make_plan((height, width), len(points))
         hint = self.source.frames_hint
+        held = min(hint or plan.size.frames, plan.size.frames)
+        check_frames_fit(held, (height, width), self.model.signature, read_memory().available)
         late = bool((points[:, 0] > plan.size.frames - 1).any())
         if late:
             self.source.keep([first])

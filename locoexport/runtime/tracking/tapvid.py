@@ -20,8 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError
+from locoexport.machine.hardware import read_memory
+from locoexport.machine.image_header import ImageHeader, read_image_header
+from locoexport.machine.limits import CLIP_BYTES, IMAGE_PIXELS, ROWS
 from locoexport.machine.output_files import whole_file
-from locoexport.machine.plain_pickle import READ_FAILURES, load_plain
+from locoexport.machine.pickle_reading import shown
+from locoexport.machine.plain_pickle import load_plain
 from locoexport.runtime.tracking.tracks import Tracks
 
 __all__ = [
@@ -33,6 +37,12 @@ __all__ = [
 ]
 
 _FIELDS = ("video", "points", "occluded")
+_NAME_LENGTH = 4096  # of a key in a pickle
+_FARTHEST = 1e6  # widths of a video, from its corner
+_USUAL_SCANS = 10
+# Nothing is compressed more than 600 times by JPEG: a block of 64 samples takes two bits at least.
+_MOST_EXPANSION = 600
+_FREE_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,17 +140,24 @@ def iterate_tapvid(path: str | Path) -> Iterator[tuple[str, Callable[[], TapVidC
             f"{type(document).__name__}."
         )
     items = document.items() if isinstance(document, dict) else enumerate(document)
-    return ((str(name), partial(_load_clip, path, item)) for name, item in items)
+    return (
+        (_clip_name(path, name), partial(_load_clip, path, _clip_name(path, name), item))
+        for name, item in items
+    )
 
 
-def _load_clip(path: str | Path, item: Any) -> TapVidClip:
+def _clip_name(path: str | Path, name: Any) -> str:
+    """A name as it can be shown and kept: text, or a number; escapes are written out."""
+    if not isinstance(name, str | int):
+        raise InputError(f"{path} names a clip by a {type(name).__name__}; expected text.")
+    return shown(str(name), longest=_NAME_LENGTH)
+
+
+def _load_clip(path: str | Path, name: str, item: Any) -> TapVidClip:
     try:
         return _as_clip(item)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except READ_FAILURES as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} does not hold TAP-Vid clips: {reason}.") from error
+        raise InputError(f"{path}: clip {name}: {error}") from error
 
 
 def _as_clip(item: Any) -> TapVidClip:
@@ -152,10 +169,27 @@ def _as_clip(item: Any) -> TapVidClip:
     for name, array in zip(_FIELDS, (video, points, occluded), strict=True):
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
             raise InputError(f"{name} is no array of numbers.")
+        if not array.shape or not array.size:
+            raise InputError(f"{name} is empty.")
+    ROWS.check(len(points), "points")
     precise = points.dtype == np.float64
-    return TapVidClip(
-        video, points if precise else points.astype(np.float32), occluded.astype(np.bool_)
-    )
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused below
+        clip = TapVidClip(
+            video, points if precise else points.astype(np.float32), _as_flags(occluded)
+        )
+    # Where a point is hidden nobody reads its position.
+    if not (np.abs(clip.points[~clip.occluded]) <= _FARTHEST).all():
+        raise InputError(
+            "points that are not occluded lie nowhere near the video, or hold NaN; expected "
+            "(x, y) in 0..1 of its width and height."
+        )
+    return clip
+
+
+def _as_flags(occluded: NDArray[Any]) -> NDArray[np.bool_]:
+    """Bools that are 0 or 1; a file may hold other bytes, which numpy would count as they are."""
+    numbers = occluded.view(np.uint8) if occluded.dtype == np.bool_ else occluded
+    return np.asarray(numbers != 0)
 
 
 def _is_encoded(video: Any) -> bool:
@@ -170,15 +204,78 @@ def _is_encoded(video: Any) -> bool:
 
 
 def _decode(images: Any) -> NDArray[np.uint8]:
-    """JPEG files → uint8 (frames, height, width, 3), RGB."""
-    # An array of strings drops the zeros at the end of each; JPEG files end with other bytes.
-    how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    frames = []
-    for index, image in enumerate(images):
-        frame = cv2.imdecode(np.frombuffer(image, np.uint8), how) if len(image) else None
-        if frame is None:
-            raise InputError(f"frame {index} of a video is not an image that can be decoded.")
-        frames.append(np.asarray(frame[:, :, ::-1], np.uint8))
-    if len({frame.shape for frame in frames}) != 1:
+    """JPEG files → uint8 (frames, height, width, 3), RGB.
+
+    What they say of their sizes is checked before the first is decoded: a file may name one image
+    thousands of times, and a few bytes may stand for an image of any size.
+    """
+    headers = _read_headers(images)
+    height, width = headers[0].height, headers[0].width
+    if any((header.height, header.width) != (height, width) for header in headers):
         raise InputError("the frames of a video are of several sizes.")
-    return np.stack(frames)
+    _check_decoded(headers, _bytes_held(images))
+    how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    video = np.empty((len(images), height, width, 3), np.uint8)
+    # An array of strings drops the zeros at the end of each; JPEG files end with other bytes.
+    for index, file in enumerate(images):
+        try:
+            frame = cv2.imdecode(np.frombuffer(file, np.uint8), how)
+        except cv2.error as error:
+            raise InputError(_not_an_image(index)) from error
+        if frame is None or frame.shape != video.shape[1:]:
+            raise InputError(_not_an_image(index))
+        video[index] = frame[:, :, ::-1]
+    return video
+
+
+def _read_headers(images: Any) -> list[ImageHeader]:
+    """Of each frame, in order; of an image that a list names many times, only once."""
+    headers: list[ImageHeader] = []
+    known: dict[int, ImageHeader] = {}
+    for index, file in enumerate(images):
+        header = known.get(id(file)) or read_image_header(file)
+        if header is None:
+            raise InputError(_not_an_image(index))
+        IMAGE_PIXELS.check(header.height * header.width, f"frame {index} of a video")
+        headers.append(header)
+        if not _holds_strings(images):
+            known[id(file)] = header
+    return headers
+
+
+def _holds_strings(images: Any) -> bool:
+    """Whether it is an array that holds its images itself, and makes bytes of each anew."""
+    return isinstance(images, np.ndarray) and images.dtype.kind == "S"
+
+
+def _bytes_held(images: Any) -> int:
+    """Bytes of all images; one that is named many times is held once."""
+    if _holds_strings(images):
+        return int(images.nbytes)
+    return sum({id(file): len(file) for file in images}.values())
+
+
+def _not_an_image(index: int) -> str:
+    return f"frame {index} of a video is not an image that can be decoded: expected JPEG or PNG."
+
+
+def _check_decoded(headers: list[ImageHeader], held: int) -> None:
+    """Refuse a clip whose frames, decoded from ``held`` bytes, take too much memory or time."""
+    size = sum(3 * header.height * header.width for header in headers)
+    # A progressive JPEG file may ask for any number of passes over its image; usual are ten.
+    work = sum(
+        3 * header.height * header.width * max(1, header.scans // _USUAL_SCANS)
+        for header in headers
+    )
+    CLIP_BYTES.check(work, "a video")
+    if size > max(_FREE_BYTES, _MOST_EXPANSION * held):
+        raise InputError(
+            f"the frames of a video take {size:,} bytes when they are decoded, and its images of "
+            f"{held:,} bytes hold far less: it is no video."
+        )
+    free = read_memory().available
+    if size > free:
+        raise InputError(
+            f"the frames of a video take {size:,} bytes when they are decoded, and {free:,} bytes "
+            "of memory are free."
+        )

@@ -62,6 +62,7 @@ class PointTracker:
         *,
         window: int | None = None,
         memory: int | str | None = None,
+        model_sha256: str | None = None,
     ) -> None:
         """Open the model.
 
@@ -76,17 +77,26 @@ class PointTracker:
                 to, or what ``memory`` allows. Windows share a third of their frames.
             memory: bytes, or text like ``1GiB``, that this process may hold besides the model
                 while it tracks. The model's need is measured now, by three runs on noise.
+            model_sha256: that the file has to have, as ``model.sha256`` says it; of whoever names
+                results by the model. None takes any file.
 
         Raises:
             UsageError: no such provider, a number below 1, or a ``points_per_call`` or ``window``
                 that the file's fixed sizes contradict.
             ProviderUnavailableError: the provider does not work on this machine.
-            ModelFileError: the file is missing, damaged, not ours, or fixed to a batch above 1.
+            ModelFileError: the file is missing, damaged, not ours, fixed to a batch above 1, or
+                not the one with that SHA-256: it was replaced.
         """
         self._memory = parse_memory(memory) if isinstance(memory, str) else memory
         if self._memory is not None and self._memory < 1:
             raise UsageError(f"memory is {self._memory}; it must be at least 1 byte.")
         model = open_model(model_path, provider, threads=threads, cached=True)
+        if model_sha256 not in (None, model.sha256):
+            raise ModelFileError(
+                f"{model_path} was replaced since this run began: its SHA-256 is now "
+                f"{model.sha256}, not {model_sha256}. Nothing was tracked with it. Run the command "
+                "again, with a model that stays."
+            )
         if model.fixed_batch not in (None, 1):
             raise ModelFileError(
                 f"{model_path} is fixed to a batch of {model.fixed_batch} videos; tracking takes "

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
-from locoexport.machine.input_files import read_by_suffix
+from locoexport.machine.documents import read_json
+from locoexport.machine.input_files import load_archive, read_by_suffix
+from locoexport.machine.limits import TRACKS_BYTES
 from locoexport.machine.output_files import whole_file
 
 __all__ = [
@@ -181,22 +183,18 @@ _WRITERS = {".npz": _write_npz, ".csv": _write_csv, ".json": _write_json}
 
 
 def _read_npz(path: Path) -> Tracks:
-    # np.load given a path leaks its file where the archive is damaged.
-    with open(path, "rb") as file:
-        arrays = np.load(file, allow_pickle=False)
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
-            raise InputError("it is one array, not a .npz archive.")
-        return Tracks(
-            xy=arrays["tracks_xy"],
-            visible=arrays["visible"],
-            confidence=arrays["confidence"],
-            query_points=arrays["query_points_tyx"],
-            fps=float(arrays["fps"]),
-        )
+    arrays = load_archive(path, TRACKS_BYTES)
+    return Tracks(
+        xy=arrays["tracks_xy"],
+        visible=arrays["visible"],
+        confidence=arrays["confidence"],
+        query_points=arrays["query_points_tyx"],
+        fps=float(arrays["fps"]),
+    )
 
 
 def _read_json(path: Path) -> Tracks:
-    document = json.loads(path.read_bytes())
+    document = read_json(path, limit=TRACKS_BYTES)
     if not isinstance(document, dict) or document.get("schema") != TRACKS_SCHEMA:
         raise InputError(f"it is not a document of the schema {TRACKS_SCHEMA}.")
     return Tracks(

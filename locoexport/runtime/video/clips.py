@@ -17,12 +17,29 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from locoexport.errors import UsageError, VideoError
+from locoexport.machine.image_sizes import image_kind, image_pixels
+from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.output_files import is_file
 
 __all__ = ["DEFAULT_FPS", "Clip", "VideoReader", "read_clip"]
 
 DEFAULT_FPS = 25.0
 """Where a file does not tell its frame rate."""
+_HEAD_BYTES = 1 << 16
+_FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
+"""What PyAV raises over damaged files."""
+_FORMATS = (
+    *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "asf", "asf_o"),
+    *("ogg", "ivf", "obu", "av1", "h261", "h263", "h264", "hevc", "vvc", "evc", "m4v", "vc1"),
+    *("vc1test", "dirac", "dnxhd", "cavsvideo", "avs2", "avs3", "mjpeg", "mpjpeg", "mxf", "gxf"),
+    *("nut", "nuv", "nsv", "rm", "ivr", "dv", "wtv", "swf", "yuv4mpegpipe", "ty", "pva", "dhav"),
+    *("gif", "gif_pipe", "apng", "png_pipe", "jpeg_pipe", "jpegls_pipe", "jpegxl_pipe", "bmp_pipe"),
+    *("jpegxl_anim", "tiff_pipe", "webp_pipe", "j2k_pipe", "ppm_pipe", "pgm_pipe", "pbm_pipe"),
+    *("pam_pipe", "dpx_pipe", "exr_pipe", "hdr_pipe", "qoi_pipe", "sgi_pipe", "sunrast_pipe"),
+    *("wav", "w64", "mp3", "flac", "aac", "ac3", "amr", "aiff", "au", "caf", "opus"),  # told apart
+)
+"""FFmpeg's names of containers that hold all that they show. Playlists, session descriptions and
+numbered images are not among them: those name other files, or servers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +95,10 @@ class VideoReader:
         self._shape: tuple[int, ...] = ()
         if not is_file(self.path):
             raise VideoError(f"There is no video file {self.path}.")
+        # Of images FFmpeg learns the size by decoding, and does not tell the one it refused.
+        with self._explained(), open(self.path, "rb") as file:
+            pixels = image_pixels(file.read(_HEAD_BYTES))
+        FRAME_PIXELS.check(pixels or 0, self.path, VideoError)
         with self._opened() as container:
             stream = _video_stream(self.path, container)
             self.fps = _frame_rate(stream)
@@ -96,18 +117,28 @@ class VideoReader:
             stream = _video_stream(self.path, container)
             stream.thread_type = "AUTO"
             if seek_s is not None and stream.time_base is not None:
-                container.seek(int(seek_s / stream.time_base), stream=stream)
+                with self._explained():
+                    container.seek(int(seek_s / stream.time_base), stream=stream)
             yield from self._decoded(container, stream)
 
     @contextmanager
     def _opened(self) -> Iterator[InputContainer]:
+        with self._explained():
+            # "file:": a name like "concat:a|b" or "http:x" is the name of a file all the same.
+            opened = av.open(
+                f"file:{self.path}", format=_still_format(self.path), options=_options()
+            )
+        with opened as container:
+            yield container
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            with av.open(str(self.path)) as container:
-                yield container
-        except (av.FFmpegError, OSError) as error:
+            yield
+        except _FAILURES as error:
             raise VideoError(
-                f"{self.path} cannot be read as a video ({error.strerror or error}). Check that it "
-                "plays; `ffmpeg -i IN OUT.mp4` converts most files."
+                f"{self.path} cannot be read as a video ({_reason(error)}). Check that it is one, "
+                "and no list of others; `ffmpeg -i IN OUT.mp4` converts most files."
             ) from error
 
     def _decoded(
@@ -119,8 +150,8 @@ class VideoReader:
             try:
                 frame = next(decoder, None)
                 image = None if frame is None else self._image(frame)
-            except av.FFmpegError as error:
-                self._warn(f"{self.path} is damaged after frame {count} ({error.strerror}).")
+            except _FAILURES as error:
+                self._warn(f"{self.path} is damaged after frame {count} ({_reason(error)}).")
                 damaged = True
                 break
             if frame is None or image is None:
@@ -133,7 +164,9 @@ class VideoReader:
             yield time_s, image
         if not count:
             raise VideoError(
-                f"{self.path} holds no frame that can be decoded. Check that it plays."
+                f"{self.path} holds no frame that can be decoded, or its frames have more than "
+                f"{FRAME_PIXELS.value:,} pixels. Check that it plays; if you trust it, set "
+                f"{FRAME_PIXELS.variable} to a larger number."
             )
         missing_s = _duration_s(container, stream) - end_s
         if not damaged and not self.warnings and missing_s > 2 / self.fps:
@@ -155,10 +188,40 @@ class VideoReader:
             self.warnings.append(text)
 
 
+def _still_format(path: Path) -> str | None:
+    """Of a photograph, which FFmpeg would take for the first of numbered images; None else."""
+    if path.suffix.lower() not in (".jpg", ".jpeg", ".jpe"):
+        return None
+    with open(path, "rb") as file:
+        return "jpeg_pipe" if image_kind(file.read(16)) == "jpeg" else None
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _options() -> dict[str, str]:
+    """Of FFmpeg: nothing but this one file is opened, and no decoder makes room for more."""
+    return {
+        "format_whitelist": ",".join(_FORMATS),
+        "protocol_whitelist": "file",
+        "max_pixels": str(FRAME_PIXELS.value),
+    }
+
+
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
+    """The first video stream, whose decoder refuses frames over the limit when their size changes.
+
+    Raises:
+        VideoError: there is none, or its header says that its frames are over the limit.
+    """
     if not container.streams.video:
         raise VideoError(f"{path} has no video stream; name a file that has one.")
-    return container.streams.video[0]
+    stream = container.streams.video[0]
+    codec = stream.codec_context
+    FRAME_PIXELS.check(codec.width * codec.height, path, VideoError)
+    codec.options = {"max_pixels": str(FRAME_PIXELS.value)}
+    return stream
 
 
 def _upright_rgb(

@@ -104,6 +104,17 @@ def test_the_same_input_makes_the_same_bytes(source, run):
     assert source.with_name("a.onnx").read_bytes() == source.with_name("b.onnx").read_bytes()
 
 
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """The work of a rewrite where a test can change it, and not in a child."""
+
+    def run_here(function, *arguments, notify=None, **limits):
+        return function(*arguments, **({} if notify is None else {"notify": notify}))
+
+    monkeypatch.setattr("locoexport.pipeline.rewrite.run_bounded", run_here)
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_a_failed_proof_is_exit_1_and_no_file(source, run, monkeypatch):
     from dataclasses import replace
 
@@ -123,6 +134,7 @@ def test_a_failed_proof_is_exit_1_and_no_file(source, run, monkeypatch):
     assert names(source.parent) == ["in.onnx"]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_result_that_is_not_loaded_is_exit_1_and_no_file(source, run, monkeypatch):
     from locoexport.lowering.volumetric import grid_sample as volumetric
 

@@ -10,6 +10,7 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 import pytest
+from exported import export_once, seeded_profile
 from test_verify_command import NO, edit_property, edit_weight
 from test_verify_sidecars import locoexport
 from tiny_costs import measure_quickly
@@ -98,6 +99,35 @@ def test_a_limit_of_ones_own(exported_half: Path, run) -> None:
 
 def test_a_file_that_was_forced_beyond_its_limit_fails(edited, run) -> None:
     assert run("verify", edited(set_limit, 1e-7), NO).code == 1
+
+
+def test_a_file_cannot_allow_itself_more_than_this_installation(edited, run) -> None:
+    def forge(model: onnx.ModelProto) -> None:
+        set_limit(model, 1e9)
+        (entry,) = (p for p in model.metadata_props if p.key == "locoexport.cost")
+        entry.value = json.dumps(json.loads(entry.value) | {"flip_share": 1.0})
+        add(model, "tracks", 100.0)
+
+    finished = run("verify", edited(forge), NO, "--json", "-")
+    parity = json.loads(finished.stdout)["parity"]
+    assert finished.code == 1
+    assert (parity["tolerance"]["p99_px"], parity["tolerance"]["flip_share"]) == (0.25, 0.02)
+
+
+def test_a_float32_file_that_calls_itself_fp16_is_refused(
+    exported_half: Path, run, tmp_path: Path
+) -> None:
+    half = onnx.load(exported_half)
+    path = tmp_path / "forged.onnx"
+    shutil.copy(export_once(seeded_profile("b0-tiny").with_options(resolution_hw=(64, 64))), path)
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    model.metadata_props.extend(half.metadata_props)
+    onnx.save(model, path)
+    for options in ([NO], ["--sidecar", "auto"]):
+        finished = run("verify", path, *options)
+        assert finished.code == 2
+        assert "contradicts itself: its metadata says that it computes in fp16" in finished.stderr
 
 
 def test_an_early_file_without_its_limit_is_held_to_the_profiles(edited, run) -> None:

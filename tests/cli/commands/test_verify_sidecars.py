@@ -53,6 +53,9 @@ def test_a_pair_is_proven_without_torch_onnx_and_checkpoint(pair: Path, tmp_path
     document = json.loads(done.stdout)
     assert document["passed"]
     assert document["against"].startswith("what PyTorch ")
+    assert "a stranger's proves nothing" in document["proves"]
+    assert document["sidecar"]["weights"] == document["metadata"]["locoexport.weights"]
+    assert len(document["sidecar"]["profile_sha256"]) == 64
     cases = document["parity"]["cases"]
     assert [(case["batch"], case["frames"], case["points"]) for case in cases] == [
         (2, 3, 4),
@@ -100,10 +103,40 @@ def test_a_file_that_answers_otherwise_fails(pair: Path, tmp_path: Path) -> None
     assert report.parity.worst_px > 1
 
 
+def forge_pair(pair: Path, folder: Path, **changed: object) -> Path:
+    """A model whose tracks are 100 px off, and the good one's sidecar, restamped for it."""
+    model = onnx.load(pair)
+    for node in model.graph.node:
+        for index, name in enumerate(node.output):
+            if name == "tracks":
+                node.output[index] = "tracks_true"
+    model.graph.initializer.append(onnx.helper.make_tensor("off", 1, [1], [100.0]))
+    model.graph.node.append(onnx.helper.make_node("Add", ["tracks_true", "off"], ["tracks"]))
+    path = folder / "forged.onnx"
+    onnx.save(model, path)
+    with np.load(sidecar_path(pair)) as stored:
+        arrays = dict(stored)
+    header = json.loads(bytes(arrays["header"]))
+    header["model_sha256"] = {"whole": sha256_of(path)}
+    header["tolerance"] |= changed
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(sidecar_path(path), **arrays)
+    return path
+
+
+def test_a_sidecar_cannot_allow_more_than_this_installation(pair: Path, tmp_path: Path) -> None:
+    path = forge_pair(pair, tmp_path, tracks_px=1e9, logits=1e9)
+    report = verify_with_sidecar(path)
+    assert not report.passed
+    assert report.parity.worst_px == pytest.approx(100, rel=0.05)
+    with pytest.raises(SidecarError, match="no number from 0 up"):
+        verify_with_sidecar(forge_pair(pair, tmp_path, tracks_px=float("nan")))
+
+
 @pytest.mark.parametrize("kept", [0, 100, -10])
 def test_a_damaged_sidecar(kept: int, pair: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.npz").write_bytes(sidecar_path(pair).read_bytes()[:kept])
-    with pytest.raises(SidecarError, match="is damaged or no sidecar"):
+    with pytest.raises(SidecarError, match=r"is no \.npz archive, or a damaged one"):
         verify_with_sidecar(pair, tmp_path / "cut.npz")
 
 
@@ -118,6 +151,7 @@ def test_a_split_has_one_sidecar_for_its_three_files(tmp_path: Path) -> None:
     profile = load_profile("b0-tiny").with_options(resolution_hw=(64, 64), axes=AxisSizes(1, 3, 4))
     export_model(profile, tmp_path / "s.onnx", split=True, verify=False, sidecar=True)
     files = {part: tmp_path / f"s.{part}.onnx" for part in ("encoder", "query", "tracker")}
-    assert set(read_sidecar(tmp_path / "s.parity.npz", files).model_sha256) == set(files)
+    hashes = {part: sha256_of(file) for part, file in files.items()}
+    assert read_sidecar(tmp_path / "s.parity.npz", hashes).model_sha256 == hashes
     assert verify_with_sidecar(tmp_path / "s.tracker.onnx").passed
     assert verify_with_sidecar(tmp_path / "s.onnx").passed

@@ -216,3 +216,64 @@ def test_another_network(tmp_path: Path) -> None:
 def test_a_whole_module_instead_of_its_weights(tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(3, 2), tmp_path / "module.pt")
     assert "asks for torch.nn.modules.linear.Linear" in failure(tmp_path / "module.pt")
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda t: t.to(torch.float8_e4m3fn), "torch.float8_e4m3fn"),
+        (lambda t: t.to(torch.float8_e5m2), "torch.float8_e5m2"),
+        (lambda t: t.to(torch.complex64) * float("nan"), "torch.complex64"),
+        (lambda t: t > 0, "torch.bool"),
+        (lambda t: t.to(torch.uint16), "torch.uint16"),
+        (lambda t: t.to_sparse(), r"sparse \(torch.sparse_coo\)"),
+        (lambda t: torch.empty_like(t, device="meta"), r"without values here \(meta\)"),
+        (lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8), r"quantised \(torch.qint8\)"),
+        (lambda t: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]), "nested"),
+    ],
+    ids=range(9),
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_kinds_that_are_no_plain_numbers(make: Any, kind: str, state, tmp_path: Path) -> None:
+    torch.save(state | {"cost_conv.weight": make(state["cost_conv.weight"])}, tmp_path / "a.pt")
+    message = failure(tmp_path / "a.pt")
+    assert re.search(f"tensor cost_conv.weight is {kind}, which is not read: expected f", message)
+
+
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.complex64, torch.bool])
+def test_kinds_within_safetensors(kind: torch.dtype, state, tmp_path: Path) -> None:
+    changed = state["cost_conv.weight"].to(kind)
+    save_file(state | {"cost_conv.weight": changed}, tmp_path / "a.safetensors")
+    message = failure(tmp_path / "a.safetensors")
+    assert re.search(r"tensor cost_conv.weight is (F8_E4M3|C64|BOOL), which is not read", message)
+
+
+def test_whole_numbers_are_no_weights(state, tmp_path: Path) -> None:
+    whole = state["cost_conv.weight"].to(torch.int64)
+    torch.save(state | {"cost_conv.weight": whole}, tmp_path / "a.pt")
+    message = failure(tmp_path / "a.pt")
+    assert message.endswith("is torch.int64; expected torch.float32, as the model has it.")
+
+
+def test_values_that_are_infinite_only_once_they_are_cast(state, tmp_path: Path) -> None:
+    large = state["cost_conv.weight"].double()
+    large[0, 1, 2, 0] = 1e300
+    torch.save(state | {"cost_conv.weight": large}, tmp_path / "a.pt")
+    message = failure(tmp_path / "a.pt")
+    assert message.endswith("holds NaN or infinite weights in 1 tensors: cost_conv.weight.")
+
+
+def test_tensors_that_repeat_a_value_without_end(tmp_path: Path) -> None:
+    alias = "efficientnet_feature_extractor."
+    huge = torch.zeros(1).expand(10**12)
+    torch.save({f"{alias}model.x": huge, f"{alias}x": huge}, tmp_path / "a.pt")
+    assert "holds tensors of 8,000,000,000,000 bytes in " in failure(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("file", ["a.pt", "a.safetensors"])
+def test_more_tensors_than_any_model_has(file: str, tmp_path: Path) -> None:
+    state = {f"k{index}": torch.zeros(0) for index in range(11)}
+    WRITERS["weights" + Path(file).suffix](state, tmp_path / file)
+    assert len(read_state_dict(tmp_path / file, 11)) == 11
+    with pytest.raises(CheckpointError, match=r"holds 11 tensors; .* at most 10 are read"):
+        read_state_dict(tmp_path / file, 10)

@@ -3,9 +3,11 @@
 import hashlib
 import socket
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import torch
 from loopback import COMMIT, Served, serving
 
 from locoexport.errors import CheckpointError, UnreachableError, UsageError
@@ -13,7 +15,15 @@ from locoexport.notices import Notice
 from locoexport.pipeline.weights.hub_file import HubFile, parse_hub_file
 from locoexport.pipeline.weights.sources import find_checkpoint
 
-DATA = bytes(range(256)) * 4096  # 1 MiB
+
+def checkpoint_of(value: int, size: int = 1 << 20) -> bytes:
+    """A file that torch reads, with one tensor."""
+    file = BytesIO()
+    torch.save({"state_dict": {"w": torch.full((size,), value, dtype=torch.uint8)}}, file)
+    return file.getvalue()
+
+
+DATA = checkpoint_of(7)  # a little over 1 MiB
 SHA256 = hashlib.sha256(DATA).hexdigest()
 REPO = "/yunpengZhangup/locotrack-EfficientNet"
 
@@ -71,12 +81,12 @@ def test_a_url_is_downloaded_once(server: Served, caches: Path) -> None:
 def test_an_interrupted_download_goes_on(server: Served) -> None:
     server.break_after = 300_000
     url = f"{server.url}/weights/b0.ckpt"
-    with pytest.raises(UnreachableError, match=r"262144 bytes are kept; run the command again"):
+    with pytest.raises(UnreachableError, match=r"300000 bytes are kept; run the command again"):
         find_checkpoint(url)
     told = Told()
     assert find_checkpoint(url, told).read_bytes() == DATA
-    assert [request[2] for request in server.requests] == [None, "bytes=262144-"]
-    assert "going on after 262144 bytes of b0.ckpt" in told
+    assert [request[2] for request in server.requests] == [None, "bytes=300000-"]
+    assert "going on after 300000 bytes of b0.ckpt" in told
 
 
 def test_a_file_that_changed_meanwhile_begins_anew(server: Served) -> None:
@@ -84,8 +94,9 @@ def test_a_file_that_changed_meanwhile_begins_anew(server: Served) -> None:
     url = f"{server.url}/weights/b0.ckpt"
     with pytest.raises(UnreachableError):
         find_checkpoint(url)
-    server.files["/weights/b0.ckpt"] = DATA[::-1]
-    assert find_checkpoint(url).read_bytes() == DATA[::-1]
+    other = checkpoint_of(8)
+    server.files["/weights/b0.ckpt"] = other
+    assert find_checkpoint(url).read_bytes() == other
 
 
 def test_without_a_validator_nothing_is_pieced_together(server: Served) -> None:
@@ -102,8 +113,9 @@ def test_a_shorter_file_than_what_is_kept(server: Served) -> None:
     url = f"{server.url}/weights/b0.ckpt"
     with pytest.raises(UnreachableError):
         find_checkpoint(url)
-    server.files["/weights/b0.ckpt"] = DATA[:10]
-    assert find_checkpoint(url).read_bytes() == DATA[:10]
+    other = checkpoint_of(8, 10)
+    server.files["/weights/b0.ckpt"] = other
+    assert find_checkpoint(url).read_bytes() == other
 
 
 def test_bytes_are_checked_where_a_digest_is_given(server: Served) -> None:
@@ -128,6 +140,78 @@ def test_offline_is_the_machines_fault(caches: Path) -> None:
     ) as e:
         find_checkpoint(f"http://127.0.0.1:{closed_port()}/b0.ckpt")
     assert e.value.exit_code == 3
+
+
+@pytest.mark.parametrize("name", ["b0.pt", "b0.safetensors", "b0.ckpt", "b0.onnx"])
+def test_a_page_that_asks_for_a_login_is_no_checkpoint(
+    server: Served, caches: Path, name: str
+) -> None:
+    server.files[f"/{name}"] = b"<html>login</html>"
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match=r"was not kept: .*begins with '<html>login") as e:
+            find_checkpoint(f"{server.url}/{name}")
+        assert "part-" not in str(e.value)
+    assert len(server.requests) == 2
+    assert not [path for path in (caches / "cache").rglob("*") if path.name.endswith(name)]
+
+
+def test_no_secret_of_a_url_is_told_or_kept(server: Served, caches: Path) -> None:
+    told = Told()
+    url = server.url.replace("://", "://user:SECRET@")
+    server.files["/weights/b0.ckpt?token=SECRET"] = DATA
+    path = find_checkpoint(f"{url}/weights/b0.ckpt?token=SECRET", told)
+    assert path.name == "b0.ckpt"
+    assert "SECRET" not in "".join(told) + str(path)
+    assert not any("SECRET" in str(found) for found in caches.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (
+            "ftp://user:SECRET@example.org/b0.ckpt",
+            r"ftp://…@example\.org/b0\.ckpt: expected a file",
+        ),
+        ("https://user:SECRET@[::1/b0.ckpt", "its host or port cannot be read"),
+        ("https://a..b/b0.ckpt", "names no host"),
+        ("https://☃.test/b0.ckpt", "names no host"),
+        ("https://example.org/b0.ckpt?token=SECRET#md5=1", "only sha256= and 64 hex digits"),
+        ("http://127.0.0.1:80@192.0.2.1/x.pt", "weights are not taken over http"),
+        ("HTTP://example.org/x.pt", "weights are not taken over http"),
+    ],
+)
+def test_sources_that_hide_something(source: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says) as caught:
+        find_checkpoint(source)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "hf://a/b/../../x",
+        "hf://../../x.pt",
+        "hf://a/b@../../x/f.pt",
+        "hf://a/b@../f.pt",
+        "hf://a/b/%2e%2e/x.pt",
+        "hf://a/b/..%2fx.pt",
+        "hf://a/b/%00.pt",
+        "hf://a/b/c%5cd.pt",
+        "hf://a/b//c.pt",
+        "hf://a/b--c/d.pt",
+        "hf://a/.b/d.pt",
+        "hf://a/b./d.pt",
+        "hf://a/b@v%0a1\n/d.pt",
+        "hf://a/b/" + "c" * 300,
+        "hf://" + "a" * 97 + "/b/c.pt",
+        "hf://é/b/c.pt",
+        "hf://a/b/\ud800.pt",
+    ],
+)
+def test_names_that_the_hub_does_not_take(source: str) -> None:
+    with pytest.raises(UsageError, match="is not hf://OWNER/REPO/FILE") as caught:
+        find_checkpoint(source)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -183,9 +267,15 @@ def test_what_the_hub_does_not_have(source: str, says: str, server: Served) -> N
         find_checkpoint(source, endpoint=server.url)
 
 
+def test_a_file_of_the_hub_over_the_limit(server: Served, monkeypatch) -> None:
+    monkeypatch.setenv("LOCOEXPORT_MAX_DOWNLOAD_BYTES", "1000")
+    with pytest.raises(CheckpointError, match="LOCOEXPORT_MAX_DOWNLOAD_BYTES"):
+        find_checkpoint(f"hf:/{REPO}/b0.ckpt", endpoint=server.url)
+
+
 def test_the_hub_offline(server: Served, monkeypatch) -> None:
-    # huggingface_hub waits longer and longer between its attempts.
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    # huggingface_hub would wait longer and longer between its attempts.
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", pytest.fail)
     source = f"hf:/{REPO}/b0.ckpt"
     nowhere = f"http://127.0.0.1:{closed_port()}"
     with pytest.raises(UnreachableError, match="cannot be reached, and the file is not in") as e:

@@ -83,3 +83,13 @@ def test_the_document_holds_the_worst_of_all_cases(report) -> None:
     assert (document["apart_points"], document["worst_apart_px"]) == (3, 4.5)
     assert document["node_placement"] == {"cpu": 9}
     assert [case["passed"] for case in document["cases"]] == [True, True]
+
+
+@pytest.mark.parametrize("width", [30, 80, 120])
+def test_no_figure_is_cut_in_a_narrow_terminal(report, width: int) -> None:
+    text = " ".join(printed(parity_table(report), width))
+    assert "…" not in text
+    for figure in ("1.25e-03", "6.25e-04", "2.00e-04", "123.4567", "123.4579", "4.5e+00"):
+        assert figure in text
+    assert text.count("[px]") == 2
+    assert text.count("[logit]") == 2

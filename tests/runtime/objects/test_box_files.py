@@ -91,7 +91,7 @@ def test_reads_npy(tmp_path: Path) -> None:
         ("a.json", "[[1,2,3]]", "box 0 is neither"),
         ("a.json", "{}", "does not hold boxes: 'boxes'"),
         ("a.json", '{"boxes": 3}', "must hold a list"),
-        ("a.json", "[[1,2,3,4", "does not hold boxes"),
+        ("a.json", "[[1,2,3,4", "it is no JSON"),
         ("a.txt", "1,2,3,4", "boxes are read from .csv, .json, .npy files"),
     ],
 )
@@ -170,3 +170,21 @@ def test_any_text_is_a_box_or_a_query_error(text: str) -> None:
         return
     assert len(found) == 1
     assert np.isfinite(found.boxes.xyxy).all()
+
+
+def test_boxes_of_one_frame_are_few(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "b.csv"
+    path.write_text("0,1,1,2,2\n0,1,1,3,3\n1,1,1,2,2\n")
+    monkeypatch.setenv("LOCOEXPORT_MAX_FRAME_BOXES", "2")
+    assert len(read_boxes(path)) == 3
+    monkeypatch.setenv("LOCOEXPORT_MAX_FRAME_BOXES", "1")
+    with pytest.raises(QueryError, match="2 boxes in one frame, and at most 1"):
+        read_boxes(path)
+
+
+def test_a_long_line_is_quoted_short(tmp_path: Path) -> None:
+    path = tmp_path / "b.csv"
+    path.write_text(",".join(["1"] * 100_000))
+    with pytest.raises(QueryError) as caught:
+        read_boxes(path)
+    assert len(str(caught.value)) < 500

@@ -174,3 +174,28 @@ def test_the_ellipse_is_eroded() -> None:
     assert EllipseSegmenter(0).segment(BLACK, box).sum() == pytest.approx(np.pi * 50, rel=0.05)
     with pytest.raises(UsageError, match="erosion is 1"):
         EllipseSegmenter(1)
+
+
+class Raising:
+    """A plug-in of another package that fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def detect(self, frame_rgb):
+        raise self.error
+
+
+def test_what_a_plugin_raises_names_its_file() -> None:
+    error = RuntimeError("no weights")
+    with pytest.raises(InputError, match=r"Raising failed: RuntimeError: no weights \(.*, line"):
+        detect_frames(Raising(error), [np.zeros((8, 8, 3), np.uint8)])
+    with pytest.raises(InputError) as caught:
+        detect_frames(Raising(error), [np.zeros((8, 8, 3), np.uint8)])
+    assert __file__ in str(caught.value)
+    assert caught.value.__cause__ is error
+
+
+def test_an_error_of_ours_passes_through_a_plugin() -> None:
+    with pytest.raises(UsageError, match="ours"):
+        detect_frames(Raising(UsageError("ours")), [np.zeros((8, 8, 3), np.uint8)])

@@ -180,3 +180,25 @@ def test_a_mask_of_another_size(tmp_path: Path) -> None:
     path = write(tmp_path / "m.png", MASK.astype(np.uint8))
     with pytest.raises(QueryError, match="has 30x20 pixels and the video 60x40"):
         collect_points(PointSources(masks=(str(path),)), 40, 60, frame)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".pgm", ".pam"])
+def test_a_mask_may_be_of_any_lossless_kind(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path / f"m{suffix}", MASK.astype(np.uint8) * 255)
+    np.testing.assert_array_equal(read_mask(path), MASK)
+
+
+def test_a_mask_is_measured_before_it_is_decoded(tmp_path: Path, monkeypatch) -> None:
+    path = write(tmp_path / "m.png", MASK.astype(np.uint8))
+    monkeypatch.setenv("LOCOEXPORT_MAX_MASK_PIXELS", "600")
+    assert read_mask(path).shape == (20, 30)
+    monkeypatch.setenv("LOCOEXPORT_MAX_MASK_PIXELS", "599")
+    monkeypatch.setattr(cv2, "imdecode", None)  # would raise TypeError
+    with pytest.raises(QueryError, match=r"m\.png has 600 pixels, and at most 599"):
+        read_mask(path)
+
+
+def test_a_lossy_image_is_known_by_its_bytes(tmp_path: Path) -> None:
+    write(tmp_path / "m.jpg", MASK.astype(np.uint8)).rename(tmp_path / "m.png")
+    with pytest.raises(QueryError, match="lossy image, whatever its name"):
+        read_mask(tmp_path / "m.png")

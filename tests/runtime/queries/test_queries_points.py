@@ -85,7 +85,7 @@ def test_reads_npy_of_any_number_type(tmp_path: Path) -> None:
         ("a.csv", "0,1,2\n0,one,2\n", "line 2 is not t,y,x: '0,one,2'"),
         ("a.csv", "0,1,2\n0,1\n", "line 2"),
         ("a.csv", "0,1,2,3\n", "4 columns"),
-        ("a.csv", "frame,y,x\n0,1,2\n", "its header is frame,y,x"),
+        ("a.csv", "frame,y,x\n0,1,2\n", "its header is 'frame,y,x'"),
         ("a.csv", "", "no query points"),
         ("a.csv", "t,y,x\n", "no query points"),
         ("a.json", "[]", "no query points"),
@@ -94,8 +94,8 @@ def test_reads_npy_of_any_number_type(tmp_path: Path) -> None:
         ("a.json", '[["1", "2", "3"]]', "list of"),
         ("a.json", "[[true, 2, 3]]", "list of"),
         ("a.json", '{"points": []}', "query_points_tyx"),
-        ("a.json", "[[1, 2,", "does not hold query points"),
-        ("a.json", "[" * 100_000, "does not hold query points"),
+        ("a.json", "[[1, 2,", "it is no JSON"),
+        ("a.json", "[" * 100_000, "it is no JSON: it is nested"),
         ("a.npy", "not numpy", "does not hold query points"),
         ("a.txt", "0,1,2", r"\.csv, \.json, \.npy"),
     ],
@@ -112,7 +112,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="No such file"):
         read_queries(tmp_path / "absent.csv")
     np.save(tmp_path / "objects.npy", np.array([{"a": 1}], object), allow_pickle=True)
-    with pytest.raises(QueryError, match="does not hold query points"):
+    with pytest.raises(QueryError, match="not of plain numbers"):
         read_queries(tmp_path / "objects.npy")
     with open(tmp_path / "archive.npy", "wb") as file:
         np.savez(file, points=POINTS)

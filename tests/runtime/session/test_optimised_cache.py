@@ -10,8 +10,9 @@ import pytest
 
 from locoexport.errors import ModelFileError
 from locoexport.runtime.session import optimised_cache as model_cache
-from locoexport.runtime.session.optimised_cache import optimised_folder
-from locoexport.runtime.session.single import open_session
+from locoexport.runtime.session.model_file import read_model_file
+from locoexport.runtime.session.optimised_cache import create_cached_session, optimised_folder
+from locoexport.runtime.session.single import open_session, session_options
 
 VIDEO = np.zeros((1, 3, 24, 32, 3), np.float32)
 POINTS = np.array([[[0, 5, 6], [1, 7, 8]]], np.float32)
@@ -44,6 +45,27 @@ def test_the_second_start_reads_what_the_first_wrote(make_model, own_cache: Path
         _assert_answers(model)
     open_session(make_model(frames=3), cached=True)
     assert len(_entries(own_cache)) == 2
+
+
+def test_what_is_kept_is_of_the_bytes_that_were_read(make_model, tmp_path: Path) -> None:
+    # A redeploy between the reading of the file and ONNX Runtime's opening it.
+    path, other = make_model(), make_model("other.onnx", frames=3)
+    file = read_model_file(path)
+    os.replace(other, path)
+    session, note = create_cached_session(file, "cpu", lambda: session_options("cpu"))
+    assert "kept as" in note
+    assert session.get_inputs()[0].shape[1] == "frames"
+    again = open_session(make_model("again.onnx"), cached=True)
+    assert "optimised graph from" in again.load_note
+    assert again.fixed_frames is None
+    assert open_session(path, cached=True).fixed_frames == 3
+
+
+def test_the_folder_is_the_users_alone(make_model, own_cache: Path) -> None:
+    own_cache.mkdir(parents=True, mode=0o777)
+    own_cache.chmod(0o777)
+    open_session(make_model(), cached=True)
+    assert own_cache.stat().st_mode & 0o777 == 0o700
 
 
 def test_only_who_asks_is_cached(make_model, own_cache: Path, tmp_path: Path) -> None:

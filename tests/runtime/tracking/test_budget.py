@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from locoexport.errors import UsageError
+from locoexport.errors import UsageError, VideoError
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.runtime.session.signature import Signature
 from locoexport.runtime.session.single import open_session
@@ -13,6 +13,7 @@ from locoexport.runtime.tracking.budget import (
     MemoryLimit,
     MemoryModel,
     Plan,
+    check_frames_fit,
     make_plan,
     measure_memory,
     parse_memory,
@@ -154,3 +155,13 @@ def test_calls_become_smaller_in_a_run_and_tracks_stay(
     assert set(free) == {10}
     assert (bounded[:2], max(bounded[2:])) == ([10, 10], 9)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_frames_that_no_memory_holds_are_refused() -> None:
+    takes = Signature((256, 256), "float32", None, None, None)
+    check_frames_fit(48, (480, 640), takes, 48 * (480 * 640 * 3 + 256 * 256 * 12))
+    with pytest.raises(VideoError, match=r"48 frames of 8000x5000 .* 5\.8 GB; .* 4\.0 GB free"):
+        check_frames_fit(48, (5000, 8000), takes, 4_000_000_000)
+    takes = Signature((4096, 4096), "float32", None, None, None)
+    with pytest.raises(VideoError, match=r"48 frames of 10x10 .* 9\.7 GB"):
+        check_frames_fit(48, (10, 10), takes, 4_000_000_000)

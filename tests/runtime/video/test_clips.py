@@ -1,3 +1,4 @@
+import socket
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -222,3 +223,117 @@ def test_variable_frame_rate_has_its_average(tmp_path: Path) -> None:
     assert len(clip.frames_rgb) == 8
     assert 8 / 0.9 < clip.fps < 8 / 0.6
     assert clip.warnings == ()
+
+
+def _gif(width: int, height: int) -> bytes:
+    """Twenty frames of one pixel each on a canvas of any size; 480 bytes."""
+    canvas = b"GIF89a" + struct.pack("<HH", width, height) + b"\x80\0\0\0\0\0\xff\xff\xff"
+    frame = b"!\xf9\x04\0\x0a\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0"
+    return canvas + 20 * frame + b";"
+
+
+def _write_film(path: Path, codec: str, side: int, pix_fmt: str) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width = stream.height = side
+        stream.pix_fmt = pix_fmt
+        for image in _smooth_frames(3, side, side):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_canvas_of_a_few_bytes_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "g.gif"
+    path.write_bytes(_gif(16, 16))
+    assert len(read_clip(path).frames_rgb) == 20
+    path.write_bytes(_gif(16_000, 16_000))
+    with pytest.raises(VideoError, match=r"g\.gif has 256,000,000 pixels a frame, and at most 40"):
+        read_clip(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [
+        *(("f.mp4", "libx264", "yuv420p"), ("f.mkv", "libx264", "yuv420p")),
+        *(("f.ts", "libx264", "yuv420p"), ("f.avi", "mpeg4", "yuv420p")),
+        *(("f.mov", "png", "rgb24"), ("f.avi", "png", "rgb24"), ("f.mkv", "mjpeg", "yuvj420p")),
+    ],
+)
+def test_no_decoder_makes_room_for_frames_over_the_limit(
+    tmp_path: Path, monkeypatch, name: str, codec: str, pix_fmt: str
+) -> None:
+    path = _write_film(tmp_path / name, codec, 64, pix_fmt)
+    assert read_clip(path).frames_rgb.shape == (3, 64, 64, 3)
+    monkeypatch.setenv("LOCOEXPORT_MAX_FRAME_PIXELS", str(64 * 64 - 1))
+    with pytest.raises(VideoError, match="LOCOEXPORT_MAX_FRAME_PIXELS"):
+        read_clip(path)
+
+
+def test_frames_that_grow_over_the_limit_end_the_clip(tmp_path: Path, monkeypatch) -> None:
+    small = _write_film(tmp_path / "small.mjpeg", "mjpeg", 32, "yuvj420p")
+    large = _write_film(tmp_path / "large.mjpeg", "mjpeg", 64, "yuvj420p")
+    path = tmp_path / "f.mjpeg"
+    path.write_bytes(small.read_bytes() + large.read_bytes())
+    assert len(read_clip(path).frames_rgb) == 6
+    monkeypatch.setenv("LOCOEXPORT_MAX_FRAME_PIXELS", str(64 * 64 - 1))
+    clip = read_clip(path)
+    assert clip.frames_rgb.shape == (3, 32, 32, 3)
+    assert any("damaged after frame 3" in warning for warning in clip.warnings)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ""])
+@pytest.mark.parametrize(
+    ("own_suffix", "text"),
+    [
+        (".m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nADDRESS\n#EXT-X-ENDLIST\n"),
+        (".m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfilm.mp4\n#EXT-X-ENDLIST\n"),
+        (".ffconcat", "ffconcat version 1.0\nfile ADDRESS\n"),
+        (".ffconcat", "ffconcat version 1.0\nfile film.mp4\n"),
+        (".sdp", "v=0\no=- 0 0 IN IP4 HOST\ns=x\nc=IN IP4 HOST\nt=0 0\nm=video 9 RTP/AVP 96\n"),
+        (
+            ".mpd",
+            '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static">'
+            "<Period><AdaptationSet><Representation><BaseURL>ADDRESS</BaseURL>"
+            "</Representation></AdaptationSet></Period></MPD>",
+        ),
+        (".asx", '<asx><entry><ref href="ADDRESS"/></entry></asx>'),
+    ],
+)
+def test_a_list_of_other_files_opens_none(
+    film: Path, own_suffix: str, text: str, suffix: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        host, port = server.getsockname()
+        path = film.with_name(f"list{suffix or own_suffix}")
+        path.write_text(
+            text.replace("ADDRESS", f"http://{host}:{port}/f.mp4").replace("HOST", host)
+        )
+        with pytest.raises(VideoError, match="no list of others"):
+            read_clip(path)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_a_name_is_never_an_address_or_a_pattern(film: Path, monkeypatch) -> None:
+    monkeypatch.chdir(film.parent)
+    image = _smooth_frames(1, 32, 32)[0]
+    for name in ("concat:a", "img%d.png", "img1.png"):
+        assert cv2.imwrite("some.png", image)
+        Path("some.png").rename(name)
+    assert read_clip("concat:a").frames_rgb.shape == (1, 32, 32, 3)
+    with pytest.raises(VideoError, match=r"img%d\.png"):
+        read_clip("img%d.png")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tiff", ".webp", ".ppm"])
+def test_a_photograph_is_a_clip_of_one_frame(tmp_path: Path, suffix: str) -> None:
+    assert cv2.imwrite(str(tmp_path / f"p{suffix}"), _smooth_frames(1, 32, 48)[0])
+    assert read_clip(tmp_path / f"p{suffix}").frames_rgb.shape == (1, 32, 48, 3)
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".mp4", "a\0b.mp4"])
+def test_a_name_that_no_file_can_have_is_no_video(name: str) -> None:
+    with pytest.raises(VideoError, match="There is no video file"):
+        read_clip(name)

@@ -1,0 +1,111 @@
+"""An .onnx file's bytes, read once: what is hashed, what is opened, and its metadata.
+
+A file may be replaced at any moment, as a redeploy does. So its bytes are read once, and whatever
+is said of the file (its SHA-256, its metadata, the name of its optimised form) is of the very bytes
+that are opened. Neither the onnx package nor ONNX Runtime is needed to read them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from locoexport.errors import ModelFileError
+from locoexport.machine.output_files import is_file
+from locoexport.machine.wire_format import read_fields
+
+__all__ = ["ModelFile", "read_metadata", "read_model_file"]
+
+# Field numbers of onnx.proto.
+_MODEL_PROPERTIES = 14
+_KEY, _VALUE = 1, 2
+# A key "location" of a tensor's external data: such a model is more than its own bytes.
+_EXTERNAL_DATA = b"\n\x08location"
+# Protobuf messages end at 2 GiB.
+_LARGEST_MESSAGE = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The bytes of an .onnx file.
+
+    Attributes:
+        path: where they were read.
+        data: the bytes; None where the file keeps tensors in other files beside it, or is larger
+            than a protobuf message can be. Then ONNX Runtime has to open it by its path.
+        sha256: of the bytes, in lower-case hex; not of other files beside it.
+        size_bytes: of the file.
+    """
+
+    path: Path
+    data: bytes | None
+    sha256: str
+    size_bytes: int
+    _status: tuple[int, int, int]
+
+    @property
+    def source(self) -> bytes | str:
+        """What a session is made of: the bytes, or the path where they are not all."""
+        return str(self.path) if self.data is None else self.data
+
+    def check_unchanged(self) -> None:
+        """Check that a file which was opened by its path is still the one that was hashed.
+
+        Raises:
+            ModelFileError: it was replaced or changed meanwhile.
+        """
+        if self.data is None and _status(self.path) != self._status:
+            raise ModelFileError(f"{self.path} was replaced while it was opened; try again.")
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read an .onnx file.
+
+    Raises:
+        ModelFileError: it is missing or cannot be read.
+    """
+    if not is_file(path):
+        raise ModelFileError(f"There is no model file {path}.")
+    try:
+        status = _status(path)
+        if status[1] > _LARGEST_MESSAGE:
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return ModelFile(path, None, digest, status[1], status)
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"Cannot read {path}: {error.strerror or error}.") from error
+    digest = hashlib.sha256(data).hexdigest()
+    whole = None if _EXTERNAL_DATA in data else data
+    return ModelFile(path, whole, digest, len(data), status)
+
+
+def read_metadata(data: bytes) -> dict[str, str]:
+    """Metadata properties by key, in order; empty where there are none.
+
+    An ONNX file is a protobuf message (``ModelProto``); its field 14 are the properties, each a
+    message of a key (1) and a value (2).
+
+    Raises:
+        ValueError: the bytes are not a protobuf message.
+    """
+    properties: dict[str, str] = {}
+    for number, value in read_fields(memoryview(data)):
+        if number == _MODEL_PROPERTIES and isinstance(value, memoryview):
+            entry = dict(_texts(value))
+            properties[entry.get(_KEY, "")] = entry.get(_VALUE, "")
+    return properties
+
+
+def _texts(message: memoryview) -> Iterator[tuple[int, str]]:
+    for number, value in read_fields(message):
+        if isinstance(value, memoryview):
+            yield number, bytes(value).decode()
+
+
+def _status(path: Path) -> tuple[int, int, int]:
+    status = os.stat(path)
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,12 @@
+"""A pickle of plain data."""
+
+from pathlib import Path
+
+from locoexport.machine.plain_pickle import load_plain
+
+SUFFIX = ".pkl"
+
+
+def read(path: Path) -> None:
+    """What every reader of pickles begins with."""
+    load_plain(path)
