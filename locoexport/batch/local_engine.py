@@ -11,20 +11,20 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection, wait
-from types import FrameType
 from typing import Any
 
 from locoexport.batch.clip_work import MAX_ATTEMPTS, ClipWorker
 from locoexport.batch.events import ClipDone, Event, FramesDone, WorkerDied
 from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings
 from locoexport.errors import LocoExportError, MachineError
+from locoexport.machine.drafts import abandon_drafts
+from locoexport.machine.interruption import EndingSignals
 
 __all__ = ["run_local"]
 
@@ -162,19 +162,19 @@ def _serve(pipe: Connection, settings: WorkSettings) -> None:
     """A worker's life: open the model, then clip after clip until the driver goes away."""
     # The driver is told of Ctrl-C too, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_die_with_the_driver, daemon=True).start()
-    try:
-        with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-            try:
-                with ClipWorker(settings) as worker:
-                    pipe.send("ready")
-                    while True:
-                        pipe.send(worker.work(pipe.recv(), _Reporter(pipe)))
-            except LocoExportError as error:
-                pipe.send(error)
-    finally:
-        pipe.close()
+    with (
+        EndingSignals(names=("SIGTERM", "SIGHUP")).handled(),
+        closing(pipe),
+        suppress(EOFError, BrokenPipeError, ConnectionResetError),
+    ):
+        try:
+            with ClipWorker(settings) as worker:
+                pipe.send("ready")
+                while True:
+                    pipe.send(worker.work(pipe.recv(), _Reporter(pipe)))
+        except LocoExportError as error:
+            pipe.send(error)
 
 
 def _die_with_the_driver() -> None:
@@ -182,6 +182,7 @@ def _die_with_the_driver() -> None:
     driver = multiprocessing.parent_process()
     if driver is not None:
         wait([driver.sentinel])
+        abandon_drafts()
         os._exit(1)
 
 
@@ -198,8 +199,3 @@ class _Reporter:
             self._last = now
             with suppress(OSError):  # the driver is gone, and so is this process in a moment
                 self._pipe.send(frames)
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    """Unwind, so that temporary files are removed on the way out."""
-    sys.exit(0)

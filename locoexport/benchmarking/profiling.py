@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import bisect
 import json
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from locoexport.benchmarking.report import PartTimes
 from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT
 from locoexport.graphs.walking import iterate_nodes
 from locoexport.inspection.parts import UNATTRIBUTED, Part, assign_parts
+from locoexport.machine.drafts import scratch_folder
 from locoexport.parity.probes import Probe, to_uint8
 from locoexport.runtime.session.providers import create_session
 from locoexport.runtime.session.single import session_options
@@ -35,9 +35,9 @@ _CONTAINERS = ("If", "Loop", "Scan")
 def profile_parts(path: Path, probes: Iterable[Probe]) -> list[PartTimes]:
     """Time by part for every probe, on the CPU (elsewhere a profile tells launches, not work)."""
     each = _WARM_UPS + _RUNS
-    with tempfile.TemporaryDirectory() as folder:
-        optimised = Path(folder) / "optimised.onnx"
-        options = session_options("cpu", profile_prefix=Path(folder) / "profile")
+    with scratch_folder() as folder:
+        optimised = folder / "optimised.onnx"
+        options = session_options("cpu", profile_prefix=folder / "profile")
         options.optimized_model_filepath = str(optimised)
         session = create_session(str(path), "cpu", options)
         types = {argument.name: argument.type for argument in session.get_inputs()}

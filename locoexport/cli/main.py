@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import signal
+import select
 import sys
 from contextlib import suppress
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -34,12 +33,14 @@ from locoexport.cli.terminal.console import (
 )
 from locoexport.cli.terminal.measurement_options import SIDECAR_BESIDE
 from locoexport.errors import LocoExportError, OutputError
+from locoexport.machine.interruption import EndingSignals
 from locoexport.version import __version__
 
 __all__ = ["app", "main"]
 
 _INTERRUPTED = 130
-_TERMINATED = 143
+_ENDED_BY = {_INTERRUPTED: "", 143: "SIGTERM", 129: "SIGHUP"}
+_SHOW_CURSOR = "\x1b[?25h"
 
 app = typer.Typer(
     name="locoexport",
@@ -96,25 +97,27 @@ def _options(
 
 
 def main() -> NoReturn:
-    """Run the command line; never returns.
+    """Run the command line; never returns. For the main thread: it handles signals.
 
     A ``LocoExportError`` becomes one message on stderr and its exit code, without a traceback; so
     does an output that cannot be written, and a name that the operating system refuses.
     """
-    signal.signal(signal.SIGTERM, _terminate)
     _fill_closed_streams()
-    try:
-        code = _run(sys.argv[1:])
-        # Here and not when Python ends: then nobody is left to say why it fails.
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of stdout went away (| head): nothing is left to say to it.
-        _drop_output()
-        code = 1
-    except OSError as error:
-        _print_failure(error, f"{_subject(error)}: {error.strerror or error}.", sys.argv[1:])
-        _drop_output()
-        code = OutputError.exit_code
+    signals = EndingSignals(_say_last_words)
+    with signals.handled():
+        try:
+            code = _run(sys.argv[1:])
+            # Here and not when Python ends: then nobody is left to say why it fails.
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader of stdout went away (| head): nothing is left to say to it.
+            _drop_output()
+            code = 1
+        except OSError as error:
+            _print_failure(error, f"{_subject(error)}: {error.strerror or error}.", sys.argv[1:])
+            _drop_output()
+            code = OutputError.exit_code
+        signals.end(code)
     sys.exit(code)
 
 
@@ -128,9 +131,11 @@ def _run(arguments: list[str]) -> int:
         return error.exit_code
     except SystemExit as ended:
         # typer makes this of KeyboardInterrupt, without a word.
-        if ended.code == _INTERRUPTED:
-            print_error("Interrupted; no half-written file is left.")
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if code in _ENDED_BY:
+            with suppress(OSError):  # with SIGHUP the terminal is gone
+                print_error(_farewell(code))
+        return code
     return 0
 
 
@@ -193,6 +198,15 @@ def _wants_traceback(arguments: list[str]) -> bool:
     return False
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    """Unwind, so that temporary files are removed on the way out."""
-    sys.exit(_TERMINATED)
+def _farewell(code: int) -> str:
+    how = "Interrupted" if code == _INTERRUPTED else f"Ended by {_ENDED_BY[code]}"
+    return f"{how}; no half-written file is left."
+
+
+def _say_last_words(number: int) -> None:
+    """Where nothing unwinds: nothing that the main thread may hold or fill can be waited for."""
+    with suppress(OSError, ValueError):
+        _, writable, _ = select.select([], [2], [], 0)
+        if writable:
+            shown = _SHOW_CURSOR if os.isatty(2) else ""
+            os.write(2, f"{shown}error: {_farewell(128 + number)}\n".encode())

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from locoexport.errors import OutputError
+from locoexport.machine.drafts import draft_folder, sweep
+from locoexport.machine.replacement import put_in_place
 
 __all__ = ["PAGE_HEADERS", "Site", "SiteModel", "assemble_site", "check_folder", "write_site"]
 
@@ -110,6 +110,7 @@ def check_folder(folder: Path) -> None:
         raise OutputError(
             f"The folder {folder.parent} does not exist; make it first (mkdir -p {folder.parent})."
         )
+    sweep(folder.parent)
 
 
 def write_site(site: Site, folder: Path) -> None:
@@ -120,14 +121,14 @@ def write_site(site: Site, folder: Path) -> None:
     """
     check_folder(folder)
     try:
-        with TemporaryDirectory(prefix=".locoexport-", dir=folder.parent) as scratch:
-            draft = Path(scratch) / folder.name
+        with draft_folder(folder.parent) as drafts:
+            draft = drafts / folder.name
             for place, source in site.files.items():
                 (draft / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, draft / place)
             for place, text in {**site.texts, **_host_notes()}.items():
                 (draft / place).write_text(text, encoding="utf-8")
-            os.replace(draft, folder)
+            put_in_place(drafts, [(draft, folder)])
     except OSError as error:
         raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
 

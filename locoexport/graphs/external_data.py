@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,8 @@ from locoexport.errors import ModelFileError, OutputError
 from locoexport.graphs.external_files import DataSpan, find_file, span_of
 from locoexport.graphs.structure import bits_of
 from locoexport.graphs.walking import iterate_nodes
+from locoexport.machine.drafts import draft_folder
+from locoexport.machine.replacement import put_in_place
 
 __all__ = [
     "check_external_files",
@@ -116,8 +117,8 @@ def staging_folder(
     """A path to write the model to, with its external data beside it; all is renamed at the end.
 
     Model and data lie in a hidden folder beside ``output`` until the block ends well, so that the
-    model can be loaded from there; then the data is renamed into place, and the model last. When
-    the block raises, the hidden folder is removed.
+    model can be loaded from there; then all of them are put in place, or none. When the block
+    raises, the hidden folder is removed.
 
     Raises:
         OutputError: a data file is there already and ``force`` is not given, its folder does not
@@ -127,20 +128,18 @@ def staging_folder(
         if Path(location) == Path(output.name):
             raise OutputError(f"{output} has the name of the model's external data; name another.")
         _check_data_target(output.parent / location, force=force)
-    folder = output.with_name(f".{output.stem[:40]}.{secrets.token_hex(6)}")
+    target = Path(os.path.realpath(output))
     try:
-        folder.mkdir()
-        for location in locations:
-            (folder / location).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(find_file(source, location), folder / location)
-        yield folder / output.name
-        for location in locations:
-            os.replace(folder / location, output.parent / location)
-        os.replace(folder / output.name, os.path.realpath(output))
+        with draft_folder(target.parent) as folder:
+            for location in locations:
+                (folder / location).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(find_file(source, location), folder / location)
+            yield folder / output.name
+            beside = Path(os.path.realpath(output.parent))
+            moves = [(folder / each, beside / each) for each in locations]
+            put_in_place(folder, [*moves, (folder / output.name, target)])
     except OSError as error:
         raise OutputError(f"Cannot write {output}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_data_target(target: Path, *, force: bool) -> None:

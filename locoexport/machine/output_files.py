@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from locoexport.errors import OutputError
+from locoexport.machine.drafts import draft_folder, sweep
+from locoexport.machine.replacement import put_in_place
 
 __all__ = ["check_output", "is_file", "sha256_of", "whole_file", "whole_files"]
-
-_STEM_KEPT = 40
 
 
 def check_output(path: str | Path, *, force: bool) -> Path:
     """Check, before any work is done, that ``path`` may be written; returns it as a Path.
+
+    What runs that were killed left beside it is removed, or ended where they were replacing files.
 
     Raises:
         OutputError: its folder does not exist (folders are never created), it is a folder, a
@@ -28,6 +28,7 @@ def check_output(path: str | Path, *, force: bool) -> Path:
     path = Path(path)
     if "\0" in str(path):
         raise OutputError(f"Cannot write {str(path)!r}: no file can have that name.")
+    sweep(path.parent)
     with _refusal_explained(path):
         exists = path.exists()
     if path.is_dir():
@@ -48,29 +49,18 @@ def check_output(path: str | Path, *, force: bool) -> Path:
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that is renamed onto it when the block ends well.
+    """A temporary path that is renamed onto ``path`` when the block ends well.
 
-    The temporary name keeps the suffix, since some writers choose their format by it; of a
-    symbolic link the file it points to is replaced, as a plain write would. When the
-    block raises (KeyboardInterrupt included) the temporary file is removed and ``path`` is left
-    as it was.
+    The temporary file has the same name, in a hidden folder beside ``path`` (``machine.drafts``);
+    of a symbolic link the file it points to is replaced, as a plain write would. When the block
+    raises (KeyboardInterrupt included) the temporary file is removed and ``path`` is left as it
+    was; after a kill the next run removes it.
 
     Raises:
         OutputError: the operating system refuses the write (disk full, no permission).
     """
-    path = Path(path)
-    target = Path(os.path.realpath(path))
-    # A stem cut short leaves room for the token: names end at 255 bytes.
-    stem = target.stem[:_STEM_KEPT]
-    temporary = target.with_name(f".{stem}.{secrets.token_hex(6)}{target.suffix}")
-    try:
-        with _refusal_explained(path):
-            yield temporary
-            os.replace(temporary, target)
-    finally:
-        # What could not be written cannot be removed either; the reason is raised above.
-        with suppress(OSError):
-            temporary.unlink()
+    with whole_files([Path(path)]) as (draft,):
+        yield draft
 
 
 @contextmanager
@@ -78,18 +68,17 @@ def whole_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
     """Temporary paths of the same names in a folder of their own beside the first of ``paths``;
     all are renamed onto ``paths`` when the block ends well, and removed when it raises.
 
+    Where one rename fails the others are taken back, so new and old never lie side by side; where
+    the process is killed between two, the next run that writes there ends them.
+
     Raises:
         OutputError: the operating system refuses the write (disk full, no permission).
     """
     targets = [Path(os.path.realpath(path)) for path in paths]
-    with (
-        _refusal_explained(paths[0]),
-        TemporaryDirectory(prefix=".locoexport-", dir=targets[0].parent) as folder,
-    ):
-        drafts = [Path(folder) / path.name for path in paths]
+    with _refusal_explained(paths[0]), draft_folder(targets[0].parent) as folder:
+        drafts = [folder / Path(path).name for path in paths]
         yield drafts
-        for draft, target in zip(drafts, targets, strict=True):
-            os.replace(draft, target)
+        put_in_place(folder, list(zip(drafts, targets, strict=True)))
 
 
 @contextmanager

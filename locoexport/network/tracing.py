@@ -7,7 +7,6 @@ shapes; the tracer warns of each, and here every such warning is an error.
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from locoexport.contract.interface import FileRole, GraphInterface
 from locoexport.contract.profile import ExportProfile
 from locoexport.contract.seams import Seam, traced_seams
 from locoexport.errors import GraphCheckFailedError
+from locoexport.machine.drafts import scratch_folder
 from locoexport.models.locotrack import LocoTrack
 from locoexport.models.locotrack.tracker import ByLevel
 from locoexport.network.recording import model_seams, record_seams
@@ -61,8 +61,8 @@ def trace(
     """
     seams = traced_seams(model_seams(model), role)
     # Without no_grad every activation of the traced run is kept: 2 GB for b5.
-    with tempfile.TemporaryDirectory() as folder, _shape_safe_tracing(), torch.no_grad():
-        path = Path(folder) / "traced.onnx"
+    with scratch_folder() as folder, _shape_safe_tracing(), torch.no_grad():
+        path = folder / "traced.onnx"
         torch.onnx.export(
             _module_of(model, profile, role, [seam.tensor for seam in seams]).eval(),
             _example_inputs(interface),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from locoexport.contract.profile import load_profile
 from locoexport.demo.packages import fetch_packages, packages_in
 from locoexport.demo.sample_clip import write_sample_clip
 from locoexport.demo.site import Site, SiteModel, assemble_site
 from locoexport.errors import ModelFileError
+from locoexport.machine.drafts import scratch_folder
 from locoexport.machine.installation import require_extra
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.runtime.session.opening import open_model
@@ -54,8 +54,8 @@ def prepared_site(
         packages = fetch_packages(lambda text: notify(Notice(text)))
     else:
         packages = packages_in(Path(runtime))
-    with TemporaryDirectory(prefix="locoexport-demo-") as scratch:
-        clip = Path(scratch) / _SAMPLE_NAME if video is None else Path(video)
+    with scratch_folder() as scratch:
+        clip = scratch / _SAMPLE_NAME if video is None else Path(video)
         if video is None:
             write_sample_clip(clip)
         yield assemble_site(site_model, packages, clip)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from locoexport.errors import (
 from locoexport.evaluation.precision_cost import PrecisionReport
 from locoexport.graphs.walking import count_nodes
 from locoexport.lowering.tracker.finishing import to_bytes, with_properties
+from locoexport.machine.drafts import scratch_folder
 from locoexport.machine.output_files import check_output, whole_files
 from locoexport.network.loading import Network, load_network
 from locoexport.notices import Listener, Notice, ignore
@@ -284,8 +284,8 @@ def _prove_file(
     def probes() -> Iterator[Probe]:
         return make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw, profile.input_type)
 
-    with tempfile.TemporaryDirectory() as folder:
-        session = open_model(path, profile_prefix=Path(folder) / "profile")
+    with scratch_folder() as folder:
+        session = open_model(path, profile_prefix=folder / "profile")
         report = prove(session, network.model, probes(), profile.tolerance, notify)
     if report.passed:
         return report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from locoexport.contract.profile import (
     ExportProfile,
 )
 from locoexport.errors import MachineError, ModelFileError, UsageError
+from locoexport.machine.drafts import scratch_folder
 from locoexport.network.loading import Network
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.parity.pointwise import ParityReport
@@ -88,8 +88,8 @@ def verify_model(
     if tolerance_px is not None and not (0 < tolerance_px < np.inf):
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
     require_provider(provider)
-    with tempfile.TemporaryDirectory() as folder:
-        session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
+    with scratch_folder() as folder:
+        session = open_model(path, provider, profile_prefix=folder / "profile")
         check_precision_claim(session.files_sha256, precision_of(session.metadata))
         profile = profile_of(session, tolerance_px)
         network = load_weights(path, session.metadata, profile, checkpoint)

@@ -7,13 +7,14 @@ configuration file; ``plugin_config`` goes to OpenVINO, whose names ``compile_mo
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from locoexport.errors import InputError, OutputError, UsageError
 from locoexport.machine.documents import read_json
-from locoexport.machine.output_files import whole_file
+from locoexport.machine.drafts import sweep
 from locoexport.serving.options import ServingOptions, Tensor
 from locoexport.serving.repository import (
     RepositoryEntry,
@@ -76,18 +77,17 @@ def model_entry(name: str, options: ServingOptions) -> dict[str, Any]:
 def write_server(
     folder: Path, file: Path, entry: Mapping[str, Any], readme: str, *, force: bool
 ) -> tuple[Path, ...]:
-    """Write the model's folder and README, then its entry; others in config.json stay.
+    """Write the model's folder, README and entry together; others in config.json stay.
 
     Raises:
         OutputError: as ``write_repository``; or there is a config.json that is not the server's.
     """
+    sweep(Path(os.path.realpath(folder)).parent)  # it may put a config.json in its place
     entries = [each for each in _read_entries(folder / _CONFIG) if each["name"] != entry["name"]]
     model = RepositoryEntry(entry["name"], None, file)
-    written = write_repository(folder, [model], readme, force=force)
     document = {_LIST: [{"config": each} for each in (*entries, entry)]}
-    with whole_file(folder / _CONFIG) as draft:
-        draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    return (*written, folder / _CONFIG)
+    config = json.dumps(document, indent=2) + "\n"
+    return write_repository(folder, [model], readme, force=force, texts={_CONFIG: config})
 
 
 def _read_entries(path: Path) -> list[dict[str, Any]]:

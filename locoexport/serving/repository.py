@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from locoexport.errors import OutputError, UsageError
+from locoexport.machine.drafts import draft_folder, sweep
+from locoexport.machine.replacement import put_in_place
 from locoexport.serving.options import ServingOptions, Tensor
 
 __all__ = [
@@ -37,13 +38,25 @@ class RepositoryEntry:
 
 
 def write_repository(
-    folder: Path, entries: Sequence[RepositoryEntry], readme: str, *, force: bool
+    folder: Path,
+    entries: Sequence[RepositoryEntry],
+    readme: str,
+    *,
+    force: bool,
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[Path, ...]:
     """Write models into a repository, which may hold others; returns all files written.
 
-    The folder is made where its parent exists. Each model's folder is written beside it and
-    renamed, so a server that watches the repository never sees half a model. The README is
-    ``README-<last model's name>.md``.
+    The folder is made where its parent exists. Everything is written beside it and then put in
+    place: a server that watches the repository never sees half a model, and whatever fails, it
+    has all of the old ones or all of the new (``machine.replacement``).
+
+    Args:
+        folder: the repository.
+        entries: the models; the last is the one that clients ask.
+        readme: text of ``README-<last model's name>.md``.
+        force: replace models of these names.
+        texts: name → text of other files of the repository, which are replaced in any case.
 
     Raises:
         OutputError: the parent does not exist, a model of that name is there already and ``force``
@@ -55,26 +68,33 @@ def write_repository(
         )
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; name a folder.")
-    note = folder / f"README-{entries[-1].name}.md"
-    taken = [path for path in (*(folder / e.name for e in entries), note) if path.exists()]
+    real = Path(os.path.realpath(folder))
+    sweep(real.parent)
+    note = f"README-{entries[-1].name}.md"
+    names = [*(entry.name for entry in entries), note]
+    taken = [folder / name for name in names if os.path.lexists(folder / name)]
     if taken and not force:
         raise OutputError(
             f"{taken[0]} exists already; pass --force to replace it, or choose another --name."
         )
+    files = {note: readme, **(texts or {})}
     try:
-        with TemporaryDirectory(prefix=".locoexport-", dir=folder.parent) as name:
-            draft = Path(name)
+        with draft_folder(real.parent) as drafts:
+            draft = drafts / real.name
+            draft.mkdir()
             for entry in entries:
                 _write_entry(draft / entry.name, entry)
-            (draft / note.name).write_text(readme, encoding="utf-8")
-            folder.mkdir(exist_ok=True)
-            for each in (*(entry.name for entry in entries), note.name):
-                if (folder / each).is_dir():
-                    (folder / each).rename(draft / f"old-{each}")
-                os.replace(draft / each, folder / each)
+            for name, text in files.items():
+                (draft / name).write_text(text, encoding="utf-8")
+            moves = [(draft, real)]
+            if real.is_dir():
+                places = (*(entry.name for entry in entries), *files)
+                moves = [(draft / name, real / name) for name in places]
+            put_in_place(drafts, moves)
     except OSError as error:
         raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
-    return (*(p for e in entries for p in sorted((folder / e.name).rglob("*.*"))), note)
+    written = (p for e in entries for p in sorted((folder / e.name).rglob("*.*")))
+    return (*written, *(folder / name for name in files))
 
 
 def _write_entry(folder: Path, entry: RepositoryEntry) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,12 +34,8 @@ def run(capsys, monkeypatch) -> Callable[..., Finished]:
 
     def run_command(*arguments: object) -> Finished:
         monkeypatch.setattr(sys, "argv", ["locoexport", *map(str, arguments)])
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as ended:
-                main()
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        with pytest.raises(SystemExit) as ended:
+            main()
         streams = capsys.readouterr()
         assert "Traceback" not in streams.out + streams.err
         return Finished(int(ended.value.code or 0), streams.out, streams.err)

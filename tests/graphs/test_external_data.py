@@ -142,7 +142,7 @@ def test_model_and_data_appear_together_in_another_folder(folder, tmp_path) -> N
         assert draft.name == "m.onnx"
         assert (draft.parent / "weights.bin").stat().st_size == 16
         assert (draft.parent / "more" / "bias.bin").read_bytes() == b"bias"
-        assert names(target) == {draft.parent.name, "more"}  # nothing in place yet
+        assert names(target) == {draft.parent.parent.name, "more"}  # nothing in place yet
         draft.write_bytes(b"model")
     assert names(target) == {"m.onnx", "weights.bin", "more"}
     assert (target / "m.onnx").read_bytes() == b"model"

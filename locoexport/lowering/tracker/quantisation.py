@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import logging
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -31,6 +29,7 @@ from onnxruntime.quantization import (
 
 from locoexport.errors import GraphCheckFailedError
 from locoexport.lowering.tracker.node_homes import MOVES_POSITIONS, node_homes
+from locoexport.machine.drafts import scratch_folder
 
 __all__ = ["quantise"]
 
@@ -59,8 +58,8 @@ def quantise(model: onnx.ModelProto, clips: Iterable[Inputs]) -> onnx.ModelProto
             "--precision int8: no node carries the names that an export leaves, so that none can "
             "be told to be safe."
         )
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        first, second = Path(folder) / "static.onnx", Path(folder) / "dynamic.onnx"
+    with scratch_folder() as folder, _quiet():
+        first, second = folder / "static.onnx", folder / "dynamic.onnx"
         quantize_static(
             model,
             first,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from locoexport.errors import LocoExportError, ModelFileError
+from locoexport.machine.drafts import scratch_folder
 from locoexport.machine.output_files import is_file
 from locoexport.parity.probes import make_probe, to_uint8
 from locoexport.runtime.session.opening import Model
@@ -48,8 +48,8 @@ def place_nodes(path: Path, provider: str) -> Placement:
     Raises:
         ModelFileError, ProviderUnavailableError, MachineError: it cannot be opened or run there.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        prefix = Path(folder) / "profile"
+    with scratch_folder() as folder:
+        prefix = folder / "profile"
         if find_split_files(path) is None:
             model: Model = open_session(
                 path, provider, profile_prefix=prefix, require_metadata=False

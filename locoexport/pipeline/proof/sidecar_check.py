@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.contract.profile import Tolerance
 from locoexport.errors import SidecarError, UsageError
+from locoexport.machine.drafts import scratch_folder
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.parity.pointwise import ParityReport, compare_case, summarise
 from locoexport.parity.quantiles import (
@@ -67,8 +67,8 @@ def verify_with_sidecar(
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
     require_provider(provider)
     split = find_split_files(path)
-    with tempfile.TemporaryDirectory() as folder:
-        session = open_model(path, provider, profile_prefix=Path(folder) / "profile")
+    with scratch_folder() as folder:
+        session = open_model(path, provider, profile_prefix=folder / "profile")
         where = Path(sidecar) if sidecar is not None else _beside(path, split is not None)
         files = {"whole": path} if split is None else split
         opened = session.files_sha256

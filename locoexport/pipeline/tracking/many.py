@@ -20,6 +20,7 @@ from locoexport.batch.local_engine import run_local
 from locoexport.batch.ray_engine import run_ray
 from locoexport.batch.records import model_sha256
 from locoexport.errors import OutputError, UsageError
+from locoexport.machine.drafts import sweep
 from locoexport.machine.hardware import read_cpu, read_memory
 from locoexport.machine.installation import require_packages
 from locoexport.notices import Listener, Notice, ignore
@@ -339,6 +340,7 @@ def _locked(folder: OutputFolder, files: bool) -> Iterator[None]:
 
 def _remove_unfinished(folder: OutputFolder) -> None:
     for place in (folder.path, folder.tracks, folder.records, folder.files):
+        sweep(place)
         for path in place.glob(".*"):
             if _TEMPORARY.fullmatch(path.name):
                 path.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from locoexport.machine.interruption import stoppable
 from locoexport.machine.telemetry import load_openvino
 from locoexport.runtime.session.model_file import read_metadata
 
@@ -120,7 +121,8 @@ class OpenVinoSession:
         """
         request = self._take()
         try:
-            request.infer(dict(inputs), share_inputs=True)
+            with stoppable(request.cancel):
+                request.infer(dict(inputs), share_inputs=True)
             names = self._output_names if outputs is None else outputs
             # What a request holds is overwritten by its next run.
             results = [np.array(request.get_tensor(name).data) for name in names]

@@ -16,9 +16,8 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import secrets
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from locoexport.machine.cache_entries import (
     make_private,
     remove,
 )
+from locoexport.machine.drafts import draft_folder
 from locoexport.machine.hardware import read_cpu
 from locoexport.runtime.session.model_file import ModelFile
 from locoexport.runtime.session.providers import ORT_ERRORS, create_session
@@ -146,7 +146,22 @@ def _optimise(
     model: ModelFile, folder: Path, key: str, provider: str, options: Callable[[], Any]
 ) -> tuple[Any, Path | None]:
     """A session of the model itself, whose optimised form is kept where that can be done."""
-    temporary = folder / f".{key}.{secrets.token_hex(6)}.tmp"
+    with ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(draft_folder(folder)) / "optimised.onnx"
+        except OSError:
+            return create_session(model.source, provider, options()), None
+        return _optimise_into(temporary, model, folder, key, provider, options)
+
+
+def _optimise_into(
+    temporary: Path,
+    model: ModelFile,
+    folder: Path,
+    key: str,
+    provider: str,
+    options: Callable[[], Any],
+) -> tuple[Any, Path | None]:
     try:
         # ONNX Runtime only says "failed" where it cannot write: find out before.
         temporary.touch()
@@ -156,13 +171,11 @@ def _optimise(
     except OSError:
         return create_session(model.source, provider, options()), None
     except ORT_ERRORS:
-        remove(temporary)
         # Either the model is bad, which this says again, or the disk is full.
         return create_session(model.source, provider, options()), None
     try:
         return session, keep_entry(temporary, folder, key)
     except OSError:
-        remove(temporary)
         return session, None
 
 

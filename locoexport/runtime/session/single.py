@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from locoexport.errors import (
     ProviderUnavailableError,
     UsageError,
 )
+from locoexport.machine.interruption import stoppable
 from locoexport.runtime.session.model_file import ModelFile, read_model_file
 from locoexport.runtime.session.optimised_cache import create_cached_session
 from locoexport.runtime.session.placement import PlacedNode, count_placed, placed_nodes, short_name
@@ -42,9 +44,9 @@ __all__ = [
     "create_checked_session",
     "one_line",
     "open_session",
-    "releasing",
     "require_provider",
     "resolve_provider",
+    "run_stoppable",
     "session_options",
 ]
 
@@ -230,12 +232,10 @@ class ModelSession:
         """
         check_video_fits(self, video)
         check_queries_fit(self, query_points_tyx, batch=video.shape[0])
+        release = release_memory and self.provider == "cpu"
+        inputs = {VIDEO_INPUT: video, QUERY_INPUT: query_points_tyx}
         try:
-            outputs = self._session.run(
-                list(OUTPUT_NAMES),
-                {VIDEO_INPUT: video, QUERY_INPUT: query_points_tyx},
-                releasing() if release_memory and self.provider == "cpu" else None,
-            )
+            outputs = run_stoppable(self._session, OUTPUT_NAMES, inputs, release=release)
         except ORT_ERRORS as error:
             raise MachineError(
                 f"ONNX Runtime failed on {self.provider} while running {self.path} on a video of "
@@ -312,11 +312,20 @@ def session_options(
     return options
 
 
-def releasing() -> Any:
-    """Run options that give a run's memory back to the operating system after it."""
+def run_stoppable(
+    session: Any, outputs: Sequence[str], inputs: dict[str, Any], *, release: bool = False
+) -> list[Any]:
+    """``session.run`` that a signal can end; ``release``: its memory is given back after it.
+
+    Raises:
+        ORT_ERRORS: it fails, or was told to stop between two nodes.
+    """
     options = onnxruntime.RunOptions()
-    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return options
+    if release:
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    with stoppable(lambda: setattr(options, "terminate", True)):
+        found: list[Any] = session.run(list(outputs), inputs, options)
+    return found
 
 
 def one_line(error: Exception) -> str:

@@ -33,7 +33,7 @@ from locoexport.runtime.session.single import (
     RawTracks,
     create_checked_session,
     one_line,
-    releasing,
+    run_stoppable,
 )
 from locoexport.runtime.session.split_files import find_split_files
 
@@ -211,17 +211,14 @@ class SplitSession:
         inputs: dict[str, NDArray[np.float32]],
         release_memory: bool,
     ) -> list[NDArray[np.float32]]:
-        options = releasing() if release_memory and self.provider == "cpu" else None
+        release = release_memory and self.provider == "cpu"
         try:
-            results: list[NDArray[np.float32]] = self._sessions[role].run(
-                list(outputs), inputs, options
-            )
+            return run_stoppable(self._sessions[role], outputs, inputs, release=release)
         except ORT_ERRORS as error:
             raise MachineError(
                 f"ONNX Runtime failed on {self.provider} while running {self._paths[role]}: "
                 f"{one_line(error)}. If memory ran out, track fewer points or frames at a time."
             ) from error
-        return results
 
 
 def _metadata_of(path: Path, role: FileRole, session: Any) -> ArtifactMetadata:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
+import os
 import tempfile
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from locoexport.errors import OutputError
 
 __all__ = ["BYTES_PER_POINT_FRAME", "TrackStore"]
 
@@ -15,6 +19,8 @@ BYTES_PER_POINT_FRAME = 12
 """x, y and confidence, float32 each."""
 
 _FIRST_FRAMES = 256
+_BLOCK = bytes(1 << 20)
+_CANNOT_RESERVE = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class TrackStore:
@@ -24,11 +30,20 @@ class TrackStore:
     """
 
     def __init__(self, points: int, *, on_disk: bool) -> None:
-        """Room for ``points`` and no frames yet."""
+        """Room for ``points`` and no frames yet.
+
+        Raises:
+            OutputError: there is no temporary folder that can be written to.
+        """
         self._points = points
         self._on_disk = on_disk
         # Closed by arrays() or close(); what is mapped lives on until the last array is gone.
-        self._file: IO[bytes] | None = tempfile.TemporaryFile() if on_disk else None  # noqa: SIM115
+        self._file: IO[bytes] | None = None
+        if on_disk:
+            try:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115
+            except OSError as error:
+                raise _no_room(points * _FIRST_FRAMES * BYTES_PER_POINT_FRAME, error) from error
         self._values: NDArray[np.float32] = np.empty((0, points, 3), np.float32)
         self.frames = 0
 
@@ -38,7 +53,11 @@ class TrackStore:
         return self._values[: self.frames]
 
     def grow(self, frames: int) -> None:
-        """Make room for at least that many frames."""
+        """Make room for at least that many frames.
+
+        Raises:
+            OutputError: the temporary folder has none.
+        """
         if frames <= self.frames:
             return
         if frames > len(self._values):
@@ -74,6 +93,39 @@ class TrackStore:
             grown = np.empty(shape, np.float32)
             grown[: self.frames] = self.values
         else:
-            # numpy lengthens the file; what was written stays where it is.
+            needed = frames * self._points * BYTES_PER_POINT_FRAME
+            try:
+                _lengthen(self._file.fileno(), needed)
+            except OSError as error:
+                raise _no_room(needed, error) from error
+            # What was written stays where it is.
             grown = np.memmap(self._file, np.float32, "r+", shape=shape)
         self._values = grown
+
+
+def _lengthen(file: int, size: int) -> None:
+    """Make a file that long, with room on the disk for all of it: where a mapped page has none, the
+    system ends the process (SIGBUS) in place of an error."""
+    there = os.fstat(file).st_size
+    if there >= size:
+        return
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file, there, size - there)
+        except OSError as error:
+            if error.errno not in _CANNOT_RESERVE:
+                raise
+        else:
+            return
+    os.lseek(file, there, os.SEEK_SET)
+    while there < size:
+        there += os.write(file, _BLOCK[: size - there])
+
+
+def _no_room(needed: int, error: OSError) -> OutputError:
+    folder = tempfile.tempdir or "the temporary folder"
+    return OutputError(
+        f"The tracks need {needed / 1e6:,.1f} MB in a temporary file, and there is no room for "
+        f"them in {folder}: {error.strerror or error}. Set TMPDIR to a folder with room, or leave "
+        "--memory out."
+    )

@@ -118,14 +118,14 @@ def test_a_folder_that_cannot_be_written(make_model, own_cache: Path, monkeypatc
     """Root may write into any folder, so the refusal of the operating system is played."""
     own_cache.mkdir(parents=True)
     own_cache.chmod(0o500)
-    real = Path.touch
+    real = Path.mkdir
 
-    def touch(path: Path, *arguments, **options) -> None:
+    def mkdir(path: Path, *arguments, **options) -> None:
         if path.parent == own_cache:
             raise PermissionError(13, "Permission denied")
         real(path, *arguments, **options)
 
-    monkeypatch.setattr(Path, "touch", touch)
+    monkeypatch.setattr(Path, "mkdir", mkdir)
     model = open_session(make_model(), cached=True)
     assert "cannot be written" in model.load_note
     _assert_answers(model)

@@ -1,8 +1,13 @@
 """Tracks that grow frame by frame, in memory and in a temporary file alike."""
 
+import errno
+import os
+from contextlib import closing
+
 import numpy as np
 import pytest
 
+from locoexport.errors import OutputError
 from locoexport.runtime.tracking.storage import BYTES_PER_POINT_FRAME, TrackStore
 
 
@@ -83,3 +88,45 @@ def test_a_closed_file_cannot_grow() -> None:
     store.close()
     with pytest.raises(ValueError, match="closed file"):
         store.grow(1000)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system has no fallocate")
+def test_a_full_disk_is_told_before_anything_is_mapped(monkeypatch) -> None:
+    """A mapped page without room on the disk would end the process with SIGBUS."""
+
+    def full(_file: int, _offset: int, _size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with closing(TrackStore(1000, on_disk=True)) as store:
+        monkeypatch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(OutputError, match=r"need 3\.1 MB .*No space left.*Set TMPDIR"):
+            store.grow(1)
+
+
+@pytest.mark.parametrize("way", ["fallocate", "refused", "absent"])
+def test_the_file_has_room_for_every_page(way: str, monkeypatch) -> None:
+    if way == "absent":
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    elif way == "refused":
+
+        def refuse(_file: int, _offset: int, _size: int) -> None:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+        monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    elif not hasattr(os, "posix_fallocate"):
+        pytest.skip("this system has no fallocate")
+    with closing(TrackStore(1000, on_disk=True)) as store:
+        for frames in (1, 300, 500):
+            store.grow(frames)
+            store.values[:] = frames
+        assert store._file is not None
+        status = os.fstat(store._file.fileno())
+        assert status.st_size >= 500 * 1000 * BYTES_PER_POINT_FRAME
+        assert status.st_blocks * 512 >= status.st_size  # no holes
+        assert (store.values == 500).all()
+
+
+def test_no_temporary_folder_is_an_output_error(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    with pytest.raises(OutputError, match="Set TMPDIR"):
+        TrackStore(1, on_disk=True)
