@@ -46,3 +46,13 @@ def test_a_cast_to_a_type_that_does_not_exist_makes_values_of_no_type() -> None:
     values = (*inferred.graph.value_info, *inferred.graph.output)
     kinds = {value.type.tensor_type.elem_type for value in values}
     assert kinds <= set(TensorProto.DataType.values())
+
+
+def test_operators_that_onnx_dies_of_without_a_type_are_not_inferred() -> None:
+    for domain, name in (("", "RegexFullMatch"), ("ai.onnx.ml", "LabelEncoder")):
+        made = model(
+            helper.make_node("Novel", ["x"], ["t"], domain="theirs"),
+            helper.make_node(name, ["t"], ["y"], domain=domain),
+        )
+        made.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+        assert infer_shapes(made) is made
