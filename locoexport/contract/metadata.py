@@ -18,8 +18,8 @@ from typing import Any, get_args
 
 from locoexport.contract.profile import LARGEST_SIDE, InputType, Precision, Target
 from locoexport.errors import ModelFileError
-from locoexport.machine.documents import parse_json, quote
 from locoexport.machine.limits import METADATA_BYTES
+from locoexport.machine.reading.documents import parse_json, quote
 
 __all__ = [
     "METADATA_PREFIX",

@@ -10,7 +10,7 @@ import onnx
 
 from locoexport.errors import ModelFileError
 from locoexport.graphs.structure import check_structure
-from locoexport.machine.output_files import is_file
+from locoexport.machine.writing.output_files import is_file
 
 __all__ = ["model_file_size", "naming", "read_model"]
 

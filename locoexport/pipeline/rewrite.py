@@ -35,7 +35,7 @@ from locoexport.lowering.volumetric.local_functions import (
 )
 from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
 from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
-from locoexport.machine.output_files import check_output, whole_file
+from locoexport.machine.writing.output_files import check_output, whole_file
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.passes import (
     DEFAULT_LOWERING,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from locoexport.errors import LocoExportError, ModelFileError
 from locoexport.machine.bounded_child import file_allowance, run_bounded
-from locoexport.machine.drafts import scratch_folder
-from locoexport.machine.output_files import is_file
+from locoexport.machine.writing.drafts import scratch_folder
+from locoexport.machine.writing.output_files import is_file
 from locoexport.parity.probes import make_probe, to_uint8
 from locoexport.runtime.session.opening import Model
 from locoexport.runtime.session.placement import Placement, count_placed, placed_elsewhere

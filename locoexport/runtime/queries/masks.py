@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import QueryError
-from locoexport.machine.documents import read_at_most
-from locoexport.machine.image_sizes import image_is_whole, image_kind, image_pixels
 from locoexport.machine.limits import MASK_BYTES, MASK_PIXELS
-from locoexport.machine.output_files import is_file
+from locoexport.machine.reading.documents import read_at_most
+from locoexport.machine.reading.image_sizes import image_is_whole, image_kind, image_pixels
+from locoexport.machine.writing.output_files import is_file
 
 __all__ = ["MaskSource", "erode_mask", "grid_in_mask", "parse_mask", "read_mask"]
 

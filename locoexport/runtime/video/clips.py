@@ -17,9 +17,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from locoexport.errors import UsageError, VideoError
-from locoexport.machine.image_sizes import image_kind, image_pixels
 from locoexport.machine.limits import FRAME_PIXELS
-from locoexport.machine.output_files import is_file
+from locoexport.machine.reading.image_sizes import image_kind, image_pixels
+from locoexport.machine.writing.output_files import is_file
 
 __all__ = ["DEFAULT_FPS", "Clip", "VideoReader", "read_clip"]
 

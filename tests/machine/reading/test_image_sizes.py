@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from locoexport.machine.image_sizes import image_is_whole, image_kind, image_pixels
+from locoexport.machine.reading.image_sizes import image_is_whole, image_kind, image_pixels
 
 IMAGE = np.zeros((37, 53, 3), np.uint8)
 
