@@ -217,8 +217,10 @@ def _check_nodes(nodes: Iterable[onnx.NodeProto], imports: _Imports, refusal: _R
         for attribute in node.attribute:
             _check_attribute(attribute, imports, refusal)
         if node.domain in _DEFAULT_DOMAINS:
-            fault = _signature_fault(node, imports.get("", 0)) or _body_fault(
-                node, imports.get("", 0)
+            fault = (
+                _text_fault(node)
+                or _signature_fault(node, imports.get("", 0))
+                or _body_fault(node, imports.get("", 0))
             )
             if fault:
                 raise refusal(f"{_told(node)} {fault}")
@@ -240,6 +242,17 @@ def _check_attribute(attribute: AttributeProto, imports: _Imports, refusal: _Ref
         _check_graph(attribute.g, imports, refusal)
     for graph in attribute.graphs:
         _check_graph(graph, imports, refusal)
+
+
+def _text_fault(node: onnx.NodeProto) -> str:
+    """The standard's operators take text alone where they take strings."""
+    for attribute in node.attribute:
+        for one in (attribute.s, *attribute.strings):
+            try:
+                one.decode()
+            except UnicodeDecodeError:
+                return f"has {attribute.name} {one[:_SHOWN]!r}, which is no text in UTF-8"
+    return ""
 
 
 def _signature_fault(node: onnx.NodeProto, version: int) -> str:

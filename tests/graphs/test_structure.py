@@ -102,6 +102,7 @@ NODES = [
     (helper.make_node("Identity", ["x"], [""]), "makes nothing"),
     (helper.make_node("Add", ["x", ""], ["y"]), "leaves its input 2 out"),
     (helper.make_node("Concat", ["x"], ["y"], axis="last"), "has axis as STRING"),
+    (helper.make_node("GridSample", ["x", "x"], ["y"], mode=b"\xd9in"), "has mode .* no text"),
     (helper.make_node("Constant", [], ["y"]), "has 0 attributes"),
     (helper.make_node("If", ["x"], ["y"]), "lacks its attribute"),
     (helper.make_node("If", ["x"], ["y", "z"], then_branch=BODY, else_branch=BODY), "its body 1"),
