@@ -112,13 +112,14 @@ def is_external(tensor: onnx.TensorProto) -> bool:
 
 @contextmanager
 def staging_folder(
-    output: Path, source: Path, locations: tuple[str, ...], *, force: bool
+    output: Path, source: Path, locations: tuple[str, ...], *, force: bool, shared: bool = False
 ) -> Iterator[Path]:
     """A path to write the model to, with its external data beside it; all is renamed at the end.
 
     Model and data lie in a hidden folder beside ``output`` until the block ends well, so that the
     model can be loaded from there; then all of them are put in place, or none. When the block
-    raises, the hidden folder is removed.
+    raises, the hidden folder is removed. With ``shared`` the data is already where it belongs, and
+    stays as it is.
 
     Raises:
         OutputError: a data file is there already and ``force`` is not given, its folder does not
@@ -127,19 +128,30 @@ def staging_folder(
     for location in locations:
         if Path(location) == Path(output.name):
             raise OutputError(f"{output} has the name of the model's external data; name another.")
-        _check_data_target(output.parent / location, force=force)
+        if not shared:
+            _check_data_target(output.parent / location, force=force)
     target = Path(os.path.realpath(output))
     try:
         with draft_folder(target.parent) as folder:
             for location in locations:
                 (folder / location).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(find_file(source, location), folder / location)
+                data = find_file(source, location)
+                (_link if shared else shutil.copyfile)(data, folder / location)
             yield folder / output.name
             beside = Path(os.path.realpath(output.parent))
-            moves = [(folder / each, beside / each) for each in locations]
+            moved = () if shared else locations
+            moves = [(folder / each, beside / each) for each in moved]
             put_in_place(folder, [*moves, (folder / output.name, target)])
     except OSError as error:
         raise OutputError(f"Cannot write {output}: {error.strerror or error}.") from error
+
+
+def _link(data: Path, place: Path) -> None:
+    """The same file once more; a copy where the file system has no links."""
+    try:
+        os.link(data, place)
+    except OSError:
+        shutil.copyfile(data, place)
 
 
 def _check_data_target(target: Path, *, force: bool) -> None:

@@ -285,7 +285,9 @@ def _destination(
     source: Path, output: Path, locations: tuple[str, ...], *, force: bool
 ) -> AbstractContextManager[Path]:
     folder = output.parent.resolve()
-    if not locations or source.parent.resolve() == folder:
+    if not locations:
+        return whole_file(output)
+    if source.parent.resolve() == folder:
         for location in locations:
             if not find_file(folder, location).is_relative_to(folder):
                 raise OutputError(
@@ -293,5 +295,5 @@ def _destination(
                     f"ONNX Runtime opens for no other model in {folder}; name an output in another "
                     "folder, and the data is copied there."
                 )
-        return whole_file(output)
+        return staging_folder(output, source.parent, locations, force=force, shared=True)
     return staging_folder(output, source.parent, locations, force=force)

@@ -76,14 +76,12 @@ def test_refusal_lists_every_operator():
     )
     with pytest.raises(GraphCheckFailedError) as refused:
         locoexport.rewrite(model, opset=16, passes=["opset"], check=False)
-    listed = str(refused.value).splitlines()[1:]
-    assert listed == [
-        "- Gelu: new in opset 20 (2×)",
-        "- LayerNormalization: new in opset 17 (1×)",
-        "- Mish: new in opset 18 (1×)",
-        "- Split: attribute num_outputs is newer (1×)",
-        "- Split: changed in opset 18 (1×)",
-    ]
+    listed = (
+        "Gelu: new in opset 20 (2×); LayerNormalization: new in opset 17 (1×); "
+        "Mish: new in opset 18 (1×); Split: attribute num_outputs is newer (1×); "
+        "Split: changed in opset 18 (1×)"
+    )
+    assert listed in str(refused.value)
 
 
 def test_reductions_get_their_axes_back_as_an_attribute():
