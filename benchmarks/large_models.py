@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from locoexport.machine.output_files import sha256_of
+from locoexport.machine.writing.output_files import sha256_of
 
 SHAPES = {"volume": (1, 4, 8, 16, 12), "grid": (1, 8, 8, 8, 3)}
 FEATURES = 4 * 8 * 8 * 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from locoexport.machine.output_files import whole_file
+from locoexport.machine.writing.output_files import whole_file
 
 __all__ = ["write_between"]
 

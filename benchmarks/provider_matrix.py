@@ -40,7 +40,7 @@ from locoexport.evaluation.sides import GraphSide, TorchSide
 from locoexport.lowering.tracker.finishing import to_bytes, with_properties
 from locoexport.machine.hardware import measure_load, read_cpu
 from locoexport.machine.installation import installed_version
-from locoexport.machine.output_files import whole_file
+from locoexport.machine.writing.output_files import whole_file
 from locoexport.models import locotrack
 from locoexport.network.loading import load_network
 from locoexport.notices import ignore

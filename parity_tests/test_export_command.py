@@ -10,7 +10,7 @@ import onnx
 import torch
 
 from locoexport.contract.metadata import ArtifactMetadata
-from locoexport.machine.output_files import sha256_of
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.models import locotrack
 
 SMALL = ("--resolution", "64x64", "--batch", "1", "--frames", "3", "--points", "4")

@@ -30,7 +30,7 @@ def pinned() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("name", "faulty"),
     [
-        ("opencv-python", "4.11.0.86"),
+        ("opencv-python", "4.9.0.80"),
         ("torch", "2.9.1"),
         ("onnx", "1.20.1"),
         ("pillow", "12.1.0"),

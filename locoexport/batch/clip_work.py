@@ -29,8 +29,8 @@ from locoexport.errors import (
     UsageError,
     VideoError,
 )
-from locoexport.machine.output_files import sha256_of
 from locoexport.machine.stopwatch import Stopwatch
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.runtime.drawing.film import drawn_film
 from locoexport.runtime.queries.sources import collect_points
 from locoexport.runtime.tracking.tracker import PointTracker

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from locoexport.errors import InputError
-from locoexport.machine.documents import parse_json
-from locoexport.machine.output_files import whole_file
+from locoexport.machine.reading.documents import parse_json
+from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.tracking.tracks import Tracks
 
 __all__ = ["PART_SCHEMA", "ClipFacts", "PartFile", "read_part", "write_clip_table", "write_part"]

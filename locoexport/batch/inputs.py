@@ -13,8 +13,8 @@ from typing import Any
 from locoexport.batch.clips import find_clips
 from locoexport.batch.jobs import ClipJob
 from locoexport.errors import InputError, LocoExportError, VideoError
-from locoexport.machine.documents import parse_json, read_at_most
 from locoexport.machine.limits import ROWS, TEXT_BYTES
+from locoexport.machine.reading.documents import parse_json, read_at_most
 from locoexport.runtime.queries.points import parse_points
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.video.selection import Selection, parse_size

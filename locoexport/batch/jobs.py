@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from locoexport.machine.output_files import sha256_of
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.video.selection import Selection
 

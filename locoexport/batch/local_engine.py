@@ -23,8 +23,8 @@ from locoexport.batch.clip_work import MAX_ATTEMPTS, ClipWorker
 from locoexport.batch.events import ClipDone, Event, FramesDone, WorkerDied
 from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings
 from locoexport.errors import LocoExportError, MachineError
-from locoexport.machine.drafts import abandon_drafts
 from locoexport.machine.interruption import EndingSignals
+from locoexport.machine.writing.drafts import abandon_drafts
 
 __all__ = ["run_local"]
 

@@ -10,9 +10,9 @@ from types import UnionType
 from typing import Any
 
 from locoexport.errors import InputError
-from locoexport.machine.documents import quote, read_json
 from locoexport.machine.limits import RECORD_BYTES
-from locoexport.machine.output_files import sha256_of, whole_file
+from locoexport.machine.reading.documents import quote, read_json
+from locoexport.machine.writing.output_files import sha256_of, whole_file
 from locoexport.runtime.session.split_files import find_split_files
 
 __all__ = ["ClipRecord", "fingerprint", "hash_file", "model_sha256", "read_record", "write_record"]

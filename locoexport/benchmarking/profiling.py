@@ -18,7 +18,7 @@ from locoexport.benchmarking.report import PartTimes
 from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT
 from locoexport.graphs.walking import iterate_nodes
 from locoexport.inspection.parts import UNATTRIBUTED, Part, assign_parts
-from locoexport.machine.drafts import scratch_folder
+from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.parity.probes import Probe, to_uint8
 from locoexport.runtime.session.providers import create_session
 from locoexport.runtime.session.single import session_options

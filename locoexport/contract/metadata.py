@@ -18,8 +18,8 @@ from typing import Any, get_args
 
 from locoexport.contract.profile import LARGEST_SIDE, InputType, Precision, Target
 from locoexport.errors import ModelFileError
-from locoexport.machine.documents import parse_json, quote
 from locoexport.machine.limits import METADATA_BYTES
+from locoexport.machine.reading.documents import parse_json, quote
 
 __all__ = [
     "METADATA_PREFIX",
@@ -350,7 +350,7 @@ def _number(
     key: str, document: Mapping[str, Any], name: str, least: float = 0.0, most: float = math.inf
 ) -> float:
     """A finite number from ``least`` to ``most``; json reads 1e999 as infinity."""
-    value = document.get(name)
+    value: Any = document.get(name)
     if type(value) not in (int, float) or not least <= value <= most:
         raise _unreadable(key, f"{name} is {quote(value)}")
     try:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from locoexport.errors import InputError, ProfileError
-from locoexport.machine.documents import parse_toml, quote, read_at_most
 from locoexport.machine.limits import PROFILE_BYTES
+from locoexport.machine.reading.documents import parse_toml, quote, read_at_most
 
 __all__ = [
     "DEFAULT_PROFILE",

@@ -18,8 +18,8 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from locoexport.errors import InputError, LocoExportError, MachineError, UsageError
-from locoexport.machine.output_files import sha256_of, whole_file
 from locoexport.machine.web_address import parse_web_address, redact_address
+from locoexport.machine.writing.output_files import sha256_of, whole_file
 
 __all__ = ["WEB_PACKAGES", "WebPackage", "fetch_packages", "packages_in"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from locoexport.errors import OutputError
-from locoexport.machine.drafts import draft_folder, sweep
-from locoexport.machine.replacement import put_in_place
+from locoexport.machine.writing.drafts import draft_folder, sweep
+from locoexport.machine.writing.replacement import put_in_place
 
 __all__ = ["PAGE_HEADERS", "Site", "SiteModel", "assemble_site", "check_folder", "write_site"]
 

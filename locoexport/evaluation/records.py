@@ -14,10 +14,10 @@ from pathlib import Path
 
 from locoexport.errors import InputError, OutputError
 from locoexport.evaluation.scores import VideoResult
-from locoexport.machine.documents import read_json
 from locoexport.machine.installation import cache_folder, installed_version, package_sources
 from locoexport.machine.limits import RECORD_BYTES
-from locoexport.machine.output_files import whole_file
+from locoexport.machine.reading.documents import read_json
+from locoexport.machine.writing.output_files import whole_file
 
 __all__ = ["Records"]
 

@@ -19,8 +19,8 @@ from locoexport.errors import ModelFileError, OutputError
 from locoexport.graphs.external_files import DataSpan, find_file, span_of
 from locoexport.graphs.structure import bits_of
 from locoexport.graphs.walking import iterate_nodes
-from locoexport.machine.drafts import draft_folder
-from locoexport.machine.replacement import put_in_place
+from locoexport.machine.writing.drafts import draft_folder
+from locoexport.machine.writing.replacement import put_in_place
 
 __all__ = [
     "check_external_files",

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import onnx
 
 from locoexport.graphs.structure import is_element_type
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 
-__all__ = ["infer_shapes"]
+__all__ = ["crashes_without_type", "infer_shapes"]
 
 _MOST_PROPAGATED = 1 << 20
+_CRASHING = {
+    ("", "RegexFullMatch"),
+    ("ai.onnx.ml", "DictVectorizer"),
+    ("ai.onnx.ml", "LabelEncoder"),
+}
 
 
 def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -20,6 +26,8 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     GridSample's inference is by rank at every opset, so that the out-of-spec volumetric nodes at
     16 to 19, which ONNX Runtime's kernel accepts, get shapes too.
     """
+    if any(crashes_without_type(node) for node in _reading_unknown(model)):
+        return model
     try:
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=_propagates_little(model))
     except Exception:  # noqa: BLE001, RUF100 - its errors have no common class
@@ -30,6 +38,23 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
             if not is_element_type(value.type.tensor_type.elem_type):
                 value.type.tensor_type.ClearField("elem_type")
     return inferred
+
+
+def crashes_without_type(node: onnx.NodeProto) -> bool:
+    """Whether onnx's inference (1.23.2) dies of this operator where its first input has no type."""
+    return (node.domain, node.op_type) in _CRASHING
+
+
+def _reading_unknown(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Nodes whose first input is told no type by the file itself."""
+    typed = {
+        value.name
+        for graph in iterate_graphs(model)
+        for value in (*graph.input, *graph.value_info)
+        if value.type.WhichOneof("value")
+    }
+    typed |= {tensor.name for graph in iterate_graphs(model) for tensor in graph.initializer}
+    return (node for node in iterate_nodes(model) if not {*node.input[:1]} & typed)
 
 
 def _propagates_little(model: onnx.ModelProto) -> bool:

@@ -10,7 +10,7 @@ import onnx
 
 from locoexport.errors import ModelFileError
 from locoexport.graphs.structure import check_structure
-from locoexport.machine.output_files import is_file
+from locoexport.machine.writing.output_files import is_file
 
 __all__ = ["model_file_size", "naming", "read_model"]
 
@@ -27,7 +27,7 @@ def read_model(path: str | Path) -> onnx.ModelProto:
     path = Path(path)
     model_file_size(path)
     try:
-        model = onnx.ModelProto.FromString(path.read_bytes())
+        model: onnx.ModelProto = onnx.ModelProto.FromString(path.read_bytes())
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:  # a stranger's bytes, in a reader of which nothing is promised

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
-import google.protobuf.message
 import onnx
 from onnx import AttributeProto, TensorProto, defs
 
@@ -123,9 +122,7 @@ def _imports(entries: Iterable[onnx.OperatorSetIdProto], refusal: _Refusal) -> d
     return found
 
 
-def _check_text(
-    message: google.protobuf.message.Message, fields: Iterable[str], refusal: _Refusal
-) -> None:
+def _check_text(message: object, fields: Iterable[str], refusal: _Refusal) -> None:
     """Refuse text that is no UTF-8: protobuf gives it out as bytes."""
     for field in fields:
         text = getattr(message, field)
@@ -220,8 +217,10 @@ def _check_nodes(nodes: Iterable[onnx.NodeProto], imports: _Imports, refusal: _R
         for attribute in node.attribute:
             _check_attribute(attribute, imports, refusal)
         if node.domain in _DEFAULT_DOMAINS:
-            fault = _signature_fault(node, imports.get("", 0)) or _body_fault(
-                node, imports.get("", 0)
+            fault = (
+                _text_fault(node)
+                or _signature_fault(node, imports.get("", 0))
+                or _body_fault(node, imports.get("", 0))
             )
             if fault:
                 raise refusal(f"{_told(node)} {fault}")
@@ -243,6 +242,17 @@ def _check_attribute(attribute: AttributeProto, imports: _Imports, refusal: _Ref
         _check_graph(attribute.g, imports, refusal)
     for graph in attribute.graphs:
         _check_graph(graph, imports, refusal)
+
+
+def _text_fault(node: onnx.NodeProto) -> str:
+    """The standard's operators take text alone where they take strings."""
+    for attribute in node.attribute:
+        for one in (attribute.s, *attribute.strings):
+            try:
+                one.decode()
+            except UnicodeDecodeError:
+                return f"has {attribute.name} {one[:_SHOWN]!r}, which is no text in UTF-8"
+    return ""
 
 
 def _signature_fault(node: onnx.NodeProto, version: int) -> str:
@@ -272,14 +282,15 @@ def _signature_fault(node: onnx.NodeProto, version: int) -> str:
     given = {attribute.name: attribute for attribute in node.attribute}
     for name, known in schema.attributes.items():
         attribute = given.get(name)
+        kind = int(known.type)  # type: ignore[call-overload] # an enum of pybind11
         if attribute is None:
             if known.required:
                 return f"lacks its attribute {name}"
-        elif attribute.type != int(known.type):
+        elif attribute.type != kind:
             kinds = AttributeProto.AttributeType
             return (
                 f"has {name} as {kinds.Name(attribute.type)}, and the operator takes "
-                f"{kinds.Name(int(known.type))}"
+                f"{kinds.Name(kind)}"
             )
     if node.op_type == "Constant" and len(node.attribute) != 1:
         return f"has {len(node.attribute)} attributes, and the operator has one"

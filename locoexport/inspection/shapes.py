@@ -18,7 +18,7 @@ from onnx import TensorProto, TypeProto, helper, numpy_helper
 from onnx.inliner import inline_local_functions
 
 from locoexport.errors import ModelFileError, UsageError
-from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.inference import crashes_without_type, infer_shapes
 from locoexport.graphs.structure import is_element_type, is_length
 from locoexport.inspection.small_values import Array, evaluate, is_followed, small_constant
 
@@ -215,7 +215,7 @@ class _Resolver:
         if inner in self.found.values:
             self.found.values[outer] = self.found.values[inner]
 
-    def _infer(self, node: onnx.NodeProto) -> dict[str, TypeProto]:
+    def _infer(self, node: onnx.NodeProto) -> Mapping[str, TypeProto]:
         """Learn the types of the node's outputs: inferred alone, else as part of the whole graph.
 
         Returns those that were inferred alone, from what is known of the inputs' values.
@@ -231,6 +231,8 @@ class _Resolver:
     def _infer_alone(self, node: onnx.NodeProto) -> Mapping[str, TypeProto]:
         version, found = self._version(node), self.found
         if not onnx.defs.has(node.op_type, version, node.domain):
+            return {}
+        if crashes_without_type(node) and operand(node, 0) not in found.types:
             return {}
         inputs = dict.fromkeys(node.input)
         try:
@@ -255,7 +257,7 @@ class _Resolver:
         }
 
     def _version(self, node: onnx.NodeProto) -> int:
-        return self._opsets.get(node.domain, self._opsets.get("ai.onnx", 0))
+        return int(self._opsets.get(node.domain, self._opsets.get("ai.onnx", 0)))
 
     def _evaluate(self, node: onnx.NodeProto, types: Mapping[str, TypeProto]) -> None:
         """Follow the values of small outputs whose inputs are all known."""

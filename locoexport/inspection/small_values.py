@@ -99,7 +99,7 @@ def _is_small(kind: TypeProto) -> bool:
     dims = tensor_type.shape.dim
     if not all(dim.HasField("dim_value") and dim.dim_value >= 0 for dim in dims):
         return False
-    return math.prod(dim.dim_value for dim in dims) <= _SMALL
+    return bool(math.prod(dim.dim_value for dim in dims) <= _SMALL)
 
 
 def _reference(node: onnx.NodeProto, opsets: Mapping[str, int]) -> ReferenceEvaluator:

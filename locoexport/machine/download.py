@@ -23,8 +23,8 @@ import requests
 
 from locoexport.errors import InputError, OutputError, UnreachableError, UsageError
 from locoexport.machine.limits import DOWNLOAD_BYTES, DOWNLOAD_SECONDS, DOWNLOAD_STALL_SECONDS
-from locoexport.machine.output_files import is_file
 from locoexport.machine.web_address import WebAddress, parse_web_address, redact_address
+from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener, Notice, ignore
 
 __all__ = ["download"]

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from locoexport.machine.drafts import abandon_drafts
+from locoexport.machine.writing.drafts import abandon_drafts
 
 __all__ = ["EndingSignals", "stoppable"]
 

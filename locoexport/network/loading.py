@@ -21,7 +21,7 @@ from locoexport.contract.profile import (
 )
 from locoexport.errors import CheckpointError, ProfileError
 from locoexport.machine.limits import CHECKPOINT_TENSORS
-from locoexport.machine.output_files import sha256_of
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.models import locotrack
 from locoexport.models.locotrack import LocoTrack
 from locoexport.models.locotrack.checkpoint import identify_variant, read_state_dict

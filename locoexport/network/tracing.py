@@ -22,7 +22,7 @@ from locoexport.contract.interface import FileRole, GraphInterface
 from locoexport.contract.profile import ExportProfile
 from locoexport.contract.seams import Seam, traced_seams
 from locoexport.errors import GraphCheckFailedError
-from locoexport.machine.drafts import scratch_folder
+from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.models.locotrack import LocoTrack
 from locoexport.models.locotrack.tracker import ByLevel
 from locoexport.network.recording import model_seams, record_seams

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.contract.profile import Precision, Tolerance
-from locoexport.errors import SidecarError
-from locoexport.machine.archives import read_npz
+from locoexport.errors import InputError, SidecarError
 from locoexport.machine.limits import SIDECAR_BYTES
-from locoexport.machine.output_files import is_file
+from locoexport.machine.reading.arrays import load_archive
+from locoexport.machine.writing.output_files import is_file
 from locoexport.parity.pointwise import Conditioning, TrackArrays
 from locoexport.parity.quantiles import PrecisionTolerance
 
@@ -166,7 +166,12 @@ def read_sidecar(path: str | Path, model_sha256: Mapping[str, str]) -> Sidecar:
             f"There is no sidecar {path}; `locoexport export --sidecar` writes one beside the "
             "model."
         )
-    arrays = read_npz(path, SIDECAR_BYTES, SidecarError)
+    try:
+        arrays = load_archive(path, SIDECAR_BYTES)
+    except OSError as error:
+        raise SidecarError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except InputError as error:
+        raise SidecarError(f"{path} is no sidecar: {error}") from error
     try:
         return _read(path, arrays, model_sha256)
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -13,15 +13,15 @@ from pathlib import Path
 
 from locoexport.contract.profile import ExportProfile, demo_weights_path
 from locoexport.errors import ModelFileError, OutputError
-from locoexport.machine.cache_entries import (
+from locoexport.machine.installation import cache_folder, package_sources
+from locoexport.machine.writing.cache_entries import (
     bytes_of_entry,
     entries_of,
     keep_entry,
     make_private,
     remove,
 )
-from locoexport.machine.installation import cache_folder, package_sources
-from locoexport.machine.output_files import sha256_of
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.notices import Listener, Notice
 from locoexport.runtime.session.single import open_session
 from locoexport.version import __version__

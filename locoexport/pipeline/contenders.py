@@ -19,7 +19,7 @@ from locoexport.errors import (
     UsageError,
 )
 from locoexport.machine.installation import require_extra, require_packages
-from locoexport.machine.output_files import is_file
+from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener
 from locoexport.parity.probes import Probe, make_probe
 from locoexport.runtime.session.provider_options import provider_name

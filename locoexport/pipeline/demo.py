@@ -11,8 +11,8 @@ from locoexport.demo.packages import fetch_packages, packages_in
 from locoexport.demo.sample_clip import write_sample_clip
 from locoexport.demo.site import Site, SiteModel, assemble_site
 from locoexport.errors import ModelFileError
-from locoexport.machine.drafts import scratch_folder
 from locoexport.machine.installation import require_extra
+from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.split_files import find_split_files

@@ -19,7 +19,7 @@ from locoexport.evaluation.records import Records
 from locoexport.evaluation.scored_clip import score_clip
 from locoexport.evaluation.scores import Difference, Scores, VideoResult, difference, mean_scores
 from locoexport.evaluation.sides import GraphSide, Side, TorchSide
-from locoexport.machine.output_files import is_file, sha256_of
+from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.runtime.session.opening import Model, open_model

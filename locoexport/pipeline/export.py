@@ -20,8 +20,8 @@ from locoexport.errors import (
 from locoexport.evaluation.precision_cost import PrecisionReport
 from locoexport.graphs.walking import count_nodes
 from locoexport.lowering.tracker.finishing import to_bytes, with_properties
-from locoexport.machine.drafts import scratch_folder
-from locoexport.machine.output_files import check_output, whole_files
+from locoexport.machine.writing.drafts import scratch_folder
+from locoexport.machine.writing.output_files import check_output, whole_files
 from locoexport.network.loading import Network, load_network
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.parity.divergence import Localisation

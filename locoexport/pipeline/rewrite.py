@@ -10,13 +10,14 @@ from pathlib import Path
 
 import onnx
 
-from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
+from locoexport.errors import GraphCheckFailedError, ModelFileError, OutputError, UsageError
 from locoexport.graphs.external_data import (
     check_external_files,
     external_size,
     staging_folder,
     with_small_tensors,
 )
+from locoexport.graphs.external_files import find_file
 from locoexport.graphs.reading import model_file_size, naming, read_model
 from locoexport.graphs.walking import count_nodes
 from locoexport.lowering.opset.newer_operators import (
@@ -34,7 +35,7 @@ from locoexport.lowering.volumetric.local_functions import (
 )
 from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
 from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
-from locoexport.machine.output_files import check_output, whole_file
+from locoexport.machine.writing.output_files import check_output, whole_file
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.passes import (
     DEFAULT_LOWERING,
@@ -283,6 +284,14 @@ def _serialised(report: RewriteReport, source: Path) -> bytes:
 def _destination(
     source: Path, output: Path, locations: tuple[str, ...], *, force: bool
 ) -> AbstractContextManager[Path]:
-    if not locations or source.parent.resolve() == output.parent.resolve():
+    folder = output.parent.resolve()
+    if not locations or source.parent.resolve() == folder:
+        for location in locations:
+            if not find_file(folder, location).is_relative_to(folder):
+                raise OutputError(
+                    f"The model's external data {location!r} is a link to a cache's file, which "
+                    f"ONNX Runtime opens for no other model in {folder}; name an output in another "
+                    "folder, and the data is copied there."
+                )
         return whole_file(output)
     return staging_folder(output, source.parent, locations, force=force)

@@ -14,7 +14,7 @@ from locoexport.contract.profile import (
     ExportProfile,
 )
 from locoexport.errors import MachineError, ModelFileError, UsageError
-from locoexport.machine.drafts import scratch_folder
+from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.network.loading import Network
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.parity.pointwise import ParityReport

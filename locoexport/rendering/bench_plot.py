@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locoexport.machine.output_files import whole_file
+from locoexport.machine.writing.output_files import whole_file
 from locoexport.rendering.bench import largest, seconds_by_step
 
 if TYPE_CHECKING:

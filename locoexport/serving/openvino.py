@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from locoexport.errors import InputError, OutputError, UsageError
-from locoexport.machine.documents import read_json
-from locoexport.machine.drafts import sweep
+from locoexport.machine.reading.documents import read_json
+from locoexport.machine.writing.drafts import sweep
 from locoexport.serving.options import ServingOptions, Tensor
 from locoexport.serving.repository import (
     RepositoryEntry,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locoexport.errors import OutputError, UsageError
-from locoexport.machine.drafts import draft_folder, sweep
-from locoexport.machine.replacement import put_in_place
+from locoexport.machine.writing.drafts import draft_folder, sweep
+from locoexport.machine.writing.replacement import put_in_place
 from locoexport.serving.options import ServingOptions, Tensor
 
 __all__ = [
@@ -49,7 +49,7 @@ def write_repository(
 
     The folder is made where its parent exists. Everything is written beside it and then put in
     place: a server that watches the repository never sees half a model, and whatever fails, it
-    has all of the old ones or all of the new (``machine.replacement``).
+    has all of the old ones or all of the new (``machine.writing.replacement``).
 
     Args:
         folder: the repository.

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX sig
 BEGIN = """
 import ctypes, os, signal, sys, threading, time
 from pathlib import Path
-from locoexport.machine.drafts import draft_folder
+from locoexport.machine.writing.drafts import draft_folder
 from locoexport.machine.interruption import EndingSignals, stoppable
 
 folder = Path(sys.argv[1])

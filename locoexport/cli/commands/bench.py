@@ -13,7 +13,7 @@ from locoexport.cli.terminal.option_values import parse_sizes
 from locoexport.cli.terminal.options import JsonTarget, Provider, ReplaceFiles
 from locoexport.errors import OutputError
 from locoexport.machine.installation import require_packages
-from locoexport.machine.output_files import check_output
+from locoexport.machine.writing.output_files import check_output
 
 __all__ = ["bench"]
 

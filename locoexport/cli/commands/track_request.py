@@ -12,7 +12,7 @@ from typing import Any, Literal
 from locoexport.cli.terminal.option_values import parse_grid, parse_share
 from locoexport.cli.terminal.track_options import DEFAULT_POINTS
 from locoexport.errors import UsageError
-from locoexport.machine.output_files import is_file
+from locoexport.machine.writing.output_files import is_file
 from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
 from locoexport.runtime.objects.rules import ObjectRules
 from locoexport.runtime.queries.masks import parse_mask

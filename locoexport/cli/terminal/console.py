@@ -25,7 +25,7 @@ from rich.progress import (
 from rich.text import Text
 
 from locoexport.cli.terminal.escaping import escape_controls, escaped, shorten, width_needed
-from locoexport.machine.output_files import check_output, whole_file
+from locoexport.machine.writing.output_files import check_output, whole_file
 
 if TYPE_CHECKING:
     from locoexport.notices import Listener, Notice

@@ -263,7 +263,7 @@ def _scaled(
 
 
 def _affine_axes(theta: ir.Value, size: ir.Value) -> int:
-    axes: int | ir.SymbolicDim | None = None
+    axes: int | None = None
     if theta.shape is not None and theta.shape.rank() == 3 and isinstance(theta.shape[1], int):
         axes = theta.shape[1]
     elif size.shape is not None and size.shape.rank() == 1 and isinstance(size.shape[0], int):

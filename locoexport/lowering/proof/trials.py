@@ -30,7 +30,7 @@ from locoexport.lowering.proof.runners import (
 )
 from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance
 
-__all__ = ["CutOutProof", "prove_cut_out"]
+__all__ = ["CutOutProof", "check_affordable", "prove_cut_out"]
 
 _MOST_VALUES = 2**24
 _LENGTHS = (3, 5, 4, 7, 6, 9, 8)
@@ -66,6 +66,18 @@ class CutOutProof:
     def passed(self) -> bool:
         """True where every value is the same."""
         return self.worst_error <= self.tolerance.worst
+
+
+def check_affordable(subject: CutOut) -> None:
+    """Count what a cut-out makes, as far as inference knows, before it is run: a constant of a few
+    bytes may ask for any number of values.
+
+    Raises:
+        NotProvenError: there are too many to try.
+    """
+    for length in _FOR_ALL:
+        if _output_size(subject, _shapes(subject.inputs, length)) > _MOST_VALUES:
+            raise NotProvenError(f"its outputs have over {_MOST_VALUES} values")
 
 
 def prove_cut_out(subject: CutOut) -> CutOutProof:
@@ -117,16 +129,13 @@ def _trials(subject: CutOut) -> Iterator[Arrays]:
         size = sum(math.prod(shape) for shape in shapes)
         if size > _MOST_VALUES:
             raise NotProvenError(f"its inputs have over {_MOST_VALUES} values")
-        if _output_size(subject, shapes) > _MOST_VALUES:
-            raise NotProvenError(f"its outputs have over {_MOST_VALUES} values")
         exact = subject.tolerance == EXACT or size > _MANY_VALUES
         for again in range(1 if exact else _ROUNDS):
             yield from _arrays(subject, shapes, seed, np.random.default_rng((seed, again)))
 
 
 def _output_size(subject: CutOut, shapes: Sequence[tuple[int, ...]]) -> int:
-    """How many values the original makes of inputs of these shapes, as far as inference knows: a
-    constant of a few bytes may ask for any number."""
+    """How many values the original makes of inputs of these shapes, as far as inference knows."""
     model = onnx.load_from_string(subject.before)
     for value, shape in zip(model.graph.input, shapes, strict=True):
         for dimension, size in zip(value.type.tensor_type.shape.dim, shape, strict=True):

@@ -29,7 +29,7 @@ from onnxruntime.quantization import (
 
 from locoexport.errors import GraphCheckFailedError
 from locoexport.lowering.tracker.node_homes import MOVES_POSITIONS, node_homes
-from locoexport.machine.drafts import scratch_folder
+from locoexport.machine.writing.drafts import scratch_folder
 
 __all__ = ["quantise"]
 

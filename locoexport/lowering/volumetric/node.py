@@ -132,6 +132,12 @@ def read_volumetric(node: ir.Node, opset: int) -> VolumetricSample | None:
     assert volume is not None
     assert grid is not None
     output = node.outputs[0]
+    for value in (volume, grid, output):
+        if value.shape is not None and value.shape.rank() != VOLUME_RANK:
+            raise ModelFileError(
+                f"GridSample {name!r} is of rank {VOLUME_RANK} by one of its values and of rank "
+                f"{value.shape.rank()} by {value.name!r}; ONNX demands one rank."
+            )
     dtype = volume.dtype or output.dtype
     if dtype is None or grid.dtype is None:
         raise GraphCheckFailedError(

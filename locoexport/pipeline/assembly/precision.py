@@ -21,7 +21,7 @@ from locoexport.lowering.tracker.frame_scan import scan_frames
 from locoexport.lowering.tracker.half_precision import to_half_precision
 from locoexport.lowering.tracker.promises import check_promises
 from locoexport.lowering.tracker.quantisation import quantise
-from locoexport.machine.output_files import is_file
+from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener, Notice
 from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.video.clips import read_clip

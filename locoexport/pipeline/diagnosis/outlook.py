@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from locoexport.errors import LocoExportError, ModelFileError
-from locoexport.machine.drafts import scratch_folder
-from locoexport.machine.output_files import is_file
+from locoexport.machine.bounded_child import file_allowance, run_bounded
+from locoexport.machine.writing.drafts import scratch_folder
+from locoexport.machine.writing.output_files import is_file
 from locoexport.parity.probes import make_probe, to_uint8
 from locoexport.runtime.session.opening import Model
 from locoexport.runtime.session.placement import Placement, count_placed, placed_elsewhere
@@ -24,7 +25,7 @@ from locoexport.runtime.session.split_files import find_split_files
 if TYPE_CHECKING:
     from locoexport.inspection.forecast import Forecast
 
-__all__ = ["ModelOutlook", "forecast_sentence", "foresee", "place_nodes"]
+__all__ = ["ModelOutlook", "forecast_here", "forecast_sentence", "foresee", "place_nodes"]
 
 _FRAMES, _POINTS = 2, 1
 
@@ -110,10 +111,23 @@ def _forecast(path: Path, providers: Sequence[str]) -> tuple[tuple[Forecast, ...
         return (), "No forecast: onnx is not installed (pip install 'locoexport[export]')."
     if not is_file(path):
         return (), f"No forecast: {path} is not one file; name the parts of a split one by one."
+    try:
+        found = run_bounded(
+            forecast_here,
+            path,
+            providers,
+            allowance=file_allowance(path.stat().st_size),
+            subject=path,
+            error_type=ModelFileError,
+        )
+    except ModelFileError as error:
+        return (), f"No forecast: {error}"
+    return found, ""
+
+
+def forecast_here(path: Path, providers: Sequence[str]) -> tuple[Forecast, ...]:
+    """The forecasts for a file in this process, which a file made to do harm may take down."""
     from locoexport.graphs.reading import read_model
     from locoexport.inspection.forecast import forecast_providers
 
-    try:
-        return forecast_providers(read_model(path), providers), ""
-    except ModelFileError as error:
-        return (), f"No forecast: {error}"
+    return forecast_providers(read_model(path), providers)

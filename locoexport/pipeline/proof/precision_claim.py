@@ -12,7 +12,7 @@ from pathlib import Path
 
 from locoexport.contract.profile import Precision
 from locoexport.errors import InputError, ModelFileError
-from locoexport.machine.wire_format import read_fields
+from locoexport.machine.reading.wire_format import read_fields
 
 __all__ = ["check_precision_claim"]
 

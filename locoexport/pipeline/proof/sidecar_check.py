@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.contract.profile import Tolerance
 from locoexport.errors import SidecarError, UsageError
-from locoexport.machine.drafts import scratch_folder
+from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.parity.pointwise import ParityReport, compare_case, summarise
 from locoexport.parity.quantiles import (

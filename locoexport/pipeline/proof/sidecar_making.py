@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from locoexport.contract.interface import FileRole
 from locoexport.contract.profile import SCORED_HW, ExportProfile
 from locoexport.evaluation.metrics import sample_queries
-from locoexport.machine.output_files import sha256_of
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.network.loading import Network
 from locoexport.network.oracle import measure_noise, run_reference
 from locoexport.notices import Listener, Notice

@@ -12,7 +12,7 @@ from locoexport.lowering.opset.newer_operators import ExpandedNode
 from locoexport.lowering.opset.single_axis_squeeze import SplitSqueeze
 from locoexport.lowering.opset.versions import LoweredNode, LoweredOpset
 from locoexport.lowering.proof.cut_out import CutOut, NotProvenError, cut_out
-from locoexport.lowering.proof.trials import CutOutProof, prove_cut_out
+from locoexport.lowering.proof.trials import CutOutProof, check_affordable, prove_cut_out
 from locoexport.lowering.volumetric.grid_sample import LoweredSample
 from locoexport.lowering.volumetric.proof import prove_sample
 from locoexport.notices import Listener, Notice
@@ -152,6 +152,7 @@ def _outcome(subject: CutOut | str, outcomes: dict[CutOut, _Outcome]) -> _Outcom
         return subject
     if subject not in outcomes:
         try:
+            check_affordable(subject)
             outcomes[subject] = prove_cut_out(subject)
         except NotProvenError as reason:
             outcomes[subject] = str(reason)

@@ -20,9 +20,9 @@ from locoexport.batch.local_engine import run_local
 from locoexport.batch.ray_engine import run_ray
 from locoexport.batch.records import model_sha256
 from locoexport.errors import OutputError, UsageError
-from locoexport.machine.drafts import sweep
 from locoexport.machine.hardware import read_cpu, read_memory
 from locoexport.machine.installation import require_packages
+from locoexport.machine.writing.drafts import sweep
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.tracking.progress import ClipProgress
 from locoexport.runtime.tracking.budget import parse_memory

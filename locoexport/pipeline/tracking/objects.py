@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import NothingDetectedError, OutputError, UsageError
-from locoexport.machine.output_files import check_output
+from locoexport.machine.writing.output_files import check_output
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.objects import draw_objects

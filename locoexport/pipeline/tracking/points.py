@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import OutputError, QueryError, UsageError
-from locoexport.machine.output_files import check_output
 from locoexport.machine.stopwatch import Stopwatch
+from locoexport.machine.writing.output_files import check_output
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.film import drawn_film

@@ -15,7 +15,7 @@ from locoexport.contract.profile import (
     profile_names,
 )
 from locoexport.errors import CheckpointError, ModelFileError
-from locoexport.machine.output_files import is_file, sha256_of
+from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.models import locotrack
 from locoexport.network.loading import Network, load_network
 from locoexport.runtime.session.opening import Model

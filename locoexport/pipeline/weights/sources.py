@@ -14,13 +14,13 @@ from urllib.parse import urldefrag, urlsplit
 
 from locoexport.errors import CheckpointError, UnreachableError, UsageError
 from locoexport.machine.installation import cache_folder, require_extra, require_packages
-from locoexport.machine.output_files import sha256_of
 from locoexport.machine.web_address import (
     LOOPBACK_NAMES,
     WebAddress,
     parse_web_address,
     redact_address,
 )
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.weights.hub_file import HubFile, parse_hub_file
 

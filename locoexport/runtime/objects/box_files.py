@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, QueryError
-from locoexport.machine.documents import quote, read_json
-from locoexport.machine.input_files import load_array, read_by_suffix, read_rows
 from locoexport.machine.limits import FRAME_BOXES, ROWS
-from locoexport.machine.output_files import is_file
+from locoexport.machine.reading.arrays import load_array
+from locoexport.machine.reading.documents import quote, read_json
+from locoexport.machine.reading.input_files import read_by_suffix, read_rows
+from locoexport.machine.writing.output_files import is_file
 from locoexport.runtime.objects.boxes import (
     NO_OBJECT,
     Boxes,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, MachineError
-from locoexport.machine.output_files import is_file
+from locoexport.machine.writing.output_files import is_file
 from locoexport.runtime.objects.boxes import (
     NO_OBJECT,
     Boxes,

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
-from locoexport.machine.input_files import load_archive
 from locoexport.machine.limits import TRACKS_BYTES
-from locoexport.machine.output_files import whole_file
+from locoexport.machine.reading.arrays import load_archive
+from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.objects.boxes import NO_OBJECT
 from locoexport.runtime.objects.tracked import BoxSource, ObjectTracks, TrackedObject
 from locoexport.runtime.tracking.tapvid import tapvid_clip, write_tapvid

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import QueryError
-from locoexport.machine.documents import read_at_most
-from locoexport.machine.image_sizes import image_kind, image_pixels
 from locoexport.machine.limits import MASK_BYTES, MASK_PIXELS
-from locoexport.machine.output_files import is_file
+from locoexport.machine.reading.documents import read_at_most
+from locoexport.machine.reading.image_sizes import image_is_whole, image_kind, image_pixels
+from locoexport.machine.writing.output_files import is_file
 
 __all__ = ["MaskSource", "erode_mask", "grid_in_mask", "parse_mask", "read_mask"]
 
@@ -79,6 +79,8 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
     if pixels is None:
         raise QueryError(f"{path} is not an image whose header says its size; save it as .png.")
     MASK_PIXELS.check(pixels, path, QueryError)
+    if not image_is_whole(data):
+        raise QueryError(f"{path} is not an image that OpenCV can read: it is cut short.")
     mask = _decode(np.frombuffer(data, np.uint8))
     if mask is None:
         raise QueryError(f"{path} is not an image that OpenCV can read.")

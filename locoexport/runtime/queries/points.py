@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import QueryError
-from locoexport.machine.documents import quote, read_json
-from locoexport.machine.input_files import load_array, read_by_suffix, read_rows
 from locoexport.machine.limits import ROWS
+from locoexport.machine.reading.arrays import load_array
+from locoexport.machine.reading.documents import quote, read_json
+from locoexport.machine.reading.input_files import read_by_suffix, read_rows
 
 __all__ = [
     "PointGrid",

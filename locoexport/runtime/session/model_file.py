@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locoexport.errors import ModelFileError
-from locoexport.machine.output_files import is_file
-from locoexport.machine.wire_format import read_fields
+from locoexport.machine.reading.wire_format import read_fields
+from locoexport.machine.writing.output_files import is_file
 
 __all__ = ["ModelFile", "read_metadata", "read_model_file"]
 

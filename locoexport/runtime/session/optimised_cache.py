@@ -24,15 +24,15 @@ from typing import Any
 import onnxruntime
 from platformdirs import user_cache_path
 
-from locoexport.machine.cache_entries import (
+from locoexport.machine.hardware import read_cpu
+from locoexport.machine.writing.cache_entries import (
     bytes_of_entry,
     entries_of,
     keep_entry,
     make_private,
     remove,
 )
-from locoexport.machine.drafts import draft_folder
-from locoexport.machine.hardware import read_cpu
+from locoexport.machine.writing.drafts import draft_folder
 from locoexport.runtime.session.model_file import ModelFile
 from locoexport.runtime.session.providers import ORT_ERRORS, create_session
 

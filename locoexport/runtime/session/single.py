@@ -50,7 +50,7 @@ __all__ = [
     "session_options",
 ]
 
-_ERRORS_ONLY = 3
+_FATAL_ONLY = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,8 +301,9 @@ def session_options(
         options.enable_mem_reuse = False
         options.enable_mem_pattern = False
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # Warnings here are about nodes placed on the CPU; node_placement() reports those.
-    options.log_severity_level = _ERRORS_ONLY
+    # Warnings are about nodes placed on the CPU, which node_placement() reports. Errors are raised
+    # as well, and what is logged of them goes to the terminal with names of nodes as they are.
+    options.log_severity_level = _FATAL_ONLY
     if threads is not None:
         options.intra_op_num_threads = threads
     if profile_prefix is not None:

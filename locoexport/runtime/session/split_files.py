@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from locoexport.contract.interface import SPLIT_ROLES, FileRole
-from locoexport.machine.output_files import is_file
+from locoexport.machine.writing.output_files import is_file
 
 __all__ = ["find_split_files", "name_split_files"]
 

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from locoexport.errors import InputError
 from locoexport.machine.hardware import read_memory
-from locoexport.machine.image_header import ImageHeader, read_image_header
 from locoexport.machine.limits import CLIP_BYTES, IMAGE_PIXELS, ROWS
-from locoexport.machine.output_files import whole_file
-from locoexport.machine.pickle_reading import shown
-from locoexport.machine.plain_pickle import load_plain
+from locoexport.machine.reading.image_sizes import ImageHeader, read_image_header
+from locoexport.machine.reading.pickle_reading import shown
+from locoexport.machine.reading.plain_pickle import load_plain
+from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.tracking.tracks import Tracks
 
 __all__ = [
@@ -234,7 +234,7 @@ def _read_headers(images: Any) -> list[ImageHeader]:
     known: dict[int, ImageHeader] = {}
     for index, file in enumerate(images):
         header = known.get(id(file)) or read_image_header(file)
-        if header is None:
+        if header is None or header.kind not in ("jpeg", "png"):
             raise InputError(_not_an_image(index))
         IMAGE_PIXELS.check(header.height * header.width, f"frame {index} of a video")
         headers.append(header)

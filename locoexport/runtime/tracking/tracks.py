@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
-from locoexport.machine.documents import read_json
-from locoexport.machine.input_files import load_archive, read_by_suffix
 from locoexport.machine.limits import TRACKS_BYTES
-from locoexport.machine.output_files import whole_file
+from locoexport.machine.reading.arrays import load_archive
+from locoexport.machine.reading.documents import read_json
+from locoexport.machine.reading.input_files import read_by_suffix
+from locoexport.machine.writing.output_files import whole_file
 
 __all__ = [
     "TRACKS_SCHEMA",

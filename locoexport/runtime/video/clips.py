@@ -17,9 +17,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from locoexport.errors import UsageError, VideoError
-from locoexport.machine.image_sizes import image_kind, image_pixels
 from locoexport.machine.limits import FRAME_PIXELS
-from locoexport.machine.output_files import is_file
+from locoexport.machine.reading.image_sizes import image_kind, image_pixels
+from locoexport.machine.writing.output_files import is_file
 
 __all__ = ["DEFAULT_FPS", "Clip", "VideoReader", "read_clip"]
 
@@ -219,6 +219,11 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
         raise VideoError(f"{path} has no video stream; name a file that has one.")
     stream = container.streams.video[0]
     codec = stream.codec_context
+    if codec is None:
+        raise VideoError(
+            f"{path} is coded in a way that is not known here; `ffmpeg -i IN OUT.mp4` converts "
+            "most files."
+        )
     FRAME_PIXELS.check(codec.width * codec.height, path, VideoError)
     codec.options = {"max_pixels": str(FRAME_PIXELS.value)}
     return stream

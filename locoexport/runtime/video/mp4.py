@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from locoexport.errors import OutputError, UsageError, VideoError
-from locoexport.machine.output_files import whole_file
+from locoexport.machine.writing.output_files import whole_file
 
 __all__ = ["write_mp4"]
 

@@ -105,3 +105,46 @@ def test_without_onnx(run, foreign, monkeypatch) -> None:
     finished = run("inspect", foreign)
     assert finished.code == 3
     assert "pip install 'locoexport[export]'" in finished.stderr
+
+
+BOMB = """
+<ir_version: 8, opset_import: ["" : 17, "d" : 1]>
+g (float[1] x) => (float[1] y) { y = d.f40(x) }
+<domain: "d", opset_import: ["" : 17]> f0 (a) => (b) { b = Identity(a) }
+"""
+DOUBLING = """
+<domain: "d", opset_import: ["" : 17, "d" : 1]> f{0} (a) => (b) {{ t = d.f{1}(a)
+b = d.f{1}(t) }}
+"""
+
+
+@pytest.mark.parametrize("command", ["inspect", "rewrite"])
+def test_functions_that_double_are_counted_and_refused(run, tmp_path, command: str) -> None:
+    text = BOMB + "".join(DOUBLING.format(level, level - 1) for level in range(1, 41))
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "bomb.onnx")
+    output = ["-o", tmp_path / "o.onnx"] if command == "rewrite" else []
+    finished = run(command, tmp_path / "bomb.onnx", *output)
+    assert (finished.code, finished.stdout) == (2, "")
+    assert "bomb.onnx has 1,099,511,627," in finished.stderr
+    assert "LOCOEXPORT_MAX_GRAPH_NODES" in finished.stderr
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".onnx", "none.onnx", "."])
+@pytest.mark.parametrize("command", ["inspect", "rewrite"])
+def test_names_that_are_no_model_file(run, tmp_path, command: str, name: str) -> None:
+    output = ["-o", tmp_path / "o.onnx"] if command == "rewrite" else []
+    finished = run(command, f"{tmp_path}/{name}", *output)
+    assert finished.code == 2
+    assert "There is no model file" in finished.stderr
+
+
+def test_text_shows_a_hundred_lines_and_json_all(run, tmp_path) -> None:
+    model = onnx.parser.parse_model(FOREIGN)
+    onnx.helper.set_model_props(model, {f"key{number}": "v" for number in range(1000)})
+    onnx.save(model, tmp_path / "many.onnx")
+    finished = run("inspect", tmp_path / "many.onnx")
+    assert "key99" in finished.stdout
+    assert "key100" not in finished.stdout
+    assert "and 900 more entries of metadata" in finished.stdout
+    document = json.loads(run("inspect", tmp_path / "many.onnx", "--json", "-").stdout)
+    assert len(document["metadata"]) == 1000

@@ -232,6 +232,34 @@ def test_external_data_beside_the_model_is_shared(with_data, run):
     np.testing.assert_allclose(outputs(target), outputs(with_data), atol=2e-5)
 
 
+def test_links_of_a_cache_are_followed_and_their_files_go_along(with_data, tmp_path, run):
+    # As Hugging Face keeps a repository: model and data are links into a folder of hashes.
+    blobs, snapshot, folder = (tmp_path / "hub" / name for name in ("blobs", "snapshots/1", "to"))
+    for made in (blobs, snapshot, folder):
+        made.mkdir(parents=True)
+    for number, name in enumerate(("in.onnx", "in.data")):
+        with_data.with_name(name).rename(blobs / f"a{number}")
+        (snapshot / name).symlink_to(f"../../blobs/a{number}")
+    assert run("inspect", snapshot / "in.onnx").code == 0
+    beside = run("rewrite", snapshot / "in.onnx", "-o", snapshot / "out.onnx")
+    assert (beside.code, names(snapshot)) == (2, ["in.data", "in.onnx"])
+    assert "name an output in another folder" in beside.stderr
+    assert run("rewrite", snapshot / "in.onnx", "-o", folder / "out.onnx").code == 0
+    assert not (folder / "in.data").is_symlink()
+    assert (folder / "in.data").read_bytes() == (blobs / "a1").read_bytes()
+
+
+def test_nothing_behind_a_link_to_elsewhere_is_copied(with_data, tmp_path, run):
+    with_data.with_name("in.data").rename(tmp_path / "secret.txt")
+    with_data.with_name("in.data").symlink_to(tmp_path / "secret.txt")
+    folder = tmp_path / "to"
+    folder.mkdir()
+    finished = run("rewrite", with_data, "-o", folder / "out.onnx")
+    assert finished.code == 2
+    assert "in.onnx: The model's external data 'in.data' is a link to" in finished.stderr
+    assert names(folder) == []
+
+
 def test_external_data_goes_along_to_another_folder(with_data, tmp_path, run):
     folder = tmp_path / "to"
     folder.mkdir()

@@ -15,7 +15,7 @@ from test_verify_command import NO, edit_property, edit_weight
 from test_verify_sidecars import locoexport
 from tiny_costs import measure_quickly
 
-from locoexport.machine.output_files import sha256_of
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.parity.sidecar import PRECISION_SCHEMA, sidecar_path
 from locoexport.pipeline.assembly.graph import FinishedGraph
 from locoexport.pipeline.proof import localisation as localise

@@ -15,7 +15,7 @@ from test_verify_command import edit_weight
 
 from locoexport.contract.profile import AxisSizes, load_profile
 from locoexport.errors import SidecarError
-from locoexport.machine.output_files import sha256_of
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.parity.sidecar import SIDECAR_LIMIT_BYTES, read_sidecar, sidecar_path
 from locoexport.pipeline.export import export_model
 from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
@@ -136,7 +136,7 @@ def test_a_sidecar_cannot_allow_more_than_this_installation(pair: Path, tmp_path
 @pytest.mark.parametrize("kept", [0, 100, -10])
 def test_a_damaged_sidecar(kept: int, pair: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.npz").write_bytes(sidecar_path(pair).read_bytes()[:kept])
-    with pytest.raises(SidecarError, match=r"is no \.npz archive, or a damaged one"):
+    with pytest.raises(SidecarError, match=r"cut\.npz is no sidecar: it is a damaged archive"):
         verify_with_sidecar(pair, tmp_path / "cut.npz")
 
 

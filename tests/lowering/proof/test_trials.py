@@ -14,7 +14,7 @@ from locoexport.graphs.known_values import KnownValue
 from locoexport.lowering.proof.cut_out import CutOut, NotProvenError
 from locoexport.lowering.proof.runners import CannotRunError, StumbledError
 from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance
-from locoexport.lowering.proof.trials import prove_cut_out
+from locoexport.lowering.proof.trials import check_affordable, prove_cut_out
 
 FLOATS = KnownValue(TensorProto.FLOAT, ("n", 3, None))
 
@@ -209,3 +209,16 @@ def test_strings_that_differ_are_infinitely_far() -> None:
     assert prove_cut_out(beside(upper, upper, known, given=given)).passed
     proof = prove_cut_out(beside("o0 = Identity(i0)", upper, known, given=given))
     assert proof.worst_error == math.inf
+
+
+def test_what_makes_too_many_values_is_told_before_it_is_run() -> None:
+    # Floats of one as 2²⁸ of them: its inputs are small.
+    one = KnownValue(TensorProto.FLOAT, (1, 1))
+    for lengths, fits in (([4096, 4096], True), ([16384, 16384], False)):
+        expand = f"s = Constant<value_ints = {lengths}>() o0 = Expand(i0, s)"
+        subject = beside(expand, expand, one, given="float[1, 1] i0")
+        if fits:
+            check_affordable(subject)
+            continue
+        with pytest.raises(NotProvenError, match="its outputs have over 16777216 values"):
+            check_affordable(subject)

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from locoexport.errors import ModelFileError
-from locoexport.machine.output_files import sha256_of
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.pipeline.proof.precision_claim import check_precision_claim
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from synthetic_tracker import tracker_bytes
 
 from locoexport.errors import ModelFileError
-from locoexport.machine.output_files import sha256_of
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.runtime.session.model_file import read_metadata, read_model_file
 from locoexport.runtime.session.single import open_session
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 from synthetic_tracker import MODEL_HW, VELOCITY_XY
@@ -150,3 +151,21 @@ def test_a_session_on_another_provider_than_asked_is_refused(
     )
     with pytest.raises(ProviderUnavailableError, match="on cpu though cuda was asked for"):
         open_session(make_model(), "cuda")
+
+
+def test_what_onnx_runtime_would_log_of_a_node_never_reaches_the_terminal(capfd) -> None:
+    node = helper.make_node("Reshape", ["a", "shape"], ["b"], name="evil\x1b[2J")
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [helper.make_tensor_value_info("a", TensorProto.FLOAT, ["n"])],
+        [helper.make_tensor_value_info("b", TensorProto.FLOAT, None)],
+        [helper.make_tensor("shape", TensorProto.INT64, [1], [7])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), session_module.session_options("cpu")
+    )
+    with pytest.raises(Exception, match="evil"):
+        session.run(None, {"a": np.zeros(3, np.float32)})
+    assert capfd.readouterr() == ("", "")

@@ -9,14 +9,47 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 
-__all__ = ["image_kind", "image_pixels"]
+__all__ = ["ImageHeader", "image_is_whole", "image_kind", "image_pixels", "read_image_header"]
 
 _MARKERS_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TIFF_SIDES = {256: 0, 322: 0, 257: 1, 323: 1}
 """Width and width of a tile; length and length of a tile."""
 _MOST_TAGS = 4096
+_SCAN = b"\xff\xda"
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """Kind, height and width in pixels, at least 1; ``scans`` is how often a decoder goes over
+    them, above 1 in a progressive JPEG."""
+
+    kind: str
+    height: int
+    width: int
+    scans: int
+
+
+def read_image_header(data: bytes) -> ImageHeader | None:
+    """What the header of an image says; None where there is none, or it says no size.
+
+    Sources: ITU-T T.81, annex B (JPEG); W3C PNG, section 11.2.1; TIFF 6.0, section 2.
+
+    Args:
+        data: a whole file.
+    """
+    kind = image_kind(data)
+    if kind is None:
+        return None
+    try:
+        width, height = _KINDS[kind][1](data)
+    except (struct.error, IndexError, ValueError, OverflowError):  # cut short, or no number there
+        return None
+    if not (width and height):
+        return None
+    return ImageHeader(kind, height, width, data.count(_SCAN) if kind == "jpeg" else 1)
 
 
 def image_kind(data: bytes) -> str | None:
@@ -33,14 +66,27 @@ def image_pixels(data: bytes) -> int | None:
     Args:
         data: a whole file.
     """
-    kind = image_kind(data)
-    if kind is None:
-        return None
-    try:
-        width, height = _KINDS[kind][1](data)
-    except (struct.error, IndexError, ValueError, TypeError):  # cut short, or no number there
-        return None
-    return width * height
+    header = read_image_header(data)
+    return None if header is None else header.height * header.width
+
+
+def image_is_whole(data: bytes) -> bool:
+    """False for a PNG with a part that would be longer than the file, which OpenCV makes room for.
+
+    Args:
+        data: a whole file.
+    """
+    if image_kind(data) != "png":
+        return True
+    at = 8
+    while at + 8 <= len(data):
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        at += 12 + length
+        if at > len(data):
+            return False
+        if name == b"IEND":
+            return True
+    return False
 
 
 def _png(data: bytes) -> tuple[int, int]:

@@ -1,99 +1,33 @@
-"""Reading files that people hand in: what is wrong with one is told by an error that names it."""
+"""Arrays in .npy and .npz files of strangers: what a file says of its sizes has to be there.
+
+numpy makes an array as large as the header says before it reads the first value, and zlib makes a
+gigabyte of a megabyte. Here sizes are compared with the bytes that there are, before memory is
+asked for. Formats: numpy.lib.format (NEP 1), PKWARE's APPNOTE by the standard library's zipfile.
+"""
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 import os
-import tokenize
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError
-from locoexport.machine.documents import quote, read_at_most
-from locoexport.machine.limits import ROWS, TEXT_BYTES, Limit
+from locoexport.machine.limits import ROWS, Limit
+from locoexport.machine.reading.documents import quote
 
-__all__ = ["check_array_header", "load_archive", "load_array", "read_by_suffix", "read_rows"]
-
-Value = TypeVar("Value")
+__all__ = ["check_array_header", "load_archive", "load_array"]
 
 _LONGEST_HEADER = 10_000
 """Bytes of a .npy's header that numpy reads without being told to trust it."""
-_READ_FAILURES = (
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
-    SyntaxError,
-    tokenize.TokenError,  # of a .npy's header
-    csv.Error,
-    zipfile.BadZipFile,
-)
-"""What parsing malformed bytes raises, over the json, csv and numpy readers."""
-
-
-def read_by_suffix(
-    path: str | Path,
-    readers: Mapping[str, Callable[[Path], Value]],
-    what: str,
-    error_type: type[InputError] = InputError,
-) -> Value:
-    """What the reader for the file's suffix makes of it.
-
-    Args:
-        path: the file.
-        readers: by suffix, in lower case.
-        what: it should hold, in the plural.
-        error_type: what is raised.
-
-    Raises:
-        InputError: of ``error_type``: the file is missing, of another kind, or malformed. A reader
-            says in an ``InputError`` what is wrong with the content.
-    """
-    path = Path(path)
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise error_type(f"{path}: {what} are read from {', '.join(readers)} files.")
-    try:
-        return reader(path)
-    except OSError as error:
-        raise error_type(f"Cannot read {path}: {error.strerror or error}.") from error
-    except InputError as error:
-        raise error_type(f"{path}: {error}") from error
-    except _READ_FAILURES as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise error_type(f"{path} does not hold {what}: {reason[:200]}.") from error
-
-
-def read_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Lines of a .csv file that are not empty, each with its number; no byte order mark.
-
-    Raises:
-        InputError: it is larger than ``TEXT_BYTES``, or has more lines than ``ROWS``.
-        OSError, ValueError, csv.Error: it cannot be read, or is no text in UTF-8.
-    """
-    text = read_at_most(path, TEXT_BYTES, "it").decode("utf-8-sig")
-    rows = []
-    for number, row in _numbered(csv.reader(io.StringIO(text, newline=""))):
-        if any(row):
-            rows.append((number, row))
-    return rows
-
-
-def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    for number, row in enumerate(rows, 1):
-        if number > ROWS.value:
-            ROWS.check(number + sum(1 for _ in rows), "it")
-        yield number, row
+_MEMBERS = 1000
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1
 
 
 def load_array(path: Path) -> NDArray[Any]:
@@ -128,6 +62,8 @@ def load_archive(path: Path, limit: Limit) -> dict[str, NDArray[Any]]:
         try:
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
+                _check_members(members)
+                # zipfile stops at the size that a member states, and checks its CRC.
                 limit.check(sum(member.file_size for member in members), "it")
                 return {
                     member.filename.removesuffix(".npy"): _load_member(archive, member)
@@ -138,6 +74,14 @@ def load_archive(path: Path, limit: Limit) -> dict[str, NDArray[Any]]:
         except Exception as error:  # zipfile, zlib, numpy: a damaged archive raises nearly anything
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"it is a damaged archive: {reason[:200].rstrip('.')}.") from error
+
+
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
+    if len(members) > _MEMBERS or len({member.filename for member in members}) < len(members):
+        raise InputError(f"it has {len(members)} members, or two of one name, as no .npz has.")
+    for member in members:
+        if member.compress_type not in _PACKINGS or member.flag_bits & _ENCRYPTED:
+            raise InputError("it is packed or encrypted as no .npz is.")
 
 
 def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from locoexport.errors import OutputError
-from locoexport.machine.output_files import check_output, sha256_of, whole_file, whole_files
+from locoexport.machine.writing.output_files import check_output, sha256_of, whole_file, whole_files
 
 
 def names(folder: Path) -> list[str]:

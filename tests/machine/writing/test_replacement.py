@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from locoexport.errors import OutputError
-from locoexport.machine import replacement
-from locoexport.machine.drafts import draft_folder, sweep
-from locoexport.machine.output_files import whole_file, whole_files
-from locoexport.machine.replacement import put_in_place, recover
+from locoexport.machine.writing import replacement
+from locoexport.machine.writing.drafts import draft_folder, sweep
+from locoexport.machine.writing.output_files import whole_file, whole_files
+from locoexport.machine.writing.replacement import put_in_place, recover
 
 NAMES = ("a", "b", "c")
 

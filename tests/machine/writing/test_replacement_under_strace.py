@@ -29,7 +29,7 @@ FILES = """
 import sys
 from pathlib import Path
 from locoexport.errors import OutputError
-from locoexport.machine.output_files import whole_files
+from locoexport.machine.writing.output_files import whole_files
 names, source, folder = sys.argv[1].split(","), Path(sys.argv[2]), Path(sys.argv[3])
 try:
     with whole_files([folder / name for name in names]) as drafts:
@@ -41,7 +41,7 @@ except OutputError as error:
 NEXT_RUN = """
 import sys
 from pathlib import Path
-from locoexport.machine.drafts import sweep
+from locoexport.machine.writing.drafts import sweep
 sweep(Path(sys.argv[1]))
 """
 TASKS = {"package": PACKAGE, "files": FILES}

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from locoexport.machine import drafts as module
-from locoexport.machine.drafts import abandon_drafts, draft_folder, scratch_folder, sweep
+from locoexport.machine.writing import drafts as module
+from locoexport.machine.writing.drafts import abandon_drafts, draft_folder, scratch_folder, sweep
 
 HOLDS_A_DRAFT = """
 import sys, time
 from pathlib import Path
-from locoexport.machine.drafts import draft_folder
+from locoexport.machine.writing.drafts import draft_folder
 with draft_folder(Path(sys.argv[1])) as drafts:
     (drafts / "half").write_text("half")
     (drafts / "folder").mkdir()

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from locoexport.errors import OutputError
-from locoexport.machine.drafts import draft_folder, sweep
-from locoexport.machine.replacement import put_in_place
+from locoexport.machine.writing.drafts import draft_folder, sweep
+from locoexport.machine.writing.replacement import put_in_place
 
 __all__ = ["check_output", "is_file", "sha256_of", "whole_file", "whole_files"]
 
@@ -51,9 +51,9 @@ def check_output(path: str | Path, *, force: bool) -> Path:
 def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary path that is renamed onto ``path`` when the block ends well.
 
-    The temporary file has the same name, in a hidden folder beside ``path`` (``machine.drafts``);
-    of a symbolic link the file it points to is replaced, as a plain write would. When the block
-    raises (KeyboardInterrupt included) the temporary file is removed and ``path`` is left as it
+    The temporary file has the same name, in a hidden folder beside ``path`` (``drafts``); of a
+    symbolic link the file it points to is replaced, as a plain write would. When the block raises
+    (KeyboardInterrupt included) the temporary file is removed and ``path`` is left as it
     was; after a kill the next run removes it.
 
     Raises:

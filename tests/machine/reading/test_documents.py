@@ -3,8 +3,14 @@
 import pytest
 
 from locoexport.errors import InputError, ModelFileError, ProfileError
-from locoexport.machine.documents import parse_json, parse_toml, quote, read_at_most, read_json
 from locoexport.machine.limits import NESTING, RECORD_BYTES, ROWS
+from locoexport.machine.reading.documents import (
+    parse_json,
+    parse_toml,
+    quote,
+    read_at_most,
+    read_json,
+)
 
 
 def test_a_document_of_the_largest_depth_is_read() -> None:

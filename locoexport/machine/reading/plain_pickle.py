@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError
-from locoexport.machine.pickle_reading import MalformedPickleError, Name, PickleReader, shown
+from locoexport.machine.reading.pickle_reading import (
+    MalformedPickleError,
+    Name,
+    PickleReader,
+    shown,
+)
 
 __all__ = ["load_plain"]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from locoexport.machine.cache_entries import (
+from locoexport.machine.writing.cache_entries import (
     bytes_of_entry,
     entries_of,
     keep_entry,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from locoexport.machine.image_sizes import image_kind, image_pixels
+from locoexport.machine.reading.image_sizes import image_is_whole, image_kind, image_pixels
 
 IMAGE = np.zeros((37, 53, 3), np.uint8)
 
@@ -58,3 +58,13 @@ def tiff(order: str, tags: dict[int, int]) -> bytes:
 )
 def test_reads_what_is_written_by_hand(data, pixels) -> None:
     assert image_pixels(data) == pixels
+
+
+def test_a_part_longer_than_its_file_is_no_part() -> None:
+    data = cv2.imencode(".png", IMAGE)[1].tobytes()
+    assert image_is_whole(data)
+    assert image_is_whole(data + bytes(100))
+    assert not image_is_whole(data[:-1])
+    at = data.index(b"IDAT") - 4
+    assert not image_is_whole(data[:at] + b"\x38\xff\xff\xff" + data[at + 4 :])
+    assert image_is_whole(b"BM")

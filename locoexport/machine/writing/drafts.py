@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from locoexport.errors import OutputError
-from locoexport.machine.replacement import is_unfinished, recover
+from locoexport.machine.writing.replacement import is_unfinished, recover
 
 try:
     import fcntl

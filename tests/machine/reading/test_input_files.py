@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from locoexport.errors import InputError, QueryError
-from locoexport.machine.input_files import load_archive, load_array, read_by_suffix, read_rows
 from locoexport.machine.limits import ROWS, TEXT_BYTES, TRACKS_BYTES
+from locoexport.machine.reading.arrays import load_archive, load_array
+from locoexport.machine.reading.input_files import read_by_suffix, read_rows
 
 
 def read(path):
@@ -140,3 +141,26 @@ def test_what_is_no_archive(tmp_path, content) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match="it is "):
         load_archive(path, TRACKS_BYTES)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_ways_of_packing_are_refused(tmp_path, packing) -> None:
+    path = tmp_path / "a.npz"
+    archive_file(path, {"a.npy": array_file("(0,)")}, packing)
+    with pytest.raises(InputError, match="packed or encrypted"):
+        load_archive(path, TRACKS_BYTES)
+
+
+def test_damage_at_any_byte(tmp_path) -> None:
+    path, told = tmp_path / "a.npz", 0
+    np.savez_compressed(path, x=np.arange(5))
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            # A changed name or date is no damage; a changed value never comes through.
+            for array in load_archive(path, TRACKS_BYTES).values():
+                np.testing.assert_array_equal(array, np.arange(5))
+        except InputError:
+            told += 1
+    assert told > len(whole) / 2

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from locoexport.machine.image_header import read_image_header
+from locoexport.machine.reading.image_sizes import read_image_header
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,6 @@ def test_segments_before_the_frame_are_passed_over() -> None:
     "data",
     [
         b"",
-        b"GIF89a" + b"\1" * 40,
         b"\xff\xd8",
         b"\xff\xd8" + b"\xff\x01" * 5000,
         b"\xff\xd8\xff\xda\x00\x02\xff\xc0\x00\x11\x08\x00\x09\x00\x09",
