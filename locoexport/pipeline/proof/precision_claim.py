@@ -7,24 +7,22 @@ the name has to be borne out by what the graph holds.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from locoexport.contract.profile import Precision
 from locoexport.errors import InputError, ModelFileError
-from locoexport.machine.reading.wire_format import read_fields
+from locoexport.machine.reading.onnx_message import (
+    iterate_nodes,
+    iterate_tensors,
+    operator_of,
+    type_of,
+)
 
 __all__ = ["check_precision_claim"]
 
-# Field numbers and types of onnx.proto (ONNX IR version 8 to 12).
-_MODEL_GRAPH = 7
-_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
-_NODE_OP_TYPE, _NODE_ATTRIBUTE = 4, 5
-_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS = 5, 6, 11
-_TENSOR_TYPE = 2
+# TensorProto.DataType
 _UINT8, _INT8, _FLOAT16 = 2, 3, 10
-
-_DEEPEST = 20
 _INTEGER_OPERATORS = frozenset(
     {"DequantizeLinear", "MatMulInteger", "ConvInteger", "QLinearConv", "QLinearMatMul"}
 )
@@ -54,11 +52,8 @@ def check_precision_claim(files_sha256: Mapping[Path, str], precision: Precision
         if hashlib.sha256(data).hexdigest() != sha256:
             raise ModelFileError(f"{path} was replaced while it was verified; try again.")
         try:
-            for kind, value in _marks(data):
-                if kind == "type":
-                    types.add(int(value))
-                else:
-                    operators.add(str(value))
+            types.update(map(type_of, iterate_tensors(data)))
+            operators.update(map(operator_of, iterate_nodes(data)))
         except ValueError as error:
             raise ModelFileError(f"{path} is no ONNX file ({error}).") from error
     borne_out = (
@@ -73,44 +68,3 @@ def check_precision_claim(files_sha256: Mapping[Path, str], precision: Precision
             f"graph holds no {held} weights. Its limits would be those of {precision}. Export it "
             "again."
         )
-
-
-def _marks(model: memoryview) -> Iterator[tuple[str, int | str]]:
-    """("type", element type) of every stored tensor, ("operator", name) of every node."""
-    for number, value in read_fields(model):
-        if number == _MODEL_GRAPH and isinstance(value, memoryview):
-            yield from _graph_marks(value, 0)
-
-
-def _graph_marks(graph: memoryview, depth: int) -> Iterator[tuple[str, int | str]]:
-    if depth > _DEEPEST:
-        raise ValueError(f"its graphs are nested more than {_DEEPEST} deep")
-    for number, value in read_fields(graph):
-        if not isinstance(value, memoryview):
-            continue
-        if number == _GRAPH_INITIALIZER:
-            yield from _tensor_marks(value)
-        elif number == _GRAPH_NODE:
-            for inner, part in read_fields(value):
-                if not isinstance(part, memoryview):
-                    continue
-                if inner == _NODE_OP_TYPE:
-                    yield "operator", bytes(part).decode("utf-8", "replace")
-                elif inner == _NODE_ATTRIBUTE:
-                    yield from _attribute_marks(part, depth)
-
-
-def _attribute_marks(attribute: memoryview, depth: int) -> Iterator[tuple[str, int | str]]:
-    for number, value in read_fields(attribute):
-        if not isinstance(value, memoryview):
-            continue
-        if number == _ATTRIBUTE_TENSOR:
-            yield from _tensor_marks(value)
-        elif number in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS):
-            yield from _graph_marks(value, depth + 1)
-
-
-def _tensor_marks(tensor: memoryview) -> Iterator[tuple[str, int]]:
-    for number, value in read_fields(tensor):
-        if number == _TENSOR_TYPE and isinstance(value, int):
-            yield "type", value

@@ -45,14 +45,15 @@ from locoexport.machine.writing.drafts import sweep
 sweep(Path(sys.argv[1]))
 """
 TASKS = {"package": PACKAGE, "files": FILES}
+# strace counts each system call for itself.
 FAULTS = {
-    "disk": ["rename,renameat,renameat2:error=EIO:when={}"],
-    "kill": ["rename,renameat,renameat2:signal=SIGKILL:when={}"],
+    "disk at a rename": ["rename,renameat:error=EIO:when={}"],
+    "disk at an exchange": ["renameat2:error=EIO:when={}"],
+    "kill at a rename": ["rename,renameat:signal=SIGKILL:when={}"],
+    "kill at an exchange": ["renameat2:signal=SIGKILL:when={}"],
     # Where two paths cannot be exchanged, the old one waits aside for a moment.
-    "kill without exchange": [
-        "renameat2:error=EINVAL",
-        "rename,renameat:signal=SIGKILL:when={}",
-    ],
+    "disk without exchange": ["renameat2:error=EINVAL", "rename,renameat:error=EIO:when={}"],
+    "kill without exchange": ["renameat2:error=EINVAL", "rename,renameat:signal=SIGKILL:when={}"],
 }
 
 
@@ -99,7 +100,7 @@ def test_nothing_is_lost_whichever_rename_fails(
             break
     else:
         pytest.fail("it never went through")
-    assert number > 2
+    assert number > 1
 
 
 def visible(folder: Path) -> dict[str, str]:
