@@ -16,9 +16,10 @@ import onnx
 from onnx import helper
 
 from locoexport.errors import ModelFileError, OutputError
-from locoexport.graphs.external_files import DataSpan, find_file, span_of
+from locoexport.graphs.data_spans import DataSpan, span_of
 from locoexport.graphs.structure import bits_of
 from locoexport.graphs.walking import iterate_nodes
+from locoexport.machine.reading.linked_files import find_file
 from locoexport.machine.writing.drafts import draft_folder
 from locoexport.machine.writing.replacement import put_in_place
 

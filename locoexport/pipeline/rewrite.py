@@ -17,7 +17,6 @@ from locoexport.graphs.external_data import (
     staging_folder,
     with_small_tensors,
 )
-from locoexport.graphs.external_files import find_file
 from locoexport.graphs.reading import model_file_size, naming, read_model
 from locoexport.graphs.walking import count_nodes
 from locoexport.lowering.opset.newer_operators import (
@@ -35,6 +34,7 @@ from locoexport.lowering.volumetric.local_functions import (
 )
 from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
 from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
+from locoexport.machine.reading.linked_files import find_file
 from locoexport.machine.writing.output_files import check_output, whole_file
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.passes import (

@@ -43,7 +43,9 @@ def iterate_tensors(model: memoryview) -> Iterator[memoryview]:
 
 def operator_of(node: memoryview) -> str:
     """The operator's name."""
-    return next((_text(value) for number, value in read_fields(node) if number == _NODE_OP_TYPE), "")
+    return next(
+        (_text(value) for number, value in read_fields(node) if number == _NODE_OP_TYPE), ""
+    )
 
 
 def type_of(tensor: memoryview) -> int:

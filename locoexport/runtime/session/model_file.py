@@ -3,21 +3,32 @@
 A file may be replaced at any moment, as a redeploy does. So its bytes are read once, and whatever
 is said of the file (its SHA-256, its metadata, the name of its optimised form) is of the very bytes
 that are opened. Neither the onnx package nor ONNX Runtime is needed to read them.
+
+A file may keep its weights in others beside it. ONNX Runtime opens none of them that is a link, as
+all are in Hugging Face's cache: then model and data are opened from a folder of our own, where each
+has a second name.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from locoexport.errors import ModelFileError
+from locoexport.machine.reading.linked_files import find_file
+from locoexport.machine.reading.onnx_message import external_locations
 from locoexport.machine.reading.wire_format import read_fields
+from locoexport.machine.writing.drafts import draft_folder
 from locoexport.machine.writing.output_files import is_file
 
-__all__ = ["ModelFile", "read_metadata", "read_model_file"]
+__all__ = ["ModelFile", "openable", "read_metadata", "read_model_file"]
 
 # Field numbers of onnx.proto.
 _MODEL_PROPERTIES = 14
@@ -83,6 +94,40 @@ def read_model_file(path: Path) -> ModelFile:
     return ModelFile(path, whole, digest, len(data), status)
 
 
+@contextmanager
+def openable(file: ModelFile) -> Iterator[ModelFile]:
+    """The file as ONNX Runtime can open it, while it is opened.
+
+    Raises:
+        ModelFileError: a file beside it is missing, or is a link that leads to what the model has
+            no claim to.
+        OutputError: the folder with second names cannot be made.
+    """
+    if file.data is not None or file.size_bytes > _LARGEST_MESSAGE:
+        yield file
+        return
+    try:
+        data = memoryview(file.path.read_bytes())
+        locations = external_locations(data)
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{file.path} is no ONNX file ({error}).") from error
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise ModelFileError(f"{file.path} was replaced while it was opened; try again.")
+    found = {location: find_file(file.path.parent, location) for location in locations}
+    if not any(_is_link(file.path.parent / location) for location in locations):
+        yield file
+        return
+    cache = user_cache_path("locoexport", appauthor=False)
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with draft_folder(cache) as folder:
+        for location, source in found.items():
+            (folder / location).parent.mkdir(parents=True, exist_ok=True)
+            _name_again(source, folder / location)
+        again = folder / "model.onnx"
+        again.write_bytes(data)
+        yield replace(file, path=again, _status=_status(again))
+
+
 def read_metadata(data: bytes) -> dict[str, str]:
     """Metadata properties by key, in order; empty where there are none.
 
@@ -104,6 +149,18 @@ def _texts(message: memoryview) -> Iterator[tuple[int, str]]:
     for number, value in read_fields(message):
         if isinstance(value, memoryview):
             yield number, bytes(value).decode()
+
+
+def _is_link(path: Path) -> bool:
+    return os.path.realpath(path) != os.path.join(os.path.realpath(path.parent), path.name)
+
+
+def _name_again(source: Path, place: Path) -> None:
+    """A second name of a file; a copy where the file system has none."""
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copyfile(source, place)
 
 
 def _status(path: Path) -> tuple[int, int, int]:

@@ -19,7 +19,7 @@ from locoexport.errors import (
     UsageError,
 )
 from locoexport.machine.interruption import stoppable
-from locoexport.runtime.session.model_file import ModelFile, read_model_file
+from locoexport.runtime.session.model_file import ModelFile, openable, read_model_file
 from locoexport.runtime.session.optimised_cache import create_cached_session
 from locoexport.runtime.session.placement import PlacedNode, count_placed, placed_nodes, short_name
 from locoexport.runtime.session.providers import (
@@ -133,10 +133,11 @@ def create_checked_session(
 
     load_note = "opened without the cache"
     try:
-        if cached and profile_prefix is None:
-            session, load_note = create_cached_session(file, provider, options)
-        else:
-            session = create_session(file.source, provider, options())
+        with openable(file) as found:
+            if cached and profile_prefix is None:
+                session, load_note = create_cached_session(found, provider, options)
+            else:
+                session = create_session(found.source, provider, options())
     except ORT_ERRORS as error:
         raise ModelFileError(
             f"ONNX Runtime cannot open {path} on {provider}: {one_line(error)}. If the file was "

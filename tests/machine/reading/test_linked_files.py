@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from onnx import TensorProto
 
 from locoexport.errors import ModelFileError
-from locoexport.graphs.external_files import DataSpan, find_file, span_of
+from locoexport.machine.reading.linked_files import find_file
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
 HASH = "5d4a1b9930c5af894b32e88cd26a49133cdfd5d459b3acc123a04e834e8cb2b6"
@@ -80,23 +79,3 @@ def test_what_is_no_plain_file_is_missing_and_never_waited_for(tmp_path) -> None
         with pytest.raises(ModelFileError, match="is missing") as caught:
             find_file(tmp_path, location)
         assert len(str(caught.value)) < 400 + len(str(tmp_path))
-
-
-def entries(**told: str) -> TensorProto:
-    tensor = TensorProto(name="w")
-    for key, value in told.items():
-        tensor.external_data.add(key=key, value=value)
-    return tensor
-
-
-def test_a_span_is_what_the_entries_say() -> None:
-    assert span_of(entries(location="a", offset="4", length="8")) == DataSpan("a", 4, 8)
-    assert span_of(entries(location="a")).end == 0
-    assert span_of(entries(__class__="x", basepath="/etc")) == DataSpan("", 0, None)
-
-
-@pytest.mark.parametrize("text", ["", "-4", "x", "1.5", "8" * 5000, "\uff18", "1_0", " 8"])
-def test_a_place_that_is_no_number_is_damage(text: str) -> None:
-    for key in ("offset", "length"):
-        with pytest.raises(ModelFileError, match=f"'w' is damaged: its {key} is"):
-            span_of(entries(location="a", **{key: text}))
