@@ -61,6 +61,20 @@ def test_security_lists_every_limit_as_it_is() -> None:
     assert table == describe_limits()
 
 
+def test_security_names_files_that_are_there() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = re.findall(
+        r"`((?:tests|machine|network|runtime|contract|pipeline|graphs|demo)/[^`]+)`", page
+    )
+    missing = [
+        name
+        for name in named
+        if not ((ROOT / name).exists() or (ROOT / "locoexport" / name).exists())
+    ]
+    assert len(named) > 20
+    assert missing == []
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
