@@ -102,7 +102,7 @@ MASK_PIXELS = Limit("MASK_PIXELS", 40_000_000, "pixels", "a mask")
 MASK_BYTES = Limit("MASK_BYTES", 512 << 20, "bytes", "a mask as it lies on disk")
 ROWS = Limit("ROWS", 1_000_000, "rows", "points or boxes, as text or arrays")
 FRAME_BOXES = Limit("FRAME_BOXES", 2000, "boxes in one frame", "boxes, each compared with each")
-TEXT_BYTES = Limit("TEXT_BYTES", 32 << 20, "bytes", "CSV or JSON that a user hands in")
+TEXT_BYTES = Limit("TEXT_BYTES", 24 << 20, "bytes", "CSV or JSON that a user hands in")
 TRACKS_BYTES = Limit("TRACKS_BYTES", 1 << 30, "bytes", "tracks, unpacked")
 METADATA_BYTES = Limit("METADATA_BYTES", 64 << 10, "bytes", "a metadata value of a model")
 NESTING = Limit("NESTING", 100, "levels", "JSON or TOML")
@@ -113,7 +113,7 @@ CHECKPOINT_TENSORS = Limit("CHECKPOINT_TENSORS", 20_000, "tensors", "a checkpoin
 CHECKPOINT_HEADER_BYTES = Limit(
     "CHECKPOINT_HEADER_BYTES", 16 << 20, "bytes before its tensors", "a checkpoint"
 )
-PICKLE_OPERATIONS = Limit("PICKLE_OPERATIONS", 2_000_000, "operations", "a pickle")
+PICKLE_OPERATIONS = Limit("PICKLE_OPERATIONS", 1_000_000, "operations", "a pickle")
 GRAPH_NODES = Limit("GRAPH_NODES", 200_000, "nodes", "a graph, with its functions inlined")
 CALL_DEPTH = Limit("CALL_DEPTH", 100, "levels of calls", "the functions of a graph")
 READING_BYTES = Limit(

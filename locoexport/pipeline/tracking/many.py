@@ -335,12 +335,18 @@ def _locked(folder: OutputFolder, files: bool) -> Iterator[None]:
         _remove_unfinished(folder)
         yield
     finally:
+        # What a worker had begun that was stopped, since another met a full disk.
+        _remove_unfinished(folder)
         lock.release()
 
 
 def _remove_unfinished(folder: OutputFolder) -> None:
+    """Remove what dead processes left; under the lock nobody else is at work here."""
     for place in (folder.path, folder.tracks, folder.records, folder.files):
         sweep(place)
+        for path in place.glob(".locoexport-*"):
+            with suppress(OSError):  # it is not empty
+                path.rmdir()
         for path in place.glob(".*"):
             if _TEMPORARY.fullmatch(path.name):
                 path.unlink(missing_ok=True)

@@ -192,7 +192,7 @@ def test_no_numbers_fail(output: str, edited, run) -> None:
             ),
             "does not say what that cost on export",
         ),
-        (lambda model: edit_property(model, "precision", "fp8"), "computes in 'fp8'"),
+        (lambda model: edit_property(model, "precision", "fp8"), "precision is 'fp8'"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(edit, says: str, edited, run) -> None:
