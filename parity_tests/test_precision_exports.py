@@ -119,7 +119,7 @@ def test_verify_and_the_sidecar_hold_it_to_its_own_limit(
         assert isinstance(report.parity, PrecisionParity)
         assert report.passed
         assert report.parity.tolerance.precision == name
-        # The test's own profile allows more than the one that is installed: that counts for nothing.
+        # What the test's own profile allows beyond the installed one counts for nothing.
         assert report.parity.tolerance.p99_px == installed.of(report.parity.tolerance.precision)
         assert report.parity.p99_px > 0
     assert not verify_with_sidecar(path, tolerance_px=1e-7).passed
