@@ -13,6 +13,8 @@ from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 __all__ = ["crashes_without_type", "infer_shapes"]
 
 _MOST_PROPAGATED = 1 << 20
+_UNLISTED_INITIALIZERS = 4
+"""IR version from which an initializer need not be an input; before, inference passes it over."""
 _CRASHING = {
     ("", "RegexFullMatch"),
     ("ai.onnx.ml", "DictVectorizer"),
@@ -53,7 +55,8 @@ def _reading_unknown(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
         for value in (*graph.input, *graph.value_info)
         if value.type.WhichOneof("value")
     }
-    typed |= {tensor.name for graph in iterate_graphs(model) for tensor in graph.initializer}
+    if model.ir_version >= _UNLISTED_INITIALIZERS:
+        typed |= {tensor.name for graph in iterate_graphs(model) for tensor in graph.initializer}
     return (node for node in iterate_nodes(model) if not {*node.input[:1]} & typed)
 
 
