@@ -39,6 +39,7 @@ _NAMES = {
 # The types of plain values, as numpy spells them: a kind and its size.
 _TYPE_TEXT = re.compile(r"b1|[iu][1248]|f(2|4|8|16)|c(8|16|32)|[SU][0-9]{1,9}|O8?|[mM]8")
 _TIME_UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic")
+_ORDERS = ("<", ">", "|", "=")
 _MOST_DIMENSIONS = 32
 
 
@@ -100,7 +101,13 @@ class _PlainReader(PickleReader):
                 array = np.empty(0, np.uint8)
                 self._empty[id(array)] = array
                 return array
-            case "_frombuffer", (bytes() | bytearray() as data, kind, shape, "C" | "F" as order):
+            # Arrays may stand anywhere, and equal nothing: types first, and values in the guard.
+            case "_frombuffer", (
+                bytes() | bytearray() as data,
+                kind,
+                shape,
+                str() as order,
+            ) if order in ("C", "F"):
                 self._check_size(_finished(kind), shape, data)
                 return _frombuffer(data, _finished(kind), shape, order)
         raise InputError("it makes an array of another type, or in another way, than of plain data")
@@ -110,7 +117,7 @@ class _PlainReader(PickleReader):
             target.type = _type_of(target.text, state)
         elif isinstance(target, np.ndarray) and id(target) in self._empty:
             match state:
-                case (1, shape, kind, bool() as fortran, data):
+                case (int() as version, shape, kind, bool() as fortran, data) if version == 1:
                     self._fill(target, shape, _finished(kind), fortran, data)
                     del self._empty[id(target)]
                 case _:
@@ -157,7 +164,7 @@ class _PlainReader(PickleReader):
 
     def _encode(self, text: str, encoding: Any) -> bytes:
         """Protocols below 3 have no bytes: they name an encoder, which is always this one."""
-        if encoding != "latin1":
+        if type(encoding) is not str or encoding != "latin1":
             wanted = shown(f"{encoding!r}") if type(encoding) is str else type(encoding).__name__
             raise InputError(f"it wants to encode text as {wanted}; only arrays are read")
         self._take(len(text))
@@ -195,9 +202,13 @@ def _type_of(text: str, state: tuple[Any, ...]) -> np.dtype[Any]:
     What a state says besides (flags, sizes, fields) is what numpy is deceived with.
     """
     match state:
-        case (3, "<" | ">" | "|" | "=" as order, None, None, None, size, _, _):
+        case (int() as version, str() as order, None, None, None, size, _, _) if (
+            version == 3 and order in _ORDERS
+        ):
             pass
-        case (4, "<" | ">" | "|" | "=" as order, None, None, None, size, _, _, (_, unit)):
+        case (int() as version, str() as order, None, None, None, size, _, _, (_, unit)) if (
+            version == 4 and order in _ORDERS
+        ):
             text += _time_unit(unit)
         case _:
             raise InputError("an array is of a type that is not plain")
@@ -212,7 +223,9 @@ def _type_of(text: str, state: tuple[Any, ...]) -> np.dtype[Any]:
 
 def _time_unit(unit: Any) -> str:
     match unit:
-        case (bytes() | str() as name, int() as number, 1, _) if 0 < number < 10**6:
+        case (bytes() | str() as name, int() as number, int() as one, _) if (
+            0 < number < 10**6 and one == 1
+        ):
             letters = name.decode("latin-1") if isinstance(name, bytes) else name
             if letters in _TIME_UNITS:
                 return "" if letters == "generic" else f"[{number}{letters}]"
