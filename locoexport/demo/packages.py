@@ -15,9 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from locoexport.errors import InputError, LocoExportError, MachineError, UsageError
+from locoexport.machine.installation import cache_path
 from locoexport.machine.web_address import parse_web_address, redact_address
 from locoexport.machine.writing.output_files import sha256_of, whole_file
 
@@ -122,7 +121,7 @@ def fetch_packages(announce: Callable[[str], None]) -> dict[str, Path]:
     Raises:
         MachineError: a package cannot be downloaded, or is not what was pinned.
     """
-    folder = user_cache_path("locoexport", appauthor=False) / "web"
+    folder = cache_path() / "web"
     for package in WEB_PACKAGES:
         if not _unpacked(folder, package):
             announce(f"fetching {package.name} {package.version} into {folder}, once")

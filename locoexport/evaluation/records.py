@@ -14,7 +14,7 @@ from pathlib import Path
 
 from locoexport.errors import InputError, OutputError
 from locoexport.evaluation.scores import VideoResult
-from locoexport.machine.installation import cache_folder, installed_version, package_sources
+from locoexport.machine.installation import cache_path, installed_version, package_sources
 from locoexport.machine.limits import RECORD_BYTES
 from locoexport.machine.reading.documents import read_json
 from locoexport.machine.writing.output_files import whole_file
@@ -35,7 +35,7 @@ class Records:
         for source in package_sources():
             digest.update(source.read_bytes())
         self._key = digest.hexdigest()[:20]
-        self.folder = cache_folder().path / "eval" / self._key
+        self.folder = cache_path() / "eval" / self._key
 
     def read(self, index: int, name: str) -> VideoResult | None:
         """The record of that video; None where there is none that can be read."""

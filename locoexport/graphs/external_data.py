@@ -21,6 +21,7 @@ from locoexport.graphs.structure import bits_of
 from locoexport.graphs.walking import iterate_nodes
 from locoexport.machine.reading.linked_files import find_file
 from locoexport.machine.writing.drafts import draft_folder
+from locoexport.machine.writing.output_files import link_or_copy
 from locoexport.machine.writing.replacement import put_in_place
 
 __all__ = [
@@ -137,7 +138,7 @@ def staging_folder(
             for location in locations:
                 (folder / location).parent.mkdir(parents=True, exist_ok=True)
                 data = find_file(source, location)
-                (_link if shared else shutil.copyfile)(data, folder / location)
+                (link_or_copy if shared else shutil.copyfile)(data, folder / location)
             yield folder / output.name
             beside = Path(os.path.realpath(output.parent))
             moved = () if shared else locations
@@ -145,14 +146,6 @@ def staging_folder(
             put_in_place(folder, [*moves, (folder / output.name, target)])
     except OSError as error:
         raise OutputError(f"Cannot write {output}: {error.strerror or error}.") from error
-
-
-def _link(data: Path, place: Path) -> None:
-    """The same file once more; a copy where the file system has no links."""
-    try:
-        os.link(data, place)
-    except OSError:
-        shutil.copyfile(data, place)
 
 
 def _check_data_target(target: Path, *, force: bool) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "CacheFolder",
     "Package",
     "cache_folder",
+    "cache_path",
     "find_packages",
     "import_failure",
     "installed_version",
@@ -149,9 +150,14 @@ def require_packages(*modules: str, extra: str) -> None:
         )
 
 
+def cache_path() -> Path:
+    """Where the cache folder is, whether or not it exists yet."""
+    return user_cache_path("locoexport", appauthor=False)
+
+
 def cache_folder() -> CacheFolder:
     """The cache folder, whether or not it exists yet."""
-    path = user_cache_path("locoexport", appauthor=False)
+    path = cache_path()
     nearest = next((folder for folder in (path, *path.parents) if folder.exists()), path)
     files = [file for file in path.glob("**/*") if file.is_file()] if path.is_dir() else []
     try:

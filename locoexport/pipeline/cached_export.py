@@ -13,7 +13,7 @@ from pathlib import Path
 
 from locoexport.contract.profile import ExportProfile, demo_weights_path
 from locoexport.errors import ModelFileError, OutputError
-from locoexport.machine.installation import cache_folder, package_sources
+from locoexport.machine.installation import cache_path, package_sources
 from locoexport.machine.writing.cache_entries import (
     bytes_of_entry,
     entries_of,
@@ -41,7 +41,7 @@ def cached_export(
         OutputError: the cache folder cannot be written.
         ParityFailedError, GraphCheckFailedError: the export failed its checks.
     """
-    folder = cache_folder().path
+    folder = cache_path()
     name = re.sub(r"[^\w.-]", "_", profile.name)
     key = f"{name}-op{profile.opset}-{cache_key(profile, checkpoint)}"
     for entry in entries_of(folder, key):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from locoexport.errors import OutputError
 from locoexport.machine.writing.drafts import draft_folder, sweep
 from locoexport.machine.writing.replacement import put_in_place
 
-__all__ = ["check_output", "is_file", "sha256_of", "whole_file", "whole_files"]
+__all__ = ["check_output", "is_file", "link_or_copy", "sha256_of", "whole_file", "whole_files"]
 
 
 def check_output(path: str | Path, *, force: bool) -> Path:
@@ -99,6 +100,18 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def link_or_copy(source: Path, place: Path) -> None:
+    """A second name of a file; a copy where the file system has none.
+
+    Raises:
+        OSError: neither can be made.
+    """
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copyfile(source, place)
 
 
 def sha256_of(path: str | Path) -> str:

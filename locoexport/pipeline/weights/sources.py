@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urldefrag, urlsplit
 
 from locoexport.errors import CheckpointError, UnreachableError, UsageError
-from locoexport.machine.installation import cache_folder, require_extra, require_packages
+from locoexport.machine.installation import cache_path, require_extra, require_packages
 from locoexport.machine.web_address import (
     LOOPBACK_NAMES,
     WebAddress,
@@ -131,7 +131,7 @@ def _from_web(wanted: WebFile, notify: Listener) -> Path:
     try:
         return download(
             wanted.address,
-            cache_folder().path / "checkpoints" / wanted.key / wanted.name,
+            cache_path() / "checkpoints" / wanted.key / wanted.name,
             lambda path: _check(path, wanted),
             notify,
             error_type=CheckpointError,

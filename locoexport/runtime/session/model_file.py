@@ -13,20 +13,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from locoexport.errors import ModelFileError
+from locoexport.machine.installation import cache_path
 from locoexport.machine.reading.linked_files import find_file
 from locoexport.machine.reading.onnx_message import external_locations
 from locoexport.machine.reading.wire_format import read_fields
 from locoexport.machine.writing.drafts import draft_folder
-from locoexport.machine.writing.output_files import is_file
+from locoexport.machine.writing.output_files import is_file, link_or_copy
 
 __all__ = ["ModelFile", "openable", "read_metadata", "read_model_file"]
 
@@ -117,12 +115,12 @@ def openable(file: ModelFile) -> Iterator[ModelFile]:
     if not any(_is_link(file.path.parent / location) for location in locations):
         yield file
         return
-    cache = user_cache_path("locoexport", appauthor=False)
+    cache = cache_path()
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with draft_folder(cache) as folder:
         for location, source in found.items():
             (folder / location).parent.mkdir(parents=True, exist_ok=True)
-            _name_again(source, folder / location)
+            link_or_copy(source, folder / location)
         again = folder / "model.onnx"
         again.write_bytes(data)
         yield replace(file, path=again, _status=_status(again))
@@ -153,14 +151,6 @@ def _texts(message: memoryview) -> Iterator[tuple[int, str]]:
 
 def _is_link(path: Path) -> bool:
     return os.path.realpath(path) != os.path.join(os.path.realpath(path.parent), path.name)
-
-
-def _name_again(source: Path, place: Path) -> None:
-    """A second name of a file; a copy where the file system has none."""
-    try:
-        os.link(source, place)
-    except OSError:
-        shutil.copyfile(source, place)
 
 
 def _status(path: Path) -> tuple[int, int, int]:

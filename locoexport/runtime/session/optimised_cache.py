@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import onnxruntime
-from platformdirs import user_cache_path
 
 from locoexport.machine.hardware import read_cpu
+from locoexport.machine.installation import cache_path
 from locoexport.machine.writing.cache_entries import (
     bytes_of_entry,
     entries_of,
@@ -82,7 +82,7 @@ def create_cached_session(
 
 def optimised_folder() -> Path:
     """Where optimised models lie, whether or not it exists yet."""
-    return user_cache_path("locoexport", appauthor=False) / "optimised"
+    return cache_path() / "optimised"
 
 
 def _why_not(provider: str) -> str | None:

@@ -129,9 +129,7 @@ def _plain_state(order: str = "<", size: int = -1) -> tuple[object, ...]:
     ids=range(14),
 )
 def test_a_forged_array_is_refused(stream: bytes, says: str, tmp_path: Path) -> None:
-    (tmp_path / "a.pkl").write_bytes(b"\x80\x04" + stream + b".")
-    with pytest.raises(InputError, match=says):
-        load_plain(tmp_path / "a.pkl")
+    _assert_refused(stream, says, tmp_path)
 
 
 def test_the_forger_of_these_tests_writes_what_numpy_reads(tmp_path: Path) -> None:
@@ -189,9 +187,7 @@ def _doubled(times: int) -> bytes:
     ids=range(7),
 )
 def test_keys_that_take_long_to_hash_are_refused(stream: bytes, says: str, tmp_path: Path) -> None:
-    (tmp_path / "a.pkl").write_bytes(b"\x80\x04" + stream + b".")
-    with pytest.raises(InputError, match=says):
-        load_plain(tmp_path / "a.pkl")
+    _assert_refused(stream, says, tmp_path)
 
 
 def test_short_tuples_are_keys(tmp_path: Path) -> None:
@@ -241,3 +237,10 @@ def test_a_name_with_escapes_is_shown_in_print(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(b"cos\n\x1b[31msystem\n.")
     with pytest.raises(InputError, match=r"wants to make os\.\\x1b\[31msystem;"):
         load_plain(tmp_path / "a.pkl")
+
+
+def _assert_refused(stream: bytes, says: str, folder: Path) -> None:
+    """The stream, as a pickle of protocol 4, is refused with these words."""
+    (folder / "a.pkl").write_bytes(b"\x80\x04" + stream + b".")
+    with pytest.raises(InputError, match=says):
+        load_plain(folder / "a.pkl")
