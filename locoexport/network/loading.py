@@ -31,13 +31,12 @@ __all__ = ["Network", "choose_profile", "load_network"]
 class Network:
     """The PyTorch model that an export starts from, and where its weights came from.
 
-    ``settings`` are those that something said, ``assumed`` names the ones that nothing did.
+    ``settings`` are those that something said: the profile, the checkpoint, a file beside it.
     """
 
     model: LocoTrack
     weights: WeightsOrigin
     settings: CheckpointSettings = NOTHING_SAID
-    assumed: tuple[str, ...] = ()
 
 
 def choose_profile(
@@ -88,12 +87,10 @@ def load_network(profile: ExportProfile, checkpoint: Path | None) -> Network:
     if checkpoint is not None:
         read = read_checkpoint(checkpoint)
         settled = _settle(profile, read)
-        loaded = _load(read, settled)
-        return replace(loaded, settings=settled.settings, assumed=settled.settings.unsaid())
+        return _load(read, settled)
     if profile.demo_weights is not None:
         with as_file(demo_weights_path(profile.demo_weights)) as path:
-            loaded = _load(read_checkpoint(path), profile)
-        return replace(loaded, settings=profile.settings)
+            return _load(read_checkpoint(path), profile)
     model = locotrack.create_model(_configuration(profile))
     return Network(model, WeightsOrigin(None, None), profile.settings)
 
@@ -116,7 +113,7 @@ def _load(checkpoint: Checkpoint, profile: ExportProfile) -> Network:
         model = load_state(checkpoint.state, _configuration(profile), source=path)
     except locotrack.CheckpointError as error:
         raise CheckpointError(str(error)) from error
-    return Network(model, WeightsOrigin(path.name, sha256_of(path)))
+    return Network(model, WeightsOrigin(path.name, sha256_of(path)), profile.settings)
 
 
 def _configuration(profile: ExportProfile) -> TrackerConfig:
