@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +25,10 @@ _LONGEST_PART = 80
 
 @dataclass(frozen=True)
 class FilmFolder:
-    """Where films go, ``DATASET-NNNNN-VIDEO.mp4`` each."""
+    """Where films go, ``DATASET-NNNNN-VIDEO.mp4`` each; ``written`` are those of this run."""
 
     folder: Path
+    written: set[Path] = field(default_factory=set)
 
     def write(
         self, dataset: str, index: int, video: str, clip: TapVidClip, found: ScoredClip
@@ -40,7 +41,7 @@ class FilmFolder:
         Raises:
             OutputError: the file cannot be written.
         """
-        path = self.folder / f"{_safe(dataset)}-{index:05d}-{_safe(video)}.mp4"
+        path = self._free(f"{_safe(dataset)}-{index:05d}-{_safe(video)}")
         scores = found.scores[0]
         caption = (
             f"AJ {100 * scores.average_jaccard:.1f}  "
@@ -48,6 +49,15 @@ class FilmFolder:
             f"OA {100 * scores.occlusion_accuracy:.1f}  {dataset} {video}"
         )
         write_mp4(path, draw_comparison(clip.video, _compared(clip, found), caption), DEFAULT_FPS)
+        self.written.add(path)
+        return path
+
+    def _free(self, name: str) -> Path:
+        """A path of that name: names of two datasets may be alike once they are safe."""
+        path, number = self.folder / f"{name}.mp4", 1
+        while path in self.written:
+            number += 1
+            path = self.folder / f"{name}-{number}.mp4"
         return path
 
 

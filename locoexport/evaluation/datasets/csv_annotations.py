@@ -141,10 +141,11 @@ def _parse(path: Path, number: int, line: bytes) -> _Row:
         raise _broken(path, number, f"it has {len(cells)} columns")
     try:
         name = _clip_name(cells) if resampled else _video_name(cells[0])
-        values = [float(cell) for cell in cells[3 if resampled else 1 :]]
+        numbers = cells[3 if resampled else 1 :]
+        values = [float(cell) for cell in numbers]
     except ValueError as error:
         raise _broken(path, number, f"it {_reason(error)}") from None
-    if any("_" in cell for cell in cells[3:]):
+    if any("_" in cell for cell in numbers):
         raise _broken(path, number, "it holds an underscore in a number")
     table = np.array(values, np.float64).reshape(-1, 3)
     occluded = table[:, 2] == 1
