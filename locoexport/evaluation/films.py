@@ -69,6 +69,8 @@ def open_film_folder(folder: str | Path, *, force: bool) -> FilmFolder:
             and ``force`` is not given.
     """
     folder = Path(folder)
+    if os.path.isfile(folder):
+        raise OutputError(f"{folder} is a file; name a folder for the films.")
     if not os.path.isdir(folder):
         raise OutputError(f"The folder {folder} does not exist; make it first (mkdir -p {folder}).")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -97,27 +97,32 @@ class CsvClip:
             points = points.astype(np.float32)
         start, end = self._span(len(frames))
         return TapVidClip(
-            np.stack(frames[start:end]),
+            frames[start:end],
             np.ascontiguousarray(points[:, start:end]),
             np.ascontiguousarray(occluded[:, start:end]),
         )
 
-    def _decode(self, reader: VideoReader) -> tuple[list[NDArray[np.uint8]], tuple[int, int]]:
+    def _decode(self, reader: VideoReader) -> tuple[NDArray[np.uint8], tuple[int, int]]:
         """The annotated frames, and the video's own size."""
-        frames: list[NDArray[np.uint8]] = []
+        annotated, count = self.video.frames, 0
         size_hw = (0, 0)
         shown = self._shown(reader)
-        for frame in itertools.islice(shown, self.video.frames):
-            if not frames:
+        for frame in itertools.islice(shown, annotated):
+            if not count:
                 size_hw = (frame.shape[0], frame.shape[1])
-                kept = frame.nbytes if self.full_resolution else 3 * math.prod(SCORED_HW)
-                CLIP_BYTES.check(kept * self.video.frames, self.file)
-            if not self.full_resolution:
-                frame = resize_as_published(frame[None], SCORED_HW)[0]
-            frames.append(frame)
+                kept_hw = size_hw if self.full_resolution else SCORED_HW
+                CLIP_BYTES.check(3 * math.prod(kept_hw) * annotated, self.file)
+                # Memory that no frame is written to is not taken.
+                video = np.empty((annotated, *kept_hw, 3), np.uint8)
+            video[count] = (
+                frame if self.full_resolution else resize_as_published(frame[None], SCORED_HW)[0]
+            )
+            count += 1
+        if not count:
+            raise InputError(f"{self.file} is shorter than a frame of {CLIP_FPS} a second.")
         more = not self.video.resampled and next(shown, None) is not None
-        self._remark(reader, len(frames), more=more)
-        return frames, size_hw
+        self._remark(reader, count, more=more)
+        return video[:count], size_hw
 
     def _shown(self, reader: VideoReader) -> Iterator[NDArray[np.uint8]]:
         timed = reader.frames()

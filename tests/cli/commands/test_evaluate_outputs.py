@@ -151,6 +151,9 @@ def test_films(run, make_model, pickles, tmp_path: Path) -> None:
     refused = run(*command)
     assert (refused.code, refused.stdout) == (2, "")
     assert f"make it first (mkdir -p {folder})" in refused.stderr
+    folder.write_text("")
+    assert "is a file; name a folder" in run(*command).stderr
+    folder.unlink()
     folder.mkdir()
     finished = run(*command)
     assert finished.code == 0, finished.stderr
@@ -178,6 +181,16 @@ def test_films_of_strided_queries_draw_each_track_once(
     assert run(*arguments(make_model(), pickles[0], more=more)).code == 0
     (film,) = folder.iterdir()
     assert read_clip(film).frames_rgb.shape[0] == 6
+
+
+def test_films_of_names_that_are_alike_once_safe(run, make_model, pickles, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    names = []
+    for name in ("x y.pkl", "x&y.pkl"):
+        names.append(write_pickle(tmp_path / name, {"a": make_clip(0)}))
+    assert run(*arguments(make_model(), *names, more=("--film", folder))).code == 0
+    assert sorted(os.listdir(folder)) == ["x_y-00000-a-2.mp4", "x_y-00000-a.mp4"]
 
 
 def test_annotations_beside_films(run, make_model, tmp_path: Path) -> None:

@@ -87,6 +87,14 @@ def test_ten_seconds_of_a_faster_film(tmp_path: Path) -> None:
     assert np.abs(levels - expected).max() <= 2
 
 
+def test_a_film_of_no_length(tmp_path: Path) -> None:
+    counting_film(tmp_path / "x_000001_000011.mp4", 1, 100)
+    (tmp_path / "kinetics.csv").write_text("x,1,11" + ",0.5,0.5,0" * 250)
+    (source,) = open_dataset(str(tmp_path)).clips()
+    with pytest.raises(InputError, match="is shorter than a frame of 25 a second"):
+        source.load()
+
+
 def test_frames_as_they_are(tmp_path: Path) -> None:
     path = write_video_layout(tmp_path / "pt", {"a": 0, "b.mp4": 1}, size_hw=(64, 96))
     dataset = open_dataset(str(path))
