@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -19,13 +20,14 @@ def objects_text(report: ObjectReport) -> RenderableType:
     """What was found in a clip, and where it was written."""
     tracks = report.found.tracks
     height, width = report.frame_hw
-    visible = f"{tracks.visible.mean():.0%}"
+    visible = f"{report.found.visible_share:.0%}"
     rows = [
         ("video", f"{report.video}: {tracks.frames} frames of {height}x{width}"),
         ("objects", str(len(report.found.objects))),
         ("points", f"{tracks.points}, visible {visible} of the time"),
         ("detecting", f"{report.detecting_seconds:.1f} s"),
         ("tracking", f"{report.tracking_seconds:.1f} s"),
+        *([] if report.preset is None else [("preset", report.preset)]),
         *((name, str(path)) for name, path in report.outputs.written()),
     ]
     if not report.found.objects:
@@ -50,6 +52,8 @@ def objects_document(report: ObjectReport) -> dict[str, Any]:
         "width": report.frame_hw[1],
         "points": report.found.tracks.points,
         "objects": _object_rows(report),
+        "preset": report.preset,
+        "rules": asdict(report.rules),
         "files": {name: str(path) for name, path in report.outputs.written()},
         "detecting_seconds": report.detecting_seconds,
         "tracking_seconds": report.tracking_seconds,

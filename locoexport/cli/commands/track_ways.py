@@ -21,7 +21,12 @@ __all__ = ["track_clip_folder", "track_clip_objects", "track_clip_points"]
 
 
 def track_clip_points(request: TrackRequest, notify: Listener) -> TrackReport:
-    """Points of one clip, without objects."""
+    """Points of one clip, without objects.
+
+    Raises:
+        UsageError: an option was given that is for objects alone.
+    """
+    request.objects.refuse_without_objects()
     outputs = request.clip_outputs()
     return track_video(
         request.video,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import UsageError
 from locoexport.runtime.objects.boxes import NO_OBJECT, Detections
-from locoexport.runtime.objects.gaps import GapFiller, object_points
+from locoexport.runtime.objects.gaps import GapFiller, masked_points, object_points, track_part
 from locoexport.runtime.objects.rules import ObjectRules, mark_outliers
 from locoexport.runtime.objects.segmentation import Segmenter
 from locoexport.runtime.objects.sightings import SeenObject, find_returns, see_objects
@@ -48,6 +49,10 @@ def track_objects(
     gap, each tracked anew from the better side (``plan_gap``). A model of a fixed number of frames
     sees the whole clip in place of a gap and its context.
 
+    With ``rules.mask_every`` points begin anew on every so many frames: from the best box on, both
+    ways, where the object was detected and its mask is not empty, and within gaps from the box
+    that the points before carried there. Each set stands for its object until the next one begins.
+
     Args:
         tracker: open.
         video: a file, a clip or frames: what can be read again. Frames are never all held.
@@ -73,6 +78,10 @@ def track_objects(
     tracks = tracker.track(source, queries, progress=_counted("tracking frames", progress))
     tracks = _without_outliers(tracks, object_ids != NO_OBJECT, rules)
     names = find_returns(seen, tracks, object_ids, (height, width), rules, keep_apart)
+    spans = None
+    if rules.mask_every is not None:
+        renewal = _Renewal(tracker, source, segmenter, rules, _counted("renewing points", progress))
+        tracks, object_ids, spans = renewal.renew(seen, tracks, object_ids)
     # Ids without holes, unless a person gave them.
     free = [name for name in sorted(set(names.values())) if name not in keep_apart]
     first = max(keep_apart, default=NO_OBJECT) + 1
@@ -84,7 +93,7 @@ def track_objects(
     seen = see_objects(detections, frames)
     filler = GapFiller(tracker, source, segmenter, rules, seen, _counted("filling gaps", progress))
     objects = tuple(filler.fill(item, tracks, object_ids == item.object_id) for item in seen)
-    return ObjectTracks(tracks, object_ids, objects)
+    return ObjectTracks(tracks, object_ids, objects, spans)
 
 
 def _place_points(
@@ -106,6 +115,101 @@ def _place_points(
         points.append(other_points_tyx)
         ids.append(np.full(len(other_points_tyx), NO_OBJECT, np.int64))
     return np.concatenate(points), np.concatenate(ids)
+
+
+class _Renewal:
+    """Further sets of points on objects, and in which frames each set stands for its object."""
+
+    def __init__(
+        self,
+        tracker: PointTracker,
+        source: FrameSource,
+        segmenter: Segmenter,
+        rules: ObjectRules,
+        count: Callable[[int, int | None], None] | None,
+    ) -> None:
+        """Take what all objects share; ``count`` is told of (sets done, sets of all objects)."""
+        self._tracker = tracker
+        self._source = source
+        self._segmenter = segmenter
+        self._rules = rules
+        self._count = count
+
+    def renew(
+        self, seen: list[SeenObject], tracks: Tracks, object_ids: NDArray[np.int64]
+    ) -> tuple[Tracks, NDArray[np.int64], NDArray[np.int64]]:
+        """All points, the old ones first; the object of each; its span of frames.
+
+        Args:
+            seen: all objects.
+            tracks: of points that begin in the objects' best boxes, and of points of no object.
+            object_ids: int64 (points,).
+        """
+        spans = np.tile(np.array([0, tracks.frames], np.int64), (tracks.points, 1))
+        parts, ids, all_spans = [tracks], [object_ids], [spans]
+        planned = [(item, self._sets(item)) for item in seen]
+        total, done = sum(len(sets) - 1 for _, sets in planned), 0
+        for item, sets in planned:
+            edges = pairwise([0, *sorted(sets)[1:], tracks.frames])
+            for begin, (start, stop) in zip(sorted(sets), edges, strict=True):
+                queries = sets[begin]
+                if queries is None:
+                    spans[object_ids == item.object_id] = start, stop
+                    continue
+                parts.append(self._track(queries, start, stop, tracks.frames))
+                ids.append(np.full(len(queries), item.object_id, np.int64))
+                all_spans.append(np.tile(np.array([start, stop], np.int64), (len(queries), 1)))
+                done += 1
+                if self._count is not None:
+                    self._count(done, total)
+        joined, together = _join(parts), np.concatenate(all_spans)
+        frames = np.arange(tracks.frames)
+        within = (frames >= together[:, :1]) & (frames < together[:, 1:])
+        joined = replace(joined, visible=joined.visible & within)
+        return joined, np.concatenate(ids), together
+
+    def _sets(self, item: SeenObject) -> dict[int, NDArray[np.float32] | None]:
+        """Query points by the frame in which they begin; None for those of the best box."""
+        sets: dict[int, NDArray[np.float32] | None] = {item.best: None}
+        every = self._rules.mask_every or len(item.detected)
+        for frame in range(item.best % every, len(item.detected), every):
+            if frame == item.best or not item.detected[frame]:
+                continue
+            (image,) = self._source.frames_between(frame, frame + 1)
+            box, grid_hw = item.boxes_xyxy[frame], self._rules.grid_hw
+            points = masked_points(image, frame, box, self._segmenter, grid_hw)
+            if points is not None:
+                sets[frame] = points
+        return sets
+
+    def _track(
+        self, queries_tyx: NDArray[np.float32], start: int, stop: int, frames: int
+    ) -> Tracks:
+        """A set in its span and its context, outliers hidden; elsewhere it stands still."""
+        context = self._rules.context_frames
+        begin, end = max(0, start - context), min(frames, stop + context)
+        local, first = track_part(self._tracker, self._source, queries_tyx, begin, end)
+        local = _without_outliers(local, np.ones(local.points, np.bool_), self._rules)
+        last = first + local.frames - 1
+        where = np.clip(np.arange(frames), first, last) - first
+        known = (np.arange(frames) >= first) & (np.arange(frames) <= last)
+        return Tracks(
+            local.xy[:, where],
+            local.visible[:, where] & known,
+            np.where(known, local.confidence[:, where], np.float32(0)),
+            queries_tyx,
+            local.fps,
+        )
+
+
+def _join(parts: list[Tracks]) -> Tracks:
+    return Tracks(
+        np.concatenate([part.xy for part in parts]),
+        np.concatenate([part.visible for part in parts]),
+        np.concatenate([part.confidence for part in parts]),
+        np.concatenate([part.query_points for part in parts]),
+        parts[0].fps,
+    )
 
 
 def _without_outliers(tracks: Tracks, mine: NDArray[np.bool_], rules: ObjectRules) -> Tracks:
