@@ -129,6 +129,53 @@ def test_json_on_stdout(track, tmp_path: Path) -> None:
     ]
 
 
+def test_a_preset_and_what_wins_over_it(track, tmp_path: Path) -> None:
+    command = ("--boxes", "16,24,40,40", "--tracks", tmp_path / "a.npz", "--json", "-", "--force")
+    plain = json.loads(track(*command).stdout)
+    assert plain["preset"] is None
+    assert plain["rules"]["gap_box"] == "moved"
+    preset = ("--preset", "face-parsing")
+    finished = track(*command, *preset)
+    assert finished.code == 0, finished.stderr
+    document = json.loads(finished.stdout)
+    assert document["preset"] == "face-parsing"
+    assert document["rules"] == {
+        "outlier_deviations": 1.0,
+        "displacement": "step",
+        "least_visible": 0.4,
+        "context_frames": 10,
+        "grid_hw": [8, 8],
+        "least_overlap": 0.3,
+        "least_detections": 3,
+        "gap_box": "points",
+        "mask_every": None,
+    }
+    boxes = read_object_tracks(tmp_path / "a.npz").objects[0].boxes_xyxy
+    assert ((boxes[1:, 2:] - boxes[1:, :2]) < (24, 16)).all()  # of the points alone
+    # Typed, though some of it is the option's default.
+    typed = ("--gap-box", "moved", "--outlier-deviations", "2", "--context-frames", "4")
+    document = json.loads(track(*command, *preset, *typed).stdout)
+    assert document["preset"] == "face-parsing"
+    rules = document["rules"]
+    assert (rules["gap_box"], rules["outlier_deviations"]) == ("moved", 2.0)
+    assert (rules["context_frames"], rules["displacement"]) == (4, "step")
+    assert "preset     face-parsing" in track(*command[:-3], "--force", *preset).stdout
+
+
+def test_points_that_stand_for_nothing_any_more_are_not_drawn(track, tmp_path: Path) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("".join(f"{t},16,24,40,40\n" for t in range(FRAMES)))
+    drawn = []
+    for name, more in (("a", ()), ("b", ("--mask-every", "1"))):
+        files = ("-o", tmp_path / f"{name}.mp4", "--tracks", tmp_path / f"{name}.npz")
+        assert track("--boxes", boxes, *files, *more).code == 0
+        last = read_clip(tmp_path / f"{name}.mp4").frames_rgb[-1]
+        drawn.append(int((last.max(axis=2) > 140).sum()))
+    found = read_object_tracks(tmp_path / "b.npz")
+    assert np.unique(found.tracks.query_points[:, 0]).tolist() == [*range(FRAMES)]
+    assert drawn[1] == pytest.approx(drawn[0], rel=0.25)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -144,6 +191,14 @@ def test_json_on_stdout(track, tmp_path: Path) -> None:
         (["--boxes", "1,1,9,9", "--least-visible", "2"], 2, "least_visible (0 to 1)"),
         (["--boxes", "1,1,9,9", "--object-grid", "8y8"], 2, "A grid is N or NxM"),
         (["--boxes", "1,1,9,9", "--displacement", "jump"], 2, "displacement"),
+        (["--boxes", "1,1,9,9", "--gap-box", "x"], 2, "'--gap-box': 'x' is not one"),
+        (["--boxes", "1,1,9,9", "--mask-every", "0"], 2, "mask_every (1 or more frames); 0"),
+        (["--boxes", "1,1,9,9", "--preset", "x"], 2, "no preset 'x'; there is face-parsing"),
+        (["--preset", "x"], 2, "no preset 'x'; there is face-parsing"),
+        (["--preset", "face-parsing"], 2, "--preset is for objects; ask for some with --detect"),
+        (["--mask-every", "2"], 2, "--mask-every is for objects"),
+        (["--mask-every", "2", "--objects", "a.csv"], 2, "--mask-every is for objects"),
+        (["--boxes", "1,1,9,9", "--segmenter-model", "a"], 2, "'ellipse' takes no file"),
         (["--boxes", "1,1,9,9", "--query", "6,1,1"], 2, "has t = 6"),
         (["--boxes", "1,1,9,9", "--objects", "a.npz"], 2, "Boxes are written as .csv, .json"),
         (["--boxes", "1,1,9,9", "--tracks", "a.txt"], 2, "Tracks are written as"),
