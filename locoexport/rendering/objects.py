@@ -10,6 +10,8 @@ from rich.console import Group, RenderableType
 from locoexport.rendering.parts.tables import facts, headed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from locoexport.pipeline.tracking.folder import FolderReport
     from locoexport.pipeline.tracking.objects import ObjectReport
 
@@ -72,7 +74,7 @@ def folder_text(report: FolderReport) -> RenderableType:
     table = headed(("clip", "outcome", ""))
     for result in report.results:
         outcome = result.outcome + (" (earlier)" if result.skipped else "")
-        table.add_row(result.clip.name, outcome, result.text)
+        table.add_row(_within(report, result.clip), outcome, result.text)
     return Group(facts([("outputs", str(report.out))]), table)
 
 
@@ -85,7 +87,7 @@ def folder_document(report: FolderReport) -> dict[str, Any]:
         "out": str(report.out),
         "clips": [
             {
-                "clip": result.clip.name,
+                "clip": _within(report, result.clip),
                 "outcome": result.outcome,
                 "skipped": result.skipped,
                 "text": result.text,
@@ -93,6 +95,10 @@ def folder_document(report: FolderReport) -> dict[str, Any]:
             for result in report.results
         ],
     }
+
+
+def _within(report: FolderReport, clip: Path) -> str:
+    return clip.relative_to(report.folder).as_posix()
 
 
 def _object_rows(report: ObjectReport) -> list[dict[str, int]]:

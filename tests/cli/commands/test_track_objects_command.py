@@ -191,7 +191,7 @@ def test_points_that_stand_for_nothing_any_more_are_not_drawn(track, tmp_path: P
         (["--boxes", "1,1,9,9", "--least-visible", "2"], 2, "least_visible (0 to 1)"),
         (["--boxes", "1,1,9,9", "--object-grid", "8y8"], 2, "A grid is N or NxM"),
         (["--boxes", "1,1,9,9", "--displacement", "jump"], 2, "displacement"),
-        (["--boxes", "1,1,9,9", "--gap-box", "x"], 2, "'--gap-box': 'x' is not one"),
+        (["--boxes", "1,1,9,9", "--gap-box", "x"], 2, "gap-box"),
         (["--boxes", "1,1,9,9", "--mask-every", "0"], 2, "mask_every (1 or more frames); 0"),
         (["--boxes", "1,1,9,9", "--preset", "x"], 2, "no preset 'x'; there is face-parsing"),
         (["--preset", "x"], 2, "no preset 'x'; there is face-parsing"),
@@ -313,6 +313,61 @@ def test_a_folder_of_clips_without_objects(run, folder: Path, model: Path, tmp_p
     finished = run("track", folder, "--model", model, "-o", tmp_path / "out")
     assert finished.code == 0
     assert "0 objects, 64 points, 6 frames" in finished.stdout
+
+
+def test_folders_in_a_folder_are_mirrored(run, folder: Path, model: Path, tmp_path: Path) -> None:
+    (folder / "broken.mp4").unlink()
+    (folder / "b.mp4").unlink()
+    out = folder / "out"
+    for place in ("x/y", "x/.hidden", "z", "out"):
+        (folder / place).mkdir(parents=True)
+    for name in ("x/a.mp4", "x/y/a.mp4", "x/.hidden/a.mp4", "out/a.mp4"):
+        shutil.copy(folder / "a.mp4", folder / name)
+    (folder / "z" / "loop").symlink_to(folder, target_is_directory=True)
+    command = ("track", folder, "--model", model, "-o", out, "--boxes", "16,24,40,40")
+    clips = ["a.mp4", "x/a.mp4", "x/y/a.mp4"]
+    for skipped in (False, True):
+        finished = run(*command, "--json", "-")
+        assert finished.code == 0, finished.stderr
+        assert outcomes(finished.stdout) == [(clip, "tracked", skipped) for clip in clips]
+    kinds = ("boxes.csv", "done.json", "tracked.mp4", "tracks.npz")
+    written = {f"{clip}.{kind}" for clip in clips for kind in kinds}
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert files == written | {"a.mp4"}
+    assert all(clip in run(*command).stdout for clip in clips)
+    # Neither are they tracked when the outputs go elsewhere.
+    other = run(*command[:5], tmp_path / "out", *command[6:], "--json", "-")
+    assert [clip for clip, *_ in outcomes(other.stdout)] == ["a.mp4", "out/a.mp4", *clips[1:]]
+
+
+def test_no_two_clips_write_one_file(run, folder: Path, model: Path, tmp_path: Path) -> None:
+    (folder / "broken.mp4").unlink()
+    out = tmp_path / "out"
+    for place in ("x", "y"):
+        (folder / place).mkdir()
+        shutil.copy(folder / "a.mp4", folder / place / "a.mp4")
+        (out / place).symlink_to(tmp_path, target_is_directory=True)
+    finished = run("track", folder, "--model", model, "-o", out)
+    assert finished.code == 2
+    assert "have the same output" in finished.stderr
+    (out / "x").unlink()
+    (out / "x").write_text("in the way")
+    (out / "y").unlink()
+    finished = run("track", folder, "--model", model, "-o", out)
+    assert finished.code == 2
+    assert f"{out / 'x'} is a file where a folder for outputs is due" in finished.stderr
+    (out / "x").unlink()
+    (out / "x").symlink_to("nothing")
+    finished = run("track", folder, "--model", model, "-o", out)
+    assert finished.code == 2
+    assert f"Cannot make {out / 'x'}" in finished.stderr
+    (out / "x").unlink()
+    # An output that is a clip itself: in x/a.mp4's place stands a clip with its overlay's name.
+    (out / "x").symlink_to(folder, target_is_directory=True)
+    shutil.copy(folder / "a.mp4", folder / "a.mp4.tracked.mp4")
+    finished = run("track", folder, "--model", model, "-o", out)
+    assert finished.code == 2
+    assert "is a clip of the folder itself" in finished.stderr
 
 
 def test_folders_that_cannot_be_done(run, folder: Path, model: Path, tmp_path: Path) -> None:
