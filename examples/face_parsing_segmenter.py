@@ -82,8 +82,8 @@ class FaceParsingSegmenter:
         """
         x0, y0, side = self._square(box_xyxy)
         labels = self._labels(_cut(frame_rgb, x0, y0, side))
-        face = np.isin(labels, self._classes).astype(np.float32)
-        face = cv2.resize(face, (side, side), interpolation=cv2.INTER_LINEAR) > 0.5
+        small = np.isin(labels, self._classes).astype(np.float32)
+        face = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR) > 0.5
         height, width = frame_rgb.shape[:2]
         mask = np.zeros((height, width), np.bool_)
         left, top = max(0, x0), max(0, y0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic_tracker import MODEL_HW, VELOCITY_XY, tracker_bytes
 
-from locoexport.errors import InputError
+from locoexport.errors import InputError, UsageError
 from locoexport.runtime.objects.boxes import Boxes, Detections
 from locoexport.runtime.objects.following import track_objects
 from locoexport.runtime.objects.rules import ObjectRules
@@ -82,7 +82,7 @@ def test_points_begin_anew_every_so_many_frames(tracker) -> None:
     confidence = [0.9 if frame == 6 else 0.5 for frame in range(FRAMES)]
     seen = detected([*range(FRAMES)], confidence)
     found = follow(tracker, numbered_clip(), seen, asked, mask_every=8)
-    assert asked.frames == [6, 14, 22]
+    assert sorted(asked.frames) == [6, 14, 22]
     tracks, spans = found.tracks, found.spans
     assert spans is not None
     assert np.unique(tracks.query_points[:, 0]).tolist() == [6, 14, 22]
@@ -151,6 +151,25 @@ def test_a_model_of_fixed_frames_begins_anew_too(tmp_path) -> None:
     expected = [moving_box(frame) for frame in range(FRAMES)]
     np.testing.assert_allclose(item.boxes_xyxy, expected, atol=0.02)
     assert np.unique(found.tracks.query_points[:, 0]).tolist() == [0, 7, 21, 28]
+
+
+def test_tracks_that_would_be_too_large_are_refused_before_they_are_made(
+    tracker, monkeypatch
+) -> None:
+    """30 sets of some 30 points, of 30 frames, at 13 bytes each."""
+    monkeypatch.setattr(PointTracker, "tracks_in_memory_bytes", 100_000)
+    told: list[str] = []
+    with pytest.raises(UsageError, match=r"A mask every 1 frames makes .* Ask for one every 4 "):
+        track_objects(
+            tracker,
+            numbered_clip(),
+            detected([*range(FRAMES)]),
+            Asked(),
+            ObjectRules(mask_every=1),
+            progress=lambda what, *_: told.append(what),
+        )
+    assert told == []
+    follow(tracker, numbered_clip(), detected([*range(FRAMES)]), Asked(), mask_every=4)
 
 
 def test_points_of_no_object_count_through_the_whole_clip(tracker) -> None:
