@@ -29,7 +29,7 @@ def objects_text(report: ObjectReport) -> RenderableType:
         ("points", f"{tracks.points}, visible {visible} of the time"),
         ("detecting", f"{report.detecting_seconds:.1f} s"),
         ("tracking", f"{report.tracking_seconds:.1f} s"),
-        *([] if report.preset is None else [("preset", report.preset)]),
+        *_preset_row(report.preset),
         *((name, str(path)) for name, path in report.outputs.written()),
     ]
     if not report.found.objects:
@@ -75,7 +75,8 @@ def folder_text(report: FolderReport) -> RenderableType:
     for result in report.results:
         outcome = result.outcome + (" (earlier)" if result.skipped else "")
         table.add_row(_within(report, result.clip), outcome, result.text)
-    return Group(facts([("outputs", str(report.out))]), table)
+    rows = [("outputs", str(report.out))]
+    return Group(facts(rows + _preset_row(report.preset)), table)
 
 
 def folder_document(report: FolderReport) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def folder_document(report: FolderReport) -> dict[str, Any]:
         "passed": report.passed,
         "folder": str(report.folder),
         "out": str(report.out),
+        "preset": report.preset,
         "clips": [
             {
                 "clip": _within(report, result.clip),
@@ -95,6 +97,10 @@ def folder_document(report: FolderReport) -> dict[str, Any]:
             for result in report.results
         ],
     }
+
+
+def _preset_row(preset: str | None) -> list[tuple[str, str]]:
+    return [] if preset is None else [("preset", preset)]
 
 
 def _within(report: FolderReport, clip: Path) -> str:

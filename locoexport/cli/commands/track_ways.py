@@ -74,7 +74,10 @@ def track_clip_folder(request: TrackRequest, notify: Listener) -> FolderReport:
 
     options = request.described() | {"files_sha256": hash_files(request.files())}
     return track_folder(
-        request.video, out, request.model, options, track_clip, force=request.force, notify=notify
+        *(request.video, out, request.model, options, track_clip),
+        preset=request.objects.preset,
+        force=request.force,
+        notify=notify,
     )
 
 

@@ -67,11 +67,12 @@ class ClipResult:
 
 @dataclass(frozen=True)
 class FolderReport:
-    """What became of every clip of a folder."""
+    """What became of every clip of a folder; ``preset`` names the rules of its objects, if any."""
 
     folder: Path
     out: Path
     results: tuple[ClipResult, ...]
+    preset: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -95,6 +96,7 @@ def track_folder(
     options: Mapping[str, Any],
     track_clip: Callable[[Path, ClipFiles, str], str],
     *,
+    preset: str | None = None,
     force: bool = False,
     notify: Listener = ignore,
 ) -> FolderReport:
@@ -113,6 +115,7 @@ def track_folder(
         options: whatever else decides what comes out, as JSON values.
         track_clip: tracks one clip into those files, replacing what is there, with the model of
             that SHA-256 and no other, and says in a few words what it found.
+        preset: for the report; its numbers are among the options.
         force: do again what is done already.
         notify: is told which clip it is at.
 
@@ -141,7 +144,7 @@ def track_folder(
         result = earlier[clip] or _track(clip, files[clip], due, track_clip, notify)
         results.append(result)
     notify(Notice("clips", done=len(clips), total=len(clips)))
-    return FolderReport(folder, out, tuple(results))
+    return FolderReport(folder, out, tuple(results), preset)
 
 
 def _check_apart(files: Mapping[Path, ClipFiles]) -> None:

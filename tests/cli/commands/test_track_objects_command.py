@@ -334,7 +334,17 @@ def test_folders_in_a_folder_are_mirrored(run, folder: Path, model: Path, tmp_pa
     written = {f"{clip}.{kind}" for clip in clips for kind in kinds}
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert files == written | {"a.mp4"}
-    assert all(clip in run(*command).stdout for clip in clips)
+    shown = run(*command).stdout
+    assert all(clip in shown for clip in clips)
+    assert "preset" not in shown
+    # A preset is what it stands for: other options, unless they are typed as they were.
+    as_before = ("--gap-box", "moved", "--outlier-deviations", 2, "--displacement", "origin")
+    as_before += ("--least-visible", "1/3", "--preset", "face-parsing")
+    assert run(*command, "--preset", "face-parsing").code == 2
+    again = run(*command, *as_before, "--json", "-")
+    assert json.loads(again.stdout)["preset"] == "face-parsing"
+    assert all(skipped for *_, skipped in outcomes(again.stdout))
+    assert "preset   face-parsing" in run(*command, *as_before).stdout
     # Neither are they tracked when the outputs go elsewhere.
     other = run(*command[:5], tmp_path / "out", *command[6:], "--json", "-")
     assert [clip for clip, *_ in outcomes(other.stdout)] == ["a.mp4", "out/a.mp4", *clips[1:]]

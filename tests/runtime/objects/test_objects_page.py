@@ -3,6 +3,7 @@
 import re
 import sys
 import tomllib
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from locoexport.cli import main
 from locoexport.runtime.objects.box_files import read_boxes
 from locoexport.runtime.objects.detection import open_detector
 from locoexport.runtime.objects.object_files import read_object_tracks
+from locoexport.runtime.objects.rules import ObjectRules, find_preset
 from locoexport.runtime.objects.segmentation import open_segmenter
 from locoexport.runtime.objects.tracked import BoxSource
 from locoexport.runtime.video.mp4 import write_mp4
@@ -46,6 +48,27 @@ def place(tmp_path: Path, monkeypatch) -> Path:
     write_mp4(tmp_path / "clip.mp4", frames, 25)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_the_table_of_the_preset_says_its_numbers() -> None:
+    rows = re.findall(r"^\| (`--[^|]*) \| ([^|]*) \| ([^|]*) \| [^|]* \|$", PAGE, re.M)
+    columns = [" ".join(cells).replace(",", "").split() for cells in zip(*rows, strict=True)]
+    options = [word.strip("`") for word in columns[0]]
+    fields = {"object_grid": "grid_hw"}
+    for column, rules in ((1, ObjectRules()), (2, find_preset("face-parsing").rules)):
+        said = dict(zip(options, columns[column], strict=True))
+        assert len(said) == 9
+        for option, text in said.items():
+            name = option.removeprefix("--").replace("-", "_")
+            value = getattr(rules, fields.get(name, name))
+            if text == "never":
+                assert value is None
+            elif isinstance(value, tuple):
+                assert text == "x".join(map(str, value))
+            elif isinstance(value, str):
+                assert text == value
+            else:
+                assert float(Fraction(text)) == value
 
 
 def test_a_detector_from_python(place: Path, capsys) -> None:
