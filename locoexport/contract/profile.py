@@ -17,6 +17,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from locoexport.contract.published_weights import (
+    COST_KEYS,
+    PUBLISHED_KEYS,
+    ProfileCost,
+    PublishedFacts,
+    parse_cost,
+    parse_published_facts,
+)
 from locoexport.errors import InputError, ProfileError
 from locoexport.machine.limits import PROFILE_BYTES
 from locoexport.machine.reading.documents import parse_toml, quote, read_at_most
@@ -68,7 +76,8 @@ _TABLE_KEYS = {
     "precision": ("fp16_p99_px", "int8_p99_px", "origin"),
     "tensorrt": ("batch", "frames", "points"),
     "tolerance": ("tracks_px", "logits", "origin"),
-    "weights": ("demo", "published"),
+    "weights": ("demo", "published", *PUBLISHED_KEYS),
+    "cost": COST_KEYS,
 }
 _KEYS = ("name", "variant", "resolution", "opset", "sampling", "target", "input", *_TABLE_KEYS)
 
@@ -124,7 +133,8 @@ class ExportProfile:
     ``resolution_hw`` is (height, width) in pixels, multiples of 8. ``demo_weights`` names a file
     that the package ships; ``published_weights`` says where the authors' own live. ``without``
     names rewrites that are switched off. ``precision`` is what the graph computes in, within
-    ``precision_limits``; ``shape_ranges`` go with the target ``tensorrt``.
+    ``precision_limits``; ``shape_ranges`` go with the target ``tensorrt``. ``published`` and
+    ``cost`` are facts that are told and decide nothing.
     """
 
     name: str
@@ -142,6 +152,8 @@ class ExportProfile:
     precision: Precision = "fp32"
     precision_limits: PrecisionLimits = PrecisionLimits()
     shape_ranges: ShapeRanges = ShapeRanges()
+    published: PublishedFacts | None = None
+    cost: ProfileCost | None = None
 
     def __post_init__(self) -> None:
         """Check every field; raises ProfileError naming the first that is wrong."""
@@ -316,6 +328,8 @@ def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProf
             input_type=document.get("input", "float32"),
             precision_limits=_parse_limits(limits),
             shape_ranges=ShapeRanges(**{name: _range(value) for name, value in ranges.items()}),
+            published=parse_published_facts(weights),
+            cost=parse_cost(_table(document, "cost", source)),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProfileError(f"Profile {source} is incomplete or malformed: {error!r}.") from error

@@ -27,7 +27,7 @@ from locoexport.models.locotrack import LocoTrack
 from locoexport.models.locotrack.checkpoint import identify_variant, read_state_dict
 from locoexport.network.checkpoint_files import check_checkpoint
 
-__all__ = ["Network", "choose_profile", "load_network"]
+__all__ = ["Network", "choose_profile", "is_same_network", "load_network", "tell_variant"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ def choose_profile(name_or_file: str | None, checkpoint: Path | None) -> ExportP
         return load_profile(_told_variant(checkpoint))
     profile = load_profile(name_or_file)
     told = _told_variant(checkpoint)
-    # b0 and b0-384 are one network: the shapes decide, not the names.
-    if _parameter_shapes(profile.variant) != _parameter_shapes(told):
+    if not is_same_network(profile.variant, told):
         raise ProfileError(
             f"{checkpoint} holds {told!r} weights, but {name_or_file!r} was asked for "
             f"(variant {profile.variant!r}). Leave --backbone and --profile out, or pass "
@@ -93,15 +92,36 @@ def _load(path: Path, profile: ExportProfile) -> Network:
     return Network(model, WeightsOrigin(path.name, sha256_of(path)))
 
 
-def _told_variant(checkpoint: Path) -> str:
+def tell_variant(checkpoint: Path) -> str | None:
+    """The variant whose names and shapes the checkpoint's state dict has; None for any other.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
     check_checkpoint(checkpoint)
     try:
-        told = identify_variant(read_state_dict(checkpoint, CHECKPOINT_TENSORS.value))
-        if told is None:
-            # Loading says how it differs from the nearest variant.
-            locotrack.load_checkpoint(checkpoint, most_tensors=CHECKPOINT_TENSORS.value)
+        return identify_variant(read_state_dict(checkpoint, CHECKPOINT_TENSORS.value))
     except locotrack.CheckpointError as error:
         raise CheckpointError(str(error)) from error
+
+
+def is_same_network(variant: str, other: str) -> bool:
+    """Whether one state dict fits both: b0 and b0-384 are one network at two resolutions.
+
+    Raises:
+        ProfileError: there is no such variant.
+    """
+    return _parameter_shapes(variant) == _parameter_shapes(other)
+
+
+def _told_variant(checkpoint: Path) -> str:
+    told = tell_variant(checkpoint)
+    if told is None:
+        try:
+            # Loading says how it differs from the nearest variant.
+            locotrack.load_checkpoint(checkpoint, most_tensors=CHECKPOINT_TENSORS.value)
+        except locotrack.CheckpointError as error:
+            raise CheckpointError(str(error)) from error
     if told is None or told not in profile_names():
         raise ProfileError(f"{checkpoint} holds {told!r} weights, which no profile exports.")
     return told

@@ -11,7 +11,13 @@ import typer
 from locoexport.cli.terminal import console
 from locoexport.cli.terminal import export_options as options
 from locoexport.cli.terminal.options import JsonTarget, OutputFile
-from locoexport.contract.profile import AxisSizes, parse_axis, parse_resolution
+from locoexport.contract.profile import (
+    DEFAULT_PROFILE,
+    AxisSizes,
+    load_profile,
+    parse_axis,
+    parse_resolution,
+)
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
 
@@ -55,12 +61,14 @@ def export(
     require_extra("export")
     from locoexport.network.loading import choose_profile
     from locoexport.pipeline.export import export_model
-    from locoexport.pipeline.weights.sources import find_checkpoint
+    from locoexport.pipeline.weights.published import find_weights
     from locoexport.rendering import export as render
 
     with _telling_failures(json_target), console.listening(context) as notify:
-        weights = None if checkpoint is None else find_checkpoint(checkpoint, notify)
-        chosen = choose_profile(backbone or profile, weights).with_options(
+        named, weights = backbone or profile, None
+        if checkpoint is not None:
+            weights = find_weights(checkpoint, load_profile(named or DEFAULT_PROFILE), notify)
+        chosen = choose_profile(named, weights).with_options(
             opset=opset,
             sampling=sampling,
             resolution_hw=resolution_hw,
