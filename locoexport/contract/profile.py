@@ -236,6 +236,13 @@ class ExportProfile:
         }
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
+    @property
+    def availability(self) -> Literal["shipped", "published", "neither"]:
+        """Where trained weights are to be had: in the package, from their authors, or nowhere."""
+        if self.demo_weights is not None:
+            return "shipped"
+        return "neither" if self.published_weights is None else "published"
+
 
 def profile_names() -> tuple[str, ...]:
     """Names of the profiles that ship with the package, sorted."""

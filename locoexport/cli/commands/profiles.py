@@ -15,4 +15,4 @@ def profiles(json_target: ProfilesJson = None, force: ReplaceJson = False) -> No
 
     console.check_json_target(json_target, force=force)
     loaded = [load_profile(name) for name in profile_names()]
-    console.report(json_target, render.profiles_document, render.profiles_table, loaded)
+    console.report(json_target, render.profiles_document, render.profiles_text, loaded)
