@@ -134,7 +134,7 @@ class ExportProfile:
     that the package ships; ``published_weights`` says where the authors' own live. ``without``
     names rewrites that are switched off. ``precision`` is what the graph computes in, within
     ``precision_limits``; ``shape_ranges`` go with the target ``tensorrt``. ``published`` and
-    ``cost`` are facts that are told and decide nothing.
+    ``cost`` (without options) are facts that are told; the graph does not depend on them.
     """
 
     name: str

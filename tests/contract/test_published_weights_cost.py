@@ -21,6 +21,7 @@ def test_parameters(name: str) -> None:
     assert profile.cost.parameters == sum(tensor.numel() for tensor in model.parameters())
 
 
+@pytest.mark.slow
 def test_the_file_and_the_call() -> None:
     check("b0-tiny")
 

@@ -51,7 +51,8 @@ def export(
     """Export a LocoTrack model to ONNX, proven equal to PyTorch.
 
     The file appears only after every check. Without --checkpoint the profile's demo weights are
-    used where there are some (b0-tiny), else seeded ones, whose tracks mean nothing.
+    used where there are some (b0-tiny), else seeded ones, whose tracks mean nothing; --checkpoint
+    published takes those that the profile names.
     """
     if backbone is not None and profile is not None:
         raise UsageError("--backbone and --profile both name the profile; pass one of them.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
-from huggingface_hub import errors
+from huggingface_hub import constants, errors
 from tqdm import tqdm
 
 from locoexport.errors import (
@@ -56,7 +56,7 @@ def download_from_hub(wanted: HubFile, endpoint: str | None, notify: Listener) -
             endpoint=endpoint,
             library_name="locoexport",
             # Where nobody answers, it would ask six times in fifteen seconds.
-            local_files_only=not _answers(endpoint or huggingface_hub.constants.ENDPOINT),
+            local_files_only=not _answers(endpoint or constants.ENDPOINT),
             tqdm_class=_bar_that_tells(wanted.file.rpartition("/")[2], notify),
         )
     except LocoExportError:
@@ -76,7 +76,7 @@ def list_hub_files(repository: HubRepository, endpoint: str | None) -> tuple[Lis
             ``HUB_FILES``.
         UsageError: the names are none that Hugging Face takes.
     """
-    if not _answers(endpoint or huggingface_hub.constants.ENDPOINT):
+    if not _answers(endpoint or constants.ENDPOINT):
         raise UnreachableError(
             f"{repository.address} cannot be listed: {_server(endpoint)} cannot be reached. "
             f"Offline, pass --checkpoint FILE with a file that was copied here, or "
@@ -102,7 +102,7 @@ def find_in_hub_cache(file_name: str, sha256: str) -> Path | None:
 
     The cache keeps the bytes of large files under their SHA-256, whatever repository they are of.
     """
-    cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
+    cache = Path(constants.HF_HUB_CACHE)
     for blob in cache.glob(f"*/blobs/{sha256}"):
         for link in blob.parents[1].glob(f"snapshots/*/**/{glob.escape(file_name)}"):
             if link.resolve() == blob.resolve():

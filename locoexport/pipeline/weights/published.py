@@ -122,7 +122,8 @@ def _choose(
         if len(fitting) > 1:
             raise UsageError(_several(list(fitting), profile))
         for source, path in fitting.items():
-            notify(Notice(_reason(source, rank, len(candidates), profile), warning=True))
+            reason = _reason(source, rank, len(looked_at), profile.variant)
+            notify(Notice(reason, warning=True))
             return path
     raise CheckpointError(
         f"{repository.address} holds no weights of {profile.variant}: "
@@ -188,13 +189,13 @@ def _several(fitting: Sequence[HubFile], profile: ExportProfile) -> str:
     )
 
 
-def _reason(source: HubFile, rank: int, count: int, profile: ExportProfile) -> str:
-    name = ("has its name", "has its name in it", "no file with its name does")[rank]
-    return (
-        f"Taking {source.address}: its state dict is that of {profile.variant}, and of {count} "
-        f"checkpoints there {name if rank == 2 else f'it alone {name}'}. To name it yourself: "
-        f"--checkpoint {source.address}"
-    )
+def _reason(source: HubFile, rank: int, count: int, variant: str) -> str:
+    why = (
+        f"it is named after {variant}, and its state dict is that of {variant}",
+        f"{variant} is in its name, and its state dict is that of {variant}",
+        f"no file named after {variant} holds it, and of {count} others this alone does",
+    )[rank]
+    return f"Taking {source.address}: {why}. To name it yourself: --checkpoint {source.address}"
 
 
 def _rank(path: str, profile: ExportProfile) -> int:

@@ -107,8 +107,8 @@ def test_the_file_with_the_variants_name_is_taken_and_no_other_fetched(server: S
     assert path.read_bytes() == weights_of("b0")
     assert server.downloads == ["b0.ckpt"]
     assert told.warnings == [
-        f"Taking {AT}/b0.ckpt: its state dict is that of b0, and of 3 checkpoints there it alone "
-        f"has its name. To name it yourself: --checkpoint {AT}/b0.ckpt"
+        f"Taking {AT}/b0.ckpt: it is named after b0, and its state dict is that of b0. To name it "
+        f"yourself: --checkpoint {AT}/b0.ckpt"
     ]
     # One network at two resolutions: the names tell which file is meant.
     other = find_weights("published", load_profile("b0-384"), endpoint=server.url)
@@ -128,7 +128,7 @@ def test_a_name_that_holds_the_variants(server: Served) -> None:
     path = find_weights("published", load_profile("b0"), told, endpoint=server.url)
     assert path.read_bytes() == weights_of("b0")
     assert server.downloads == ["epoch_7.pt"]
-    assert "it alone has its name in it" in told.warnings[0]
+    assert "b0 is in its name, and its state dict is that of b0." in told.warnings[0]
 
 
 def test_the_state_dict_tells_and_not_the_name(server: Served) -> None:
@@ -139,7 +139,7 @@ def test_the_state_dict_tells_and_not_the_name(server: Served) -> None:
     assert path.read_bytes() == weights_of("b0")
     # What is too small to hold the variant is not fetched.
     assert server.downloads == ["b0.ckpt", "last.ckpt", "junk.pt"]
-    assert "no file with its name does" in told.warnings[0]
+    assert "no file named after b0 holds it, and of 3 others this alone" in told.warnings[0]
 
 
 def test_several_that_fit_are_named(server: Served) -> None:
