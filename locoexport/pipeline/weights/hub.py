@@ -94,7 +94,11 @@ def list_hub_files(repository: HubRepository, endpoint: str | None) -> tuple[Lis
     except Exception as error:
         raise _explained(error, repository, None, endpoint) from None
     HUB_FILES.check(len(found or ()), repository.address, CheckpointError)
-    return tuple(ListedFile(entry.rfilename, entry.size) for entry in found or ())
+    return tuple(
+        ListedFile(entry.rfilename, entry.size if isinstance(entry.size, int) else None)
+        for entry in found or ()
+        if isinstance(entry.rfilename, str)
+    )
 
 
 def find_in_hub_cache(file_name: str, sha256: str) -> Path | None:

@@ -16,6 +16,7 @@ from locoexport.contract.profile import ExportProfile, load_profile, profile_nam
 from locoexport.errors import CheckpointError, UsageError
 from locoexport.machine.installation import require_packages
 from locoexport.machine.limits import DOWNLOAD_BYTES
+from locoexport.machine.web_address import redact_address
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.weights.hub_file import (
     HubFile,
@@ -33,8 +34,8 @@ PUBLISHED = "published"
 _SUFFIXES = (".ckpt", ".pt", ".pth", ".safetensors")
 _BYTES_A_PARAMETER = 2
 """At the least: in float16, without an optimiser's state."""
-_GUESSES = 16
-"""Files that bear no name of the variant and are downloaded to look into, at the most."""
+_LOOKED_INTO = 16
+"""Files that are downloaded to look into, of those whose names say as much, at the most."""
 _NAMED = 8
 """Files that a message names, at the most."""
 
@@ -69,7 +70,7 @@ def find_weights(
         raise UsageError(_nothing_published(profile))
     repository = parse_hub_repository(named)
     if repository is None:
-        notify(Notice(f"the weights that profile {profile.name} names: {named}"))
+        notify(Notice(f"the weights that profile {profile.name} names: {redact_address(named)}"))
         return find_checkpoint(named, notify, endpoint=endpoint)
     return _choose(repository, profile, notify, endpoint)
 
@@ -116,8 +117,7 @@ def _choose(
     told: dict[str, str] = {}
     for rank in range(3):
         looked_at = [entry for entry in candidates if entry.rank == rank]
-        if rank == 2:
-            _refuse_too_many(looked_at, repository, profile)
+        _refuse_too_many(looked_at, repository, profile)
         fitting = _fitting(looked_at, profile, told, notify, endpoint)
         if len(fitting) > 1:
             raise UsageError(_several(list(fitting), profile))
@@ -167,16 +167,16 @@ def _is_too_small(size_bytes: int | None, profile: ExportProfile) -> bool:
 
 
 def _refuse_too_many(
-    guesses: Sequence[_Candidate], repository: HubRepository, profile: ExportProfile
+    candidates: Sequence[_Candidate], repository: HubRepository, profile: ExportProfile
 ) -> None:
-    """Before they are downloaded: files whose names say nothing are many, or large."""
-    worth = [entry for entry in guesses if not _is_too_small(entry.size_bytes, profile)]
+    """Before they are downloaded: files whose names tell them no further apart, many or large."""
+    worth = [entry for entry in candidates if not _is_too_small(entry.size_bytes, profile)]
     total = sum(entry.size_bytes or 0 for entry in worth)
-    if len(worth) > _GUESSES or total > DOWNLOAD_BYTES.value:
+    if len(worth) > _LOOKED_INTO or total > DOWNLOAD_BYTES.value:
         names = [f"--checkpoint {entry.source.address}" for entry in worth]
         raise UsageError(
-            f"No file in {repository.address} with a name of {profile.variant} holds its weights, "
-            f"and {len(worth)} others are too many to download ({total / 1e6:,.0f} MB). Pass one: "
+            f"{len(worth)} files in {repository.address} may hold weights of {profile.variant}, "
+            f"too many to download and look into ({total / 1e6:,.0f} MB). Pass one: "
             f"{_listing(names)}."
         )
 

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def test_the_authors_files_lie_in_a_data_set(server: Served, name: str) -> None:
     server.files = {f"{place}/locotrack_{size}.ckpt": b"weights"}
     path = find_weights("published", load_profile(name), endpoint=server.url)
     assert (path.name, path.read_bytes()) == (f"locotrack_{size}.ckpt", b"weights")
+
+
+def test_no_secret_of_an_address_is_told(server: Served) -> None:
+    address = f"{server.url}/b0.pt?token=SECRET".replace("://", "://me:SECRET@")
+    server.files["/b0.pt?token=SECRET"] = weights_of("b0-tiny")
+    told = Told()
+    find_weights("published", naming(address), told)
+    assert told[0].text.startswith("the weights that profile b0 names: http://…@127.0.0.1")
+    assert "SECRET" not in " ".join(notice.text for notice in told)
 
 
 def test_other_sources_are_as_ever(server: Served) -> None:
@@ -175,11 +185,40 @@ def test_a_repository_without_checkpoints(server: Served) -> None:
     assert server.downloads == []
 
 
-def test_files_whose_names_say_nothing_are_not_fetched_by_the_dozen(server: Served) -> None:
-    put(server, {f"{number}.ckpt": weights_of("b0") for number in range(17)})
-    with pytest.raises(UsageError, match=rf"17 others are too many .* --checkpoint {AT}/0\.ckpt"):
+@pytest.mark.parametrize("name", ["epoch-{}.ckpt", "b0-epoch-{}.ckpt", "{}/b0.ckpt"])
+def test_files_are_not_fetched_by_the_dozen(server: Served, name: str) -> None:
+    put(server, {name.format(number): weights_of("b0") for number in range(17)})
+    first = name.format(0)
+    says = rf"17 files in {AT} may hold weights of b0, too many .* --checkpoint {AT}/{first}, "
+    with pytest.raises(UsageError, match=says):
         find_weights("published", load_profile("b0"), endpoint=server.url)
     assert server.downloads == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"<html>", "cannot be listed: "),
+        (
+            b'{"id": "a/b", "siblings": [{"rfilename": 1}, {"rfilename": "a.pt", "size": "1"}]}',
+            "a.pt",
+        ),
+        (b'{"id": "a/b"}', "It holds nothing"),
+        (b"[]", "cannot be listed: "),
+    ],
+)
+def test_a_server_that_lists_no_files(server: Served, answer: bytes, says: str) -> None:
+    def tell(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(answer)))
+        handler.end_headers()
+        handler.wfile.write(answer)
+
+    server.scripts[f"/api/models/{REPO}?blobs=true"] = tell
+    put(server, {"b0.ckpt": weights_of("b0")})
+    with pytest.raises((UnreachableError, CheckpointError), match=says):
+        find_weights("published", load_profile("b0"), endpoint=server.url)
+    assert server.requests[-1][1].startswith(("/api/", f"/{REPO}/resolve/main/a.pt"))
 
 
 def test_a_repository_with_more_files_than_are_looked_at(server: Served, monkeypatch) -> None:
