@@ -21,9 +21,10 @@ from locoexport.machine.reading.documents import parse_toml, read_at_most, read_
 from locoexport.machine.writing.output_files import is_file
 from locoexport.models import locotrack
 from locoexport.models.locotrack.checkpoint import read_checkpoint as read_torch_checkpoint
+from locoexport.models.locotrack.fitting import identify_variant
 from locoexport.network.checkpoint_files import check_checkpoint
 
-__all__ = ["Checkpoint", "read_checkpoint", "settings_file_of"]
+__all__ = ["Checkpoint", "read_checkpoint", "settings_file_of", "tell_variant"]
 
 _SUFFIXES = (".json", ".toml")
 
@@ -55,6 +56,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (locotrack.CheckpointError, ProfileError) as error:
         raise CheckpointError(str(error)) from error
     return Checkpoint(path, state, said)
+
+
+def tell_variant(path: Path) -> str | None:
+    """The variant whose names and shapes a checkpoint has; None for any other network.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    return identify_variant(read_checkpoint(path).state)
 
 
 def settings_file_of(path: Path) -> Path:

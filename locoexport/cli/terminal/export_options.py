@@ -43,9 +43,10 @@ Profile = Annotated[
 Checkpoint = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE|hf://...|https://...",
-        help="Weights: .ckpt, .pt or .safetensors, hf://OWNER/REPO[@REVISION]/FILE, or "
-        "https://HOST/FILE[#sha256=HEX]. The variant is told from them.",
+        metavar="FILE|published|hf://...|https://...",
+        help="Weights: .ckpt, .pt or .safetensors, hf://[datasets/]OWNER/REPO[@REVISION]/FILE, or "
+        "https://HOST/FILE[#sha256=HEX]. The variant is told from them. published: those that the "
+        "profile names (see locoexport profiles).",
     ),
 ]
 Opset = Annotated[
