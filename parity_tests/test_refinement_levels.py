@@ -62,8 +62,10 @@ def test_the_oracle_is_the_published_forward_pass(levels: Levels) -> None:
     assert np.abs(found.occlusion - expected.occlusion.numpy()).max() < 1e-5
 
 
-@pytest.mark.parametrize("levels", [ONE, TWO, TALL_THEN_WIDE])
-@pytest.mark.parametrize("sampling", ["planar", "gather"])
+@pytest.mark.parametrize(
+    ("levels", "sampling"),
+    [(ONE, "gather"), (TWO, "planar"), (TALL_THEN_WIDE, "gather")],
+)
 def test_each_form_of_levels(levels: Levels, sampling: str, tmp_path: Path) -> None:
     profile = small(levels, sampling=sampling)
     assert_parity(export_once(profile), profile, tmp_path)
@@ -71,7 +73,7 @@ def test_each_form_of_levels(levels: Levels, sampling: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "options",
-    [{"input_type": "uint8"}, {"target": "cuda"}, {"opset": 16}, {"opset": 20}],
+    [{"input_type": "uint8"}, {"target": "cuda", "opset": 16}, {"opset": 20}],
     ids=str,
 )
 def test_each_kind_of_file(options: dict[str, Any], tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ VARIANTS = [name for name in locotrack.VARIANTS if name != "b0-tiny"]
     ("variant", "levels"),
     matrix(
         [(name, levels) for name in VARIANTS for levels in ("384x512", "256x256,384x512")],
-        [("b0-mlp", "256x256,384x512")],
+        [],
     ),
 )
 def test_every_variant(variant: str, levels: str, tmp_path: Path) -> None:

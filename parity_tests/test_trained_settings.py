@@ -30,8 +30,8 @@ def small(settings: CheckpointSettings, opset: int = 17) -> ExportProfile:
 @pytest.mark.parametrize(
     ("settings", "opset"),
     [
-        *((CheckpointSettings(refinements=count), 17) for count in (1, 2, 7)),
-        *((CheckpointSettings(softmax_temperature=heat), 17) for heat in (3.7, 10.0, 45.0)),
+        (CheckpointSettings(refinements=1, softmax_temperature=3.7), 17),
+        (CheckpointSettings(refinements=7, softmax_temperature=45.0), 17),
         *matrix(
             [(CheckpointSettings(gelu="tanh"), opset) for opset in OPSETS],
             [(CheckpointSettings(gelu="tanh"), opset) for opset in (16, 20)],

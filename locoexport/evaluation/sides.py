@@ -93,19 +93,26 @@ class TorchSide:
 
     name = "torch"
 
-    def __init__(self, model: Any) -> None:
-        """``model`` is a ``locotrack.LocoTrack``."""
-        self._model = model
+    def __init__(self, model: Any, *, from_frames: bool = False) -> None:
+        """``model`` is a ``locotrack.LocoTrack``.
+
+        Its first level is resized from the clip's own frames where ``from_frames``, as a file does
+        that takes ``uint8``; else from those at the last level, as one does that takes floats.
+        """
+        self._model, self._from_frames = model, from_frames
 
     def track(self, frames_rgb: NDArray[np.uint8], query_points_tyx: Floats) -> RawTracks:
         """See ``Side``."""
         from locoexport.network.oracle import run_reference
 
-        size_hw = self._model.config.working_hw
+        first_hw, size_hw = self._model.config.levels
         outputs = run_reference(
             self._model,
             to_model_input(frames_rgb, size_hw),
             scale_queries_to_model(query_points_tyx, SCORED_HW, size_hw),
+            to_model_input(frames_rgb, first_hw)
+            if self._from_frames and first_hw != size_hw
+            else None,
         ).outputs
         tracks = scale_tracks_to_video(outputs.tracks_xy, size_hw, SCORED_HW)
         return RawTracks(tracks, outputs.occlusion, outputs.expected_dist)

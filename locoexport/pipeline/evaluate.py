@@ -286,8 +286,9 @@ def _torch_side(
     from locoexport.pipeline.weights.origin import load_weights, profile_of
 
     profile = profile_of(session)
+    from_frames = session.signature.input_type == "uint8"
     if named != path:
-        return TorchSide(load_network(profile, named).model), None
+        return TorchSide(load_network(profile, named).model, from_frames=from_frames), None
     try:
         network = load_weights(path, session.metadata, profile, checkpoint)
     except CheckpointError as error:
@@ -296,7 +297,7 @@ def _torch_side(
         return None, f"ONNX alone: {error}"
     except ProfileError as error:
         return None, f"ONNX alone: {error}"
-    return TorchSide(network.model), None
+    return TorchSide(network.model, from_frames=from_frames), None
 
 
 def _facts(

@@ -74,7 +74,8 @@ def prove_precision(
 def _compare_sequences(
     session: Model, model: LocoTrack, notify: Listener
 ) -> tuple[PrecisionCase, ...]:
-    sides = (TorchSide(model), GraphSide(session))
+    from_frames = session.signature.input_type == "uint8"
+    sides = (TorchSide(model, from_frames=from_frames), GraphSide(session))
     cases = []
     what = "parity on generated sequences"
     for index, clip in enumerate(cost_sequences(session.fixed_frames, what, notify)):
