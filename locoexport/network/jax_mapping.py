@@ -54,7 +54,7 @@ class JaxParameter:
         if self.leaf == "w":
             values = values.transpose(3, 2, 0, 1) if values.ndim == 4 else values.T
         with np.errstate(over="ignore"):
-            return np.ascontiguousarray(values, np.float32)
+            return np.array(values, np.float32, order="C")  # the caller's own, to be written to
 
 
 def parameters_of(variant: str) -> tuple[JaxParameter, ...]:

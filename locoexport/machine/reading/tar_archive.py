@@ -12,6 +12,7 @@ import io
 import lzma
 import os
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def is_tar(path: Path) -> bool:
             file.seek(0)
             try:
                 start = pack(file).read(_BLOCK)
-            except (OSError, EOFError, ValueError, lzma.LZMAError, io.UnsupportedOperation):
+            except Exception:  # the unpacker's, of whatever kind
                 return False
     return start[_USTAR] == b"ustar"
 
@@ -100,14 +101,23 @@ def open_member(
             archive = tarfile.open(fileobj=_Bounded(content, most), mode="r:")  # noqa: SIM115
         except Exception as error:  # tarfile's, of whatever kind
             raise _damaged(error) from error
-        with archive:
-            found = _find(path, archive, most, fits)
+        with archive, _telling_damage():
+            found = _find(archive, most, fits)
             member = _choose(path, found, wanted, kind)
             yield OpenMember(member.name, _opened(archive, member), member.size)
 
 
+@contextmanager
+def _telling_damage() -> Iterator[None]:
+    """What unpacking raises, wherever a member is read, is a damaged tar."""
+    try:
+        yield
+    except (zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError, tarfile.TarError) as error:
+        raise _damaged(error) from error
+
+
 def _find(
-    path: Path, archive: tarfile.TarFile, most: int, fits: Callable[[BinaryIO, int], bool]
+    archive: tarfile.TarFile, most: int, fits: Callable[[BinaryIO, int], bool]
 ) -> dict[str, tuple[tarfile.TarInfo, bool]]:
     """All plain files by name, and whether they fit; of two of one name the last counts."""
     found = {}
@@ -126,16 +136,17 @@ def _find(
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    while True:
-        try:
-            member = archive.next()
-        except InputError:
-            raise
-        except Exception as error:  # tarfile's, and that of what unpacks
-            raise _damaged(error) from error
-        if member is None:
-            return
+    while (member := _next(archive)) is not None:
         yield member
+
+
+def _next(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+    try:
+        return archive.next()
+    except InputError:
+        raise
+    except Exception as error:  # tarfile's, and that of what unpacks
+        raise _damaged(error) from error
 
 
 def _opened(archive: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
