@@ -19,6 +19,7 @@ from locoexport.evaluation.records import Records
 from locoexport.evaluation.scored_clip import score_clip
 from locoexport.evaluation.scores import Difference, Scores, VideoResult, difference, mean_scores
 from locoexport.evaluation.sides import GraphSide, Side, TorchSide
+from locoexport.machine.reading.tar_archive import container_of
 from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.weights.sources import find_checkpoint
@@ -242,7 +243,7 @@ def _find_model(path: Path, notify: Listener) -> Path:
     """The exported file: the one that was named, or that of the checkpoint that was named."""
     if path.suffix == ".onnx" or find_split_files(path) is not None:
         return path
-    if not is_file(path):
+    if not is_file(container_of(path)):
         raise CheckpointError(f"There is no model or checkpoint {path}.")
     from locoexport.machine.installation import require_extra
 

@@ -22,7 +22,15 @@ from typing import IO, BinaryIO, cast
 from locoexport.errors import InputError
 from locoexport.machine.reading.pickle_reading import shown
 
-__all__ = ["OpenMember", "is_tar", "open_member", "split_member"]
+__all__ = [
+    "OpenMember",
+    "container_of",
+    "is_named",
+    "is_tar",
+    "name_with_member",
+    "open_member",
+    "split_member",
+]
 
 _MARK = "::"
 _BLOCK = 512
@@ -34,7 +42,6 @@ _PACKINGS: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
 }
 _MOST_MEMBERS = 10_000
 _PACKED_RATIO, _FREE_BYTES = 10, 64 << 20  # weights are hardly packed, an optimiser's zeros are
-_LARGEST_HEADER = 1 << 20  # bytes, of names and attributes
 _NAMES_SHOWN = 6
 
 
@@ -55,6 +62,22 @@ def split_member(path: str | Path) -> tuple[Path, str | None]:
         if file and member:
             return Path(file), member
     return Path(path), None
+
+
+def container_of(path: str | Path) -> Path:
+    """The file that there is: the tar of ``FILE::MEMBER``, or the path itself."""
+    return split_member(path)[0]
+
+
+def name_with_member(path: str | Path) -> str:
+    """A file's name without its folders; of ``FILE::MEMBER`` the member's whole name with it."""
+    file, member = split_member(path)
+    return file.name if member is None else f"{file.name}{_MARK}{member}"
+
+
+def is_named(name: str, wanted: str) -> bool:
+    """Whether ``wanted`` is a member's name, or some of its parts in a row."""
+    return f"/{wanted.strip('/')}/" in f"/{name}/"
 
 
 def is_tar(path: Path) -> bool:
@@ -163,7 +186,7 @@ def _choose(
 ) -> tarfile.TarInfo:
     fitting = [name for name, (_, fits) in found.items() if fits]
     if wanted is not None:
-        named = [name for name in fitting if _is_named(name, wanted)]
+        named = [name for name in fitting if is_named(name, wanted)]
         if not named and wanted in found:  # let the reader say what it is instead
             return found[wanted][0]
         if wanted in named:
@@ -184,15 +207,10 @@ def _choose(
     return found[fitting[0]][0]
 
 
-def _is_named(name: str, wanted: str) -> bool:
-    """Whether ``wanted`` is the name, or some of its parts in a row."""
-    return f"/{wanted.strip('/')}/" in f"/{name}/"
-
-
 def _shortest(names: list[str]) -> str:
     """The first name, or the shortest part of it that no other name has."""
     parts = names[0].split("/")
-    alone = [part for part in parts if sum(_is_named(name, part) for name in names) == 1]
+    alone = [part for part in parts if sum(is_named(name, part) for name in names) == 1]
     return alone[0] if alone else names[0]
 
 

@@ -15,6 +15,7 @@ from locoexport.contract.profile import (
     profile_names,
 )
 from locoexport.errors import CheckpointError, ModelFileError
+from locoexport.machine.reading.tar_archive import container_of, is_named, split_member
 from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.models import locotrack
 from locoexport.network.loading import Network, load_network
@@ -49,14 +50,25 @@ def load_weights(
             f"The weights of {path} ({origin.file_name}, sha256 {origin.sha256}) are neither "
             f"beside it nor in {Path.cwd()}; pass --checkpoint FILE."
         )
-    if not is_file(found):
-        raise CheckpointError(f"There is no checkpoint file {found}.")
-    digest = sha256_of(found)
+    if not is_file(container_of(found)):
+        raise CheckpointError(f"There is no checkpoint file {container_of(found)}.")
+    digest = sha256_of(container_of(found))
     if digest != origin.sha256:
         raise CheckpointError(
             f"{found} is not what {path} was made from: sha256 {digest}, expected {origin.sha256}."
         )
-    return load_network(profile, found)
+    return load_network(profile, _with_member(found, origin.file_name, path))
+
+
+def _with_member(found: Path, made_of: str, path: Path) -> Path:
+    """The member of a tar that the file was made from; one that was named has to be that one."""
+    file, named = split_member(found)
+    _, member = split_member(made_of)
+    if member is None:
+        return found
+    if named is not None and not is_named(member, named):
+        raise CheckpointError(f"{path} was made from {member} of {file}, not from {named}.")
+    return Path(f"{file}::{member}")
 
 
 def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None:
@@ -65,7 +77,8 @@ def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None
     if isinstance(shipped, Path):
         candidates.append(shipped)
     for candidate in candidates:
-        if is_file(candidate) and sha256_of(candidate) == metadata.weights.sha256:
+        file = container_of(candidate)
+        if is_file(file) and sha256_of(file) == metadata.weights.sha256:
             return candidate
     return None
 
