@@ -26,7 +26,7 @@ class TorchModel:
         self.name = f"torch {'compile' if compiled else 'eager'}"
         if device != "cpu":
             self.name += f" ({device})"
-        self.resolution_hw = model.config.resolution_hw
+        self.resolution_hw = model.config.working_hw
         self.threads: int | None = torch.get_num_threads() if device == "cpu" else None
         self._device, self._compiled, self._variant = device, compiled, variant
         model = model.to(device)

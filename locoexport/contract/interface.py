@@ -15,13 +15,18 @@ from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.contract.profile import AxisSizes, InputType
 
 __all__ = [
+    "FIRST_GRID_NAMES",
+    "FIRST_LEVEL",
+    "FIRST_SUPPORT_NAMES",
     "GRID_NAMES",
     "SPLIT_ROLES",
     "SUPPORT_NAMES",
     "FileRole",
     "GraphInterface",
     "GridShapes",
+    "grid_names",
     "interface_of",
+    "support_names",
 ]
 
 FileRole = Literal["whole", "encoder", "query", "tracker"]
@@ -33,9 +38,16 @@ GRID_NAMES = ("grid_hires", "grid_lowres", "grid_highest")
 SUPPORT_NAMES = ("support_hires", "support_lowres", "support_highest")
 """(batch, points, 49, channels): the 7×7 features around each query point, dx fastest."""
 
+FIRST_LEVEL = "first_"
+"""How names of the first level begin, where it is not the last one as well."""
+FIRST_GRID_NAMES = (f"{FIRST_LEVEL}grid_hires", f"{FIRST_LEVEL}grid_lowres")
+FIRST_SUPPORT_NAMES = (f"{FIRST_LEVEL}support_hires", f"{FIRST_LEVEL}support_lowres")
+"""Initial tracks read two of the first level's three grids."""
+
 Shape = tuple[int | str, ...]
 GridShapes = tuple[tuple[int, int, int], ...]
-"""(h, w, channels) of each grid, in the order of ``GRID_NAMES``."""
+"""(h, w, channels) of each grid, in the order of ``GRID_NAMES``, then of ``FIRST_GRID_NAMES``
+where the first level is another."""
 
 _SUPPORT_CELLS = 49
 
@@ -68,6 +80,16 @@ class GraphInterface:
         }
 
 
+def grid_names(two_levels: bool) -> tuple[str, ...]:
+    """What the encoder of a split gives."""
+    return (*GRID_NAMES, *FIRST_GRID_NAMES) if two_levels else GRID_NAMES
+
+
+def support_names(two_levels: bool) -> tuple[str, ...]:
+    """What the query sampler of a split gives."""
+    return (*SUPPORT_NAMES, *FIRST_SUPPORT_NAMES) if two_levels else SUPPORT_NAMES
+
+
 def interface_of(
     role: FileRole,
     axes: AxisSizes,
@@ -95,12 +117,14 @@ def interface_of(
     }
     if role == "whole":
         return GraphInterface(video | queries, tracks, types)
+    two_levels = len(grids) > len(GRID_NAMES)
     features: dict[str, Shape] = {
-        name: (batch, frames, *shape) for name, shape in zip(GRID_NAMES, grids, strict=True)
+        name: (batch, frames, *shape)
+        for name, shape in zip(grid_names(two_levels), grids, strict=True)
     }
     supports: dict[str, Shape] = {
         name: (batch, points, _SUPPORT_CELLS, shape[2])
-        for name, shape in zip(SUPPORT_NAMES, grids, strict=True)
+        for name, shape in zip(support_names(two_levels), grids, strict=True)
     }
     if role == "encoder":
         return GraphInterface(video, features)

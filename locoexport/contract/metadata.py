@@ -16,6 +16,12 @@ from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, get_args
 
+from locoexport.contract.checkpoint_settings import (
+    DEFAULT_SETTINGS,
+    CheckpointSettings,
+    from_properties,
+    to_properties,
+)
 from locoexport.contract.profile import LARGEST_SIDE, InputType, Precision, Target
 from locoexport.errors import ModelFileError
 from locoexport.machine.limits import METADATA_BYTES
@@ -179,7 +185,9 @@ class CostStamp:
 class ArtifactMetadata:
     """The ``locoexport.*`` metadata properties of an exported .onnx file.
 
-    ``resolution_hw`` is (height, width) in pixels. ``rewrites`` names every rewrite that was
+    ``resolution_hw`` is (height, width) in pixels of the frames that the network works at, the last
+    level; ``settings`` hold the initial resolution, both levels, and whatever else the weights'
+    state dict cannot say (``trained`` has all of it). ``rewrites`` names every rewrite that was
     applied, in order. ``parity`` is None where the file was exported with ``--no-verify``. ``part``
     is ``whole``, or which file of a split export this is. ``input_type`` is that of the frames:
     ``float32`` at the resolution, or ``uint8`` of any size. Of a file in a smaller ``precision``,
@@ -205,6 +213,14 @@ class ArtifactMetadata:
     input_type: str = "float32"
     cost: CostStamp | None = None
     shape_ranges: tuple[tuple[int, int, int], ...] | None = None
+    settings: CheckpointSettings = DEFAULT_SETTINGS
+
+    @property
+    def trained(self) -> CheckpointSettings:
+        """The settings, complete: a file of one level need not say it."""
+        return self.settings.or_else(
+            CheckpointSettings(self.resolution_hw, (self.resolution_hw,))
+        ).or_else(DEFAULT_SETTINGS)
 
     def to_properties(self) -> dict[str, str]:
         """The properties as ONNX wants them: strings by prefixed name."""
@@ -226,7 +242,7 @@ class ArtifactMetadata:
             "simplifier": self.simplifier,
             "torch": self.torch_version,
             "parity": "unverified" if self.parity is None else self.parity.to_json(),
-        }
+        } | to_properties(self.trained)
         if self.cost is not None:
             values["cost"] = self.cost.to_json()
         if self.shape_ranges is not None:
@@ -259,11 +275,13 @@ class ArtifactMetadata:
         for name, value in values.items():
             METADATA_BYTES.check(len(value), f"Metadata locoexport.{name}", ModelFileError)
         try:
+            resolution_hw = _parse_resolution(values["resolution"])
             return cls(
                 version=values["version"],
                 profile=values["profile"],
                 variant=values["variant"],
-                resolution_hw=_parse_resolution(values["resolution"]),
+                resolution_hw=resolution_hw,
+                settings=from_properties(values, resolution_hw),
                 opset=_parse_opset(values["opset"]),
                 precision=_one_of("precision", values["precision"], get_args(Precision)),
                 sampling=values["sampling"],

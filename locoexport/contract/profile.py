@@ -17,6 +17,15 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from locoexport.contract.checkpoint_settings import (
+    DEFAULT_SETTINGS,
+    LARGEST_SIDE,
+    NOTHING_SAID,
+    CheckpointSettings,
+    check_side,
+    parse_resolution,
+    settings_in,
+)
 from locoexport.errors import InputError, ProfileError
 from locoexport.machine.limits import PROFILE_BYTES
 from locoexport.machine.reading.documents import parse_toml, quote, read_at_most
@@ -60,9 +69,6 @@ Precision = Literal["fp32", "fp16", "int8"]
 """What a graph computes in; its inputs and outputs are float32 all the same."""
 
 _PACKAGE = "locoexport.profiles"
-_RESOLUTION_STEP = 8
-LARGEST_SIDE = 4096
-"""Pixels of the resolution that a network may work at."""
 _TABLE_KEYS = {
     "axes": ("batch", "frames", "points"),
     "precision": ("fp16_p99_px", "int8_p99_px", "origin"),
@@ -70,7 +76,12 @@ _TABLE_KEYS = {
     "tolerance": ("tracks_px", "logits", "origin"),
     "weights": ("demo", "published"),
 }
-_KEYS = ("name", "variant", "resolution", "opset", "sampling", "target", "input", *_TABLE_KEYS)
+_SETTINGS = ("refinement_resolutions", "refinements", "softmax_temperature", "gelu")
+_KEYS = (
+    *("name", "variant", "resolution", "opset", "sampling", "target", "input"),
+    *_SETTINGS,
+    *_TABLE_KEYS,
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +132,9 @@ class ShapeRanges:
 class ExportProfile:
     """One export, fully decided.
 
-    ``resolution_hw`` is (height, width) in pixels, multiples of 8. ``demo_weights`` names a file
+    ``resolution_hw`` is the initial resolution, (height, width) in pixels, multiples of 8:
+    positions are kept in its pixels. ``settings`` are what was asked for of the things that a
+    state dict cannot say; ``trained`` is them complete. ``demo_weights`` names a file
     that the package ships; ``published_weights`` says where the authors' own live. ``without``
     names rewrites that are switched off. ``precision`` is what the graph computes in, within
     ``precision_limits``; ``shape_ranges`` go with the target ``tensorrt``.
@@ -142,6 +155,29 @@ class ExportProfile:
     precision: Precision = "fp32"
     precision_limits: PrecisionLimits = PrecisionLimits()
     shape_ranges: ShapeRanges = ShapeRanges()
+    settings: CheckpointSettings = NOTHING_SAID
+
+    @property
+    def trained(self) -> CheckpointSettings:
+        """All settings: those asked for, the profile's resolution, and defaults."""
+        complete = self.settings.or_else(DEFAULT_SETTINGS)
+        levels = complete.refinement_resolutions or (self.resolution_hw,)
+        return replace(complete, resolution_hw=self.resolution_hw, refinement_resolutions=levels)
+
+    @property
+    def levels(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(height, width) of the first and of the last level; often the same."""
+        return self.trained.levels
+
+    @property
+    def working_hw(self) -> tuple[int, int]:
+        """(height, width) of the last level: a graph takes frames and points in its pixels."""
+        return self.levels[-1]
+
+    @property
+    def resizes_frames(self) -> bool:
+        """Whether the graph resizes frames, for one level or for each."""
+        return self.input_type == "uint8" or self.levels[0] != self.levels[1]
 
     def __post_init__(self) -> None:
         """Check every field; raises ProfileError naming the first that is wrong."""
@@ -168,13 +204,7 @@ class ExportProfile:
                 f"input {quote(self.input_type)} is unknown; expected "
                 f"{_listing(get_args(InputType))}."
             )
-        for side in self.resolution_hw:
-            if side % _RESOLUTION_STEP or not _RESOLUTION_STEP * 4 <= side <= LARGEST_SIDE:
-                height, width = self.resolution_hw
-                raise ProfileError(
-                    f"resolution {quote(height)}x{quote(width)}: both sides must be multiples of "
-                    f"{_RESOLUTION_STEP} from {_RESOLUTION_STEP * 4} to {LARGEST_SIDE}."
-                )
+        check_side("resolution", self.resolution_hw)
         for axis in fields(self.axes):
             size = getattr(self.axes, axis.name)
             if size is not None and size < 1:
@@ -210,12 +240,15 @@ class ExportProfile:
         input_type: str | None = None,
         without: tuple[str, ...] | None = None,
         precision: str | None = None,
+        settings: CheckpointSettings | None = None,
     ) -> ExportProfile:
         """This profile with the options that were given; None leaves a field as it is."""
+        asked = (settings or NOTHING_SAID).or_else(CheckpointSettings(resolution_hw=resolution_hw))
         given: dict[str, Any] = {
             "opset": opset,
             "sampling": sampling,
-            "resolution_hw": resolution_hw,
+            "resolution_hw": asked.resolution_hw,
+            "settings": asked.or_else(self.settings),
             "axes": axes,
             "target": target,
             "input_type": input_type,
@@ -252,7 +285,9 @@ def load_profile(name_or_file: str) -> ExportProfile:
             raise ProfileError(str(error)) from error
         except OSError as error:
             raise ProfileError(f"Cannot read {path}: {error.strerror or error}.") from error
-        return _parse_profile(data, default_name=path.stem, source=str(path))
+        profile = _parse_profile(data, default_name=path.stem, source=str(path))
+        # Whoever wrote the file asked for its resolution; that of a shipped one is a default.
+        return profile.with_options(resolution_hw=profile.resolution_hw)
     if name_or_file not in profile_names():
         raise ProfileError(
             f"There is no profile {name_or_file!r}; expected one of "
@@ -265,14 +300,6 @@ def load_profile(name_or_file: str) -> ExportProfile:
 def demo_weights_path(file_name: str) -> Traversable:
     """The weights file of that name that the package ships; it may not exist."""
     return files(_PACKAGE) / file_name
-
-
-def parse_resolution(text: str) -> tuple[int, int]:
-    """``HxW`` as (height, width); raises ProfileError for anything else."""
-    match = re.fullmatch(r"([0-9]{1,9})[xX]([0-9]{1,9})", text)
-    if match is None:
-        raise ProfileError(f"resolution {text!r} is not HEIGHTxWIDTH, for example 256x256.")
-    return int(match[1]), int(match[2])
 
 
 def parse_axis(axis: str, text: str) -> int | None:
@@ -315,6 +342,9 @@ def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProf
             target=document.get("target", "cpu"),
             input_type=document.get("input", "float32"),
             precision_limits=_parse_limits(limits),
+            settings=settings_in(
+                {key: document[key] for key in _SETTINGS if key in document}, f"Profile {source}"
+            ),
             shape_ranges=ShapeRanges(**{name: _range(value) for name, value in ranges.items()}),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:

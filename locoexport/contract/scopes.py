@@ -12,9 +12,17 @@ from dataclasses import dataclass
 
 __all__ = ["BETWEEN", "TRACKER_SCOPE", "Part", "tracker_part"]
 
-TRACKER_SCOPE = re.compile(r"/(encoder|query_sampling|cost_volume|refinement_\d+)/")
+TRACKER_SCOPE = re.compile(
+    r"/((first_)?encoder|(first_)?query_sampling|cost_volume|refinement_\d+)/"
+)
 """How the name of a node in a part of the tracker begins."""
-_SCOPES = {"encoder": "backbone", "query_sampling": "query sampling", "cost_volume": "cost volume"}
+_SCOPES = {
+    "encoder": "backbone",
+    "first_encoder": "backbone, first level",
+    "query_sampling": "query sampling",
+    "first_query_sampling": "query sampling, first level",
+    "cost_volume": "cost volume",
+}
 _NETWORK = re.compile(r"/cmdtop\.\d+/")
 _FIRST_LAYER = re.compile(r"/cmdtop\.\d+/first/")
 """The rewrite ``correlation-products`` computes the correlation within cmdtop's first layer."""

@@ -7,14 +7,22 @@ the exporter gives the name, and every later step keeps it. Standard library onl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from locoexport.contract.interface import GRID_NAMES, SUPPORT_NAMES, FileRole
+from locoexport.contract.interface import (
+    FIRST_GRID_NAMES,
+    FIRST_LEVEL,
+    FIRST_SUPPORT_NAMES,
+    GRID_NAMES,
+    SUPPORT_NAMES,
+    FileRole,
+)
 from locoexport.contract.metadata import OUTPUT_NAMES
 
 __all__ = [
     "ESTIMATES",
+    "FIRST_LEVEL",
     "LEVELS",
     "Seam",
     "SeamKind",
@@ -83,15 +91,22 @@ def seam_name(scope: str, quantity: str) -> str:
     return f"/{scope}/seam/{quantity}"
 
 
-def seams_of(blocks: int, iterations: int, layers: int) -> tuple[Seam, ...]:
+def seams_of(
+    blocks: int, iterations: int, layers: int, *, two_levels: bool = False
+) -> tuple[Seam, ...]:
     """Every seam of a tracker, in the order in which they are computed, outputs last.
 
     Args:
         blocks: of the backbone.
         iterations: refinements.
         layers: of the transformer.
+        two_levels: initial tracks come from grids of a resolution of their own.
     """
-    seams = [*_encoder(blocks), *_supports(), *_cost_volume()]
+    seams = [*_encoder(blocks), *_supports()]
+    if two_levels:
+        seams += [*_first_level(_encoder(blocks), FIRST_GRID_NAMES)]
+        seams += [*_first_level(_supports(), FIRST_SUPPORT_NAMES)]
+    seams += _cost_volume()
     for iteration in range(iterations):
         seams += _refinement(iteration, layers, last=iteration == iterations - 1)
     return tuple(seams)
@@ -145,6 +160,26 @@ def _supports() -> list[Seam]:
         )
         for level, output in zip(LEVELS, SUPPORT_NAMES, strict=True)
     ]
+
+
+def _first_level(seams: list[Seam], outputs: tuple[str, ...]) -> list[Seam]:
+    """The seams of the last level as those of the first. Of its finest grid nothing is read, so
+    that a graph does not hold what only leads there."""
+    found = []
+    for seam in seams:
+        scope, quantity = seam.tensor.removeprefix("/").split("/seam/")
+        if seam.level == LEVELS[2]:
+            continue
+        output = None if seam.level is None else outputs[LEVELS.index(seam.level)]
+        found.append(
+            replace(
+                seam,
+                tensor=seam_name(FIRST_LEVEL + scope, quantity),
+                part=f"{seam.part}, first level",
+                split_output=output,
+            )
+        )
+    return found
 
 
 def _cost_volume() -> list[Seam]:

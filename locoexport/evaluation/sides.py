@@ -101,7 +101,7 @@ class TorchSide:
         """See ``Side``."""
         from locoexport.network.oracle import run_reference
 
-        size_hw = self._model.config.resolution_hw
+        size_hw = self._model.config.working_hw
         outputs = run_reference(
             self._model,
             to_model_input(frames_rgb, size_hw),

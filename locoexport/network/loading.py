@@ -1,16 +1,14 @@
-"""Profile and checkpoint → a PyTorch tracker, and its reference run on numpy arrays.
-
-This is the oracle: the unrewritten model, 5D ``grid_sample`` included.
-"""
+"""Profile and checkpoint → a PyTorch tracker: the oracle, 5D ``grid_sample`` included."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file
 from pathlib import Path
 
 import torch
 
+from locoexport.contract.checkpoint_settings import NOTHING_SAID, CheckpointSettings, agree
 from locoexport.contract.metadata import WeightsOrigin
 from locoexport.contract.profile import (
     DEFAULT_PROFILE,
@@ -20,52 +18,66 @@ from locoexport.contract.profile import (
     profile_names,
 )
 from locoexport.errors import CheckpointError, ProfileError
-from locoexport.machine.limits import CHECKPOINT_TENSORS
 from locoexport.machine.writing.output_files import sha256_of
 from locoexport.models import locotrack
-from locoexport.models.locotrack import LocoTrack
-from locoexport.models.locotrack.checkpoint import identify_variant, read_state_dict
-from locoexport.network.checkpoint_files import check_checkpoint
+from locoexport.models.locotrack import LocoTrack, TrackerConfig
+from locoexport.models.locotrack.fitting import load_state, tell_variant
+from locoexport.network.checkpoint import Checkpoint, read_checkpoint
 
 __all__ = ["Network", "choose_profile", "load_network"]
 
 
 @dataclass(frozen=True)
 class Network:
-    """The PyTorch model that an export starts from, and where its weights came from."""
+    """The PyTorch model that an export starts from, and where its weights came from.
+
+    ``settings`` are those that something said, ``assumed`` names the ones that nothing did.
+    """
 
     model: LocoTrack
     weights: WeightsOrigin
+    settings: CheckpointSettings = NOTHING_SAID
+    assumed: tuple[str, ...] = ()
 
 
-def choose_profile(name_or_file: str | None, checkpoint: Path | None) -> ExportProfile:
+def choose_profile(
+    name_or_file: str | None,
+    checkpoint: Path | None,
+    settings: CheckpointSettings = NOTHING_SAID,
+) -> ExportProfile:
     """The profile asked for, else the one the checkpoint tells, else the default.
+
+    Its settings are those asked for, then the profile's own, and what the checkpoint says.
 
     Raises:
         ProfileError: no such profile, or one that contradicts the checkpoint.
-        CheckpointError: the checkpoint cannot be read or fits no variant.
+        CheckpointError: the checkpoint cannot be read or fits no variant, or it says other
+            settings than were asked for.
     """
     if checkpoint is None:
-        return load_profile(name_or_file or DEFAULT_PROFILE)
+        return load_profile(name_or_file or DEFAULT_PROFILE).with_options(settings=settings)
+    read = read_checkpoint(checkpoint)
+    told = _told_variant(read)
     if name_or_file is None:
-        return load_profile(_told_variant(checkpoint))
-    profile = load_profile(name_or_file)
-    told = _told_variant(checkpoint)
-    # b0 and b0-384 are one network: the shapes decide, not the names.
-    if _parameter_shapes(profile.variant) != _parameter_shapes(told):
-        raise ProfileError(
-            f"{checkpoint} holds {told!r} weights, but {name_or_file!r} was asked for "
-            f"(variant {profile.variant!r}). Leave --backbone and --profile out, or pass "
-            "the checkpoint of that variant."
-        )
-    return profile
+        profile = load_profile(_named_after(told, read.settings))
+    else:
+        profile = load_profile(name_or_file)
+        # b0 and b0-384 are one network: the shapes decide, not the names.
+        if _parameter_shapes(profile.variant) != _parameter_shapes(told):
+            raise ProfileError(
+                f"{checkpoint} holds {told!r} weights, but {name_or_file!r} was asked for "
+                f"(variant {profile.variant!r}). Leave --backbone and --profile out, or pass "
+                "the checkpoint of that variant."
+            )
+    return _settle(profile.with_options(settings=settings), read)
 
 
 def load_network(profile: ExportProfile, checkpoint: Path | None) -> Network:
     """The profile's network with the checkpoint's weights, else the shipped ones, else seeded.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, does not fit, or holds NaN.
+        CheckpointError: the checkpoint cannot be read, does not fit, holds NaN, or says other
+            settings than the profile asks for.
         ProfileError: the profile names a variant that does not exist.
     """
     if profile.variant not in locotrack.VARIANTS:
@@ -74,37 +86,77 @@ def load_network(profile: ExportProfile, checkpoint: Path | None) -> Network:
             f"{', '.join(locotrack.VARIANTS)}."
         )
     if checkpoint is not None:
-        return _load(checkpoint, profile)
+        read = read_checkpoint(checkpoint)
+        settled = _settle(profile, read)
+        loaded = _load(read, settled)
+        return replace(loaded, settings=settled.settings, assumed=settled.settings.unsaid())
     if profile.demo_weights is not None:
         with as_file(demo_weights_path(profile.demo_weights)) as path:
-            return _load(path, profile)
-    model = locotrack.create_model(profile.variant, profile.resolution_hw)
-    return Network(model, WeightsOrigin(None, None))
+            loaded = _load(read_checkpoint(path), profile)
+        return replace(loaded, settings=profile.settings)
+    model = locotrack.create_model(_configuration(profile))
+    return Network(model, WeightsOrigin(None, None), profile.settings)
 
 
-def _load(path: Path, profile: ExportProfile) -> Network:
-    check_checkpoint(path)
+def _settle(profile: ExportProfile, checkpoint: Checkpoint) -> ExportProfile:
+    """The profile with what the checkpoint says, where it does not say otherwise."""
+    settings = agree(
+        profile.settings,
+        checkpoint.settings,
+        who=f"what was asked for (options, or profile {profile.name})",
+        whose=str(checkpoint.path),
+        error=CheckpointError,
+    )
+    return profile.with_options(settings=settings)
+
+
+def _load(checkpoint: Checkpoint, profile: ExportProfile) -> Network:
+    path = checkpoint.path
     try:
-        model = locotrack.load_checkpoint(
-            path, profile.variant, profile.resolution_hw, most_tensors=CHECKPOINT_TENSORS.value
-        )
+        model = load_state(checkpoint.state, _configuration(profile), source=path)
     except locotrack.CheckpointError as error:
         raise CheckpointError(str(error)) from error
     return Network(model, WeightsOrigin(path.name, sha256_of(path)))
 
 
-def _told_variant(checkpoint: Path) -> str:
-    check_checkpoint(checkpoint)
+def _configuration(profile: ExportProfile) -> TrackerConfig:
+    """The variant with the profile's settings."""
+    trained = profile.trained
+    assert trained.refinements is not None
+    assert trained.softmax_temperature is not None
+    assert trained.gelu is not None
+    return replace(
+        locotrack.VARIANTS[profile.variant],
+        resolution_hw=profile.resolution_hw,
+        refinement_resolutions=trained.refinement_resolutions,
+        refinements=trained.refinements,
+        softmax_temperature=trained.softmax_temperature,
+        gelu=trained.gelu,
+    )
+
+
+def _told_variant(checkpoint: Checkpoint) -> str:
     try:
-        told = identify_variant(read_state_dict(checkpoint, CHECKPOINT_TENSORS.value))
-        if told is None:
-            # Loading says how it differs from the nearest variant.
-            locotrack.load_checkpoint(checkpoint, most_tensors=CHECKPOINT_TENSORS.value)
+        told = tell_variant(checkpoint.state, checkpoint.path)
     except locotrack.CheckpointError as error:
         raise CheckpointError(str(error)) from error
-    if told is None or told not in profile_names():
-        raise ProfileError(f"{checkpoint} holds {told!r} weights, which no profile exports.")
+    if told not in profile_names():
+        raise ProfileError(f"{checkpoint.path} holds {told!r} weights, which no profile exports.")
     return told
+
+
+def _named_after(variant: str, said: CheckpointSettings) -> str:
+    """The profile of a variant: of several, the one at the resolution that the checkpoint says."""
+    if said.resolution_hw is None:
+        return variant
+    shapes = _parameter_shapes(variant)
+    fitting = [
+        name
+        for name in profile_names()
+        if load_profile(name).resolution_hw == said.resolution_hw
+        and _parameter_shapes(load_profile(name).variant) == shapes
+    ]
+    return fitting[0] if fitting else variant
 
 
 def _parameter_shapes(variant: str) -> dict[str, torch.Size]:

@@ -50,11 +50,15 @@ def resize_reference(
 
 
 def run_reference(
-    model: LocoTrack, video: NDArray[np.float32], query_points_tyx: NDArray[np.float32]
+    model: LocoTrack,
+    video: NDArray[np.float32],
+    query_points_tyx: NDArray[np.float32],
+    first_video: NDArray[np.float32] | None = None,
 ) -> Reference:
     """Run the oracle: (B, T, H, W, 3) in [-1, 1] at the working resolution, (B, N, 3).
 
     Queries go through in chunks (one does not depend on the others), features are made once.
+    ``first_video`` are the frames of the first level, where they are not resized from ``video``.
     """
     gaps: list[Tensor] = []
 
@@ -68,10 +72,15 @@ def run_reference(
     results = []
     with torch.inference_mode():
         frames = torch.from_numpy(np.ascontiguousarray(video, np.float32))
-        resolution_hw = model.config.resolution_hw
-        grids = observed.extract_features(frames, resolution_hw)
+        working_hw = model.config.working_hw
+        first_hw, last_hw = model.config.levels
+        first = last = observed.extract_features(frames, last_hw)
+        if first_hw != last_hw:
+            if first_video is not None:
+                frames = torch.from_numpy(np.ascontiguousarray(first_video, np.float32))
+            first = observed.extract_features(frames, first_hw)
         for chunk in torch.split(queries, _QUERIES_AT_ONCE, dim=1):
-            results.append(observed.track(grids, grids, chunk, resolution_hw))
+            results.append(observed.track(first, last, chunk, working_hw))
     batch, frame_count = video.shape[:2]
     outputs = TrackArrays(
         *(
@@ -89,6 +98,7 @@ def measure_noise(
     query_points_tyx: NDArray[np.float32],
     reference: Reference,
     points: Sequence[int],
+    first_video: NDArray[np.float32] | None = None,
 ) -> Conditioning:
     """How far the oracle's outputs move at ``points`` when the video moves by 1e-6.
 
@@ -99,9 +109,11 @@ def measure_noise(
     noise_logits = np.zeros_like(noise_px)
     base = reference.outputs
     for seed in range(_NOISE_SAMPLES):
-        noise = np.random.default_rng(seed).standard_normal(video.shape, np.float32)
         moved = run_reference(
-            model, video + _INPUT_NOISE * noise, query_points_tyx[:, chosen]
+            model,
+            _moved(video, seed),
+            query_points_tyx[:, chosen],
+            None if first_video is None else _moved(first_video, seed),
         ).outputs
         shift = np.abs(moved.tracks_xy - base.tracks_xy[:, chosen]).max((2, 3))
         noise_px[:, chosen] = np.maximum(noise_px[:, chosen], shift)
@@ -109,3 +121,9 @@ def measure_noise(
             shift = np.abs(getattr(moved, name) - getattr(base, name)[:, chosen]).max(2)
             noise_logits[:, chosen] = np.maximum(noise_logits[:, chosen], shift)
     return Conditioning(reference.peak_gap, noise_px, noise_logits)
+
+
+def _moved(video: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    noise = np.random.default_rng(seed).standard_normal(video.shape, np.float32)
+    moved: NDArray[np.float32] = video + _INPUT_NOISE * noise
+    return moved

@@ -16,9 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from locoexport.contract.seams import ESTIMATES, LEVELS, Seam, seam_name, seams_of
+from locoexport.contract.seams import (
+    ESTIMATES,
+    FIRST_LEVEL,
+    LEVELS,
+    Seam,
+    seam_name,
+    seams_of,
+)
 from locoexport.models.locotrack import LocoTrack
-from locoexport.models.locotrack.config import REFINEMENT_ITERATIONS
 from locoexport.models.locotrack.efficientnet import EfficientNetFeatures
 
 __all__ = ["model_seams", "record_seams", "reference_seams"]
@@ -26,12 +32,18 @@ __all__ = ["model_seams", "record_seams", "reference_seams"]
 
 def model_seams(model: LocoTrack) -> tuple[Seam, ...]:
     """Every seam of ``model``, in the order in which they are computed."""
-    layers = model.config.transformer.layers
-    return seams_of(len(_blocks(model)), REFINEMENT_ITERATIONS, layers)
+    config = model.config
+    two_levels = config.levels[0] != config.levels[1]
+    return seams_of(
+        len(_blocks(model)), config.refinements, config.transformer.layers, two_levels=two_levels
+    )
 
 
 def reference_seams(
-    model: LocoTrack, video: NDArray[np.float32], query_points_tyx: NDArray[np.float32]
+    model: LocoTrack,
+    video: NDArray[np.float32],
+    query_points_tyx: NDArray[np.float32],
+    first_video: NDArray[np.float32] | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """What every seam of ``model`` holds for one pair of inputs, by tensor name; outputs too.
 
@@ -39,12 +51,18 @@ def reference_seams(
         model: the unrewritten model, where the answer is to be the oracle's.
         video: (B, T, H, W, 3) in [-1, 1] at the working resolution.
         query_points_tyx: (B, N, 3).
+        first_video: at the first level, where that is another and is not resized from ``video``.
     """
+    frames, queries, first_frames = (
+        torch.from_numpy(np.ascontiguousarray(array, np.float32))
+        for array in (video, query_points_tyx, video if first_video is None else first_video)
+    )
     with torch.inference_mode(), record_seams(model) as tensors:
-        result = model.track_resized(
-            torch.from_numpy(np.ascontiguousarray(video, np.float32)),
-            torch.from_numpy(np.ascontiguousarray(query_points_tyx, np.float32)),
-        )
+        first_hw, last_hw = model.config.levels
+        first = last = model.extract_features(frames, last_hw, resize=False)
+        if first_hw != last_hw:
+            first = model.extract_first_features(first_frames, first_hw)
+        result = model.track(first, last, queries, last_hw)
     recorded = {name: tensor.numpy() for name, tensor in tensors.items()}
     return recorded | {name: getattr(result, name).numpy() for name in ESTIMATES}
 
@@ -74,18 +92,22 @@ class _Recorder:
 
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
-        self._iteration, self._level = 0, ""
+        self._iteration, self._level, self._encoder = 0, "", "encoder"
 
     def attach(self, model: LocoTrack) -> Iterator[Any]:
         """Hook every seam; yields handles that remove the hooks."""
         for index, block in enumerate(_blocks(model)):
-            name = seam_name("encoder", f"block_{index}")
-            yield block.register_forward_hook(partial(self._keep_first, name))
-        yield model.parts["encoder"].register_forward_hook(self._keep_grids)
-        yield model.parts["query_sampling"].register_forward_hook(self._keep_supports)
+            yield block.register_forward_hook(partial(self._keep_block, index))
+        for prefix in ("", FIRST_LEVEL):
+            encoder, sampling = f"{prefix}encoder", f"{prefix}query_sampling"
+            part = model.parts[encoder]
+            yield part.register_forward_pre_hook(partial(self._enter_encoder, encoder))
+            yield part.register_forward_hook(self._keep_grids)
+            part = model.parts[sampling]
+            yield part.register_forward_hook(partial(self._keep_supports, sampling))
         yield model.cost_conv.register_forward_hook(self._keep_heatmaps)
         yield model.parts["cost_volume"].register_forward_hook(self._keep_initial)
-        for iteration in range(REFINEMENT_ITERATIONS):
+        for iteration in range(model.config.refinements):
             part = model.parts[f"refinement_{iteration}"]
             yield part.register_forward_pre_hook(partial(self._enter_refinement, iteration))
             yield part.register_forward_hook(self._keep_refined)
@@ -100,17 +122,22 @@ class _Recorder:
             yield layer.register_forward_hook(partial(self._keep_layer, index))
         yield mixer.register_forward_hook(self._keep_changes)
 
-    def _keep_first(self, name: str, module: nn.Module, given: Any, made: Any) -> None:
+    def _enter_encoder(self, scope: str, module: nn.Module, given: Any) -> None:
+        self._encoder = scope
+
+    def _keep_block(self, index: int, module: nn.Module, given: Any, made: Any) -> None:
         """A ResNet's block gives its size beside its features."""
+        name = seam_name(self._encoder, f"block_{index}")
         self.tensors[name] = made if isinstance(made, Tensor) else made[0]
 
     def _keep_grids(self, module: nn.Module, given: Any, made: Any) -> None:
         for level, grid in zip(LEVELS, made.grids, strict=True):
-            self.tensors[seam_name("encoder", f"grid_{level}")] = grid
+            self.tensors[seam_name(self._encoder, f"grid_{level}")] = grid
 
-    def _keep_supports(self, module: nn.Module, given: Any, made: Any) -> None:
-        for level, support in zip(LEVELS, made, strict=True):
-            self.tensors[seam_name("query_sampling", f"support_{level}")] = support
+    def _keep_supports(self, scope: str, module: nn.Module, given: Any, made: Any) -> None:
+        # Of a first level there are two.
+        for level, support in zip(LEVELS, made, strict=False):
+            self.tensors[seam_name(scope, f"support_{level}")] = support
 
     def _keep_heatmaps(self, module: nn.Module, given: Any, made: Any) -> None:
         self.tensors[seam_name("cost_volume", "costs")] = given[0]

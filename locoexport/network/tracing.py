@@ -24,7 +24,7 @@ from locoexport.contract.seams import Seam, traced_seams
 from locoexport.errors import GraphCheckFailedError
 from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.models.locotrack import LocoTrack
-from locoexport.models.locotrack.tracker import ByLevel
+from locoexport.models.locotrack.states import ByLevel, FeatureGrids
 from locoexport.network.recording import model_seams, record_seams
 
 __all__ = ["TracedGraph", "trace"]
@@ -133,45 +133,73 @@ class _WholeFromFrames(_Traced):
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         video, query_points = inputs
-        working_hw = self.tracker.config.resolution_hw
+        working_hw = self.tracker.config.working_hw
         height, width = video.shape[2], video.shape[3]
-        grids = self.tracker.extract_features(video, working_hw)
+        first, last = self.tracker.extract_levels(video, self.tracker.config.levels)
         # Multiplied first: a working resolution is small, so that this is exact or nearly so.
         t, y, x = query_points.unbind(-1)
         scaled = torch.stack((t, y * working_hw[0] / height, x * working_hw[1] / width), -1)
-        result = self.tracker.track(grids, grids, scaled, working_hw)
+        result = self.tracker.track(first, last, scaled, working_hw)
         x, y = result.tracks.unbind(-1)
         tracks = torch.stack((x * width / working_hw[1], y * height / working_hw[0]), -1)
         return tracks, result.occlusion, result.expected_dist
 
 
 class _Encoder(_Traced):
-    """Frames in, the three grids out."""
+    """Frames in, the three grids out, and two of the first level where that is another."""
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        resolution_hw = self.tracker.config.resolution_hw
-        return tuple(self.tracker.extract_features(inputs[0], resolution_hw, resize=False).grids)
+        levels = self.tracker.config.levels
+        first, last = self.tracker.extract_levels(inputs[0], levels, resize=False)
+        if first is last:
+            return tuple(last.grids)
+        return (*last.grids, first.grids.hires, first.grids.lowres)
 
 
 class _Query(_Traced):
     """Grids and query points in, supports out."""
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        features = self.tracker.features_of(ByLevel(*inputs[:3]))
-        resolution_hw = self.tracker.config.resolution_hw
-        return tuple(self.tracker.sample_supports(features, inputs[3], resolution_hw))
+        *grids, queries = inputs
+        first, last = _features_of(self.tracker, grids)
+        working_hw = self.tracker.config.working_hw
+        supports = self.tracker.sample_supports(last, queries, working_hw)
+        if first is last:
+            return tuple(supports)
+        initial = self.tracker.sample_first_supports(first, queries, working_hw)
+        return (*supports, initial.hires, initial.lowres)
 
 
 class _Tracker(_Traced):
     """Grids, supports and query points in, the three outputs out."""
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        features = self.tracker.features_of(ByLevel(*inputs[:3]))
-        supports = ByLevel(*inputs[3:6])
+        *features, queries = inputs
+        count = len(features) // 2
+        first, last = _features_of(self.tracker, features[:count])
+        initial, supports = _levels_of(features[count:])
         result = self.tracker.track_supports(
-            features, features, supports, supports, inputs[6], self.tracker.config.resolution_hw
+            first, last, initial, supports, queries, self.tracker.config.working_hw
         )
         return result.tracks, result.occlusion, result.expected_dist
+
+
+def _features_of(tracker: LocoTrack, grids: Sequence[Tensor]) -> tuple[FeatureGrids, FeatureGrids]:
+    """The features of the first and of the last level, of what an encoder gave."""
+    first, last = _levels_of(grids)
+    first_hw, last_hw = tracker.config.levels
+    features = tracker.features_of(last, last_hw)
+    return (features if first is last else tracker.features_of(first, first_hw)), features
+
+
+def _levels_of(tensors: Sequence[Tensor]) -> tuple[ByLevel[Tensor], ByLevel[Tensor]]:
+    """Three tensors of the last level, and two of the first where that is another."""
+    last = ByLevel(*tensors[:3])
+    if len(tensors) == 3:
+        return last, last
+    hires, lowres = tensors[3:]
+    # Nothing reads the finest grid of the first level: any tensor may stand in its place.
+    return ByLevel(hires, lowres, highest=lowres), last
 
 
 _MODULES: dict[FileRole, Callable[[LocoTrack, Sequence[str]], nn.Module]] = {

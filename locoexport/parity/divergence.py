@@ -135,12 +135,17 @@ def first_departure(readings: Sequence[SeamReading]) -> SeamReading | None:
     return next((reading for reading in readings if reading.departs), None)
 
 
-def tied_points(reference: Values, batch: int, points: int) -> NDArray[np.bool_]:
-    """(B, N) bool: points with a frame in which the heatmap's two largest cells nearly tie."""
+def tied_points(
+    reference: Values, batch: int, points: int, temperature: float = _TEMPERATURE
+) -> NDArray[np.bool_]:
+    """(B, N) bool: points with a frame in which the heatmap's two largest cells nearly tie.
+
+    ``temperature`` is that of the softmax over heatmaps.
+    """
     heatmaps = reference[seam_name("cost_volume", "heatmap")]
     flat = heatmaps.reshape(batch, points, -1, heatmaps[0].size)
     top = np.partition(flat, -2, axis=-1)[..., -2:]
-    return np.asarray((_TEMPERATURE * (top[..., 1] - top[..., 0]) < PEAK_NOISE).any(-1))
+    return np.asarray((temperature * (top[..., 1] - top[..., 0]) < PEAK_NOISE).any(-1))
 
 
 def compare_seams(

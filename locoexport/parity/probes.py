@@ -32,13 +32,15 @@ class Probe:
 
     The video is float32 in [-1, 1], or uint8 for a graph that takes frames as a clip has them.
     ``kind`` says where it comes from: drawn by ``make_probe``, a clip from a file, or a generated
-    sequence whose motion is known.
+    sequence whose motion is known. ``first_video`` are its frames at a network's first level,
+    where they are not resized from ``video``.
     """
 
     name: str
     kind: MadeKind | Literal["clip", "sequence"]
     video: NDArray[Any]
     query_points_tyx: Floats
+    first_video: Floats | None = None
 
 
 def make_probe(

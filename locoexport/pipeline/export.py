@@ -22,6 +22,7 @@ from locoexport.graphs.walking import count_nodes
 from locoexport.lowering.tracker.finishing import to_bytes, with_properties
 from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.machine.writing.output_files import check_output, whole_files
+from locoexport.network.checkpoint import settings_file_of
 from locoexport.network.loading import Network, load_network
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.parity.divergence import Localisation
@@ -134,6 +135,7 @@ def export_model(
     select_rewrites(profile)  # its names are checked before any work
     check_precision(profile, split=split, calibrate=calibrate)
     network = _load(profile, checkpoint, notify)
+    profile = profile.with_options(settings=network.settings)
     graphs = {
         role: build_graph(profile, network, simplify=simplify, notify=notify, role=role)
         for role in paths
@@ -193,7 +195,22 @@ def _load(profile: ExportProfile, checkpoint: str | Path | None, notify: Listene
                 warning=True,
             )
         )
+    if network.assumed:
+        assert weights is not None
+        notify(Notice(_assumptions(network, profile, weights), warning=True))
     return network
+
+
+def _assumptions(network: Network, profile: ExportProfile, weights: Path) -> str:
+    """What nothing said of the weights, and how to say it."""
+    complete = profile.with_options(settings=network.settings).trained.describe()
+    assumed = ", ".join(f"{name} {complete[name]}" for name in network.assumed)
+    return (
+        f"Nothing says how {weights.name} was trained in these respects, which change the tracks; "
+        f"assumed: {assumed}. Where it is otherwise, pass --resolution, --refinement-resolutions, "
+        "--refinements, --softmax-temperature or --gelu, or say it in "
+        f"{settings_file_of(weights).name} beside it (docs/weights.md)."
+    )
 
 
 def _write(files: Mapping[FileRole, Path], graphs: Mapping[FileRole, FinishedGraph]) -> None:
@@ -282,7 +299,7 @@ def _prove_file(
     """The report of a proof that held; raises ExportParityError where it failed."""
 
     def probes() -> Iterator[Probe]:
-        return make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw, profile.input_type)
+        return make_probes(EXPORT_SHAPES, profile.axes, profile.working_hw, profile.input_type)
 
     with scratch_folder() as folder:
         session = open_model(path, profile_prefix=folder / "profile")

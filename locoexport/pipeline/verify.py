@@ -139,13 +139,13 @@ def _prove(
         probes = _probes(session, profile, video)
         return prove(session, network.model, probes, profile.tolerance, notify)
     tolerance = allowed_precision(session.metadata, tolerance_px)
-    probes = make_probes(EXPORT_SHAPES, profile.axes, profile.resolution_hw)
+    probes = make_probes(EXPORT_SHAPES, profile.axes, profile.working_hw)
     clips = [] if video is None else [_clip_probe(Path(video), session)]
     return prove_precision(session, network.model, probes, clips, tolerance, notify)
 
 
 def _probes(session: Model, profile: ExportProfile, video: str | Path | None) -> Iterator[Probe]:
-    yield from make_probes(VERIFY_SHAPES, profile.axes, profile.resolution_hw, profile.input_type)
+    yield from make_probes(VERIFY_SHAPES, profile.axes, profile.working_hw, profile.input_type)
     if video is not None:
         yield _clip_probe(Path(video), session)
 

@@ -1,7 +1,7 @@
-"""The resize of uint8 frames as gathered corners and two lerps; no Resize at all.
+"""The resize of frames as gathered corners and two lerps; no Resize at all.
 
 Replaces: ``locotrack.frames.resize_frames`` (u8/255·2 - 1, then bilinear, align_corners False, no
-antialiasing), for exports that take frames of any size.
+antialiasing), for exports that take frames of any size, or look at them at two levels.
 
 Identity: a bilinear resize reads four pixels for each pixel that it writes, at the crossings of two
 rows and two columns that depend on sizes alone; beyond the border both are the border's. Weights
@@ -30,17 +30,19 @@ def rewrite(model: LocoTrack) -> LocoTrack:
 
 
 def resize_frames(frames: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """(F, H, W, 3) uint8 → float (F, 3, h, w) in [-1, 1]; equal to the reference."""
+    """(F, H, W, 3) uint8, or float in [-1, 1] → float (F, 3, h, w); equal to the reference."""
     upper, lower, down = _neighbours(frames.shape[1], size_hw[0])
     left, right, across = _neighbours(frames.shape[2], size_hw[1])
     rows = frames.index_select(1, upper), frames.index_select(1, lower)
     above, below = (_lerp(row, left, right, across[:, None]) for row in rows)
     levels = above + (below - above) * down[:, None, None]
-    return (levels * (2 / 255) - 1).permute(0, 3, 1, 2)
+    if frames.dtype == torch.uint8:
+        levels = levels * (2 / 255) - 1
+    return levels.permute(0, 3, 1, 2)
 
 
 def _lerp(rows: Tensor, left: Tensor, right: Tensor, fraction: Tensor) -> Tensor:
-    """Between two columns of pixels: (F, h, W, 3) → (F, h, w, 3) grey levels."""
+    """Between two columns of pixels: (F, h, W, 3) → (F, h, w, 3)."""
     first = rows.index_select(2, left).float()
     return first + (rows.index_select(2, right).float() - first) * fraction
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import get_args
 
-from locoexport.contract.profile import ExportProfile, InputType, Sampling, Target
+from locoexport.contract.profile import ExportProfile, Sampling, Target
 from locoexport.errors import UsageError
 from locoexport.models.locotrack import LocoTrack
 from locoexport.rewrites import (
@@ -38,8 +38,8 @@ class Rewrite:
     """One exact re-expression. ``sampling`` is the form it belongs to; None is both.
 
     ``needs`` names a rewrite without which this one has nothing to do. A ``required`` one keeps
-    what every exported file promises and cannot be switched off. ``targets`` and ``inputs`` are
-    those it is for.
+    what every exported file promises and cannot be switched off. ``targets`` are those it is for;
+    one that is ``of_resizes`` is for graphs that resize frames.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Rewrite:
     needs: str | None = None
     required: bool = False
     targets: tuple[Target, ...] = get_args(Target)
-    inputs: tuple[InputType, ...] = get_args(InputType)
+    of_resizes: bool = False
 
 
 REWRITES: tuple[Rewrite, ...] = (
@@ -63,11 +63,11 @@ REWRITES: tuple[Rewrite, ...] = (
     ),
     Rewrite(
         "frame-gather",
-        replaces="the resize of frames of any size",
+        replaces="the resize of frames of any size, or to a first level",
         reason="only the pixels that a resize reads become floats; no frame is converted whole",
         apply=frame_gather.rewrite,
         required=True,
-        inputs=("uint8",),
+        of_resizes=True,
     ),
     Rewrite(
         "volumetric-planar",
@@ -175,7 +175,7 @@ def select_rewrites(profile: ExportProfile) -> tuple[Rewrite, ...]:
         fits = (
             rewrite.sampling in (None, profile.sampling)
             and profile.target in rewrite.targets
-            and profile.input_type in rewrite.inputs
+            and (profile.resizes_frames or not rewrite.of_resizes)
         )
         if fits and rewrite.name not in profile.without and _has_needs(rewrite, chosen):
             chosen.append(rewrite)

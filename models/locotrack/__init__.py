@@ -8,9 +8,10 @@
 (1, 1, 2, 2)
 """
 
-from locoexport.models.locotrack.checkpoint import CheckpointError, load_checkpoint
+from locoexport.models.locotrack.checkpoint import CheckpointError
 from locoexport.models.locotrack.config import VARIANTS, TrackerConfig
 from locoexport.models.locotrack.creation import create_model
+from locoexport.models.locotrack.fitting import load_checkpoint
 from locoexport.models.locotrack.operations import REFERENCE, Operations
 from locoexport.models.locotrack.tracker import LocoTrack, TrackingResult
 

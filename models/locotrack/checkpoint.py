@@ -16,17 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from locoexport.models.locotrack.config import VARIANTS
-from locoexport.models.locotrack.creation import configure, create_uninitialised
-from locoexport.models.locotrack.tracker import LocoTrack
-
-__all__ = ["CheckpointError", "identify_variant", "load_checkpoint", "read_state_dict"]
+__all__ = ["CheckpointError", "list_names", "read_checkpoint", "read_state_dict"]
 
 _LIGHTNING_PREFIX = "model."
 _BACKBONE = "efficientnet_feature_extractor."
 _BACKBONE_ALIAS = _BACKBONE + "model."
 _NAMES_SHOWN = 4
-_MOST_TENSORS = 20_000
+MOST_TENSORS = 20_000
 
 # Kinds of numbers that become float32, or stay whole numbers, without a loss that matters.
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
@@ -66,46 +62,17 @@ class CheckpointError(ValueError):
     """A checkpoint cannot be read, or does not fit; the message names what differs."""
 
 
-def load_checkpoint(
-    path: str | Path,
-    variant: str | None = None,
-    resolution: tuple[int, int] | None = None,
-    *,
-    most_tensors: int = _MOST_TENSORS,
-) -> LocoTrack:
-    """The model that a checkpoint holds, in eval mode.
-
-    Args:
-        path: a .ckpt, .pt, .pth or .safetensors file.
-        variant: what it is expected to be; by default told from key names and shapes (b0 and
-            b0-384 share both: b0 is told, and ``variant="b0-384"`` fits as well).
-        resolution: (height, width) of the initial resolution; the variant's own by default.
-        most_tensors: see ``read_state_dict``.
-
-    Raises:
-        CheckpointError: unreadable, unsafe, of another network or other kinds of numbers, or
-            holding what is NaN or infinite in the model's precision.
-    """
-    state = read_state_dict(path, most_tensors)
-    told = identify_variant(state)
-    if told is None:
-        raise CheckpointError(f"{path}: {_explain_misfit(state, variant)}")
-    if variant is None:
-        variant = told
-    elif _shapes_of(configure(variant)) != _shapes_of(configure(told)):
-        raise CheckpointError(
-            f"{path} holds {told!r} weights, not {variant!r}: {_differences(state, variant)}."
-        )
-    model = create_uninitialised(configure(variant, resolution))
-    _check_values(path, state, model.state_dict())
-    model.load_state_dict(state)
-    return model
+def read_state_dict(path: str | Path, most_tensors: int = MOST_TENSORS) -> dict[str, Tensor]:
+    """The tensors of ``read_checkpoint`` alone."""
+    return read_checkpoint(path, most_tensors)[0]
 
 
-def read_state_dict(path: str | Path, most_tensors: int = _MOST_TENSORS) -> dict[str, Tensor]:
-    """Tensors by canonical name (no Lightning prefix, no backbone alias).
+def read_checkpoint(
+    path: str | Path, most_tensors: int = MOST_TENSORS
+) -> tuple[dict[str, Tensor], object]:
+    """Tensors by canonical name, and the ``hyper_parameters`` of a Lightning file, else None.
 
-    They are dense, of floats of 16 to 64 bits or of whole numbers, in this machine's memory.
+    Tensors are dense, of floats of 16 to 64 bits or of whole numbers, in this machine's memory.
 
     Args:
         path: a .ckpt, .pt, .pth or .safetensors file.
@@ -129,25 +96,17 @@ def read_state_dict(path: str | Path, most_tensors: int = _MOST_TENSORS) -> dict
         )
     nested = document.get("state_dict", document)
     if not isinstance(nested, Mapping) or not nested:
-        raise CheckpointError(f"{path} holds no state dict: its keys are {_listing(document)}.")
+        raise CheckpointError(f"{path} holds no state dict: its keys are {list_names(document)}.")
     _check_count(path, len(nested), most_tensors)
     strays = [str(name) for name, value in nested.items() if not isinstance(value, Tensor)]
     if strays:
         raise CheckpointError(
-            f"{path} is not a state dict: {_listing(strays)} "
+            f"{path} is not a state dict: {list_names(strays)} "
             f"{'is not a tensor' if len(strays) == 1 else 'are not tensors'}."
         )
     _check_tensors(path, nested)
-    return _canonicalise(path, nested)
-
-
-def identify_variant(state: Mapping[str, Tensor]) -> str | None:
-    """The first variant whose key names and shapes are exactly these, or None."""
-    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    for name in VARIANTS:
-        if _shapes_of(configure(name)) == shapes:
-            return name
-    return None
+    hyper_parameters = document.get("hyper_parameters") if nested is not document else None
+    return _canonicalise(path, nested), hyper_parameters
 
 
 def _read_safetensors(path: Path, most_tensors: int) -> Mapping[str, Any]:
@@ -316,71 +275,8 @@ def _canonicalise(path: Path, state: Mapping[Any, Tensor]) -> dict[str, Tensor]:
     return canonical
 
 
-def _shapes_of(config: Any) -> dict[str, tuple[int, ...]]:
-    with torch.device("meta"):
-        model = LocoTrack(config)
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-
-
-def _explain_misfit(state: Mapping[str, Tensor], expected: str | None) -> str:
-    """Say how the checkpoint differs from the expected, else from the nearest variant."""
-    nearest = expected or min(VARIANTS, key=lambda name: _distance(state, name))
-    return f"the weights fit no variant; against {nearest!r}: {_differences(state, nearest)}."
-
-
-def _distance(state: Mapping[str, Tensor], variant: str) -> int:
-    missing, unexpected, misshaped = _compare(state, variant)
-    return len(missing) + len(unexpected) + len(misshaped)
-
-
-def _differences(state: Mapping[str, Tensor], variant: str) -> str:
-    missing, unexpected, misshaped = _compare(state, variant)
-    parts = []
-    for title, names in (("missing", missing), ("unexpected", unexpected), ("shape", misshaped)):
-        if names:
-            parts.append(f"{len(names)} {title}: {_listing(names)}")
-    return "; ".join(parts)
-
-
-def _compare(state: Mapping[str, Tensor], variant: str) -> tuple[list[str], list[str], list[str]]:
-    expected = _shapes_of(configure(variant))
-    missing = [name for name in expected if name not in state]
-    unexpected = [name for name in state if name not in expected]
-    misshaped = [
-        f"{name} {tuple(state[name].shape)} instead of {shape}"
-        for name, shape in expected.items()
-        if name in state and tuple(state[name].shape) != shape
-    ]
-    return missing, unexpected, misshaped
-
-
-def _check_values(
-    path: str | Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
-) -> None:
-    """What the model will hold is what the file holds: floats that are finite once they are cast.
-
-    Raises:
-        CheckpointError: naming the tensors that are not.
-    """
-    bad = []
-    for name, tensor in state.items():
-        wanted = expected[name].dtype
-        cast = tensor.to(wanted)
-        if wanted.is_floating_point != tensor.is_floating_point() and (
-            wanted.is_floating_point or not bool((cast == tensor).all())
-        ):
-            raise CheckpointError(
-                f"{path}: tensor {name} is {tensor.dtype}; expected {wanted}, as the model has it."
-            )
-        if not bool(torch.isfinite(cast).all()):
-            bad.append(name)
-    if bad:
-        raise CheckpointError(
-            f"{path} holds NaN or infinite weights in {len(bad)} tensors: {_listing(bad)}."
-        )
-
-
-def _listing(names: Any) -> str:
+def list_names(names: Any) -> str:
+    """The first few names, and how many more there are."""
     names = [str(name) for name in names]
     shown = ", ".join(names[:_NAMES_SHOWN])
     return shown + (f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else "")

@@ -6,15 +6,19 @@ Sources: github cvlab-kaist/locotrack (resnet-*), github zyp-up/locotrack-pytorc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
+
+from locoexport.models.locotrack.resolutions import check_levels
 
 __all__ = [
-    "REFINEMENT_ITERATIONS",
+    "MOST_REFINEMENTS",
     "SUPPORT_SIDE",
     "VARIANTS",
     "BackboneConfig",
     "CorrelationConfig",
+    "Gelu",
     "Tap",
     "TrackerConfig",
     "TransformerConfig",
@@ -22,7 +26,10 @@ __all__ = [
 
 SUPPORT_SIDE = 7
 """A support is the 7×7 neighbourhood of a point (paper, section 3.2)."""
-REFINEMENT_ITERATIONS = 4
+MOST_REFINEMENTS = 32
+Gelu = Literal["erf", "tanh"]
+"""The transformer's activation: exact, as PyTorch's models have it, or tanh's form, as JAX's."""
+_TEMPERATURES = (1e-3, 1e4)
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,18 @@ class TransformerConfig:
 
 @dataclass(frozen=True)
 class TrackerConfig:
-    """One variant. ``resolution_hw`` is the initial (working) resolution in pixels.
+    """One variant, and what no state dict can say of its weights.
 
     ``motion_first``: the transformer reads relative motion before the logits and the
     correlation embeddings; the original LocoTrack reads it after them.
     ``feeds_features``: the running feature is an input of the transformer.
+
+    The other fields fit any state dict of the variant, and each of them changes the function.
+    ``resolution_hw`` is the initial resolution, (height, width) in pixels: positions are kept in
+    its pixels. ``refinement_resolutions`` are the levels that frames are looked at, by default
+    one, the initial resolution; only the first and the last are ever computed. ``refinements``
+    are made at the last level (``num_pips_iter`` of the published code). The heatmaps' softmax
+    has ``softmax_temperature``.
     """
 
     name: str
@@ -85,6 +99,39 @@ class TrackerConfig:
     resolution_hw: tuple[int, int] = (256, 256)
     motion_first: bool = True
     feeds_features: bool = False
+    refinement_resolutions: tuple[tuple[int, int], ...] | None = None
+    refinements: int = 4
+    softmax_temperature: float = 20.0
+    gelu: Gelu = "erf"
+
+    def __post_init__(self) -> None:
+        """Check what a caller may set; raises ValueError naming it."""
+        if not 1 <= self.refinements <= MOST_REFINEMENTS:
+            raise ValueError(
+                f"refinements is {self.refinements}; expected 1 to {MOST_REFINEMENTS}."
+            )
+        low, high = _TEMPERATURES
+        if not (
+            math.isfinite(self.softmax_temperature) and low <= self.softmax_temperature <= high
+        ):
+            raise ValueError(
+                f"softmax_temperature is {self.softmax_temperature}; expected {low:g} to {high:g}."
+            )
+        if self.gelu not in get_args(Gelu):
+            raise ValueError(f"gelu is {self.gelu!r}; expected one of {', '.join(get_args(Gelu))}.")
+        if self.refinement_resolutions is not None:
+            check_levels(self.refinement_resolutions)
+
+    @property
+    def levels(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The first and the last level, (height, width) each; often the same."""
+        levels = self.refinement_resolutions or (self.resolution_hw,)
+        return levels[0], levels[-1]
+
+    @property
+    def working_hw(self) -> tuple[int, int]:
+        """(height, width) of the last level: what the resize-first path takes frames at."""
+        return self.levels[-1]
 
     @property
     def feature_channels(self) -> int:
@@ -190,5 +237,5 @@ VARIANTS: dict[str, TrackerConfig] = {
         TrackerConfig("b5", _B5, _SMALL_CORRELATION, _SMALL_TRANSFORMER, resolution_hw=(384, 512)),
     )
 }
-"""Every variant by name. b0-384 is b0's network at another working resolution; resnet-large exists
+"""Every variant by name. b0-384 is b0's network at another initial resolution; resnet-large exists
 in the JAX implementation alone."""

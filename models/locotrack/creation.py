@@ -13,11 +13,13 @@ from locoexport.models.locotrack.tracker import LocoTrack
 __all__ = ["configure", "create_model", "create_uninitialised"]
 
 
-def create_model(variant: str, resolution: tuple[int, int] | None = None) -> LocoTrack:
+def create_model(
+    variant: str | TrackerConfig, resolution: tuple[int, int] | None = None
+) -> LocoTrack:
     """A model of that variant with seeded weights, in eval mode.
 
     Args:
-        variant: a name in ``VARIANTS``.
+        variant: a name in ``VARIANTS``, or a configuration (``dataclasses.replace`` one of them).
         resolution: (height, width) of the initial resolution; the variant's own by default.
 
     Raises:
@@ -35,9 +37,11 @@ def create_uninitialised(config: TrackerConfig) -> LocoTrack:
     return model.to_empty(device="cpu").eval()
 
 
-def configure(variant: str, resolution: tuple[int, int] | None = None) -> TrackerConfig:
+def configure(
+    variant: str | TrackerConfig, resolution: tuple[int, int] | None = None
+) -> TrackerConfig:
     """The configuration of a variant; raises ValueError for an unknown name."""
-    if variant not in VARIANTS:
+    if isinstance(variant, str) and variant not in VARIANTS:
         raise ValueError(f"There is no variant {variant!r}; known are {', '.join(VARIANTS)}.")
-    config = VARIANTS[variant]
+    config = VARIANTS[variant] if isinstance(variant, str) else variant
     return config if resolution is None else replace(config, resolution_hw=resolution)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from locoexport.models.locotrack.config import TransformerConfig
+from locoexport.models.locotrack.config import Gelu, TransformerConfig
 
 __all__ = [
     "MotionTransformer",
@@ -67,10 +67,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
 class MotionTransformer(nn.Module):
     """``torch_pips_mixer``: input projection, pre-norm transformer over time, output projection."""
 
-    def __init__(self, inputs: int, outputs: int, config: TransformerConfig) -> None:
-        """``inputs`` and ``outputs`` are widths per frame."""
+    def __init__(
+        self, inputs: int, outputs: int, config: TransformerConfig, gelu: Gelu = "erf"
+    ) -> None:
+        """``inputs`` and ``outputs`` are widths per frame; ``gelu`` is the activation's form."""
         super().__init__()
-        self.transformer = _Transformer(config)
+        self.transformer = _Transformer(config, gelu)
         self.input_proj = nn.Linear(inputs, config.dim)
         self.output_proj = nn.Linear(config.dim, outputs)
 
@@ -83,9 +85,9 @@ class MotionTransformer(nn.Module):
 
 
 class _Transformer(nn.Module):
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: TransformerConfig, gelu: Gelu) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(_Layer(config, gelu) for _ in range(config.layers))
         self.ln_out = nn.LayerNorm(config.dim)
 
     def forward(self, x: Tensor, bias: Tensor, attention: Attention) -> Tensor:
@@ -96,11 +98,13 @@ class _Transformer(nn.Module):
 
 
 class _Layer(nn.Module):
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: TransformerConfig, gelu: Gelu) -> None:
         super().__init__()
         self.attn = MultiHeadAttention(config.dim, config.heads)
         self.dense = nn.Sequential(
-            nn.Linear(config.dim, 4 * config.dim), nn.GELU(), nn.Linear(4 * config.dim, config.dim)
+            nn.Linear(config.dim, 4 * config.dim),
+            nn.GELU("tanh" if gelu == "tanh" else "none"),
+            nn.Linear(4 * config.dim, config.dim),
         )
         self.layer_norm1 = nn.LayerNorm(config.dim)
         self.layer_norm2 = nn.LayerNorm(config.dim)

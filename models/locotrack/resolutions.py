@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["default_resolutions"]
+__all__ = ["check_levels", "default_resolutions"]
 
 _MULTIPLE = 8
 
@@ -22,24 +22,29 @@ def default_resolutions(
     levels = math.ceil(max(math.log2(ratio) for ratio in ratios)) + 1
     if levels <= 1:
         return (initial_hw,)
-    first, last = initial_hw, tuple(size // _MULTIPLE * _MULTIPLE for size in video_hw)
-    between = tuple(
-        tuple(
-            # The power in this very form: through exp and log, endpoints become 248 or 504.
-            int(initial * ratio ** (level / (levels - 1))) // _MULTIPLE * _MULTIPLE
-            for initial, ratio in zip(initial_hw, ratios, strict=True)
-        )
-        for level in range(1, levels - 1)
-    )
-    return tuple((height, width) for height, width in (first, *between, last))
+
+    def side_of(level: int, axis: int) -> int:
+        # The power in this very form, at the last level too: through exp and log, endpoints become
+        # 248 or 504, and the product with a ratio may fall short of a multiple of 8 that the
+        # video's own size is (initial 320: 2 % of sizes). The published weights were run so.
+        size = initial_hw[axis] * ratios[axis] ** (level / (levels - 1))
+        return int(size) // _MULTIPLE * _MULTIPLE
+
+    return tuple((side_of(level, 0), side_of(level, 1)) for level in range(levels))
 
 
-def check_resolutions(resolutions: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """The levels as a tuple of int pairs; raises ValueError where one is not a usable size."""
-    levels = tuple((int(height), int(width)) for height, width in resolutions)
-    if not levels or any(min(level) < _MULTIPLE for level in levels):
+def check_levels(levels: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The levels, (height, width) each, as a tuple.
+
+    Raises:
+        ValueError: there is none, or a side is no positive multiple of 8. The reference refuses
+            these as well: strided grids do not tile other sizes.
+    """
+    checked = tuple((int(height), int(width)) for height, width in levels)
+    if not checked or any(s < _MULTIPLE or s % _MULTIPLE for level in checked for s in level):
         raise ValueError(
-            f"refinement_resolutions is {levels}; expected at least one (height, width), "
-            f"no side under {_MULTIPLE} pixels."
+            f"refinement_resolutions is {checked}; expected at least one (height, width), no side "
+            f"under {_MULTIPLE} pixels and each a multiple of {_MULTIPLE}: the strides of the "
+            "feature grids divide no other size."
         )
-    return levels
+    return checked

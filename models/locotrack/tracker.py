@@ -1,19 +1,22 @@
-"""LocoTrack, assembled: grids → query features → initial tracks → four refinements.
+"""LocoTrack, assembled: grids → query features → initial tracks → refinements.
 
 Paper: arXiv 2407.15420; the computation is written out in the project's spec/model.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from locoexport.models.locotrack.config import REFINEMENT_ITERATIONS, SUPPORT_SIDE, TrackerConfig
-from locoexport.models.locotrack.correlation import CorrelationNetwork, correlate_globally
+from locoexport.models.locotrack.config import SUPPORT_SIDE, TrackerConfig
+from locoexport.models.locotrack.correlation import (
+    TEMPERATURE,
+    CorrelationNetwork,
+    correlate_globally,
+)
 from locoexport.models.locotrack.efficientnet import EfficientNetFeatures
 from locoexport.models.locotrack.operations import REFERENCE, Operations
 from locoexport.models.locotrack.parts import Part
@@ -24,7 +27,14 @@ from locoexport.models.locotrack.refinement import (
     relative_motion,
 )
 from locoexport.models.locotrack.resnet import ResNetFeatures
-from locoexport.models.locotrack.resolutions import check_resolutions, default_resolutions
+from locoexport.models.locotrack.resolutions import check_levels, default_resolutions
+from locoexport.models.locotrack.states import (
+    ByLevel,
+    Estimate,
+    FeatureGrids,
+    TrackingResult,
+    count_frames,
+)
 
 __all__ = ["ByLevel", "FeatureGrids", "LocoTrack", "TrackingResult"]
 
@@ -33,62 +43,6 @@ _LEVELS = ("hires", "lowres", "highest")
 """The order of ``cmdtop`` and of everything that is concatenated by level."""
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True)
-class ByLevel(Generic[Value]):
-    """One value for each feature grid, in the order of ``cmdtop``."""
-
-    hires: Value
-    lowres: Value
-    highest: Value
-
-    def __iter__(self) -> Iterator[Value]:
-        return iter((self.hires, self.lowres, self.highest))
-
-
-@dataclass(frozen=True)
-class FeatureGrids:
-    """Normalised features of a clip at one resolution (height, width).
-
-    ``grids`` are (B, T, h, w, C); ``sizes_hw`` their (h, w) as Python integers.
-    """
-
-    grids: ByLevel[Tensor]
-    sizes_hw: ByLevel[tuple[int, int]]
-    resolution_hw: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class TrackingResult:
-    """What the model says of every query in every frame.
-
-    ``tracks`` (B, N, T, 2) as (x, y) in pixels of the video; ``occlusion`` and ``expected_dist``
-    (B, N, T) logits. The ``unrefined_*`` hold the state before each of the four refinements, the
-    initial one first.
-    """
-
-    tracks: Tensor
-    occlusion: Tensor
-    expected_dist: Tensor
-    unrefined_tracks: tuple[Tensor, ...]
-    unrefined_occlusion: tuple[Tensor, ...]
-    unrefined_expected_dist: tuple[Tensor, ...]
-
-    @property
-    def visible(self) -> Tensor:
-        """(B, N, T) bool: 1 - (1 - σ(occlusion))·(1 - σ(expected_dist)) ≤ 0.5."""
-        seen = torch.sigmoid(-self.occlusion) * torch.sigmoid(-self.expected_dist)
-        return 1 - seen <= 0.5
-
-
-@dataclass(frozen=True)
-class _Estimate:
-    """A state of the tracks: positions in pixels of the initial resolution."""
-
-    positions_xy: Tensor  # (B, N, T, 2)
-    occlusion: Tensor  # (B, N, T)
-    expected_dist: Tensor  # (B, N, T)
 
 
 class LocoTrack(nn.Module):
@@ -107,12 +61,12 @@ class LocoTrack(nn.Module):
         else:
             self.efficientnet_feature_extractor = EfficientNetFeatures(config.backbone)
         self.torch_pips_mixer = MotionTransformer(
-            config.transformer_inputs, config.transformer_outputs, config.transformer
+            config.transformer_inputs, config.transformer_outputs, config.transformer, config.gelu
         )
         self.cmdtop = nn.ModuleList(CorrelationNetwork(config.correlation) for _ in _LEVELS)
         self.cost_conv = nn.Conv2d(2, 1, 3, padding=1)
         self.occ_linear = nn.Linear(6, 2)
-        self.parts = _name_parts()
+        self.parts = _name_parts(config.refinements)
 
     @property
     def backbone(self) -> EfficientNetFeatures | ResNetFeatures:
@@ -141,26 +95,48 @@ class LocoTrack(nn.Module):
         Args:
             video: (B, T, H, W, 3) float in [-1, 1].
             query_points: (B, N, 3) as (t, y, x), t a frame index, y x in pixels of the video.
-            refinement_resolutions: (height, width) of each level; by default from the initial
-                resolution up to the video's. Only the first and the last are computed: nothing
-                reads those between.
+            refinement_resolutions: (height, width) of each level, multiples of 8; by default those
+                of the configuration, else from the initial resolution up to the video's. Only the
+                first and the last are computed: nothing reads those between.
+
+        Raises:
+            ValueError: a level is no multiple of 8.
         """
         video_hw = (video.shape[2], video.shape[3])
         if refinement_resolutions is None:
-            levels = default_resolutions(video_hw, self.config.resolution_hw)
-        else:
-            levels = check_resolutions(refinement_resolutions)
-        first = self.extract_features(video, levels[0])
-        last = first if levels[-1] == levels[0] else self.extract_features(video, levels[-1])
+            refinement_resolutions = self.config.refinement_resolutions
+        levels = check_levels(
+            default_resolutions(video_hw, self.config.resolution_hw)
+            if refinement_resolutions is None
+            else refinement_resolutions
+        )
+        first, last = self.extract_levels(video, (levels[0], levels[-1]))
         return self.track(first, last, query_points, video_hw)
 
     def track_resized(self, video: Tensor, query_points: Tensor) -> TrackingResult:
-        """The resize-first path: a video that already has the working resolution, one level.
+        """The resize-first path: a video that already has the working resolution.
 
         This is what an exported graph computes; sizes are taken from the configuration alone.
         """
-        grids = self.extract_features(video, self.config.resolution_hw, resize=False)
-        return self.track(grids, grids, query_points, self.config.resolution_hw)
+        first, last = self.extract_levels(video, self.config.levels, resize=False)
+        return self.track(first, last, query_points, self.config.working_hw)
+
+    def extract_levels(
+        self,
+        video: Tensor,
+        levels: tuple[tuple[int, int], tuple[int, int]],
+        *,
+        resize: bool = True,
+    ) -> tuple[FeatureGrids, FeatureGrids]:
+        """The grids of the first and of the last level; the same ones where the levels are.
+
+        Each level is resized from ``video`` itself, (B, T, H, W, 3). With ``resize`` False it has
+        the last level's size already.
+        """
+        last = self.extract_features(video, levels[1], resize=resize)
+        if levels[0] == levels[1]:
+            return last, last
+        return self.extract_first_features(video, levels[0]), last
 
     def extract_features(
         self, video: Tensor, resolution_hw: tuple[int, int], *, resize: bool = True
@@ -174,16 +150,25 @@ class LocoTrack(nn.Module):
         )
         return features
 
-    def features_of(self, grids: ByLevel[Tensor]) -> FeatureGrids:
-        """Grids that were extracted before, at the working resolution."""
-        resolution_hw = self.config.resolution_hw
+    def extract_first_features(self, video: Tensor, resolution_hw: tuple[int, int]) -> FeatureGrids:
+        """``extract_features`` of the first level, where it is not the last one as well."""
+        features: FeatureGrids = self._part("first_encoder")(
+            self._extract_features, video, resolution_hw, True
+        )
+        return features
+
+    def features_of(self, grids: ByLevel[Tensor], resolution_hw: tuple[int, int]) -> FeatureGrids:
+        """Grids that were extracted before, at that resolution."""
         sizes_hw = _by_level(*self.backbone.grid_sizes(*resolution_hw))
         return FeatureGrids(grids, sizes_hw, resolution_hw)
 
-    def grid_shapes(self) -> ByLevel[tuple[int, int, int]]:
-        """(h, w, channels) of every grid at the working resolution."""
+    def grid_shapes(
+        self, resolution_hw: tuple[int, int] | None = None
+    ) -> ByLevel[tuple[int, int, int]]:
+        """(h, w, channels) of every grid at that resolution, by default the working one."""
+        resolution_hw = resolution_hw or self.config.working_hw
         taps = self.config.backbone
-        sizes = _by_level(*self.backbone.grid_sizes(*self.config.resolution_hw))
+        sizes = _by_level(*self.backbone.grid_sizes(*resolution_hw))
         channels = (taps.hires.channels, taps.lowres.channels, taps.highest.channels)
         return ByLevel(*((h, w, c) for (h, w), c in zip(sizes, channels, strict=True)))
 
@@ -195,11 +180,9 @@ class LocoTrack(nn.Module):
         video_hw: tuple[int, int],
     ) -> TrackingResult:
         """Tracks from the grids of the first and of the last level."""
-        initial_supports = self.sample_supports(first, query_points, video_hw)
-        supports = (
-            initial_supports
-            if last is first
-            else self.sample_supports(last, query_points, video_hw)
+        supports = self.sample_supports(last, query_points, video_hw)
+        initial_supports = (
+            supports if last is first else self.sample_first_supports(first, query_points, video_hw)
         )
         return self.track_supports(first, last, initial_supports, supports, query_points, video_hw)
 
@@ -207,10 +190,22 @@ class LocoTrack(nn.Module):
         self, features: FeatureGrids, query_points: Tensor, video_hw: tuple[int, int]
     ) -> ByLevel[Tensor]:
         """The 7×7 support of every query in each grid: (B, N, 49, C)."""
-        supports: ByLevel[Tensor] = self._part("query_sampling")(
-            self._sample_supports, features, query_points, video_hw
+        supports = self._part("query_sampling")(
+            self._sample_supports, features, query_points, video_hw, len(_LEVELS)
         )
-        return supports
+        return ByLevel(*supports)
+
+    def sample_first_supports(
+        self, features: FeatureGrids, query_points: Tensor, video_hw: tuple[int, int]
+    ) -> ByLevel[Tensor]:
+        """``sample_supports`` of the first level, where it is not the last one as well.
+
+        Nothing reads its finest grid: the coarsest one's support stands in that place.
+        """
+        hires, lowres = self._part("first_query_sampling")(
+            self._sample_supports, features, query_points, video_hw, 2
+        )
+        return ByLevel(hires, lowres, highest=lowres)
 
     def track_supports(
         self,
@@ -229,17 +224,17 @@ class LocoTrack(nn.Module):
         estimate = self._part("cost_volume")(
             self._initialise, first, initial_supports, query_points, video_hw
         )
-        frame_indices = _count_frames(last.grids.hires)
+        frame_indices = count_frames(last.grids.hires)
         bias = attention_bias(frame_indices, self.config.transformer.heads)
         feature = self._initial_feature(supports, estimate.occlusion)
         prepared = ByLevel(*(self.operations.prepare_grid(grid) for grid in last.grids))
         history = []
-        for iteration in range(REFINEMENT_ITERATIONS):
+        for iteration in range(self.config.refinements):
             history.append(estimate)
             estimate, feature = self._part(f"refinement_{iteration}")(
                 self._refine, last, prepared, supports, estimate, feature, bias
             )
-        return self._result(estimate, history, video_hw)
+        return TrackingResult.of(estimate, history, self.config.resolution_hw, video_hw)
 
     def _part(self, name: str) -> Part:
         part = self.parts[name]
@@ -260,15 +255,21 @@ class LocoTrack(nn.Module):
         return FeatureGrids(_by_level(*grids), _by_level(*sizes_hw), resolution_hw)
 
     def _sample_supports(
-        self, features: FeatureGrids, query_points: Tensor, video_hw: tuple[int, int]
-    ) -> ByLevel[Tensor]:
+        self,
+        features: FeatureGrids,
+        query_points: Tensor,
+        video_hw: tuple[int, int],
+        grids: int,
+    ) -> tuple[Tensor, ...]:
+        """Of the first so many grids, in the order of ``cmdtop``."""
         supports = []
-        for grid, size_hw in zip(features.grids, features.sizes_hw, strict=True):
+        pairs = list(zip(features.grids, features.sizes_hw, strict=True))
+        for grid, size_hw in pairs[:grids]:
             scale = query_points.new_tensor(
                 [1.0, size_hw[0] / video_hw[0], size_hw[1] / video_hw[1]]
             )
             supports.append(self.operations.sample_supports(grid, query_points * scale, size_hw))
-        return ByLevel(*supports)
+        return tuple(supports)
 
     def _initialise(
         self,
@@ -276,7 +277,7 @@ class LocoTrack(nn.Module):
         supports: ByLevel[Tensor],
         query_points: Tensor,
         video_hw: tuple[int, int],
-    ) -> _Estimate:
+    ) -> Estimate:
         """Cost volume, soft-argmax and first logits (spec/model.md, section 3)."""
         centre = SUPPORT_SIDE**2 // 2
         grids, size_hw = features.grids, features.sizes_hw.hires
@@ -287,16 +288,19 @@ class LocoTrack(nn.Module):
         low = self.operations.resize_planes(low.flatten(0, 2), size_hw)
         costs = torch.stack((low, high.flatten(0, 2)), 1)  # (B·N·T, 2, h, w)
         heatmaps = self.cost_conv(costs)[:, 0]
+        if self.config.softmax_temperature != TEMPERATURE:
+            # ``soft_argmax`` has the published temperature; another one is a scale before it.
+            heatmaps = heatmaps * (self.config.softmax_temperature / TEMPERATURE)
         peaks = self.operations.soft_argmax(heatmaps, size_hw)  # (B·N·T, 2) in cells
         initial_hw = self.config.resolution_hw
         to_initial = peaks.new_tensor([initial_hw[1] / size_hw[1], initial_hw[0] / size_hw[0]])
         sizes = (*high.shape[:3], 2)  # (B, N, T, 2)
         positions = (peaks * to_initial).reshape(sizes)
-        positions = self._pin_queries(positions, query_points, video_hw, _count_frames(grids.hires))
+        positions = self._pin_queries(positions, query_points, video_hw, count_frames(grids.hires))
         flat = costs.flatten(2)
         summary = torch.cat((flat.mean(-1), flat.amax(-1), flat.amin(-1)), -1)  # (B·N·T, 6)
         logits = self.occ_linear(summary).reshape(sizes)
-        return _Estimate(positions, logits[..., 0], logits[..., 1])
+        return Estimate(positions, logits[..., 0], logits[..., 1])
 
     def _pin_queries(
         self,
@@ -326,10 +330,10 @@ class LocoTrack(nn.Module):
         features: FeatureGrids,
         prepared: ByLevel[Tensor],
         supports: ByLevel[Tensor],
-        estimate: _Estimate,
+        estimate: Estimate,
         feature: Tensor | None,
         bias: Tensor,
-    ) -> tuple[_Estimate, Tensor | None]:
+    ) -> tuple[Estimate, Tensor | None]:
         """One refinement (spec/model.md, section 4)."""
         embeddings = [
             self._part(f"correlation_{level}")(
@@ -348,7 +352,7 @@ class LocoTrack(nn.Module):
         to_initial = changes.new_tensor(
             [initial_hw[1] / resized_hw[1], initial_hw[0] / resized_hw[0]]
         )
-        refined = _Estimate(
+        refined = Estimate(
             estimate.positions_xy + changes[..., :2] * to_initial,
             estimate.occlusion + changes[..., 2],
             estimate.expected_dist + changes[..., 3],
@@ -378,7 +382,7 @@ class LocoTrack(nn.Module):
         self,
         features: FeatureGrids,
         embeddings: list[Tensor],
-        estimate: _Estimate,
+        estimate: Estimate,
         feature: Tensor | None,
     ) -> Tensor:
         """(B, N, T, inputs) in the variant's own order."""
@@ -396,26 +400,10 @@ class LocoTrack(nn.Module):
             inputs.append(feature)
         return torch.cat(inputs, -1)
 
-    def _result(
-        self, final: _Estimate, history: list[_Estimate], video_hw: tuple[int, int]
-    ) -> TrackingResult:
-        initial_hw = self.config.resolution_hw
-        scale = final.positions_xy.new_tensor(
-            [video_hw[1] / initial_hw[1], video_hw[0] / initial_hw[0]]
-        )
-        return TrackingResult(
-            final.positions_xy * scale,
-            final.occlusion,
-            final.expected_dist,
-            tuple(state.positions_xy * scale for state in history),
-            tuple(state.occlusion for state in history),
-            tuple(state.expected_dist for state in history),
-        )
 
-
-def _name_parts() -> nn.ModuleDict:
-    names = ["encoder", "query_sampling", "cost_volume"]
-    names += [f"refinement_{iteration}" for iteration in range(REFINEMENT_ITERATIONS)]
+def _name_parts(refinements: int) -> nn.ModuleDict:
+    names = ["encoder", "first_encoder", "query_sampling", "first_query_sampling", "cost_volume"]
+    names += [f"refinement_{iteration}" for iteration in range(refinements)]
     names += [f"correlation_{level}" for level in _LEVELS] + ["sampling", "cmdtop"]
     return nn.ModuleDict({name: Part() for name in names})
 
@@ -432,8 +420,3 @@ def _normalise(grid: Tensor, video: Tensor) -> Tensor:
     normalised = normalised.permute(0, 2, 3, 1)
     # reshape, not unflatten: a traced unflatten holds the batch size as a constant.
     return normalised.reshape(*video.shape[:2], *normalised.shape[1:])
-
-
-def _count_frames(grid: Tensor) -> Tensor:
-    """(T,) float frame indices 0..T-1 of a (B, T, ...) grid; its length follows the grid's."""
-    return torch.arange(grid.shape[1], dtype=grid.dtype, device=grid.device)

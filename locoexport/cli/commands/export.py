@@ -10,8 +10,9 @@ import typer
 
 from locoexport.cli.terminal import console
 from locoexport.cli.terminal import export_options as options
+from locoexport.cli.terminal.option_values import parse_settings
 from locoexport.cli.terminal.options import JsonTarget, OutputFile
-from locoexport.contract.profile import AxisSizes, parse_axis, parse_resolution
+from locoexport.contract.profile import AxisSizes, parse_axis
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
 
@@ -29,6 +30,10 @@ def export(
     points: options.Points = "dynamic",
     batch: options.Batch = "dynamic",
     resolution: options.Resolution = None,
+    refinement_resolutions: options.RefinementResolutions = None,
+    refinements: options.Refinements = None,
+    softmax_temperature: options.SoftmaxTemperature = None,
+    gelu: options.Gelu = None,
     sampling: options.Sampling = None,
     target: options.Target = None,
     input_type: options.InputType = None,
@@ -51,7 +56,9 @@ def export(
         raise UsageError("--backbone and --profile both name the profile; pass one of them.")
     console.check_json_target(json_target, force=force)
     axes = _parse_axes(batch=batch, frames=frames, points=points)
-    resolution_hw = None if resolution is None else parse_resolution(resolution)
+    settings = parse_settings(
+        resolution, refinement_resolutions, refinements, softmax_temperature, gelu
+    )
     require_extra("export")
     from locoexport.network.loading import choose_profile
     from locoexport.pipeline.export import export_model
@@ -60,10 +67,9 @@ def export(
 
     with _telling_failures(json_target), console.listening(context) as notify:
         weights = None if checkpoint is None else find_checkpoint(checkpoint, notify)
-        chosen = choose_profile(backbone or profile, weights).with_options(
+        chosen = choose_profile(backbone or profile, weights, settings).with_options(
             opset=opset,
             sampling=sampling,
-            resolution_hw=resolution_hw,
             axes=axes,
             target=target,
             input_type=input_type,

@@ -13,17 +13,21 @@ __all__ = [
     "Calibrate",
     "Checkpoint",
     "Frames",
+    "Gelu",
     "InputType",
     "NoRewrite",
     "Opset",
     "Points",
     "Precision",
     "Profile",
+    "RefinementResolutions",
+    "Refinements",
     "Replace",
     "Resolution",
     "Sampling",
     "Sidecar",
     "Simplify",
+    "SoftmaxTemperature",
     "Split",
     "Target",
     "Verify",
@@ -52,7 +56,36 @@ Points = Annotated[str, typer.Option(help="Number of query points, or dynamic.")
 Batch = Annotated[str, typer.Option(help="Batch size, or dynamic.")]
 Resolution = Annotated[
     str | None,
-    typer.Option(help="Working resolution HxW, multiples of 8 (default: the profile's)."),
+    typer.Option(
+        help="Initial resolution HxW, multiples of 8, which positions are kept at; frames as well "
+        "without --refinement-resolutions (default: the profile's)."
+    ),
+]
+RefinementResolutions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HxW[,HxW]",
+        help="The first and the last level that frames are looked at, as the weights were trained; "
+        "frames and points are of the last one (default: the initial resolution).",
+    ),
+]
+Refinements = Annotated[
+    int | None,
+    typer.Option(
+        help="Refinements that the weights were trained with, num_pips_iter (default: 4)."
+    ),
+]
+SoftmaxTemperature = Annotated[
+    float | None,
+    typer.Option(help="Of the heatmaps' softmax, as the weights were trained (default: 20)."),
+]
+Gelu = Annotated[
+    str | None,
+    typer.Option(
+        metavar="erf|tanh",
+        help="Form of the activation that the weights were trained with: erf in PyTorch, tanh in "
+        "JAX (default: erf).",
+    ),
 ]
 Sampling = Annotated[
     str | None,

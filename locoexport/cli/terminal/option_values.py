@@ -5,10 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
+from locoexport.contract.checkpoint_settings import (
+    CheckpointSettings,
+    parse_levels,
+    parse_resolution,
+)
 from locoexport.errors import UsageError
 
-__all__ = ["parse_axis_sizes", "parse_grid", "parse_range", "parse_share", "parse_sizes"]
+__all__ = [
+    "parse_axis_sizes",
+    "parse_grid",
+    "parse_range",
+    "parse_settings",
+    "parse_share",
+    "parse_sizes",
+]
 
 
 def parse_sizes(option: str, text: str | None) -> list[int] | None:
@@ -79,3 +92,25 @@ def parse_grid(text: str) -> tuple[int, int]:
 
 def _is_size(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text) > 0
+
+
+def parse_settings(
+    resolution: str | None,
+    refinement_resolutions: str | None,
+    refinements: int | None,
+    softmax_temperature: float | None,
+    gelu: str | None,
+) -> CheckpointSettings:
+    """What the options say that a state dict cannot.
+
+    Raises:
+        ProfileError: a value is of no use.
+    """
+    form: Any = gelu  # checked where it becomes a setting
+    return CheckpointSettings(
+        None if resolution is None else parse_resolution(resolution),
+        None if refinement_resolutions is None else parse_levels(refinement_resolutions),
+        refinements,
+        softmax_temperature,
+        form,
+    )

@@ -1,9 +1,9 @@
 """The encoder frame by frame, as the body of a Scan.
 
 Replaces: the encoder of an exported tracker over all frames at once, from the frames
-(batch·frames, height, width, 3) to the grids (batch·frames, h, w, channels). Where the file takes
-frames of any size their resize is a part of it: where it reads, and with which weights, is computed
-once before the Scan, from sizes alone.
+(batch·frames, height, width, 3) to the grids (batch·frames, h, w, channels); of two levels both
+encoders. Where the graph resizes frames that is a part of it: where it reads, and with which
+weights, is computed once before the Scan, from sizes alone.
 
 Identity: every operation of the encoder treats frames alike and none mixes them, so that running it
 on one frame after another gives the same grids. Each operation between frames and grids is checked
@@ -34,6 +34,7 @@ __all__ = ["FRAME_SCAN", "FrameScan", "scan_frames"]
 FRAME_SCAN = "frame-scan"
 
 _SCOPE = "/encoder/"
+_SCOPES = (_SCOPE, "/first_encoder/")
 _ELEMENTWISE = frozenset(
     ("Add", "Cast", "Clip", "Div", "Max", "Mul", "Neg", "Pow", "Relu", "Sigmoid", "Sqrt", "Sub")
 )
@@ -73,21 +74,27 @@ class FrameScan(InPlacePass):
 
 
 def _frames(graph: ir.Graph) -> ir.Value:
-    """The frames in one row: what the first reshape of the encoder makes of the video."""
+    """The frames in one row: what the first reshape of the encoder makes of the video.
+
+    The encoder of a first level begins with the same reshape: it takes the other's frames.
+    """
     starts = [
         node
         for node in graph
-        if (node.name or "").startswith(_SCOPE)
+        if (node.name or "").startswith(_SCOPES)
         and node.op_type == "Reshape"
         and (read := node.inputs[0])
         and read.name == VIDEO_INPUT
     ]
-    if len(starts) != 1:
+    if not 1 <= len(starts) <= len(_SCOPES):
         raise GraphCheckFailedError(
-            f"{FRAME_SCAN}: the graph has {len(starts)} beginnings of an encoder, where 1 is due; "
-            "export with --no-rewrite frame-scan."
+            f"{FRAME_SCAN}: the graph has {len(starts)} beginnings of an encoder, where 1 or 2 are "
+            "due; export with --no-rewrite frame-scan."
         )
-    return starts[0].outputs[0]
+    frames = starts[0].outputs[0]
+    for other in starts[1:]:
+        other.outputs[0].replace_all_uses_with(frames)
+    return frames
 
 
 def _region(graph: ir.Graph, frames: ir.Value) -> list[ir.Node]:
@@ -104,7 +111,7 @@ def _region(graph: ir.Graph, frames: ir.Value) -> list[ir.Node]:
             weights[id(node.outputs[0])] = node
             continue
         from_frames = any(id(value) in made for value in given)
-        named = (node.name or "").startswith(_SCOPE) or node.op_type in _QUANTISED
+        named = (node.name or "").startswith(_SCOPES) or node.op_type in _QUANTISED
         if named and node.op_type not in _OUTSIDE and from_frames:
             region.add(node)
             region.update(weights[id(value)] for value in given if id(value) in weights)

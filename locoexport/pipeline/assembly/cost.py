@@ -144,10 +144,10 @@ def _compare_speed(
     """Median of float32's time over the other's, run by run in turn; the other's milliseconds."""
     notify(Notice(f"what {profile.precision} gains"))
     clip = make_sequence(0, settings)
-    video = to_model_input(clip.video, profile.resolution_hw)
+    video = to_model_input(clip.video, profile.working_hw)
     asked = sample_queries(clip.occluded, clip.points * SCORED_HW[0], "first")["query_points"]
     points = profile.axes.points or asked.shape[1]
-    queries = scale_queries_to_model(asked, SCORED_HW, profile.resolution_hw)
+    queries = scale_queries_to_model(asked, SCORED_HW, profile.working_hw)
     queries = np.resize(queries, (1, points, 3))
     timed = [_Timed(model, video, queries) for model in models]
     for contender in timed:

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from locoexport.contract.interface import FileRole, GraphInterface, interface_of
+from locoexport.contract.interface import FileRole, GraphInterface, GridShapes, interface_of
 from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
 from locoexport.contract.profile import ExportProfile
 from locoexport.graphs.exposed_values import open_seams, withdraw_seams
@@ -69,8 +69,8 @@ def build_graph(
     interface = interface_of(
         role,
         profile.axes,
-        profile.resolution_hw,
-        tuple(network.model.grid_shapes()),
+        profile.working_hw,
+        _grid_shapes(network, profile),
         profile.input_type,
     )
     if role in ("whole", "encoder"):
@@ -91,7 +91,8 @@ def build_graph(
         version=__version__,
         profile=profile.name,
         variant=profile.variant,
-        resolution_hw=profile.resolution_hw,
+        resolution_hw=profile.working_hw,
+        settings=profile.trained,
         opset=profile.opset,
         precision="fp32",
         sampling=profile.sampling,
@@ -116,7 +117,7 @@ def lower_precision(
         GraphCheckFailedError: it breaks a promise, or nothing of it can be lowered.
         VideoError: a clip to calibrate on cannot be read.
     """
-    interface = interface_of("whole", profile.axes, profile.resolution_hw, ())
+    interface = interface_of("whole", profile.axes, profile.working_hw, ())
     scan = FRAME_SCAN in select_passes(profile)
     lowered = lower_graph(
         graph.flat, profile, interface, scan=scan, calibrate=calibrate, notify=notify
@@ -132,6 +133,16 @@ def _simplify(model: onnx.ModelProto, interface: GraphInterface, notify: Listene
     if simplified.refused is not None:
         notify(Notice(simplified.refused, warning=True))
     return simplified
+
+
+def _grid_shapes(network: Network, profile: ExportProfile) -> GridShapes:
+    """Of the last level, and of the two grids of the first that are read where it is another."""
+    first_hw, last_hw = profile.levels
+    shapes = tuple(network.model.grid_shapes(last_hw))
+    if first_hw == last_hw:
+        return shapes
+    first = network.model.grid_shapes(first_hw)
+    return (*shapes, first.hires, first.lowres)
 
 
 def _ranges(profile: ExportProfile) -> tuple[tuple[int, int, int], ...]:

@@ -101,20 +101,20 @@ def _calibration_inputs(
     if clips:
         for path in clips:
             video = read_clip(path, max_frames=frames).frames_rgb
-            grid = grid_queries(_CALIBRATION_GRID, *profile.resolution_hw)
+            grid = grid_queries(_CALIBRATION_GRID, *profile.working_hw)
             yield _inputs(profile, video, grid)
         return
     for index in range(_CALIBRATION_CLIPS):
         clip = make_sequence(index, replace(_CALIBRATION, frames=frames))
         asked = sample_queries(clip.occluded, clip.points * SCORED_HW[0], "first")
-        queries = scale_queries_to_model(asked["query_points"][0], SCORED_HW, profile.resolution_hw)
+        queries = scale_queries_to_model(asked["query_points"][0], SCORED_HW, profile.working_hw)
         yield _inputs(profile, clip.video, queries)
 
 
 def _inputs(
     profile: ExportProfile, frames_rgb: NDArray[np.uint8], queries: NDArray[np.float32]
 ) -> Mapping[str, NDArray[np.float32]]:
-    video = to_model_input(frames_rgb, profile.resolution_hw)
+    video = to_model_input(frames_rgb, profile.working_hw)
     wanted = profile.axes.frames
     if wanted is not None and video.shape[1] != wanted:
         raise UsageError(

@@ -98,10 +98,10 @@ def _probe(profile: ExportProfile) -> Probe:
     clip = make_sequence(0, SyntheticSettings(frames=frames))
     truth = clip.points * np.array(SCORED_HW[::-1], np.float64)
     asked = sample_queries(clip.occluded, truth, "first")["query_points"].astype(np.float32)
-    queries = scale_queries_to_model(asked, SCORED_HW, profile.resolution_hw)
+    queries = scale_queries_to_model(asked, SCORED_HW, profile.working_hw)
     return Probe(
         f"a generated sequence of {frames} frames and {points} points",
         "sequence",
-        to_model_input(clip.video, profile.resolution_hw),
+        to_model_input(clip.video, profile.working_hw),
         np.resize(queries, (1, points, 3)),
     )

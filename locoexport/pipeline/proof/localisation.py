@@ -131,17 +131,24 @@ def _compare(
     """Every seam against the oracle's, with how far the oracle itself moves there."""
     asked = probe
     if profile.input_type == "uint8":
-        asked = at_working_size(probe, profile.resolution_hw)
+        asked = at_working_size(probe, profile.levels)
         frame_hw = (probe.video.shape[2], probe.video.shape[3])
         tracks = OUTPUT_NAMES[0]
-        scaled = scale_tracks_to_model(found[tracks], frame_hw, profile.resolution_hw)
+        scaled = scale_tracks_to_model(found[tracks], frame_hw, profile.working_hw)
         found = {**found, tracks: scaled}
-    reference = reference_seams(network.model, asked.video, asked.query_points_tyx)
+    queries = asked.query_points_tyx
+    reference = reference_seams(network.model, asked.video, queries, asked.first_video)
     moved = [
-        reference_seams(network.model, _moved(asked, seed), asked.query_points_tyx)
+        reference_seams(
+            network.model,
+            _moved(asked.video, seed),
+            queries,
+            None if asked.first_video is None else _moved(asked.first_video, seed),
+        )
         for seed in range(_NOISE_SAMPLES)
     ]
-    tied = tied_points(reference, *probe.query_points_tyx.shape[:2])
+    batch, points = queries.shape[:2]
+    tied = tied_points(reference, batch, points, network.model.config.softmax_temperature)
     return compare_seams(seams, reference, moved, found, tied)
 
 
@@ -175,9 +182,9 @@ def seam_values(
     }
 
 
-def _moved(probe: Probe, seed: int) -> NDArray[np.float32]:
-    noise = np.random.default_rng(seed).standard_normal(probe.video.shape, np.float32)
-    moved: NDArray[np.float32] = probe.video + _INPUT_NOISE * noise
+def _moved(video: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    noise = np.random.default_rng(seed).standard_normal(video.shape, np.float32)
+    moved: NDArray[np.float32] = video + _INPUT_NOISE * noise
     return moved
 
 

@@ -92,27 +92,33 @@ def prove(
         if not placement:
             placement = session.node_placement()
         if session.signature.input_type == "uint8":
-            probe, candidate = _at_working_resolution(probe, candidate, session.resolution_hw)
+            probe, candidate = _at_working_resolution(probe, candidate, model.config.levels)
         cases.append(_compare(probe, candidate, model, tolerance, notify))
     return summarise(cases, tolerance, session.provider, placement)
 
 
 def _at_working_resolution(
-    probe: Probe, candidate: RawTracks, resolution_hw: tuple[int, int]
+    probe: Probe, candidate: RawTracks, levels: tuple[tuple[int, int], tuple[int, int]]
 ) -> tuple[Probe, RawTracks]:
     """What the oracle is asked in place of a clip of any size, and the answer in its pixels."""
     frame_hw = (probe.video.shape[2], probe.video.shape[3])
-    tracks_xy = scale_tracks_to_model(candidate.tracks_xy, frame_hw, resolution_hw)
-    return at_working_size(probe, resolution_hw), replace(candidate, tracks_xy=tracks_xy)
+    tracks_xy = scale_tracks_to_model(candidate.tracks_xy, frame_hw, levels[1])
+    return at_working_size(probe, levels), replace(candidate, tracks_xy=tracks_xy)
 
 
-def at_working_size(probe: Probe, resolution_hw: tuple[int, int]) -> Probe:
-    """What the oracle is asked in place of uint8 frames of any size."""
+def at_working_size(probe: Probe, levels: tuple[tuple[int, int], tuple[int, int]]) -> Probe:
+    """What the oracle is asked in place of uint8 frames of any size.
+
+    Each of the two ``levels``, (height, width), is resized from the frames themselves, as the
+    model does it.
+    """
     frame_hw = (probe.video.shape[2], probe.video.shape[3])
+    first_hw, last_hw = levels
     return replace(
         probe,
-        video=resize_reference(probe.video, resolution_hw),
-        query_points_tyx=scale_queries_to_model(probe.query_points_tyx, frame_hw, resolution_hw),
+        video=resize_reference(probe.video, last_hw),
+        query_points_tyx=scale_queries_to_model(probe.query_points_tyx, frame_hw, last_hw),
+        first_video=None if first_hw == last_hw else resize_reference(probe.video, first_hw),
     )
 
 
@@ -138,13 +144,18 @@ def _compare(
     probe: Probe, candidate: RawTracks, model: LocoTrack, tolerance: Tolerance, notify: Listener
 ) -> CaseParity:
     """Compare; where points are beyond tolerance, measure how far the oracle can be trusted."""
-    reference = run_reference(model, probe.video, probe.query_points_tyx)
+    reference = run_reference(model, probe.video, probe.query_points_tyx, probe.first_video)
     conditioning = Conditioning.unmeasured(reference.peak_gap)
     case = compare_case(probe.name, reference.outputs, candidate, conditioning, tolerance)
     if not case.suspect_points:
         return case
     notify(Notice(f"measuring the oracle's own noise at {len(case.suspect_points)} points"))
     conditioning = measure_noise(
-        model, probe.video, probe.query_points_tyx, reference, case.suspect_points
+        model,
+        probe.video,
+        probe.query_points_tyx,
+        reference,
+        case.suspect_points,
+        probe.first_video,
     )
     return compare_case(probe.name, reference.outputs, candidate, conditioning, tolerance)

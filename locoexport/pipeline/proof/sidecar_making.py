@@ -78,7 +78,7 @@ def make_precision_sidecar(
         cases.append(_sequence_case(f"sequence {index}", clip, profile, network))
         found = session.run(cases[-1].video, cases[-1].query_points_tyx)
         compared.append(
-            compare_precision(cases[-1].name, cases[-1].reference, found, profile.resolution_hw)
+            compare_precision(cases[-1].name, cases[-1].reference, found, profile.working_hw)
         )
     limits = profile.precision_limits
     flip_share = sum(case.flips for case in compared) / sum(case.compared for case in compared)
@@ -109,10 +109,10 @@ def _sequence_case(
 ) -> SidecarCase:
     truth = clip.points * np.array(SCORED_HW[::-1], np.float64)
     asked = sample_queries(clip.occluded, truth, "first")["query_points"].astype(np.float32)
-    queries = scale_queries_to_model(asked, SCORED_HW, profile.resolution_hw)
+    queries = scale_queries_to_model(asked, SCORED_HW, profile.working_hw)
     if profile.axes.points is not None:
         queries = np.resize(queries, (1, profile.axes.points, 3))
-    video = to_model_input(clip.video, profile.resolution_hw)
+    video = to_model_input(clip.video, profile.working_hw)
     side = _block_side(video.size)
     blocks = _to_blocks(video, side)
     reference = run_reference(network.model, video_of_blocks(blocks, side), queries)
@@ -123,7 +123,7 @@ def _case(
     shape: tuple[int, int, int], profile: ExportProfile, network: Network, seed: int
 ) -> SidecarCase:
     batch, frames, points = shape
-    size_hw = profile.resolution_hw
+    size_hw = profile.working_hw
     probe = make_probe(
         "textured", batch=batch, frames=frames, points=points, size_hw=size_hw, seed=seed
     )

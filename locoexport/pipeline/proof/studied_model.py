@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from locoexport.contract.interface import GRID_NAMES, SUPPORT_NAMES, FileRole
+from locoexport.contract.interface import FileRole, grid_names, support_names
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.errors import MachineError
 from locoexport.graphs.exposed_values import expose, value_names
@@ -24,7 +24,7 @@ from locoexport.runtime.session.split_files import find_split_files
 
 __all__ = ["StudiedModel", "read_studied"]
 
-_INTERFACE = (*GRID_NAMES, *SUPPORT_NAMES, *OUTPUT_NAMES)
+_INTERFACE = (*grid_names(True), *support_names(True), *OUTPUT_NAMES)
 
 
 @dataclass(frozen=True)

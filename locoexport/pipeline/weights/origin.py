@@ -83,6 +83,12 @@ def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None
     return None
 
 
+def _initial_of(metadata: ArtifactMetadata) -> tuple[int, int]:
+    initial_hw = metadata.trained.resolution_hw
+    assert initial_hw is not None
+    return initial_hw
+
+
 def profile_of(session: Model, tolerance_px: float | None = None) -> ExportProfile:
     """The profile that the file names, at the file's own resolution and axes.
 
@@ -105,7 +111,8 @@ def profile_of(session: Model, tolerance_px: float | None = None) -> ExportProfi
     return replace(
         profile,
         variant=metadata.variant,
-        resolution_hw=session.resolution_hw,
+        resolution_hw=_initial_of(metadata),
+        settings=metadata.trained,
         input_type=session.signature.input_type,
         axes=axes,
         tolerance=tolerance,

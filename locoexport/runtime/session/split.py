@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.contract.interface import GRID_NAMES, SUPPORT_NAMES, FileRole
+from locoexport.contract.interface import FileRole, grid_names, support_names
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
 from locoexport.errors import MachineError, ModelFileError
 from locoexport.runtime.session.placement import PlacedNode, count_placed, placed_nodes
@@ -42,7 +42,10 @@ __all__ = ["EncodedFrames", "SplitSession", "open_split"]
 _FRAMES_AT_ONCE = 4
 """Measured with b0-wide: 1 frame 8.6 ms, 2 to 4 frames 8.1 to 8.2, 24 frames 10.4 a frame, on a
 quiet machine; about level where its shared cache is busy."""
-_SAME = ("version", "profile", "variant", "resolution_hw", "opset", "sampling", "weights")
+_SAME = (
+    *("version", "profile", "variant", "resolution_hw", "opset", "sampling", "weights"),
+    "trained",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +123,10 @@ class SplitSession:
             for session in sessions.values()
             for argument in (*session.get_inputs(), *session.get_outputs())
         }
-        needed = (VIDEO_INPUT, QUERY_INPUT, *GRID_NAMES, *SUPPORT_NAMES, *OUTPUT_NAMES)
+        first_hw, last_hw = metadata.trained.levels
+        self._grids = grid_names(first_hw != last_hw)
+        self._supports = support_names(first_hw != last_hw)
+        needed = (VIDEO_INPUT, QUERY_INPUT, *self._grids, *self._supports, *OUTPUT_NAMES)
         missing = [name for name in needed if name not in shapes]
         if missing:
             raise ModelFileError(
@@ -160,8 +166,8 @@ class SplitSession:
         grids: dict[str, NDArray[np.float32]] = {}
         for start in range(0, frames, step):
             part = np.ascontiguousarray(video[:, start : start + step])
-            found = self._run("encoder", GRID_NAMES, {VIDEO_INPUT: part}, release_memory)
-            for name, grid in zip(GRID_NAMES, found, strict=True):
+            found = self._run("encoder", self._grids, {VIDEO_INPUT: part}, release_memory)
+            for name, grid in zip(self._grids, found, strict=True):
                 if name not in grids:
                     grids[name] = np.empty((len(video), frames, *grid.shape[2:]), np.float32)
                 grids[name][:, start : start + step] = grid
@@ -175,10 +181,10 @@ class SplitSession:
         release_memory: bool = False,
     ) -> RawTracks:
         """Track points through frames that were encoded before; see ``ModelSession.run``."""
-        check_queries_fit(self, query_points_tyx, batch=len(encoded.grids[GRID_NAMES[0]]))
+        check_queries_fit(self, query_points_tyx, batch=len(encoded.grids[self._grids[0]]))
         given = {**encoded.grids, QUERY_INPUT: query_points_tyx}
-        supports = self._run("query", SUPPORT_NAMES, given, release_memory)
-        given |= dict(zip(SUPPORT_NAMES, supports, strict=True))
+        supports = self._run("query", self._supports, given, release_memory)
+        given |= dict(zip(self._supports, supports, strict=True))
         return RawTracks(*self._run("tracker", OUTPUT_NAMES, given, release_memory))
 
     def run(

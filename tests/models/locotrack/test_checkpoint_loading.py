@@ -11,7 +11,8 @@ from checkpoints import save_lightning, seeded_state
 from safetensors.torch import save_file
 
 from locoexport.models import locotrack
-from locoexport.models.locotrack.checkpoint import identify_variant, read_state_dict
+from locoexport.models.locotrack.checkpoint import read_state_dict
+from locoexport.models.locotrack.fitting import identify_variant
 
 BACKBONE = "efficientnet_feature_extractor."
 

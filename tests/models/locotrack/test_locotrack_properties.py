@@ -90,7 +90,7 @@ def test_levels_between_the_first_and_the_last_change_nothing() -> None:
     assert not torch.equal(ends.tracks, model(video, queries, [SIZE_HW]).tracks)
 
 
-@pytest.mark.parametrize("levels", [[], [(4, 64)], [(64, 64), (64, 0)]])
+@pytest.mark.parametrize("levels", [[], [(4, 64)], [(64, 64), (64, 0)], [(60, 64)]])
 def test_unusable_levels_are_refused(levels: list[tuple[int, int]]) -> None:
     model = locotrack.create_model("b0-tiny", SIZE_HW)
     with pytest.raises(ValueError, match=r"refinement_resolutions is .* no side under 8 pixels"):

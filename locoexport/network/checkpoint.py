@@ -1,0 +1,91 @@
+"""A checkpoint as people have it: tensors, and what it or a file beside it says of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from locoexport.contract.checkpoint_settings import (
+    NOTHING_SAID,
+    CheckpointSettings,
+    agree,
+    settings_in,
+)
+from locoexport.errors import CheckpointError, InputError, ProfileError
+from locoexport.machine.limits import CHECKPOINT_TENSORS, PROFILE_BYTES
+from locoexport.machine.reading.documents import parse_toml, read_at_most, read_json
+from locoexport.machine.writing.output_files import is_file
+from locoexport.models import locotrack
+from locoexport.models.locotrack.checkpoint import read_checkpoint as read_torch_checkpoint
+from locoexport.network.checkpoint_files import check_checkpoint
+
+__all__ = ["Checkpoint", "read_checkpoint", "settings_file_of"]
+
+_SUFFIXES = (".json", ".toml")
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What was read: tensors by canonical name, and the settings that were found."""
+
+    path: Path
+    state: Mapping[str, Tensor]
+    settings: CheckpointSettings = NOTHING_SAID
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint, its ``hyper_parameters``, and a JSON or TOML file of its name.
+
+    Raises:
+        CheckpointError: it cannot be read, asks for more than tensors, or its settings are wrong
+            or contradict one another.
+    """
+    check_checkpoint(path)
+    try:
+        state, hyper_parameters = read_torch_checkpoint(path, CHECKPOINT_TENSORS.value)
+        inside = f"{path} (its hyper_parameters)"
+        said = settings_in(hyper_parameters, inside)
+        for beside in _files_beside(path):
+            found = settings_in(_document(beside), str(beside))
+            said = agree(said, found, who=inside, whose=str(beside), error=CheckpointError)
+    except (locotrack.CheckpointError, ProfileError) as error:
+        raise CheckpointError(str(error)) from error
+    return Checkpoint(path, state, said)
+
+
+def settings_file_of(path: Path) -> Path:
+    """The file beside a checkpoint in which people say how it was trained."""
+    return path.with_name(f"{path.name}.json")
+
+
+def _files_beside(path: Path) -> Iterable[Path]:
+    """Files that bear the checkpoint's name, with or without its suffix."""
+    names = (f"{name}{suffix}" for name in (path.name, path.stem) for suffix in _SUFFIXES)
+    return (path.with_name(name) for name in names if is_file(path.with_name(name)))
+
+
+def _document(path: Path) -> Any:
+    """What it holds, as far as it is about settings."""
+    try:
+        if path.suffix == ".json":
+            document = read_json(path, path, CheckpointError)
+        else:
+            document = parse_toml(read_at_most(path, PROFILE_BYTES, path), path)
+    except OSError as error:
+        raise CheckpointError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except ProfileError:
+        raise
+    except InputError as error:
+        raise CheckpointError(str(error)) from error
+    if not isinstance(document, Mapping):
+        return {}
+    if str(document.get("schema", "")).startswith("locoexport."):
+        return {}  # the report of one of our commands
+    if "variant" in document:
+        # An export profile: its resolution is what it exports at, not what was trained with.
+        return {key: value for key, value in document.items() if key != "resolution"}
+    return document
