@@ -215,7 +215,12 @@ VARIANTS: dict[str, TrackerConfig] = {
             "resnet-base", _RESNET, _BASE_CORRELATION, _BASE_TRANSFORMER, motion_first=False
         ),
         TrackerConfig(
-            "resnet-large", _RESNET, _LARGE_CORRELATION, _BASE_TRANSFORMER, motion_first=False
+            "resnet-large",
+            _RESNET,
+            _LARGE_CORRELATION,
+            _BASE_TRANSFORMER,
+            motion_first=False,
+            gelu="tanh",
         ),
         TrackerConfig(
             "b0-proj-small",

@@ -34,6 +34,7 @@ def export(
     refinements: options.Refinements = None,
     softmax_temperature: options.SoftmaxTemperature = None,
     gelu: options.Gelu = None,
+    as_pytorch: options.AsPytorch = False,
     sampling: options.Sampling = None,
     target: options.Target = None,
     input_type: options.InputType = None,
@@ -67,7 +68,9 @@ def export(
 
     with _telling_failures(json_target), console.listening(context) as notify:
         weights = None if checkpoint is None else find_checkpoint(checkpoint, notify)
-        chosen = choose_profile(backbone or profile, weights, settings).with_options(
+        chosen = choose_profile(
+            backbone or profile, weights, settings, as_pytorch=as_pytorch
+        ).with_options(
             opset=opset,
             sampling=sampling,
             axes=axes,
@@ -85,6 +88,7 @@ def export(
             simplify=simplify,
             verify=verify,
             sidecar=sidecar,
+            as_pytorch=as_pytorch,
             force=force,
             notify=notify,
         )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "AsPytorch",
     "Backbone",
     "Batch",
     "Calibrate",
@@ -44,7 +45,8 @@ Checkpoint = Annotated[
     str | None,
     typer.Option(
         metavar="FILE|hf://...|https://...",
-        help="Weights: .ckpt, .pt or .safetensors, hf://OWNER/REPO[@REVISION]/FILE, or "
+        help="Weights: .ckpt, .pt or .safetensors; .npy or .npz of JAX, or a tar with one in it "
+        "(FILE.tar::MEMBER where there are several); hf://OWNER/REPO[@REVISION]/FILE, or "
         "https://HOST/FILE[#sha256=HEX]. The variant is told from them.",
     ),
 ]
@@ -85,6 +87,14 @@ Gelu = Annotated[
         metavar="erf|tanh",
         help="Form of the activation that the weights were trained with: erf in PyTorch, tanh in "
         "JAX (default: erf).",
+    ),
+]
+AsPytorch = Annotated[
+    bool,
+    typer.Option(
+        "--as-pytorch",
+        help="Take weights of JAX at other levels than one of 256x256, where JAX computes another "
+        "function: PyTorch's is exported.",
     ),
 ]
 Sampling = Annotated[

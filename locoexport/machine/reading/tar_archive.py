@@ -30,6 +30,7 @@ __all__ = [
     "name_with_member",
     "open_member",
     "split_member",
+    "with_member",
 ]
 
 _MARK = "::"
@@ -67,6 +68,11 @@ def split_member(path: str | Path) -> tuple[Path, str | None]:
 def container_of(path: str | Path) -> Path:
     """The file that there is: the tar of ``FILE::MEMBER``, or the path itself."""
     return split_member(path)[0]
+
+
+def with_member(path: Path, member: str) -> Path:
+    """``FILE::MEMBER`` of a tar, or of what named another member of it."""
+    return Path(f"{container_of(path)}{_MARK}{member}")
 
 
 def name_with_member(path: str | Path) -> str:

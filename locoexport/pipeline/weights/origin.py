@@ -15,7 +15,7 @@ from locoexport.contract.profile import (
     profile_names,
 )
 from locoexport.errors import CheckpointError, ModelFileError
-from locoexport.machine.reading.tar_archive import container_of, is_named, split_member
+from locoexport.machine.reading.tar_archive import container_of, is_named, split_member, with_member
 from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.models import locotrack
 from locoexport.network.loading import Network, load_network
@@ -57,7 +57,8 @@ def load_weights(
         raise CheckpointError(
             f"{found} is not what {path} was made from: sha256 {digest}, expected {origin.sha256}."
         )
-    return load_network(profile, _with_member(found, origin.file_name, path))
+    # Whoever exported it has agreed to what PyTorch computes.
+    return load_network(profile, _with_member(found, origin.file_name, path), as_pytorch=True)
 
 
 def _with_member(found: Path, made_of: str, path: Path) -> Path:
@@ -68,7 +69,7 @@ def _with_member(found: Path, made_of: str, path: Path) -> Path:
         return found
     if named is not None and not is_named(member, named):
         raise CheckpointError(f"{path} was made from {member} of {file}, not from {named}.")
-    return Path(f"{file}::{member}")
+    return with_member(file, member)
 
 
 def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None:

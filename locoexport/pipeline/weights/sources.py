@@ -14,6 +14,7 @@ from urllib.parse import urldefrag, urlsplit
 
 from locoexport.errors import CheckpointError, UnreachableError, UsageError
 from locoexport.machine.installation import cache_path, require_extra, require_packages
+from locoexport.machine.reading.tar_archive import is_tar, with_member
 from locoexport.machine.web_address import (
     LOOPBACK_NAMES,
     WebAddress,
@@ -80,7 +81,7 @@ def find_checkpoint(
     else:
         path = _from_web(wanted, notify)
     notify(Notice(f"{path.name}: sha256 {sha256_of(path)}, kept as {path}"))
-    return path if member is None else Path(f"{path}::{member}")
+    return path if member is None else with_member(path, member)
 
 
 def _split_remote(source: str) -> tuple[str, str | None]:
@@ -183,7 +184,6 @@ def _check(path: Path, wanted: WebFile) -> None:
 
 def _misfit(path: Path, name: str) -> str:
     """What the reader of checkpoints says against a file; empty where it reads it."""
-    from locoexport.machine.reading.tar_archive import is_tar
     from locoexport.models.locotrack.checkpoint import CheckpointError as Misfit
     from locoexport.models.locotrack.checkpoint import read_state_dict
     from locoexport.network.jax_checkpoint import is_jax_checkpoint, read_jax_checkpoint
