@@ -18,7 +18,7 @@ from locoexport.contract.profile import (
     profile_names,
 )
 from locoexport.errors import CheckpointError, ProfileError
-from locoexport.machine.reading.tar_archive import container_of, name_with_member
+from locoexport.machine.reading.tar_archive import split_member
 from locoexport.machine.writing.output_files import sha256_of
 from locoexport.models import locotrack
 from locoexport.models.locotrack import LocoTrack, TrackerConfig
@@ -138,8 +138,8 @@ def _settle(profile: ExportProfile, checkpoint: Checkpoint, *, as_pytorch: bool)
         if apart is not None and not as_pytorch:
             raise CheckpointError(
                 f"{checkpoint.path} holds weights that JAX trained. {apart} At one level of "
-                "256x256 they are the same: leave --resolution and --refinement-resolutions out. With "
-                "--as-pytorch what PyTorch computes is exported all the same."
+                "256x256 they are the same: leave --resolution and --refinement-resolutions out. "
+                "With --as-pytorch what PyTorch computes is exported all the same."
             )
     return profile.with_options(settings=settings)
 
@@ -150,7 +150,8 @@ def _load(checkpoint: Checkpoint, profile: ExportProfile) -> Network:
         model = load_state(checkpoint.state, _configuration(profile), source=path)
     except locotrack.CheckpointError as error:
         raise CheckpointError(str(error)) from error
-    return Network(model, WeightsOrigin(name_with_member(path), sha256_of(container_of(path))))
+    file, member = split_member(path)
+    return Network(model, WeightsOrigin(file.name, sha256_of(file), member))
 
 
 def _configuration(profile: ExportProfile) -> TrackerConfig:

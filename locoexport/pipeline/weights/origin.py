@@ -58,13 +58,12 @@ def load_weights(
             f"{found} is not what {path} was made from: sha256 {digest}, expected {origin.sha256}."
         )
     # Whoever exported it has agreed to what PyTorch computes.
-    return load_network(profile, _with_member(found, origin.file_name, path), as_pytorch=True)
+    return load_network(profile, _with_member(found, origin.member, path), as_pytorch=True)
 
 
-def _with_member(found: Path, made_of: str, path: Path) -> Path:
+def _with_member(found: Path, member: str | None, path: Path) -> Path:
     """The member of a tar that the file was made from; one that was named has to be that one."""
     file, named = split_member(found)
-    _, member = split_member(made_of)
     if member is None:
         return found
     if named is not None and not is_named(member, named):
@@ -78,8 +77,7 @@ def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None
     if isinstance(shipped, Path):
         candidates.append(shipped)
     for candidate in candidates:
-        file = container_of(candidate)
-        if is_file(file) and sha256_of(file) == metadata.weights.sha256:
+        if is_file(candidate) and sha256_of(candidate) == metadata.weights.sha256:
             return candidate
     return None
 
