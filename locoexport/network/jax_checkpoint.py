@@ -8,14 +8,13 @@ one of these. Source: github cvlab-kaist/locotrack, folder ``locotrack/``, Apach
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,7 +223,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
         numbers = read_array_header(stored).dtype.kind != "O"
     with archive.open(member) as stored:
         if not numbers:
-            return _read_object(io.BytesIO(stored.read()), member.file_size)
+            return _read_object(cast(BinaryIO, stored), member.file_size)
         check_array_header(stored, member.file_size)
     with archive.open(member) as stored:
         return np.asarray(np.lib.format.read_array(stored, allow_pickle=False))
@@ -236,18 +235,21 @@ def _find_modules(document: Any) -> tuple[_Modules, int | None]:
         document = document["arr_0"]
     if not isinstance(document, dict):
         raise InputError(f"it holds {_kind_of(document)}. {_EXPECTED}")
-    if "params" not in document:
-        return _flatten(document), None
-    params = document["params"]
+    params = document.get("params", document)
     if not isinstance(params, dict):
         raise InputError(f"its params are {_kind_of(params)}, not a dict of modules. {_EXPECTED}")
+    modules = _flatten(params)
+    if not any(module.startswith(ROOT) for module, _ in modules):
+        raise InputError(_explain_strangers(modules))
+    if params is document:
+        return modules, None
     state = document.get("state")
     if isinstance(state, dict) and (strays := list(_flatten(state))):
         raise InputError(
             f"its state holds {_listing([':'.join(pair) for pair in strays])}, and LocoTrack has "
             "none: it is another network"
         )
-    return _flatten(params), _step_of(document.get("global_step"))
+    return modules, _step_of(document.get("global_step"))
 
 
 def _step_of(value: Any) -> int | None:
@@ -288,8 +290,6 @@ def _identify(modules: _Modules) -> tuple[str, tuple[JaxParameter, ...]]:
     Raises:
         InputError: naming what is missing, left over or of another shape, or of no numbers.
     """
-    if not any(module.startswith(ROOT) for module, _ in modules):
-        raise InputError(_explain_strangers(modules))
     by_variant = {variant: parameters_of(variant) for variant in JAX_VARIANTS}
     faults = {variant: _compare(modules, by_variant[variant]) for variant in JAX_VARIANTS}
     variant = min(faults, key=lambda name: sum(map(len, faults[name].values())))

@@ -3,9 +3,11 @@
 import hashlib
 import io
 import os
+import sys
 import tarfile
 import tracemalloc
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -171,6 +173,10 @@ def test_of_several_members_one_has_to_be_named(tmp_path: Path) -> None:
         ({}, "it is no checkpoint of LocoTrack: it holds nothing"),
         ({"params": [1]}, "its params are a list, not a dict of modules"),
         ({"tapir/~/resnet/~/initial_conv": {"w": np.ones(3)}}, "it is TAPIR's checkpoint"),
+        (
+            {"params": {"tapir/~/a": {"w": np.ones(3)}}, "state": {"b": {"n": np.ones(1)}}},
+            "it is TAPIR's checkpoint",
+        ),
         ({"encoder.weight": np.ones(3)}, "it is no checkpoint of LocoTrack: it holds encoder"),
         (None, "it holds a NoneType"),
     ],
@@ -199,6 +205,7 @@ def _npz(**arrays: np.ndarray) -> bytes:
         (_npy(np.array([{}, {}])), r"an array of shape \(2,\) of objects"),
         (_npz(tracks_xy=np.zeros((1, 2)), visible=np.ones(1)), "an archive of tracks"),
         (_npz(a=np.zeros(3)), "no checkpoint of LocoTrack: it holds a, and"),
+        (_npz(tracks=np.zeros((1, 2)), occluded=np.ones(1)), "an archive of tracks"),
         (b"", "it is empty"),
         (b"<!DOCTYPE html>", "it begins with '<!DOCT', and a .npy with"),
         (_npy(np.zeros(3))[:20], "header is damaged or truncated"),
@@ -267,6 +274,32 @@ def test_nothing_is_called(tmp_path: Path) -> None:
 def test_tensors_of_torch_are_told(tmp_path: Path) -> None:
     path = save_document(tmp_path / "a.npy", {"params": {"a": {"w": torch.ones(2)}}})
     assert "it holds tensors of PyTorch" in refused(path)
+
+
+def test_arrays_of_jax_are_told(tmp_path: Path, monkeypatch) -> None:
+    """As jax pickles its own arrays: a function of jax, called on the parts of numpy's array."""
+    for name in ("jax", "jax._src", "jax._src.array"):
+        made = ModuleType(name)
+        monkeypatch.setitem(sys.modules, name, made)
+
+    def rebuild(*_parts: object) -> None:
+        """Stands for jax's own."""
+
+    rebuild.__module__, rebuild.__qualname__ = "jax._src.array", "_reconstruct_array"
+    made._reconstruct_array = rebuild
+
+    class Array:
+        def __reduce__(self) -> tuple[object, ...]:
+            function, arguments, state = np.ones(388, np.float32).__reduce__()
+            return rebuild, (function, arguments, state, {"weak_type": False})
+
+    params = golden_params("small")
+    step = {"count": Array()}  # of an optimiser's state nothing is read
+    document = {"params": params, "opt_state": step}
+    check_golden(read_jax_checkpoint(save_document(tmp_path / "a.npy", document)), "small")
+    params[OUTPUT]["b"] = Array()
+    message = refused(save_document(tmp_path / "a.npy", {"params": params}))
+    assert f"{OUTPUT}:b is a jax array (jax._src.array._reconstruct_array; save numpy" in message
 
 
 def test_files_of_torch_are_left_to_torch(tmp_path: Path) -> None:
