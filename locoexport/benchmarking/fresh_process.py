@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from locoexport.benchmarking.report import FreshRun
@@ -26,7 +26,11 @@ _RUNS = 2
 
 @dataclass(frozen=True)
 class FreshTask:
-    """What to run. ``graph`` is an .onnx file; without one it is torch eager on the CPU."""
+    """What to run. ``graph`` is an .onnx file; without one it is torch eager on the CPU.
+
+    ``resolution_hw`` is that of the frames. Of torch's side, ``initial_hw`` and ``first_hw`` are
+    the initial resolution and the first level, where they are others.
+    """
 
     frames: int
     points: int
@@ -34,6 +38,9 @@ class FreshTask:
     provider: str = "cpu"
     graph: str | None = None
     variant: str | None = None
+    initial_hw: tuple[int, int] | None = None
+    first_hw: tuple[int, int] | None = None
+    refinements: int = 4
 
 
 def run_fresh(task: FreshTask) -> FreshRun | str:
@@ -95,10 +102,15 @@ def _torch_opener(task: FreshTask) -> Callable[[], Callable[..., object]]:
     from locoexport.models import locotrack
 
     assert task.variant is not None
-    variant = task.variant
+    config = replace(
+        locotrack.VARIANTS[task.variant],
+        resolution_hw=task.initial_hw or task.resolution_hw,
+        refinement_resolutions=(task.first_hw or task.resolution_hw, task.resolution_hw),
+        refinements=task.refinements,
+    )
 
     def open_model() -> Callable[..., object]:
-        model = locotrack.create_model(variant, task.resolution_hw)
+        model = locotrack.create_model(config)
 
         def run(video: object, queries: object) -> None:
             with torch.inference_mode():
@@ -111,5 +123,6 @@ def _torch_opener(task: FreshTask) -> Callable[[], Callable[..., object]]:
 
 if __name__ == "__main__":
     document = json.loads(sys.argv[1])
-    document["resolution_hw"] = tuple(document["resolution_hw"])
+    for name in ("resolution_hw", "initial_hw", "first_hw"):
+        document[name] = None if document[name] is None else tuple(document[name])
     print(json.dumps(asdict(measure(FreshTask(**document)))))

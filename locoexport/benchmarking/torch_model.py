@@ -29,6 +29,7 @@ class TorchModel:
         self.resolution_hw = model.config.working_hw
         self.threads: int | None = torch.get_num_threads() if device == "cpu" else None
         self._device, self._compiled, self._variant = device, compiled, variant
+        self._config = model.config
         model = model.to(device)
         self._track: Callable[..., TrackingResult] = model.track_resized
         if compiled:
@@ -69,4 +70,12 @@ class TorchModel:
         this process's. The weights are seeded, which takes the same memory."""
         if self._compiled or self._device != "cpu":
             return None
-        return FreshTask(frames, points, self.resolution_hw, variant=self._variant)
+        return FreshTask(
+            frames,
+            points,
+            self.resolution_hw,
+            variant=self._variant,
+            initial_hw=self._config.resolution_hw,
+            first_hw=self._config.levels[0],
+            refinements=self._config.refinements,
+        )

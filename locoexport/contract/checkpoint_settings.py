@@ -56,7 +56,6 @@ _NAMES = {
 }
 _KEYS = {
     "initial_resolution": "resolution_hw",
-    "resolution": "resolution_hw",
     "refinement_resolutions": "refinement_resolutions",
     "num_pips_iter": "refinements",
     "refinements": "refinements",
@@ -64,7 +63,8 @@ _KEYS = {
     "gelu": "gelu",
     "extra_convs": "extra_convs",
 }
-"""Keys of the published code's arguments, and ours, by field."""
+"""Keys of the published code's arguments, and ours, by field. ``resolution`` is none of them: it
+is what a profile exports at, and much else in other people's files."""
 _CLOSE = 0.85
 _DEEPEST = 4
 
@@ -76,8 +76,8 @@ class CheckpointSettings:
     """The five settings; None is one that nothing said.
 
     ``resolution_hw`` is the initial resolution, (height, width) in pixels, and
-    ``refinement_resolutions`` one or two levels; sides are multiples of 8. ``refinements`` counts
-    from 1; ``softmax_temperature`` sharpens the heatmaps.
+    ``refinement_resolutions`` one or two levels (``check_side`` says which a network can work
+    at). ``refinements`` counts from 1; ``softmax_temperature`` sharpens the heatmaps.
     """
 
     resolution_hw: tuple[int, int] | None = None
@@ -88,8 +88,6 @@ class CheckpointSettings:
 
     def __post_init__(self) -> None:
         """Check every setting; raises ProfileError naming the first that is wrong."""
-        if self.resolution_hw is not None:
-            check_side("resolution", self.resolution_hw)
         _check_levels(self.refinement_resolutions)
         count = self.refinements
         if count is not None and not (_is_whole(count) and 1 <= count <= MOST_REFINEMENTS):
@@ -174,6 +172,9 @@ def from_properties(
             f"last of locoexport.refinement_resolutions {_shown(levels[-1])}. Export the model "
             "again."
         )
+    if settings.resolution_hw == resolution_hw and levels == (resolution_hw,):
+        # One level at the resolution of the frames goes without saying.
+        return replace(settings, resolution_hw=None, refinement_resolutions=None)
     return replace(settings, refinement_resolutions=levels)
 
 
@@ -279,8 +280,6 @@ def _check_levels(levels: Levels | None) -> None:
             f"refinement resolutions are {len(levels)} levels; expected one or two: only the first "
             "and the last of several are ever computed, so name these."
         )
-    for level in levels:
-        check_side("refinement resolution", level)
 
 
 def _entries(document: object, depth: int) -> Iterator[tuple[str, Any]]:
@@ -294,8 +293,11 @@ def _entries(document: object, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def _read(key: str, value: Any, source: str) -> Any:
-    """A value as the field of that key has it; None where it says nothing."""
-    if value is None:
+    """A value as the field of that key has it; None where it says nothing.
+
+    Of a checkpoint's pickle whatever is not plain is a stand-in, which nothing can be read from.
+    """
+    if not isinstance(value, bool | int | float | str | list | tuple):
         return None
     if key == "extra_convs":
         if value is False:
@@ -305,7 +307,7 @@ def _read(key: str, value: Any, source: str) -> Any:
             "convolutions to the backbone, with which its own forward pass fails. No variant here "
             "has them."
         )
-    if key in ("initial_resolution", "resolution"):
+    if key == "initial_resolution":
         return parse_resolution(value) if isinstance(value, str) else _size(key, value, source)
     if key == "refinement_resolutions":
         if isinstance(value, str):

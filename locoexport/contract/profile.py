@@ -205,6 +205,8 @@ class ExportProfile:
                 f"{_listing(get_args(InputType))}."
             )
         check_side("resolution", self.resolution_hw)
+        for level in self.levels:
+            check_side("refinement resolution", level)
         for axis in fields(self.axes):
             size = getattr(self.axes, axis.name)
             if size is not None and size < 1:

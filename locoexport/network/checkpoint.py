@@ -112,7 +112,4 @@ def _document(path: Path) -> Any:
         return {}
     if str(document.get("schema", "")).startswith("locoexport."):
         return {}  # the report of one of our commands
-    if "variant" in document:
-        # An export profile: its resolution is what it exports at, not what was trained with.
-        return {key: value for key, value in document.items() if key != "resolution"}
     return document

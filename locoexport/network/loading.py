@@ -33,7 +33,7 @@ __all__ = ["Network", "choose_profile", "load_network"]
 class Network:
     """The PyTorch model that an export starts from, and where its weights came from.
 
-    ``settings`` are those that something said, ``assumed`` names the ones that nothing did.
+    ``settings`` are those that something said: the profile, the checkpoint, a file beside it.
     ``apart`` says how another implementation, which trained the weights, computes another function
     at these levels; None where it does not.
     """
@@ -41,7 +41,6 @@ class Network:
     model: LocoTrack
     weights: WeightsOrigin
     settings: CheckpointSettings = NOTHING_SAID
-    assumed: tuple[str, ...] = ()
     apart: str | None = None
 
 
@@ -108,17 +107,11 @@ def load_network(
     if checkpoint is not None:
         read = read_checkpoint(checkpoint)
         settled = _settle(profile, read, as_pytorch=as_pytorch)
-        loaded = _load(read, settled)
-        return replace(
-            loaded,
-            settings=settled.settings,
-            assumed=settled.settings.unsaid(),
-            apart=explain_levels(settled.trained) if read.from_jax else None,
-        )
+        apart = explain_levels(settled.trained) if read.from_jax else None
+        return replace(_load(read, settled), apart=apart)
     if profile.demo_weights is not None:
         with as_file(demo_weights_path(profile.demo_weights)) as path:
-            loaded = _load(read_checkpoint(path), profile)
-        return replace(loaded, settings=profile.settings)
+            return _load(read_checkpoint(path), profile)
     model = locotrack.create_model(_configuration(profile))
     return Network(model, WeightsOrigin(None, None), profile.settings)
 
@@ -151,7 +144,7 @@ def _load(checkpoint: Checkpoint, profile: ExportProfile) -> Network:
     except locotrack.CheckpointError as error:
         raise CheckpointError(str(error)) from error
     file, member = split_member(path)
-    return Network(model, WeightsOrigin(file.name, sha256_of(file), member))
+    return Network(model, WeightsOrigin(file.name, sha256_of(file), member), profile.settings)
 
 
 def _configuration(profile: ExportProfile) -> TrackerConfig:

@@ -24,6 +24,7 @@ from locoexport.machine.writing.cache_entries import (
 )
 from locoexport.machine.writing.output_files import sha256_of
 from locoexport.notices import Listener, Notice
+from locoexport.pipeline.weights.assumptions import tell_assumptions
 from locoexport.runtime.session.single import open_session
 from locoexport.version import __version__
 
@@ -48,6 +49,7 @@ def cached_export(
     for entry in entries_of(folder, key):
         if _usable(entry):
             notify(Notice(f"using {entry}"))
+            tell_assumptions(profile, checkpoint, notify)
             return entry
         remove(entry)
     try:

@@ -22,7 +22,6 @@ from locoexport.graphs.walking import count_nodes
 from locoexport.lowering.tracker.finishing import to_bytes, with_properties
 from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.machine.writing.output_files import check_output, whole_files
-from locoexport.network.checkpoint import settings_file_of
 from locoexport.network.loading import Network, load_network
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.parity.divergence import Localisation
@@ -35,6 +34,7 @@ from locoexport.pipeline.assembly.precision import check_precision
 from locoexport.pipeline.proof.localisation import localise
 from locoexport.pipeline.proof.pointwise import EXPORT_SHAPES, make_probes, probe_to_study, prove
 from locoexport.pipeline.proof.sidecar_making import make_precision_sidecar, make_sidecar
+from locoexport.pipeline.weights.assumptions import tell_assumptions
 from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.rewrites import select_rewrites
 from locoexport.runtime.session.opening import open_model
@@ -211,22 +211,8 @@ def _load(
                 warning=True,
             )
         )
-    if network.assumed:
-        assert weights is not None
-        notify(Notice(_assumptions(network, profile, weights), warning=True))
+    tell_assumptions(profile.with_options(settings=network.settings), weights, notify)
     return network
-
-
-def _assumptions(network: Network, profile: ExportProfile, weights: Path) -> str:
-    """What nothing said of the weights, and how to say it."""
-    complete = profile.with_options(settings=network.settings).trained.describe()
-    assumed = ", ".join(f"{name} {complete[name]}" for name in network.assumed)
-    return (
-        f"Nothing says how {weights.name} was trained in these respects, which change the tracks; "
-        f"assumed: {assumed}. Where it is otherwise, pass --resolution, --refinement-resolutions, "
-        "--refinements, --softmax-temperature or --gelu, or say it in "
-        f"{settings_file_of(weights).name} beside it (docs/weights.md)."
-    )
 
 
 def _write(files: Mapping[FileRole, Path], graphs: Mapping[FileRole, FinishedGraph]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from locoexport.pipeline.export import ExportReport
 
 from locoexport.rendering.parts.localisation import whereabouts
-from locoexport.rendering.parts.metadata import short_weights, taken_frames
+from locoexport.rendering.parts.metadata import short_weights, taken_frames, trained_settings
 from locoexport.rendering.parts.parity import parity_document, parity_line, parity_table
 from locoexport.rendering.parts.tables import facts, megabytes, size
 
@@ -42,6 +42,7 @@ def export_text(report: ExportReport) -> RenderableType:
         ),
         ("opset", str(metadata.opset)),
         ("weights", short_weights(metadata)),
+        ("trained", trained_settings(metadata)),
         ("sampling", f"{metadata.sampling}, for {metadata.target}"),
         ("rewrites", ", ".join(metadata.rewrites)),
         ("simplifier", report.simplifier_refusal or metadata.simplifier),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from locoexport.parity.sidecar import SidecarMaker
     from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.rendering.parts.localisation import whereabouts
-from locoexport.rendering.parts.metadata import short_weights, taken_frames
+from locoexport.rendering.parts.metadata import short_weights, taken_frames, trained_settings
 from locoexport.rendering.parts.parity import parity_document, parity_line, parity_table
 from locoexport.rendering.parts.tables import facts, size
 
@@ -40,6 +40,7 @@ def verify_text(report: VerifyReport) -> RenderableType:
                 f"{metadata.profile}, {size(metadata.resolution_hw)}{taken_frames(metadata)}",
             ),
             ("weights", short_weights(metadata)),
+            ("trained", trained_settings(metadata)),
             ("provider", f"{parity.provider} (nodes: {nodes_text(parity.placement)})"),
             *([("elsewhere", elsewhere_text(report.elsewhere))] if report.elsewhere else []),
             ("against", report.against),

@@ -81,18 +81,16 @@ def tell_variant(
     told = identify_variant(state)
     if told is not None:
         return told
-    extra = sum(name.startswith(_EXTRA_CONVOLUTIONS) for name in state)
-    if extra:
-        raise CheckpointError(
-            f"{source} was trained with extra_convs ({extra} tensors {_EXTRA_CONVOLUTIONS}*): that "
-            "option of the published code adds convolutions to the backbone, with which its own "
-            "forward pass fails. No variant here has them."
-        )
     nearest = expected or min(VARIANTS, key=lambda name: _distance(state, name))
     name = nearest if isinstance(nearest, str) else nearest.name
-    raise CheckpointError(
-        f"{source}: the weights fit no variant; against {name!r}: {_differences(state, nearest)}."
+    extra = sum(key.startswith(_EXTRA_CONVOLUTIONS) for key in state)
+    reason = (
+        f"the weights were trained with extra_convs ({extra} tensors), an option of the published "
+        "code with which its own forward pass fails, and which no variant here has"
+        if extra
+        else "the weights fit no variant"
     )
+    raise CheckpointError(f"{source}: {reason}; against {name!r}: {_differences(state, nearest)}.")
 
 
 def identify_variant(state: Mapping[str, Tensor]) -> str | None:

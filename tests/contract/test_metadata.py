@@ -80,6 +80,11 @@ def test_properties_have_the_names_that_others_read() -> None:
         "locoexport.weights": f"last.ckpt sha256:{SHA256}",
         "locoexport.simplifier": "onnxsim 0.8.1",
         "locoexport.torch": "2.13.0+cpu",
+        "locoexport.initial_resolution": "384x512",
+        "locoexport.refinement_resolutions": "384x512",
+        "locoexport.refinements": "4",
+        "locoexport.softmax_temperature": "20.0",
+        "locoexport.gelu": "erf",
         "locoexport.parity": '{"tracks_px": 0.00012, "logits": 3.4e-05, '
         '"shapes_batch_frames_points": [[1, 8, 20], [2, 3, 4]], '
         '"apart_points": 0, "apart_px": 0.0}',
@@ -100,7 +105,11 @@ def test_properties_of_others_are_ignored() -> None:
     assert ArtifactMetadata.from_properties(properties) == METADATA
 
 
-LATER = ("locoexport.target", "locoexport.part", "locoexport.input")
+LATER = (
+    *("locoexport.target", "locoexport.part", "locoexport.input"),
+    *("locoexport.initial_resolution", "locoexport.refinement_resolutions"),
+    *("locoexport.refinements", "locoexport.softmax_temperature", "locoexport.gelu"),
+)
 
 
 @pytest.mark.parametrize("name", [name for name in METADATA.to_properties() if name not in LATER])

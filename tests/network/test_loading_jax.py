@@ -31,7 +31,7 @@ def test_settings_are_those_of_jax(golden: Path) -> None:
     assert (profile.name, profile.resolution_hw) == ("resnet-small", ONE)
     network = load_network(profile, golden)
     assert network.settings == CheckpointSettings(ONE, (ONE,), 4, 20.0, "tanh")
-    assert network.assumed == ()
+    assert network.settings.unsaid() == ()
     assert network.apart is None
     assert network.model.config.gelu == "tanh"
     assert (network.weights.file_name, network.weights.member) == ("checkpoint.npy", None)
@@ -65,7 +65,7 @@ def test_other_levels_need_consent(asked: CheckpointSettings, golden: Path) -> N
     network = load_network(profile, golden, as_pytorch=True)
     assert network.apart is not None
     assert network.apart in str(refused.value)
-    assert network.assumed == ()
+    assert network.settings.unsaid() == ()
     complete = asked.or_else(CheckpointSettings(resolution_hw=ONE))
     assert network.settings.resolution_hw == complete.resolution_hw
     assert network.settings.levels == complete.levels

@@ -13,8 +13,6 @@ import { confidenceOf } from "./visibility.js";
 /** @typedef {{ xy: Float32Array, confidence: Float32Array }} Answer model's pixels; 0..1 */
 /** @typedef {Record<string, Tensor>} Prepared a window's frames, as `run` takes them */
 
-const GRIDS = ["grid_hires", "grid_lowres", "grid_highest"];
-const SUPPORTS = ["support_hires", "support_lowres", "support_highest"];
 const OUTPUTS = ["tracks", "occlusion", "expected_dist"];
 /** As many frames go through a split's encoder at once, as in the Python runtime. */
 const ENCODED_AT_ONCE = 4;
@@ -135,7 +133,7 @@ export class Model {
       const part = video.subarray(start * pixels, (start + count) * pixels);
       const input = new ort.Tensor("float32", part, [1, count, ...this.resolutionHw, 3]);
       const found = await encoder.run({ video_input: input });
-      for (const name of GRIDS) {
+      for (const name of encoder.outputNames) {
         const data = /** @type {Float32Array} */ (found[name].data);
         const size = data.length / count;
         grids[name] ??= {
@@ -147,7 +145,7 @@ export class Model {
       progress(start + count, frames);
     }
     return Object.fromEntries(
-      GRIDS.map((name) => [name, new ort.Tensor("float32", grids[name].data, grids[name].shape)]),
+      encoder.outputNames.map((name) => [name, new ort.Tensor("float32", grids[name].data, grids[name].shape)]),
     );
   }
 
@@ -184,10 +182,9 @@ export class Model {
     const { whole, query, tracker } = this.#sessions;
     if (whole) return whole.run(feeds, OUTPUTS);
     if (!query || !tracker) throw new DemoError(`${this.name} lacks a part of its split export.`);
-    const needed = [...GRIDS, "query_input"];
-    const asked = Object.fromEntries(needed.map((name) => [name, feeds[name]]));
-    const supports = await query.run(pick(asked, query.inputNames), SUPPORTS);
-    return tracker.run(pick({ ...asked, ...supports }, tracker.inputNames), OUTPUTS);
+    // What one part gives the next takes: of two levels there is more than of one.
+    const supports = await query.run(pick(feeds, query.inputNames), query.outputNames);
+    return tracker.run(pick({ ...feeds, ...supports }, tracker.inputNames), OUTPUTS);
   }
 
   /** @param {Float32Array} queriesTyx */

@@ -1,0 +1,35 @@
+"""What nothing says of a checkpoint, told to whoever exports it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from locoexport.contract.profile import ExportProfile
+from locoexport.network.checkpoint import settings_file_of
+from locoexport.notices import Listener, Notice
+
+__all__ = ["tell_assumptions"]
+
+
+def tell_assumptions(profile: ExportProfile, checkpoint: Path | None, notify: Listener) -> None:
+    """Warn of every setting that neither options nor profile nor the checkpoint said.
+
+    Args:
+        profile: with the checkpoint's settings, as ``network.loading`` leaves it.
+        checkpoint: the weights; None are those that a profile ships, or seeded ones.
+        notify: is told, in one line.
+    """
+    unsaid = profile.settings.unsaid()
+    if checkpoint is None or not unsaid:
+        return
+    complete = profile.trained.describe()
+    assumed = ", ".join(f"{name} {complete[name]}" for name in unsaid)
+    notify(
+        Notice(
+            f"Nothing says how {checkpoint.name} was trained; assumed: {assumed}. If that is "
+            "wrong the tracks are: say it with --resolution, --refinement-resolutions, "
+            "--refinements, --softmax-temperature, --gelu, or in "
+            f"{settings_file_of(checkpoint).name} beside it.",
+            warning=True,
+        )
+    )
