@@ -6,10 +6,8 @@ more is read than the file has bytes, and a packed one may not be far smaller th
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import io
-import lzma
 import os
 import tarfile
 import zlib
@@ -36,11 +34,7 @@ __all__ = [
 _MARK = "::"
 _BLOCK = 512
 _USTAR = slice(257, 262)
-_PACKINGS: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
-    b"\x1f\x8b": lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
-    b"BZ": lambda file: cast(IO[bytes], bz2.BZ2File(file)),
-    b"\xfd7": lambda file: cast(IO[bytes], lzma.LZMAFile(file)),  # noqa: SIM115
-}
+_GZIP = b"\x1f\x8b"
 _MOST_MEMBERS = 10_000
 _PACKED_RATIO, _FREE_BYTES = 10, 64 << 20  # weights are hardly packed, an optimiser's zeros are
 _NAMES_SHOWN = 6
@@ -87,18 +81,17 @@ def is_named(name: str, wanted: str) -> bool:
 
 
 def is_tar(path: Path) -> bool:
-    """Whether a file is a tar by its first block, or is one packed by gzip, bzip2 or xz.
+    """Whether a file is a tar by its first block, or one packed by gzip.
 
     Raises:
         OSError: it cannot be opened.
     """
     with open(path, "rb") as file:
         start = file.read(_BLOCK)
-        pack = _PACKINGS.get(start[:2])
-        if pack is not None:
+        if start[:2] == _GZIP:
             file.seek(0)
             try:
-                start = pack(file).read(_BLOCK)
+                start = gzip.GzipFile(fileobj=file).read(_BLOCK)
             except Exception:  # the unpacker's, of whatever kind
                 return False
     return start[_USTAR] == b"ustar"
@@ -122,10 +115,10 @@ def open_member(
     """
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        pack = _PACKINGS.get(file.read(2))
+        packed = file.read(2) == _GZIP
         file.seek(0)
-        most = size if pack is None else _PACKED_RATIO * size + _FREE_BYTES
-        content = cast(IO[bytes], file) if pack is None else pack(file)
+        most = _PACKED_RATIO * size + _FREE_BYTES if packed else size
+        content = cast(IO[bytes], gzip.GzipFile(fileobj=file) if packed else file)
         try:
             archive = tarfile.open(fileobj=_Bounded(content, most), mode="r:")  # noqa: SIM115
         except Exception as error:  # tarfile's, of whatever kind
@@ -141,7 +134,7 @@ def _telling_damage() -> Iterator[None]:
     """What unpacking raises, wherever a member is read, is a damaged tar."""
     try:
         yield
-    except (zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError, tarfile.TarError) as error:
+    except (zlib.error, gzip.BadGzipFile, EOFError, tarfile.TarError) as error:
         raise _damaged(error) from error
 
 

@@ -1,6 +1,7 @@
 """Members of tars, read in place."""
 
 import io
+import random
 import tarfile
 from pathlib import Path
 from typing import BinaryIO
@@ -29,7 +30,7 @@ def refused(path: Path, wanted: str | None = None) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_the_only_one_that_fits_is_read(mode: str, tmp_path: Path) -> None:
     path = save_tar(tmp_path / "a.tar", {"a/one": b"x1", "a/two": b"y2", "a/empty": b""}, mode)
     assert is_tar(path)
@@ -68,8 +69,6 @@ def test_of_two_members_of_one_name_the_last_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_a_cut_tar_is_told(mode: str, tmp_path: Path) -> None:
-    import random
-
     data = b"x" + random.Random(3).randbytes(100_000)
     whole = save_tar(tmp_path / "a.tar", {"a": data}, mode).read_bytes()
     path = tmp_path / "b.tar"
