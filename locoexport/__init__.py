@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from locoexport.contract.profile import ExportProfile, load_profile, profile_names
     from locoexport.errors import LocoExportError
     from locoexport.evaluation.metrics import sample_queries, tapvid_metrics
-    from locoexport.pipeline.evaluate import EvalReport, evaluate_model
+    from locoexport.pipeline.evaluate import EvalReport, evaluate_datasets, evaluate_model
     from locoexport.pipeline.export import ExportReport, export_model
     from locoexport.pipeline.proof.report import VerifyReport
     from locoexport.pipeline.proof.sidecar_check import verify_with_sidecar
@@ -55,6 +55,7 @@ __all__ = [
     "Tracks",
     "VerifyReport",
     "__version__",
+    "evaluate_datasets",
     "evaluate_model",
     "export_model",
     "load_profile",
@@ -85,6 +86,7 @@ _HOMES = {
     "TrackReport": "locoexport.pipeline.tracking.points",
     "Tracks": "locoexport.runtime.tracking.tracks",
     "VerifyReport": "locoexport.pipeline.proof.report",
+    "evaluate_datasets": "locoexport.pipeline.evaluate",
     "evaluate_model": "locoexport.pipeline.evaluate",
     "export_model": "locoexport.pipeline.export",
     "load_profile": "locoexport.contract.profile",

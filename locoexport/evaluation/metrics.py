@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
 
-__all__ = ["QUERY_MODES", "QUERY_STRIDE", "THRESHOLDS_PX", "sample_queries", "tapvid_metrics"]
+__all__ = [
+    "QUERY_MODES",
+    "QUERY_STRIDE",
+    "THRESHOLDS_PX",
+    "sample_queries",
+    "scored_frames",
+    "tapvid_metrics",
+]
 
 THRESHOLDS_PX = (1, 2, 4, 8, 16)
 QUERY_MODES = ("first", "strided")
@@ -67,7 +74,7 @@ def tapvid_metrics(
     )
     seen, said_seen = ~np.asarray(gt_occluded, bool), ~np.asarray(pred_occluded, bool)
     _check_shapes(queries, seen, truth, said_seen, answer)
-    scored = _scored_frames(queries[..., 0], truth.shape[2], query_mode)
+    scored = scored_frames(queries[..., 0], truth.shape[2], query_mode)
 
     def count(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.asarray(np.count_nonzero(wanted & scored, axis=(1, 2)))
@@ -137,10 +144,22 @@ def sample_queries(occluded: Any, points: Any, query_mode: str) -> dict[str, NDA
     return sampled
 
 
-def _scored_frames(
+def scored_frames(
     query_frames: NDArray[Any], frame_count: int, query_mode: str
 ) -> NDArray[np.bool_]:
-    """Bool (b, n, t): which frames of which query count."""
+    """Which frames of which query count.
+
+    Args:
+        query_frames: (...,), rounded, halves to even.
+        frame_count: t.
+        query_mode: ``first`` or ``strided``.
+
+    Returns:
+        Bool (..., t).
+
+    Raises:
+        InputError: a query lies outside the frames.
+    """
     asked = np.rint(query_frames)[..., None]
     if not ((asked >= 0) & (asked < frame_count)).all():
         raise InputError(

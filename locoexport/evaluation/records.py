@@ -12,10 +12,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from locoexport.errors import InputError, OutputError
 from locoexport.evaluation.scores import VideoResult
+from locoexport.evaluation.track_scores import COLUMNS
 from locoexport.machine.installation import cache_path, installed_version, package_sources
 from locoexport.machine.limits import RECORD_BYTES
+from locoexport.machine.reading.arrays import load_array
 from locoexport.machine.reading.documents import read_json
 from locoexport.machine.writing.output_files import whole_file
 
@@ -46,16 +51,33 @@ class Records:
             return None
         return result if result.name == name else None
 
-    def write(self, index: int, result: VideoResult) -> bool:
+    def read_tracks(self, index: int, result: VideoResult) -> NDArray[np.float64] | None:
+        """The figures of its single queries (``score_tracks``); None where they were not kept."""
+        shape = (len(result.scores), result.queries, len(COLUMNS))
+        try:
+            figures = load_array(self._tracks_path(index))
+        except (OSError, InputError, ValueError):
+            return None
+        return figures if figures.dtype == np.float64 and figures.shape == shape else None
+
+    def write(
+        self, index: int, result: VideoResult, tracks: NDArray[np.float64] | None = None
+    ) -> bool:
         """Keep a record; False where the cache folder cannot be written."""
         text = json.dumps(result.to_document())
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if tracks is not None:
+                with whole_file(self._tracks_path(index)) as temporary:
+                    np.save(temporary, tracks)
             with whole_file(self._path(index)) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         except (OSError, OutputError):
             return False
         return True
+
+    def _tracks_path(self, index: int) -> Path:
+        return self.folder / f"{index:05d}.tracks.npy"
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:05d}.json"

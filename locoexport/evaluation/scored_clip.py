@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from locoexport.evaluation.datasets.resizing import resize_as_published
 from locoexport.evaluation.metrics import sample_queries, tapvid_metrics
 from locoexport.evaluation.scores import Scores
 from locoexport.evaluation.sides import Side
+from locoexport.evaluation.track_scores import score_tracks
 from locoexport.runtime.tracking.tapvid import TapVidClip
 
 __all__ = ["ScoredClip", "score_clip"]
@@ -25,13 +27,20 @@ Answer = tuple[NDArray[np.float32], NDArray[np.bool_]]
 @dataclass(frozen=True, eq=False)
 class ScoredClip:
     """By side: scores, seconds, and the answer: tracks (1, q, t, 2) in pixels of 256×256 and
-    visibility (1, q, t) of ``queries`` points over ``frames`` frames."""
+    visibility (1, q, t) of ``queries`` points over ``frames`` frames.
 
+    ``asked`` is what ``sample_queries`` gave, in such pixels."""
+
+    asked: Mapping[str, NDArray[Any]]
     queries: int
     frames: int
     scores: tuple[Scores, ...]
     seconds: tuple[float, ...]
     answers: tuple[Answer, ...]
+
+    def track_figures(self, query_mode: str) -> NDArray[np.float64]:
+        """Scores of single queries, (sides, q, len(COLUMNS)); see ``score_tracks``."""
+        return np.stack([score_tracks(self.asked, *each, query_mode) for each in self.answers])
 
 
 def score_clip(
@@ -62,7 +71,9 @@ def score_clip(
         visible, _ = visible_from_logits(raw.occlusion, raw.expected_dist)
         answers.append((tracks, visible))
         scores.append(_score(asked, tracks, visible, query_mode))
-    return ScoredClip(queries.shape[1], len(frames), tuple(scores), tuple(seconds), tuple(answers))
+    return ScoredClip(
+        asked, queries.shape[1], len(frames), tuple(scores), tuple(seconds), tuple(answers)
+    )
 
 
 def _score(

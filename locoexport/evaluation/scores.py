@@ -80,7 +80,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class VideoResult:
-    """One video: its scores by side, and how far each other side is from the first."""
+    """One video: its scores by side, how far each other side is from the first, and what a person
+    should know of its file."""
 
     name: str
     frames: int
@@ -88,6 +89,20 @@ class VideoResult:
     scores: tuple[Scores, ...]
     seconds: tuple[float, ...]
     differences: tuple[Difference, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def unscored(self) -> bool:
+        """Whether a figure is missing: no point of it is visible in a frame that is scored, say."""
+        return any(
+            math.isnan(figure)
+            for scores in self.scores
+            for figure in (
+                scores.average_jaccard,
+                scores.average_pts_within_thresh,
+                scores.occlusion_accuracy,
+            )
+        )
 
     def to_document(self) -> dict[str, Any]:
         """JSON values."""
@@ -103,6 +118,7 @@ class VideoResult:
             tuple(Scores.from_document(scores) for scores in document["scores"]),
             tuple(float(seconds) for seconds in document["seconds"]),
             tuple(Difference(**difference) for difference in document["differences"]),
+            tuple(str(remark) for remark in document["remarks"]),
         )
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from locoexport.errors import InputError, UsageError
 
 __all__ = [
+    "ANNOTATION_BYTES",
+    "ANNOTATION_ROW_BYTES",
     "CALL_DEPTH",
     "CHECKPOINT_HEADER_BYTES",
     "CHECKPOINT_TENSORS",
@@ -103,6 +105,8 @@ MASK_BYTES = Limit("MASK_BYTES", 512 << 20, "bytes", "a mask as it lies on disk"
 ROWS = Limit("ROWS", 1_000_000, "rows", "points or boxes, as text or arrays")
 FRAME_BOXES = Limit("FRAME_BOXES", 2000, "boxes in one frame", "boxes, each compared with each")
 TEXT_BYTES = Limit("TEXT_BYTES", 24 << 20, "bytes", "CSV or JSON that a user hands in")
+ANNOTATION_BYTES = Limit("ANNOTATION_BYTES", 1 << 30, "bytes", "annotations of a dataset as CSV")
+ANNOTATION_ROW_BYTES = Limit("ANNOTATION_ROW_BYTES", 4 << 20, "bytes", "a row of annotations")
 TRACKS_BYTES = Limit("TRACKS_BYTES", 1 << 30, "bytes", "tracks, unpacked")
 METADATA_BYTES = Limit("METADATA_BYTES", 64 << 10, "bytes", "a metadata value of a model")
 NESTING = Limit("NESTING", 100, "levels", "JSON or TOML")

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.errors import CheckpointError, InputError, ProfileError, UsageError
-from locoexport.evaluation.datasets.opening import ClipSource, Dataset, open_dataset
+from locoexport.evaluation.datasets.opening import Dataset, open_datasets
+from locoexport.evaluation.films import open_film_folder
 from locoexport.evaluation.metrics import sample_queries
 from locoexport.evaluation.records import Records
-from locoexport.evaluation.scored_clip import score_clip
-from locoexport.evaluation.scores import Difference, Scores, VideoResult, difference, mean_scores
+from locoexport.evaluation.scored_dataset import Kept, Setting, Wishes, score_dataset
+from locoexport.evaluation.scores import Difference, Scores, VideoResult, mean_scores
 from locoexport.evaluation.sides import GraphSide, Side, TorchSide
+from locoexport.evaluation.track_scores import check_track_file, write_track_file
 from locoexport.machine.reading.tar_archive import container_of
 from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.notices import Listener, Notice, ignore
@@ -27,7 +29,10 @@ from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.single import require_provider
 from locoexport.runtime.session.split_files import find_split_files
 
-__all__ = ["EvalReport", "EvaluationInterrupt", "evaluate_model"]
+__all__ = ["EvalReport", "EvaluationInterrupt", "evaluate_datasets", "evaluate_model"]
+
+_NAMED = 5
+"""Videos that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class EvalReport:
 
     ``sides`` are in the order of every video's scores: ``onnx``, and ``torch`` where it ran;
     ``absent`` says why it did not. ``resumed`` counts the videos whose results are of an earlier,
-    equal command. ``skipped`` names videos without a single visible point.
+    equal command. ``skipped`` names videos without a single visible point, ``missing`` annotated
+    videos that have no file.
     """
 
     model: Path
@@ -51,6 +57,13 @@ class EvalReport:
     resumed: int
     skipped: tuple[str, ...]
     seconds: float
+    missing: tuple[str, ...] = ()
+
+    @property
+    def unscored(self) -> tuple[str, ...]:
+        """Videos that lack a figure of some side, and so are not in its mean: they have points, but
+        none is visible in a frame that is scored, or no frame is scored."""
+        return tuple(video.name for video in self.videos if video.unscored)
 
     def mean(self, side: str) -> Scores:
         """The simple mean over videos of one side."""
@@ -76,15 +89,6 @@ class EvaluationInterrupt(KeyboardInterrupt):
     """Ctrl-C once videos were scored, and their results kept: an equal call goes on from there."""
 
 
-@dataclass(frozen=True)
-class _Setting:
-    """What every video needs."""
-
-    sides: tuple[Side, ...]
-    query_mode: str
-    full_resolution: bool
-
-
 def evaluate_model(
     model: str | Path,
     dataset: str,
@@ -98,6 +102,38 @@ def evaluate_model(
     fresh: bool = False,
     notify: Listener = ignore,
 ) -> EvalReport:
+    """Score a model on one dataset; see ``evaluate_datasets``."""
+    (report,) = evaluate_datasets(
+        model,
+        [dataset],
+        query_mode=query_mode,
+        provider=provider,
+        checkpoint=checkpoint,
+        torch=torch,
+        videos=videos,
+        full_resolution=full_resolution,
+        fresh=fresh,
+        notify=notify,
+    )
+    return report
+
+
+def evaluate_datasets(
+    model: str | Path,
+    datasets: Sequence[str],
+    *,
+    query_mode: str = "first",
+    provider: str = "cpu",
+    checkpoint: str | Path | None = None,
+    torch: bool = True,
+    videos: int | None = None,
+    full_resolution: bool = False,
+    fresh: bool = False,
+    track_file: str | Path | None = None,
+    film_folder: str | Path | None = None,
+    force: bool = False,
+    notify: Listener = ignore,
+) -> tuple[EvalReport, ...]:
     """Score a model as TAP-Vid does, one video after another.
 
     Each video is resized to 256×256 (Lanczos, as the published readers do), then to the working
@@ -106,28 +142,36 @@ def evaluate_model(
     Args:
         model: an exported file, or a checkpoint (also hf:// and https://), which is exported into
             the cache folder.
-        dataset: see ``locoexport.evaluation.datasets.opening.open_dataset``.
+        datasets: see ``locoexport.evaluation.datasets.opening.open_dataset``; a report each.
         query_mode: ``first`` or ``strided``; see ``locoexport.sample_queries``.
         provider: the execution provider of the ONNX side; there is no fallback.
         checkpoint: the weights of an exported file; by default found as ``verify`` finds them.
         torch: run the unrewritten PyTorch model as well, where it and the weights are at hand.
-        videos: only the first that many.
+        videos: only the first that many of each dataset.
         full_resolution: give the model the video's own pixels; tracks are still scored at 256×256.
         fresh: do not go on from the records of an earlier, equal command.
+        track_file: a .csv or .json of the scores of every query.
+        film_folder: a folder for a film of every video; all videos are tracked again for it.
+        force: replace ``track_file``, and films in ``film_folder``.
         notify: is told of progress, and why a side does not run.
 
     Raises:
-        UsageError: no such query mode or provider, or a model fixed to other sizes.
-        InputError: the dataset cannot be read, or holds nothing that can be scored.
+        UsageError: no such query mode or provider, a model of other sizes, or a dataset twice.
+        InputError: a dataset cannot be read, or holds nothing that can be scored.
+        OutputError: a file cannot be written.
         CheckpointError, ModelFileError, ProviderUnavailableError, PackageMissingError: see each.
         EvaluationInterrupt: in place of KeyboardInterrupt, where results were kept.
     """
     started = time.perf_counter()
     if videos is not None and videos < 1:
         raise UsageError(f"--videos is {videos}; expected at least 1.")
+    if not datasets:
+        raise UsageError("There is no dataset; name at least one.")
     sample_queries(np.zeros((1, 1), bool), np.zeros((1, 1, 2)), query_mode)  # refuses other modes
     require_provider(provider)
-    clips = open_dataset(dataset)
+    table = None if track_file is None else check_track_file(track_file, force=force)
+    films = None if film_folder is None else open_film_folder(film_folder, force=force)
+    opened = open_datasets(datasets, full_resolution=full_resolution)
     model = find_checkpoint(model, notify)
     if checkpoint is not None:
         checkpoint = find_checkpoint(checkpoint, notify)
@@ -139,104 +183,65 @@ def evaluate_model(
     sides: tuple[Side, ...] = (GraphSide(session),)
     if reference is not None:
         sides = (*sides, reference)
-    setting = _Setting(sides, query_mode, full_resolution)
-    records = Records(_facts(path, session.metadata, clips, setting, provider))
-    results, resumed, skipped = _score_all(clips, videos, setting, records, fresh, notify)
-    if not results:
-        raise InputError(f"{dataset} holds no video with a visible point: nothing can be scored.")
-    return EvalReport(
-        model=path,
-        metadata=session.metadata,
-        dataset=clips.name,
-        query_mode=query_mode,
-        full_resolution=full_resolution,
-        provider=provider,
-        sides=tuple(side.name for side in sides),
-        absent=absent,
-        videos=tuple(results),
-        resumed=resumed,
-        skipped=tuple(skipped),
-        seconds=time.perf_counter() - started,
-    )
+    setting = Setting(sides, query_mode, full_resolution)
+    wishes = Wishes(table is not None, films, fresh, videos)
+    reports, tables = [], []
+    kept = Kept(None)
+    for clips, named in zip(opened, datasets, strict=True):
+        if clips.missing:
+            notify(Notice(_missing(clips), warning=True))
+        records = Records(_facts(path, session.metadata, clips, setting, provider))
+        kept.folder = records.folder if len(opened) == 1 else records.folder.parent
+        with _kept_told(kept, fresh):
+            found = score_dataset(clips, setting, records, wishes, kept, notify)
+        if not found.results:
+            raise InputError(f"{named} holds no video with a visible point: nothing can be scored.")
+        tables += found.tables
+        reports.append(
+            EvalReport(
+                model=path,
+                metadata=session.metadata,
+                dataset=clips.name,
+                query_mode=query_mode,
+                full_resolution=full_resolution,
+                provider=provider,
+                sides=tuple(side.name for side in sides),
+                absent=absent,
+                videos=tuple(found.results),
+                resumed=found.resumed,
+                skipped=tuple(found.skipped),
+                seconds=time.perf_counter() - started,
+                missing=clips.missing,
+            )
+        )
+        started = time.perf_counter()
+    if table is not None:
+        write_track_file(table, tables)
+    return tuple(reports)
 
 
-def _score_all(
-    clips: Dataset,
-    limit: int | None,
-    setting: _Setting,
-    records: Records,
-    fresh: bool,
-    notify: Listener,
-) -> tuple[list[VideoResult], int, list[str]]:
-    """Results of every video, how many were on record, and those without a visible point."""
-    total = limit if clips.count is None else min(clips.count, limit or clips.count)
-    results: list[VideoResult] = []
-    skipped: list[str] = []
-    resumed, keeping = 0, True
-    for index, source in enumerate(islice(clips.clips(), limit)):
-        result = None if fresh else records.read(index, source.name)
-        if result is not None:
-            resumed += 1
-        else:
-            if total is None:
-                notify(Notice(f"video {index + 1}: {source.name}"))
-            try:
-                result = _score(source, setting)
-            except KeyboardInterrupt as stop:
-                if keeping and results:
-                    raise EvaluationInterrupt(_kept(len(results), records, fresh)) from stop
-                raise
-            if result is not None and keeping:
-                keeping = _keep(index, result, records, notify)
-        if result is None:
-            skipped.append(source.name)
-        else:
-            results.append(result)
-        if total is not None:
-            notify(Notice("videos", done=index + 1, total=total))
-    if resumed:
-        text = f"{resumed} of {len(results)} videos are on record from an earlier, equal command "
-        notify(Notice(text + "(--fresh runs them again)"))
-    return results, resumed, skipped
+def _missing(clips: Dataset) -> str:
+    count = len(clips.missing)
+    names = ", ".join(clips.missing[:_NAMED])
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    which = "1 annotated video has" if count == 1 else f"{count} annotated videos have"
+    return f"{clips.name}: {which} no .mp4 file, left out: {names}{more}."
 
 
-def _keep(index: int, result: VideoResult, records: Records, notify: Listener) -> bool:
-    """Write a result down; whether further ones can be as well."""
-    if records.write(index, result):
-        return True
-    text = f"{records.folder} cannot be written: an interrupted evaluation will begin anew."
-    notify(Notice(text, warning=True))
-    return False
-
-
-def _kept(count: int, records: Records, fresh: bool) -> str:
-    videos = "1 video" if count == 1 else f"{count} videos"
-    command = "the same command without --fresh" if fresh else "the same command"
-    return (
-        f"Interrupted. The results of {videos} are kept in {records.folder}; {command} goes on "
-        "with the next."
-    )
-
-
-def _score(source: ClipSource, setting: _Setting) -> VideoResult | None:
-    """Scores of one video; None where no point of it is ever visible."""
-    scored = score_clip(
-        source.load(),
-        setting.sides,
-        setting.query_mode,
-        full_resolution=setting.full_resolution,
-    )
-    if scored is None:
-        return None
-    first, *others = scored.answers
-    return VideoResult(
-        name=source.name,
-        frames=scored.frames,
-        queries=scored.queries,
-        scores=scored.scores,
-        seconds=scored.seconds,
-        differences=tuple(difference(*first, *other) for other in others),
-    )
+@contextmanager
+def _kept_told(kept: Kept, fresh: bool) -> Iterator[None]:
+    """Ctrl-C says how many results are kept, where there are any."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if kept.folder is None or not kept.count:
+            raise
+        videos = "1 video" if kept.count == 1 else f"{kept.count} videos"
+        command = "the same command without --fresh" if fresh else "the same command"
+        raise EvaluationInterrupt(
+            f"Interrupted. The results of {videos} are kept in {kept.folder}; {command} goes on "
+            "with the next."
+        ) from stop
 
 
 def _find_model(path: Path, notify: Listener) -> Path:
@@ -285,7 +290,7 @@ def _torch_side(
 
 
 def _facts(
-    path: Path, metadata: ArtifactMetadata, clips: Dataset, setting: _Setting, provider: str
+    path: Path, metadata: ArtifactMetadata, clips: Dataset, setting: Setting, provider: str
 ) -> Sequence[str]:
     split = find_split_files(path)
     models = [path] if split is None else list(split.values())

@@ -1,7 +1,9 @@
-"""Reports of ``eval`` → table, JSON and rows of Markdown. Imports data types only."""
+"""Reports of ``eval`` → tables, JSON, rows of Markdown and of LaTeX. Imports data types only."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,15 @@ if TYPE_CHECKING:
     from locoexport.evaluation.scores import Difference, Scores
     from locoexport.pipeline.evaluate import EvalReport
 
-__all__ = ["MARKDOWN_HEAD", "eval_document", "eval_markdown", "eval_text"]
+__all__ = [
+    "MARKDOWN_HEAD",
+    "eval_document",
+    "eval_latex",
+    "eval_markdown",
+    "eval_text",
+    "evals_document",
+    "evals_text",
+]
 
 MARKDOWN_HEAD = (
     "| model | runtime | dataset | queries | videos | AJ | δ_avg | OA | median px |\n"
@@ -29,33 +39,45 @@ _COLUMNS = (
     *(f"J{x}" for x in THRESHOLDS_PX),
     "median px",
 )
+# The columns of the published evaluators' own rows, in their order.
+_LATEX_COLUMNS = (
+    *("AJ", r"$<\delta^{x}_{avg}$", "OA"),
+    *(rf"Jac. $\delta^{{{power}}}$" for power in range(len(THRESHOLDS_PX))),
+    *(rf"$<\delta^{{{power}}}$" for power in range(len(THRESHOLDS_PX))),
+)
+_PUBLISHED = "published code's mean is NaN then"
+_LATEX_ESCAPES = {
+    **{letter: "\\" + letter for letter in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+}
 
 
 def eval_text(report: EvalReport) -> RenderableType:
     """The means of every side, how far the sides are apart, and the rows for a README."""
-    metadata = report.metadata
-    height, width = metadata.resolution_hw
-    resized = "" if report.full_resolution else ", frames at 256x256"
-    rows = [
-        ("file", str(report.model)),
-        ("profile", f"{metadata.profile}, {height}x{width}, {metadata.precision}"),
-        ("weights", short_weights(report.metadata)),
-        ("dataset", f"{report.dataset}: {len(report.videos)} videos, {_queries(report)} queries"),
-        ("protocol", f"TAP-Vid, {report.query_mode}{resized}, scored at 256x256"),
-        ("provider", report.provider),
-    ]
-    if report.skipped:
-        rows.append(("left out", f"no visible point: {', '.join(report.skipped)}"))
-    if report.resumed:
-        rows.append(("resumed", f"{report.resumed} videos of an earlier, equal command"))
-    if report.absent is not None:
-        rows.append(("torch", report.absent))
-    rows.append(("seconds", f"{report.seconds:.1f}"))
-    parts: list[RenderableType] = [facts(rows), Text(), _means(report)]
+    parts: list[RenderableType] = [_facts(report), Text(), _means(report)]
     apart = report.worst_difference
     if apart is not None:
         parts += [Text(), Text(_apart(apart))]
     return Group(*parts, Text(), *map(Text, eval_markdown(report).splitlines()))
+
+
+def evals_text(reports: Sequence[EvalReport]) -> RenderableType:
+    """Of one dataset its report; of several each one's, and a table of the rows of all."""
+    if len(reports) == 1:
+        return eval_text(reports[0])
+    parts: list[RenderableType] = []
+    for report in reports:
+        parts += [Text(report.dataset, "bold"), _facts(report), Text(), _means(report)]
+        if report.worst_difference is not None:
+            parts += [Text(), Text(_apart(report.worst_difference))]
+        parts.append(Text())
+    return Group(*parts, *map(Text, eval_markdown(*reports).splitlines()))
 
 
 def eval_document(report: EvalReport) -> dict[str, Any]:
@@ -84,27 +106,41 @@ def eval_document(report: EvalReport) -> dict[str, Any]:
                 },
                 "seconds": dict(zip(report.sides, video.seconds, strict=True)),
                 "torch_against_onnx": [asdict(pair) for pair in video.differences],
+                "remarks": list(video.remarks),
             }
             for video in report.videos
         ],
         "resumed": report.resumed,
         "skipped": list(report.skipped),
+        "unscored": list(report.unscored),
+        "missing": list(report.missing),
         "seconds": report.seconds,
         "markdown": eval_markdown(report),
     }
 
 
-def eval_markdown(report: EvalReport) -> str:
-    """A row a side, under ``MARKDOWN_HEAD``; scores in percent, as papers give them."""
-    metadata = report.metadata
-    seeded = " (seeded weights)" if metadata.weights.seeded else ""
+def evals_document(reports: Sequence[EvalReport]) -> dict[str, Any]:
+    """Of one dataset ``locoexport.eval/1``; of several ``locoexport.evals/1``, which holds such
+    documents, so that nobody takes the first for all."""
+    if len(reports) == 1:
+        return eval_document(reports[0])
+    return {
+        "schema": "locoexport.evals/1",
+        "datasets": [eval_document(report) for report in reports],
+        "markdown": eval_markdown(*reports),
+    }
+
+
+def eval_markdown(*reports: EvalReport) -> str:
+    """A row a dataset and side, under ``MARKDOWN_HEAD``; scores in percent, as papers give them."""
     rows = []
-    for side in report.sides:
+    for report, side in ((each, side) for each in reports for side in each.sides):
+        metadata = report.metadata
+        seeded = " (seeded weights)" if metadata.weights.seeded else ""
         mean = report.mean(side)
-        runtime = "PyTorch" if side == "torch" else f"ONNX {metadata.precision}"
         cells = (
             f"{metadata.profile}{seeded}",
-            runtime,
+            _runtime(report, side),
             report.dataset,
             report.query_mode,
             str(len(report.videos)),
@@ -115,6 +151,50 @@ def eval_markdown(report: EvalReport) -> str:
     return "\n".join((MARKDOWN_HEAD, *rows))
 
 
+def eval_latex(reports: Sequence[EvalReport]) -> str:
+    """A row a dataset and side of a LaTeX table, below a row of the columns' names.
+
+    After the names the columns of the published evaluators: AJ, <δ_avg, OA, then the Jaccards and
+    the shares within 1, 2, 4, 8 and 16 px; in percent with one decimal.
+    """
+    rows = [("data set", "runtime", "queries", *_LATEX_COLUMNS)]
+    for report in reports:
+        for side in report.sides:
+            mean = report.mean(side)
+            names = (report.dataset, _runtime(report, side), report.query_mode)
+            figures = (*_first_three(mean), *mean.jaccard, *mean.pts_within)
+            cells = ("--" if math.isnan(value) else _percent(value) for value in figures)
+            rows.append((*map(_latex_escaped, names), *cells))
+    return "".join(" & ".join(row) + " \\\\\n" for row in rows)
+
+
+def _facts(report: EvalReport) -> Table:
+    metadata = report.metadata
+    height, width = metadata.resolution_hw
+    resized = "" if report.full_resolution else ", frames at 256x256"
+    rows = [
+        ("file", str(report.model)),
+        ("profile", f"{metadata.profile}, {height}x{width}, {metadata.precision}"),
+        ("weights", short_weights(report.metadata)),
+        ("dataset", f"{report.dataset}: {len(report.videos)} videos, {_queries(report)} queries"),
+        ("protocol", f"TAP-Vid, {report.query_mode}{resized}, scored at 256x256"),
+        ("provider", report.provider),
+    ]
+    if report.skipped:
+        rows.append(("left out", f"no visible point: {', '.join(report.skipped)} ({_PUBLISHED})"))
+    if report.missing:
+        rows.append(("missing", f"{len(report.missing)} annotated videos without a .mp4 file"))
+    if report.unscored:
+        names = ", ".join(report.unscored)
+        rows.append(("not in mean", f"no visible point is scored: {names} ({_PUBLISHED})"))
+    if report.resumed:
+        rows.append(("resumed", f"{report.resumed} videos of an earlier, equal command"))
+    if report.absent is not None:
+        rows.append(("torch", report.absent))
+    rows.append(("seconds", f"{report.seconds:.1f}"))
+    return facts(rows)
+
+
 def _means(report: EvalReport) -> Table:
     table = headed(("", *_COLUMNS), right=_COLUMNS)
     for side in report.sides:
@@ -122,6 +202,14 @@ def _means(report: EvalReport) -> Table:
         values = (*_first_three(mean), *mean.pts_within, *mean.jaccard)
         table.add_row(side, *(_percent(value) for value in values), f"{mean.median_px:.2f}")
     return table
+
+
+def _runtime(report: EvalReport, side: str) -> str:
+    return "PyTorch" if side == "torch" else f"ONNX {report.metadata.precision}"
+
+
+def _latex_escaped(text: str) -> str:
+    return "".join(_LATEX_ESCAPES.get(letter, letter) for letter in " ".join(text.split()))
 
 
 def _apart(apart: Difference) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -9,6 +10,8 @@ from rich.console import Group, RenderableType
 from locoexport.rendering.parts.tables import facts, headed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from locoexport.pipeline.tracking.folder import FolderReport
     from locoexport.pipeline.tracking.objects import ObjectReport
 
@@ -19,13 +22,14 @@ def objects_text(report: ObjectReport) -> RenderableType:
     """What was found in a clip, and where it was written."""
     tracks = report.found.tracks
     height, width = report.frame_hw
-    visible = f"{tracks.visible.mean():.0%}"
+    visible = f"{report.found.visible_share:.0%}"
     rows = [
         ("video", f"{report.video}: {tracks.frames} frames of {height}x{width}"),
         ("objects", str(len(report.found.objects))),
         ("points", f"{tracks.points}, visible {visible} of the time"),
         ("detecting", f"{report.detecting_seconds:.1f} s"),
         ("tracking", f"{report.tracking_seconds:.1f} s"),
+        *_preset_row(report.preset),
         *((name, str(path)) for name, path in report.outputs.written()),
     ]
     if not report.found.objects:
@@ -50,6 +54,8 @@ def objects_document(report: ObjectReport) -> dict[str, Any]:
         "width": report.frame_hw[1],
         "points": report.found.tracks.points,
         "objects": _object_rows(report),
+        "preset": report.preset,
+        "rules": asdict(report.rules),
         "files": {name: str(path) for name, path in report.outputs.written()},
         "detecting_seconds": report.detecting_seconds,
         "tracking_seconds": report.tracking_seconds,
@@ -68,8 +74,9 @@ def folder_text(report: FolderReport) -> RenderableType:
     table = headed(("clip", "outcome", ""))
     for result in report.results:
         outcome = result.outcome + (" (earlier)" if result.skipped else "")
-        table.add_row(result.clip.name, outcome, result.text)
-    return Group(facts([("outputs", str(report.out))]), table)
+        table.add_row(_within(report, result.clip), outcome, result.text)
+    rows = [("outputs", str(report.out))]
+    return Group(facts(rows + _preset_row(report.preset)), table)
 
 
 def folder_document(report: FolderReport) -> dict[str, Any]:
@@ -79,9 +86,10 @@ def folder_document(report: FolderReport) -> dict[str, Any]:
         "passed": report.passed,
         "folder": str(report.folder),
         "out": str(report.out),
+        "preset": report.preset,
         "clips": [
             {
-                "clip": result.clip.name,
+                "clip": _within(report, result.clip),
                 "outcome": result.outcome,
                 "skipped": result.skipped,
                 "text": result.text,
@@ -89,6 +97,14 @@ def folder_document(report: FolderReport) -> dict[str, Any]:
             for result in report.results
         ],
     }
+
+
+def _preset_row(preset: str | None) -> list[tuple[str, str]]:
+    return [] if preset is None else [("preset", preset)]
+
+
+def _within(report: FolderReport, clip: Path) -> str:
+    return clip.relative_to(report.folder).as_posix()
 
 
 def _object_rows(report: ObjectReport) -> list[dict[str, int]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from locoexport.contract.visibility import visible_from_logits
 from locoexport.machine.stopwatch import Stopwatch
-from locoexport.runtime.drawing.points import _Pen, _query_colours
+from locoexport.runtime.drawing.points import Pen, query_colours
 from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.session.signature import Signature
 from locoexport.runtime.tracking.stitching import Stitcher
@@ -49,7 +49,7 @@ def make_vectors() -> dict[str, Any]:
         "scaling": _scaling(),
         "grid": grid_queries(3, 144, 176, columns=4).tolist(),
         "colours": _colours(),
-        "pens": [vars(_Pen.for_frame(*hw)) for hw in ((96, 120), (144, 176), (1080, 1920))],
+        "pens": [vars(Pen.for_frame(*hw)) for hw in ((96, 120), (144, 176), (1080, 1920))],
         "files": _files(),
         "windows": [_windows(frames, size) for frames, size in ((5, 6), (6, 6), (20, 6), (23, 9))],
         "stitching": [_stitching(seed) for seed in range(3)],
@@ -95,7 +95,7 @@ def _scaling() -> dict[str, Any]:
 
 def _colours() -> list[dict[str, Any]]:
     points = np.array([(0, y, x) for y in (0, 50.5, 143) for x in (0, 88.25, 176)], np.float32)
-    colours = _query_colours(points, 144, 176)
+    colours = query_colours(points, 144, 176)
     pairs = zip(points.tolist(), colours, strict=True)
     return [{"point": point[1:], "rgb": list(colour)} for point, colour in pairs]
 

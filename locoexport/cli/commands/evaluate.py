@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from locoexport.cli.terminal import console
 from locoexport.cli.terminal import measurement_options as options
 from locoexport.cli.terminal.model_arguments import ExportedFileOrWeights
-from locoexport.cli.terminal.options import JsonTarget, Provider, ReplaceJson
-from locoexport.errors import StoppedError
+from locoexport.cli.terminal.options import JsonTarget, Provider, ReplaceFiles
+from locoexport.errors import StoppedError, UsageError
 
 __all__ = ["evaluate"]
 
@@ -24,22 +26,27 @@ def evaluate(
     videos: options.Videos = None,
     full_resolution: options.FullResolution = False,
     fresh: options.Fresh = False,
+    per_track: options.PerTrack = None,
+    latex: options.Latex = None,
+    film: options.Film = None,
     json_target: JsonTarget = None,
-    force: ReplaceJson = False,
+    force: ReplaceFiles = False,
 ) -> None:
     """Score a model on annotated clips by the TAP-Vid protocol, beside PyTorch.
 
-    AJ, δ_avg and OA at 256x256, per video, then the mean. Results of each video are kept in the
-    cache folder: after an interrupt the same command goes on where it stopped. Nothing in a pickle
-    is run.
+    AJ, δ_avg and OA at 256x256, per video, then the mean, for each dataset. Results of each video
+    are kept in the cache folder: after an interrupt the same command goes on where it stopped.
+    Nothing in a pickle is run.
     """
+    _check_targets(json_target, latex, per_track)
     console.check_json_target(json_target, force=force)
-    from locoexport.pipeline.evaluate import EvaluationInterrupt, evaluate_model
-    from locoexport.rendering.evaluation import eval_document, eval_text
+    console.check_json_target(latex, force=force)
+    from locoexport.pipeline.evaluate import EvaluationInterrupt, evaluate_datasets
+    from locoexport.rendering.evaluation import eval_latex, evals_document, evals_text
 
     try:
         with console.listening(context) as notify:
-            report = evaluate_model(
+            reports = evaluate_datasets(
                 model,
                 dataset,
                 query_mode=query_mode,
@@ -49,8 +56,25 @@ def evaluate(
                 videos=videos,
                 full_resolution=full_resolution,
                 fresh=fresh,
+                track_file=per_track,
+                film_folder=film,
+                force=force,
                 notify=notify,
             )
     except EvaluationInterrupt as stop:
         raise StoppedError(str(stop)) from None
-    console.report(json_target, eval_document, eval_text, report)
+    if latex is not None:
+        console.write_text(latex, eval_latex(reports))
+    console.report(json_target, evals_document, None if latex == "-" else evals_text, reports)
+
+
+def _check_targets(*targets: str | Path | None) -> None:
+    """Refuse two results for one place."""
+    places = [str(target) for target in targets if target is not None]
+    for place in places:
+        if places.count(place) > 1:
+            where = "stdout" if place == "-" else place
+            raise UsageError(
+                f"Two of --json, --latex and --per-track are to be written to {where}; name a file "
+                "for each."
+            )

@@ -31,11 +31,15 @@ def track(
     detect: object_options.Detect = None,
     detector_model: object_options.DetectorModel = None,
     segment: object_options.Segment = "ellipse",
+    segmenter_model: object_options.SegmenterModel = None,
+    mask_every: object_options.MaskEvery = None,
+    preset: object_options.Preset = None,
     object_grid: object_options.ObjectGrid = "8x8",
     context_frames: object_options.Context = 10,
     outlier_deviations: object_options.OutlierDeviations = 2.0,
     displacement: object_options.Displacement = "origin",
     least_visible: object_options.LeastVisible = "1/3",
+    gap_box: object_options.GapBox = "moved",
     least_overlap: object_options.LeastOverlap = 0.3,
     least_detections: object_options.LeastDetections = 3,
     objects: options.BoxesFile = None,
@@ -65,25 +69,31 @@ def track(
     from locoexport.pipeline.tracking.objects import ObjectOutputs
     from locoexport.runtime.queries.sources import PointSources
 
+    asked_objects = ObjectRequest(
+        boxes=tuple(boxes or ()),
+        detect=detect,
+        detector_model=detector_model,
+        segment=segment,
+        grid=object_grid,
+        context=context_frames,
+        outlier_deviations=outlier_deviations,
+        displacement=displacement,
+        least_visible=least_visible,
+        least_overlap=least_overlap,
+        least_detections=least_detections,
+        segmenter_model=segmenter_model,
+        gap_box=gap_box,
+        mask_every=mask_every,
+    )
+    if preset is not None:
+        asked_objects = asked_objects.with_preset(preset, _typed_options(context))
     request = TrackRequest(
         video,
         model,
         points=PointSources(
             points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features
         ),
-        objects=ObjectRequest(
-            boxes=tuple(boxes or ()),
-            detect=detect,
-            detector_model=detector_model,
-            segment=segment,
-            grid=object_grid,
-            context=context_frames,
-            outlier_deviations=outlier_deviations,
-            displacement=displacement,
-            least_visible=least_visible,
-            least_overlap=least_overlap,
-            least_detections=least_detections,
-        ),
+        objects=asked_objects,
         outputs=ObjectOutputs(output, tracks, objects),
         selection=select_frames(start, end, stride, resize),
         provider=provider,
@@ -98,6 +108,15 @@ def track(
         _report_objects(context, request, json_target)
     else:
         _report_points(context, request, json_target)
+
+
+def _typed_options(context: typer.Context) -> frozenset[str]:
+    """The options that somebody gave, by their parameters' names."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    # By its name: the enumeration is click's, or typer's own copy of it.
+    return frozenset(
+        name for name, source in sources.items() if source is not None and source.name != "DEFAULT"
+    )
 
 
 def _report_folder(context: typer.Context, request: TrackRequest, json_target: str | None) -> None:

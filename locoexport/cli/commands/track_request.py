@@ -5,7 +5,8 @@ It is imported when the command runs: ``--help`` needs nothing of the runtime.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from locoexport.cli.terminal.track_options import DEFAULT_POINTS
 from locoexport.errors import UsageError
 from locoexport.machine.writing.output_files import is_file
 from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
-from locoexport.runtime.objects.rules import ObjectRules
+from locoexport.runtime.objects.rules import ObjectRules, find_preset
 from locoexport.runtime.queries.masks import parse_mask
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.video.selection import Selection, parse_size
@@ -26,7 +27,8 @@ __all__ = ["ObjectRequest", "TrackRequest", "select_frames", "with_default_point
 class ObjectRequest:
     """Objects, as they were asked for on the command line.
 
-    A folder's records keep these values under these names.
+    A folder's records keep these values under these names. They keep nothing of the fields with a
+    default where these are at it: earlier versions had not got them.
     """
 
     boxes: tuple[str, ...]
@@ -40,6 +42,39 @@ class ObjectRequest:
     least_visible: str
     least_overlap: float
     least_detections: int
+    segmenter_model: Path | None = None
+    gap_box: Literal["moved", "points"] = "moved"
+    mask_every: int | None = None
+    preset: str | None = None
+
+    def with_preset(self, name: str, typed: Collection[str]) -> ObjectRequest:
+        """These values, and those of a preset wherever nothing was typed.
+
+        Args:
+            name: of the preset.
+            typed: the command's options that were given, by their parameters' names.
+
+        Raises:
+            UsageError: there is no such preset.
+        """
+        rules = find_preset(name).rules
+        rows, columns = rules.grid_hw
+        # By the parameter of the command: the field here, and what the preset says.
+        values: tuple[tuple[str, str, object], ...] = (
+            ("object_grid", "grid", f"{rows}x{columns}"),
+            ("context_frames", "context", rules.context_frames),
+            ("outlier_deviations", "outlier_deviations", rules.outlier_deviations),
+            ("displacement", "displacement", rules.displacement),
+            ("least_visible", "least_visible", str(rules.least_visible)),
+            ("least_overlap", "least_overlap", rules.least_overlap),
+            ("least_detections", "least_detections", rules.least_detections),
+            ("gap_box", "gap_box", rules.gap_box),
+            ("mask_every", "mask_every", rules.mask_every),
+        )
+        taken: dict[str, Any] = {
+            field: value for option, field, value in values if option not in typed
+        }
+        return replace(self, preset=name, **taken)
 
     @property
     def given(self) -> bool:
@@ -50,18 +85,44 @@ class ObjectRequest:
         """Where objects come from, and by which rules.
 
         Raises:
-            UsageError: a number cannot be read or is out of range, or a detector's file was given
-                without a detector.
+            UsageError: a number cannot be read or is out of range, a detector's file was given
+                without a detector, or something else that is for objects without any.
         """
         if self.detector_model is not None and self.detect is None:
             raise UsageError("--detector-model is for a detector; name one with --detect.")
+        self.refuse_without_objects()
         return ObjectSources(
             detector=self.detect,
             detector_model=self.detector_model,
             boxes=self.boxes,
             segmenter=self.segment,
+            segmenter_model=self.segmenter_model,
+            preset=self.preset,
             rules=self._rules(),
         )
+
+    def refuse_without_objects(self) -> None:
+        """Raises UsageError where an option that is for objects alone was given without any."""
+        named = (
+            ("--preset", self.preset),
+            ("--mask-every", self.mask_every),
+            ("--segmenter-model", self.segmenter_model),
+        )
+        for option, value in named:
+            if value is not None and not self.given:
+                raise UsageError(f"{option} is for objects; ask for some with --detect or --boxes.")
+
+    def kept(self) -> dict[str, Any]:
+        """The values that decide what comes out, for a record."""
+        values = asdict(self)
+        del values["preset"]  # its numbers are there
+        later = ("segmenter_model", "gap_box", "mask_every")
+        defaults = {field.name: field.default for field in fields(self) if field.name in later}
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in defaults or value != defaults[name]
+        }
 
     def _rules(self) -> ObjectRules:
         return ObjectRules(
@@ -72,6 +133,8 @@ class ObjectRequest:
             grid_hw=parse_grid(self.grid),
             least_overlap=self.least_overlap,
             least_detections=self.least_detections,
+            gap_box=self.gap_box,
+            mask_every=self.mask_every,
         )
 
 
@@ -122,12 +185,13 @@ class TrackRequest:
         """Files that points and objects are read from or found with."""
         masks = (parse_mask(text).path for text in self.points.masks)
         boxes = (path for path in map(Path, self.objects.boxes) if is_file(path))
-        named = (self.points.query_file, *masks, *boxes, self.objects.detector_model)
+        models = (self.objects.detector_model, self.objects.segmenter_model)
+        named = (self.points.query_file, *masks, *boxes, *models)
         return tuple(path for path in named if path is not None)
 
     def described(self) -> dict[str, Any]:
         """What decides the tracks of a clip, as JSON values; a folder's records keep it."""
-        asked = asdict(self.points) | asdict(self.objects) | asdict(self.selection)
+        asked = asdict(self.points) | self.objects.kept() | asdict(self.selection)
         values = asked | {"window": self.window, "memory": self.memory}
         return {
             name: str(value) if isinstance(value, Path) else value for name, value in values.items()

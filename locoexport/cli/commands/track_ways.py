@@ -21,7 +21,12 @@ __all__ = ["track_clip_folder", "track_clip_objects", "track_clip_points"]
 
 
 def track_clip_points(request: TrackRequest, notify: Listener) -> TrackReport:
-    """Points of one clip, without objects."""
+    """Points of one clip, without objects.
+
+    Raises:
+        UsageError: an option was given that is for objects alone.
+    """
+    request.objects.refuse_without_objects()
     outputs = request.clip_outputs()
     return track_video(
         request.video,
@@ -69,7 +74,10 @@ def track_clip_folder(request: TrackRequest, notify: Listener) -> FolderReport:
 
     options = request.described() | {"files_sha256": hash_files(request.files())}
     return track_folder(
-        request.video, out, request.model, options, track_clip, force=request.force, notify=notify
+        *(request.video, out, request.model, options, track_clip),
+        preset=request.objects.preset,
+        force=request.force,
+        notify=notify,
     )
 
 

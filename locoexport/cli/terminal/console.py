@@ -40,6 +40,7 @@ __all__ = [
     "report",
     "set_verbosity",
     "verbosity_of",
+    "write_text",
 ]
 
 _Found = TypeVarTuple("_Found")
@@ -87,7 +88,7 @@ def check_json_target(target: str | None, *, force: bool) -> None:
 def report(
     target: str | None,
     document: Callable[[*_Found], Mapping[str, Any]],
-    text: Callable[[*_Found], RenderableType],
+    text: Callable[[*_Found], RenderableType] | None,
     *found: *_Found,
     passed: bool = True,
 ) -> None:
@@ -96,7 +97,7 @@ def report(
     Args:
         target: of ``--json``: a file, ``-`` for stdout, or None.
         document: makes the document of what was found.
-        text: makes the text of what was found.
+        text: makes the text of what was found; None where stdout has another result.
         found: what both are made of.
         passed: whether that is what the user hoped for.
 
@@ -106,10 +107,23 @@ def report(
     """
     if target is not None:
         _write_json(target, document(*found))
-    if target != "-":
+    if target != "-" and text is not None:
         print_result(text(*found))
     if not passed:
         raise typer.Exit(1)
+
+
+def write_text(target: str, text: str) -> None:
+    """Write a text as it is to a file, or to stdout for ``-``.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    with whole_file(Path(target)) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def print_error(message: str) -> None:
@@ -153,11 +167,7 @@ def _console(*, stderr: bool = False, width: int | None = None) -> Console:
 def _write_json(target: str, document: Mapping[str, Any]) -> None:
     """One JSON document to a file, or to stdout for ``-``. Infinite and NaN become null."""
     text = json.dumps(_finite(document), indent=2, allow_nan=False) + "\n"
-    if target == "-":
-        sys.stdout.write(text)
-        return
-    with whole_file(Path(target)) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(target, text)
 
 
 def _finite(value: Any) -> Any:

@@ -14,10 +14,13 @@ __all__ = [
     "Checkpoint",
     "Clip",
     "Dataset",
+    "Film",
     "Frames",
     "Fresh",
     "FullResolution",
+    "Latex",
     "Localise",
+    "PerTrack",
     "Plot",
     "Points",
     "QueryMode",
@@ -86,11 +89,12 @@ Plot = Annotated[
 ]
 
 Dataset = Annotated[
-    str,
+    list[str],
     typer.Option(
-        metavar="FILE.pkl|FOLDER|synthetic|motorcycle",
-        help="TAP-Vid pickles (DAVIS, RGB-Stacking, RoboTAP, Kinetics), generated sequences, "
-        "or the stereo pair in scikit-image.",
+        metavar="FILE|FOLDER|synthetic|motorcycle",
+        help="TAP-Vid pickles (DAVIS, RGB-Stacking, RoboTAP, Kinetics), annotations as .csv beside "
+        ".mp4 files (Kinetics, Perception Test, RoboTAP), generated sequences, or the stereo pair "
+        "in scikit-image; may be repeated.",
     ),
 ]
 QueryMode = Annotated[
@@ -112,6 +116,22 @@ FullResolution = Annotated[
     typer.Option(
         "--full-resolution",
         help="Give the model the video's own pixels in place of 256x256 ones.",
+    ),
+]
+PerTrack = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.csv|FILE.json", help="Write the scores of every query point."),
+]
+Latex = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|-", help="Write rows of a LaTeX table, one a dataset and side."),
+]
+Film = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Write a film of each video there, predictions over the truth; tracks every video "
+        "again.",
     ),
 ]
 Fresh = Annotated[

@@ -13,12 +13,16 @@ __all__ = [
     "Detect",
     "DetectorModel",
     "Displacement",
+    "GapBox",
     "LeastDetections",
     "LeastOverlap",
     "LeastVisible",
+    "MaskEvery",
     "ObjectGrid",
     "OutlierDeviations",
+    "Preset",
     "Segment",
+    "SegmenterModel",
 ]
 
 Boxes = Annotated[
@@ -42,6 +46,31 @@ Segment = Annotated[
     str,
     typer.Option(
         metavar="NAME", help="What keeps an object's points off its background: ellipse, box, ..."
+    ),
+]
+SegmenterModel = Annotated[
+    Path | None, typer.Option(help="A file for the segmenter, where it takes one.")
+]
+MaskEvery = Annotated[
+    int | None,
+    typer.Option(
+        metavar="FRAMES",
+        help="Ask the segmenter again, and begin new points, every so many frames (once an object "
+        "and a gap).",
+    ),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Numbers that belong together: face-parsing. An option that is given wins over it.",
+    ),
+]
+GapBox = Annotated[
+    Literal["moved", "points"],
+    typer.Option(
+        help="Where the detector lost an object: its box moved along with the points, or the "
+        "smallest box around the visible points."
     ),
 ]
 ObjectGrid = Annotated[

@@ -30,7 +30,9 @@ __all__ = [
 DEFAULT_POINTS = "grid:8"
 """Tracked where neither points nor objects are asked for."""
 
-Video = Annotated[Path, typer.Argument(metavar="VIDEO", help="A clip, or a folder of clips.")]
+Video = Annotated[
+    Path, typer.Argument(metavar="VIDEO", help="A clip, or a folder of clips and folders.")
+]
 Model = Annotated[Path, typer.Option(help="An exported file.")]
 Points = Annotated[
     str | None,
@@ -63,7 +65,7 @@ Output = Annotated[
         "-o",
         "--output",
         help="Overlay video to write, .mp4 (VIDEO.tracked.mp4 in this folder where no output "
-        "is named); for a folder of clips, the folder of outputs.",
+        "is named); for a folder of clips, the folder of outputs, which mirrors it.",
     ),
 ]
 TracksFile = Annotated[

@@ -38,7 +38,7 @@ _BETWEEN = frozenset(
     )
 )
 _NETWORK = re.compile(
-    r"/encoder/[^/]+/"  # the backbone itself: normalisation lies right under /encoder/
+    r"/(first_)?encoder/[^/]+/"  # the backbone itself: normalisation lies right under /encoder/
     r"|/refinement_\d+/correlation_\w+/cmdtop/"
     r"|/refinement_\d+/torch_pips_mixer/"
 )

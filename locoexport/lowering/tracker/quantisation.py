@@ -35,7 +35,9 @@ __all__ = ["quantise"]
 
 Inputs = Mapping[str, NDArray[np.float32]]
 
-_STATIC = re.compile(r"/encoder/[^/]+/|/refinement_\d+/correlation_\w+/cmdtop/cmdtop\.\d+/")
+_STATIC = re.compile(
+    r"/(first_)?encoder/[^/]+/|/refinement_\d+/correlation_\w+/cmdtop/cmdtop\.\d+/"
+)
 _DYNAMIC = re.compile(r"/refinement_\d+/torch_pips_mixer/")
 # The projection that moves positions, and the averages and spreads of the last GroupNorm.
 _KEPT = re.compile(MOVES_POSITIONS + r"|/head/MatMul(_\d+)?$")

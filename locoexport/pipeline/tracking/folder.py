@@ -1,4 +1,4 @@
-"""A folder of clips, tracked one by one; what is done already is not done again."""
+"""A folder of clips and its folders, tracked one by one; what is done is not done again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from locoexport.batch.clips import find_clips
+from locoexport.batch.clips import find_clip_tree
 from locoexport.batch.records import (
     ClipRecord,
     fingerprint,
@@ -31,7 +31,7 @@ __all__ = ["ClipFiles", "ClipResult", "FolderReport", "hash_files", "track_folde
 
 @dataclass(frozen=True)
 class ClipFiles:
-    """The files of one clip in the output folder, by the clip's whole name."""
+    """The files of one clip in the output folder, by the clip's whole name and its own folder."""
 
     overlay: Path
     tracks: Path
@@ -40,9 +40,19 @@ class ClipFiles:
 
     @classmethod
     def of(cls, clip: Path, out: Path) -> ClipFiles:
-        """For ``a.mp4``: ``a.mp4.tracked.mp4``, .tracks.npz, .boxes.csv and .done.json."""
+        """For ``x/a.mp4``: ``x/a.mp4.tracked.mp4``, .tracks.npz, .boxes.csv and .done.json.
+
+        Args:
+            clip: relative to the folder of clips.
+            out: the folder of the outputs.
+        """
         names = ("tracked.mp4", "tracks.npz", "boxes.csv", "done.json")
-        return cls(*(out / f"{clip.name}.{name}" for name in names))
+        return cls(*(out / clip.parent / f"{clip.name}.{name}" for name in names))
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """The paths."""
+        return self.overlay, self.tracks, self.boxes, self.record
 
 
 @dataclass(frozen=True)
@@ -57,11 +67,12 @@ class ClipResult:
 
 @dataclass(frozen=True)
 class FolderReport:
-    """What became of every clip of a folder."""
+    """What became of every clip of a folder; ``preset`` names the rules of its objects, if any."""
 
     folder: Path
     out: Path
     results: tuple[ClipResult, ...]
+    preset: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -85,52 +96,78 @@ def track_folder(
     options: Mapping[str, Any],
     track_clip: Callable[[Path, ClipFiles, str], str],
     *,
+    preset: str | None = None,
     force: bool = False,
     notify: Listener = ignore,
 ) -> FolderReport:
-    """Track every clip of a folder, one after another.
+    """Track every clip of a folder, and of the folders below it, one after another.
 
+    Each clip's outputs lie where the clip does, in ``out`` in place of ``folder``.
     A clip that is done leaves a record beside its outputs, written last. On another run it is
     skipped, if the clip, the model and the options are the same. So an interrupted run goes on
     where it stopped. A clip that cannot be read, or in which nothing was detected, does not stop
     the others; the former is tried again next time.
 
     Args:
-        folder: with clips; see ``find_clips``.
-        out: where the outputs go; it must exist.
+        folder: with clips; see ``find_clip_tree``.
+        out: where the outputs go; it must exist. It may lie in ``folder``, and is not looked into.
         model: the exported file.
         options: whatever else decides what comes out, as JSON values.
         track_clip: tracks one clip into those files, replacing what is there, with the model of
             that SHA-256 and no other, and says in a few words what it found.
+        preset: for the report; its numbers are among the options.
         force: do again what is done already.
         notify: is told which clip it is at.
 
     Raises:
-        OutputError: there is no folder ``out``, or it is the folder of the clips.
+        OutputError: there is no folder ``out``, it is the folder of the clips, an output of one
+            clip would be that of another or a clip, or a folder in ``out`` cannot be made.
         UsageError: ``out`` holds results of other options, another model or another clip of the
             same name, and ``force`` is not given. Nothing is done then.
         VideoError: there is no clip.
         LocoExportError: an error of ``track_clip`` that is not the clip's fault.
     """
-    clips = find_clips(folder)
     if not out.is_dir():
         raise OutputError(f"The folder {out} does not exist; make it first (mkdir -p {out}).")
     if out.resolve() == folder.resolve():
         raise OutputError(f"{out} is the folder of the clips; name another folder for outputs.")
+    clips = find_clip_tree(folder, out)
+    files = {clip: ClipFiles.of(clip.relative_to(folder), out) for clip in clips}
+    _check_apart(files)
     # As they are read back: JSON makes lists of tuples.
     written = json.loads(json.dumps(dict(options)))
     due = ClipRecord(model_sha256(model), written, None, "", "")
-    earlier = {
-        clip: None if force else _earlier_result(clip, ClipFiles.of(clip, out), due)
-        for clip in clips
-    }
+    earlier = {clip: None if force else _earlier_result(clip, files[clip], due) for clip in clips}
     results = []
     for index, clip in enumerate(clips):
         notify(Notice("clips", done=index, total=len(clips)))
-        result = earlier[clip] or _track(clip, ClipFiles.of(clip, out), due, track_clip, notify)
+        result = earlier[clip] or _track(clip, files[clip], due, track_clip, notify)
         results.append(result)
     notify(Notice("clips", done=len(clips), total=len(clips)))
-    return FolderReport(folder, out, tuple(results))
+    return FolderReport(folder, out, tuple(results), preset)
+
+
+def _check_apart(files: Mapping[Path, ClipFiles]) -> None:
+    """Raises OutputError where two clips share an output, by links, or one is in the way."""
+    clips = {clip.resolve() for clip in files}
+    owners: dict[Path, Path] = {}
+    for clip, outputs in files.items():
+        folders = (outputs.record.parent, *outputs.record.parent.parents)
+        there = next(path for path in folders if path.exists())
+        if not there.is_dir():
+            raise OutputError(f"{there} is a file where a folder for outputs is due; move it.")
+        for path in (path.resolve() for path in outputs.all):
+            if path in clips:
+                raise OutputError(
+                    f"{path}, an output of {clip}, is a clip of the folder itself; name another "
+                    "folder for outputs."
+                )
+            if path in owners:
+                raise OutputError(
+                    f"{owners[path]} and {clip} have the same output {path}, by a link in the "
+                    "folder of outputs; name another one."
+                )
+            owners[path] = clip
 
 
 def _track(
@@ -140,6 +177,7 @@ def _track(
     track_clip: Callable[[Path, ClipFiles, str], str],
     notify: Listener,
 ) -> ClipResult:
+    _make_folder(files.record.parent)
     files.record.unlink(missing_ok=True)
     seen = fingerprint(clip)
     try:
@@ -151,6 +189,13 @@ def _track(
         return ClipResult(clip, "failed", str(error))
     write_record(files.record, replace(due, clip=seen, outcome=result.outcome, text=result.text))
     return result
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"Cannot make {folder}: {error.strerror or error}.") from error
 
 
 def _earlier_result(clip: Path, files: ClipFiles, due: ClipRecord) -> ClipResult | None:

@@ -34,7 +34,6 @@ from locoexport.runtime.queries.points import check_queries
 from locoexport.runtime.queries.sources import PointSources, collect_points
 from locoexport.runtime.tracking.budget import parse_memory
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.video.mp4 import write_mp4
 from locoexport.runtime.video.sources import FrameSource, Selection, open_source
 
@@ -50,14 +49,18 @@ class ObjectSources:
         detector_model: a file for a detector given by name.
         boxes: ``x0,y0,x1,y1[@frame]`` or file names; see ``read_boxes``.
         segmenter: a ``Segmenter``, or the name of one.
+        segmenter_model: a file for a segmenter given by name.
         rules: the numbers in the rules.
+        preset: the name of the preset that the rules began with, for the report.
     """
 
     detector: Detector | str | None = None
     detector_model: Path | None = None
     boxes: Sequence[str] = ()
     segmenter: Segmenter | str = "ellipse"
+    segmenter_model: Path | None = None
     rules: ObjectRules = field(default_factory=ObjectRules)
+    preset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,10 @@ class ObjectOutputs:
 
 @dataclass(frozen=True)
 class ObjectReport:
-    """What was found, tracked and written; ``seconds`` is all of it."""
+    """What was found, by which rules, and written; ``seconds`` is all of it.
+
+    ``preset`` is the name that the rules were asked for by; single ones may differ from it.
+    """
 
     video: Path
     model: Path
@@ -103,6 +109,8 @@ class ObjectReport:
     detecting_seconds: float
     tracking_seconds: float
     seconds: float
+    rules: ObjectRules = field(default_factory=ObjectRules)
+    preset: str | None = None
 
 
 def track_video_objects(
@@ -182,6 +190,7 @@ def track_video_objects(
     return ObjectReport(
         *(Path(video), Path(model), found, (height, width), outputs),
         *(detecting_seconds, tracking_seconds, seconds),
+        *(sources.rules, sources.preset),
     )
 
 
@@ -210,7 +219,7 @@ def _open_plugins(sources: ObjectSources) -> tuple[Detector | None, Segmenter]:
     if isinstance(detector, str):
         detector = open_detector(detector, sources.detector_model)
     if isinstance(segmenter, str):
-        segmenter = open_segmenter(segmenter)
+        segmenter = open_segmenter(segmenter, sources.segmenter_model)
     return detector, segmenter
 
 
@@ -249,7 +258,7 @@ def _write(
 ) -> None:
     if outputs.overlay is not None:
         notify(Notice(f"drawing {outputs.overlay}"))
-        frames = draw_objects(_draw_points(source, found.tracks), found.objects)
+        frames = draw_objects(_draw_points(source, found), found.objects)
         write_mp4(outputs.overlay, frames, source.fps)
     if outputs.tracks_file is not None:
         holds_video = outputs.tracks_file.suffix.lower() == ".pkl"
@@ -259,7 +268,12 @@ def _write(
         write_boxes(outputs.boxes_file, found.objects)
 
 
-def _draw_points(source: FrameSource, tracks: Tracks) -> Iterator[NDArray[np.uint8]]:
+def _draw_points(source: FrameSource, found: ObjectTracks) -> Iterator[NDArray[np.uint8]]:
+    tracks, spans = found.tracks, found.spans
     painter = Painter(source.frame_hw(), tracks.query_points)
     for index, frame in enumerate(source.frames()):
-        yield painter.paint(frame, tracks.xy[:, index], tracks.visible[:, index])
+        xy = tracks.xy[:, index]
+        if spans is not None:  # no rings where a point says nothing
+            within = (spans[:, 0] <= index) & (index < spans[:, 1])
+            xy = np.where(within[:, None], xy, np.float32(np.nan))
+        yield painter.paint(frame, xy, tracks.visible[:, index])

@@ -20,24 +20,38 @@ from locoexport.errors import UsageError, VideoError
 from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.video.frames import check_frames
 
-__all__ = ["TRAIL_FRAMES", "Painter", "draw_tracks"]
+__all__ = [
+    "SHIFT",
+    "TRAIL_FRAMES",
+    "Colour",
+    "Ink",
+    "Painter",
+    "Pen",
+    "Point",
+    "blend",
+    "draw_mark",
+    "draw_tracks",
+    "fixed_point",
+    "make_ink",
+    "query_colours",
+]
 
 TRAIL_FRAMES = 16
 """How long trails are, unless told otherwise."""
 
-_SHIFT = 4
+SHIFT = 4
 """cv2's fixed point: positions and radii in sixteenths of a pixel."""
 _OUTLINE = (0, 0, 0)
 _OUTLINE_ALPHA = 0.6
 _TRAIL_ALPHA = 0.9
 
-_Colour = tuple[int, int, int]
-_Point = tuple[int, int]
-_Ink = tuple[float, float, float, float]
+Colour = tuple[int, int, int]
+Point = tuple[int, int]
+Ink = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class _Pen:
+class Pen:
     """Sizes in pixels, chosen for a frame size. A ring must stay open on the smallest video."""
 
     dot: float
@@ -47,7 +61,8 @@ class _Pen:
     trail: int
 
     @classmethod
-    def for_frame(cls, height: int, width: int) -> _Pen:
+    def for_frame(cls, height: int, width: int) -> Pen:
+        """For frames of that size in pixels."""
         diagonal = (height**2 + width**2) ** 0.5
         dot = max(2.0, diagonal / 240)
         ring_outer = max(3.0, 1.15 * dot)
@@ -115,15 +130,15 @@ class Painter:
             raise UsageError(f"trail_frames is {trail_frames}; it must be 0 or more.")
         self._frame_hw = frame_hw
         self._trail_frames = trail_frames
-        self._pen = _Pen.for_frame(*frame_hw)
-        self._colours = _query_colours(query_points_tyx, *frame_hw)
+        self._pen = Pen.for_frame(*frame_hw)
+        self._colours = query_colours(query_points_tyx, *frame_hw)
         # By age of a piece of the trail, then by point.
         self._trail_inks = [
-            [_ink(colour, _TRAIL_ALPHA * (1 - age / trail_frames)) for colour in self._colours]
+            [make_ink(colour, _TRAIL_ALPHA * (1 - age / trail_frames)) for colour in self._colours]
             for age in range(trail_frames)
         ]
         # The frames of the trail, newest last: positions, and where they are shown.
-        self._past: deque[tuple[list[_Point], NDArray[np.bool_]]] = deque(maxlen=trail_frames + 1)
+        self._past: deque[tuple[list[Point], NDArray[np.bool_]]] = deque(maxlen=trail_frames + 1)
 
     def paint(
         self,
@@ -140,22 +155,22 @@ class Painter:
         """
         height, width = self._frame_hw
         drawable = np.isfinite(xy).all(axis=1)
-        self._past.append((_fixed_point(xy, height, width), visible & drawable))
+        self._past.append((fixed_point(xy, height, width), visible & drawable))
         canvas = np.zeros((height, width, 4), np.uint8)
         for age in range(min(len(self._past) - 1, self._trail_frames) - 1, -1, -1):
             before, after = self._past[-2 - age], self._past[-1 - age]
             _draw_segments(canvas, before, after, self._trail_inks[age], self._pen)
         positions = self._past[-1][0]
         for point in np.flatnonzero(drawable):
-            _draw_mark(
+            draw_mark(
                 canvas, positions[point], self._colours[point], self._pen, bool(visible[point])
             )
-        return _blend(frame_rgb, canvas)
+        return blend(frame_rgb, canvas)
 
 
-def _query_colours(query_points_tyx: NDArray[np.float32], height: int, width: int) -> list[_Colour]:
+def query_colours(query_points_tyx: NDArray[np.float32], height: int, width: int) -> list[Colour]:
     """Hue runs with x from red to violet and a little with y; lower rows are paler."""
-    colours: list[_Colour] = []
+    colours: list[Colour] = []
     for _, y, x in query_points_tyx.astype(float):
         across, down = x / width, y / height
         red, green, blue = colorsys.hsv_to_rgb(0.65 * across + 0.2 * down, 1 - 0.45 * down, 1.0)
@@ -163,7 +178,7 @@ def _query_colours(query_points_tyx: NDArray[np.float32], height: int, width: in
     return colours
 
 
-def _fixed_point(xy: NDArray[np.float32], height: int, width: int) -> list[_Point]:
+def fixed_point(xy: NDArray[np.float32], height: int, width: int) -> list[Point]:
     """Positions as cv2 wants them: pixel centres at 0, in sixteenths.
 
     Far outside the frame they are clipped, since cv2's integers would overflow.
@@ -171,50 +186,51 @@ def _fixed_point(xy: NDArray[np.float32], height: int, width: int) -> list[_Poin
     size = np.array([width, height])
     centred = np.nan_to_num(xy.astype(np.float64)) - 0.5
     clipped = np.clip(centred, -4 * size, 5 * size)
-    sixteenths = np.rint(clipped * (1 << _SHIFT)).astype(int)
+    sixteenths = np.rint(clipped * (1 << SHIFT)).astype(int)
     return [(x, y) for x, y in sixteenths.tolist()]
 
 
 def _draw_segments(
     canvas: NDArray[np.uint8],
-    before: tuple[list[_Point], NDArray[np.bool_]],
-    after: tuple[list[_Point], NDArray[np.bool_]],
-    inks: list[_Ink],
-    pen: _Pen,
+    before: tuple[list[Point], NDArray[np.bool_]],
+    after: tuple[list[Point], NDArray[np.bool_]],
+    inks: list[Ink],
+    pen: Pen,
 ) -> None:
     """The piece of every trail from one frame to the next, where it is visible in both."""
     for point in np.flatnonzero(before[1] & after[1]).tolist():
         start, end = before[0][point], after[0][point]
-        cv2.line(canvas, start, end, inks[point], pen.trail, cv2.LINE_AA, _SHIFT)
+        cv2.line(canvas, start, end, inks[point], pen.trail, cv2.LINE_AA, SHIFT)
 
 
-def _draw_mark(
-    canvas: NDArray[np.uint8], centre: _Point, colour: _Colour, pen: _Pen, visible: bool
+def draw_mark(
+    canvas: NDArray[np.uint8], centre: Point, colour: Colour, pen: Pen, visible: bool
 ) -> None:
     """A dot, or a ring that the video shows through, in a dark outline."""
     outer = pen.dot if visible else pen.ring_outer
-    _draw_disk(canvas, centre, outer + pen.outline, _ink(_OUTLINE, _OUTLINE_ALPHA))
-    _draw_disk(canvas, centre, outer, _ink(colour, 1.0))
+    _draw_disk(canvas, centre, outer + pen.outline, make_ink(_OUTLINE, _OUTLINE_ALPHA))
+    _draw_disk(canvas, centre, outer, make_ink(colour, 1.0))
     if not visible:
-        _draw_disk(canvas, centre, pen.ring_inner, _ink(colour, 0.0))
+        _draw_disk(canvas, centre, pen.ring_inner, make_ink(colour, 0.0))
 
 
 def _draw_disk(
     canvas: NDArray[np.uint8],
-    centre: _Point,
+    centre: Point,
     radius: float,
-    ink: _Ink,
+    ink: Ink,
 ) -> None:
-    fixed_radius = round(radius * (1 << _SHIFT))
-    cv2.circle(canvas, centre, fixed_radius, ink, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+    fixed_radius = round(radius * (1 << SHIFT))
+    cv2.circle(canvas, centre, fixed_radius, ink, cv2.FILLED, cv2.LINE_AA, SHIFT)
 
 
-def _ink(colour: _Colour, alpha: float) -> _Ink:
+def make_ink(colour: Colour, alpha: float) -> Ink:
+    """Premultiplied RGBA, 0 to 255; ``alpha`` is 0 to 1."""
     red, green, blue = (channel * alpha for channel in colour)
     return red, green, blue, 255 * alpha
 
 
-def _blend(frame: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def blend(frame: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The canvas over the frame; only what is drawn on is computed, a small part of most frames."""
     drawn = np.flatnonzero(cv2.extractChannel(canvas, 3))
     blended = frame.copy(order="C")

@@ -16,20 +16,26 @@ from numpy.typing import NDArray
 from locoexport.errors import UsageError
 
 __all__ = [
+    "PRESETS",
     "Displacement",
     "Gap",
+    "GapBox",
     "GapPlan",
+    "ObjectPreset",
     "ObjectRules",
     "find_gaps",
+    "find_preset",
     "hull_of",
     "lost_frames",
     "mark_outliers",
     "move_box",
     "plan_gap",
+    "tight_box",
 ]
 
 
 Displacement = Literal["origin", "step"]
+GapBox = Literal["moved", "points"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,10 @@ class ObjectRules:
         least_overlap: intersection over union from which two boxes may show one object.
         least_detections: an object that was detected in fewer frames is taken for a false alarm.
             It does not count for boxes that a person gave.
+        gap_box: where the detector lost an object, its box is ``moved``, the last one carried along
+            by its points (``move_box``), or that of the ``points`` alone (``tight_box``).
+        mask_every: the segmenter is asked again, and points begin anew, every so many frames; None
+            asks it once an object and once a gap.
     """
 
     outlier_deviations: float = 2.0
@@ -56,6 +66,8 @@ class ObjectRules:
     grid_hw: tuple[int, int] = (8, 8)
     least_overlap: float = 0.3
     least_detections: int = 3
+    gap_box: GapBox = "moved"
+    mask_every: int | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError where a number is out of its range."""
@@ -67,11 +79,56 @@ class ObjectRules:
             "grid_hw (1 to 1000 rows and columns)": all(1 <= n <= 1000 for n in self.grid_hw),
             "least_overlap (above 0, up to 1)": 0 < self.least_overlap <= 1,
             "least_detections (1 or more)": self.least_detections >= 1,
+            "gap_box (moved or points)": self.gap_box in get_args(GapBox),
+            "mask_every (1 or more frames)": self.mask_every is None or self.mask_every >= 1,
         }
         for name, right in in_range.items():
             if not right:
                 value = getattr(self, name.partition(" ")[0])
                 raise UsageError(f"The object rules need {name}; {value} was given.")
+
+
+@dataclass(frozen=True)
+class ObjectPreset:
+    """Rules that belong together, under a name.
+
+    Attributes:
+        name: as it is asked for.
+        rules: all of them. What is not said to differ is the default.
+    """
+
+    name: str
+    rules: ObjectRules
+
+
+PRESETS = (
+    # What combined_tracker_faceparsing_multi.py of zyp-up/locotrack-pytorch-efficientnet calls its
+    # own functions with. Where it has no such number (its face tracker names the faces) ours stays.
+    ObjectPreset(
+        "face-parsing",
+        ObjectRules(
+            outlier_deviations=1.0,
+            displacement="step",
+            least_visible=0.4,
+            context_frames=10,
+            grid_hw=(8, 8),
+            gap_box="points",
+        ),
+    ),
+)
+
+
+def find_preset(name: str) -> ObjectPreset:
+    """The preset of that name.
+
+    Raises:
+        UsageError: there is none; the message names those there are.
+    """
+    for preset in PRESETS:
+        if preset.name == name:
+            return preset
+    names = ", ".join(preset.name for preset in PRESETS)
+    raise UsageError(f"There is no preset {name!r}; there is {names}.")
 
 
 @dataclass(frozen=True)
@@ -207,6 +264,11 @@ def move_box(
     scale = spread_now / spread_then if len(then) >= 3 and min(spread_then, spread_now) > 1 else 1.0
     corners = box_xyxy.astype(np.float64).reshape(2, 2)
     return ((corners - middle) * scale + middle + shift).reshape(4).astype(np.float32)
+
+
+def tight_box(points_xy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The smallest box around points, float32 (4,); at least one point goes in."""
+    return np.concatenate([points_xy.min(axis=0), points_xy.max(axis=0)]).astype(np.float32)
 
 
 def hull_of(points_xy: NDArray[np.float32]) -> NDArray[np.float32]:

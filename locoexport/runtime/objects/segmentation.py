@@ -7,12 +7,14 @@ point of the group ``locoexport.segmenters``, which names a ``SegmenterFactory``
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
+from locoexport.machine.writing.output_files import is_file
 from locoexport.runtime.objects.plugins import find_plugin, plugin_names, running_plugin
 
 __all__ = [
@@ -47,7 +49,8 @@ class Segmenter(Protocol):
         ...
 
 
-SegmenterFactory = Callable[[], Segmenter]
+SegmenterFactory = Callable[[], Segmenter] | Callable[[Path], Segmenter]
+"""Makes a segmenter; it is given ``--segmenter-model`` where there is one, or else nothing."""
 
 
 class EllipseSegmenter:
@@ -99,16 +102,31 @@ def segmenter_names() -> list[str]:
     return plugin_names(SEGMENTER_GROUP, _BUILT_IN)
 
 
-def open_segmenter(name: str = "ellipse") -> Segmenter:
+def open_segmenter(name: str = "ellipse", model_file: str | Path | None = None) -> Segmenter:
     """A segmenter by name: ``ellipse``, ``box``, or one that another package offers.
 
+    Args:
+        name: of the segmenter.
+        model_file: for those of other packages that take one; its factory is called with its path,
+            and without anything where this is None.
+
     Raises:
-        UsageError: there is no such name, or its package cannot be imported.
-        InputError: what the name stands for makes no segmenter.
+        UsageError: there is no such name, its package cannot be imported, or a built-in one was
+            given a file.
+        InputError: what the name stands for makes no segmenter, there is no such file, or the
+            factory fails on it.
     """
     factory = find_plugin(SEGMENTER_GROUP, name, _BUILT_IN)
+    given = () if model_file is None else (Path(model_file),)
+    if given and name in _BUILT_IN:
+        raise UsageError(
+            f"The segmenter {name!r} takes no file; name the one that {model_file} is for with "
+            "--segment."
+        )
+    if given and not is_file(given[0]):
+        raise InputError(f"There is no segmenter model {model_file}.")
     with running_plugin(factory):
-        segmenter: Segmenter | None = factory() if callable(factory) else None
+        segmenter: Segmenter | None = factory(*given) if callable(factory) else None
     if segmenter is None or not callable(getattr(segmenter, "segment", None)):
         raise InputError(
             f"The segmenter {name!r} is {factory!r}, which makes nothing with a segment method."

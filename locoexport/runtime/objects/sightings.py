@@ -9,10 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.runtime.objects.boxes import Boxes, Detections, box_overlaps, clip_boxes
-from locoexport.runtime.objects.rules import ObjectRules, lost_frames, move_box
+from locoexport.runtime.objects.rules import ObjectRules, lost_frames, move_box, tight_box
 from locoexport.runtime.tracking.tracks import Tracks
 
-__all__ = ["SeenObject", "carry_box", "find_returns", "see_objects"]
+__all__ = [
+    "SeenObject",
+    "carry_box",
+    "cut_box",
+    "find_returns",
+    "move_with_points",
+    "points_box",
+    "see_objects",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +95,56 @@ def carry_box(
     Returns:
         float32 (4,), or None where the object is lost there or has left the video.
     """
-    shown = mine & tracks.visible[:, frame]
-    if not shown.any() or lost_frames(tracks.visible[mine, frame, None], least_visible)[0]:
+    moved = move_with_points(box_xyxy, tracks, mine, frame, least_visible)
+    return None if moved is None else cut_box(moved, size_hw)
+
+
+def move_with_points(
+    box_xyxy: NDArray[np.float32],
+    tracks: Tracks,
+    mine: NDArray[np.bool_],
+    frame: int,
+    least_visible: float,
+) -> NDArray[np.float32] | None:
+    """As ``carry_box``, but not cut: it may reach out of the video, or lie outside."""
+    shown = _shown_points(tracks, mine, frame, least_visible)
+    if not shown.any():
         return None
     then = tracks.query_points[shown][:, [2, 1]]
-    moved = move_box(box_xyxy, then, tracks.xy[shown, frame])
-    if not (moved[:2] < moved[2:]).all():
+    return move_box(box_xyxy, then, tracks.xy[shown, frame])
+
+
+def points_box(
+    tracks: Tracks,
+    mine: NDArray[np.bool_],
+    frame: int,
+    size_hw: tuple[int, int],
+    least_visible: float,
+) -> NDArray[np.float32] | None:
+    """The box of an object's visible points, cut to the video; the arguments of ``carry_box``.
+
+    Returns:
+        float32 (4,), or None where the object is lost there, or its points lie in one line.
+    """
+    shown = _shown_points(tracks, mine, frame, least_visible)
+    return cut_box(tight_box(tracks.xy[shown, frame]), size_hw) if shown.any() else None
+
+
+def cut_box(box_xyxy: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray[np.float32] | None:
+    """The part of a box that lies in the video, float32 (4,); None where there is none."""
+    if not (box_xyxy[:2] < box_xyxy[2:]).all():
         return None
-    cut = clip_boxes(Boxes.of(moved[None]), *size_hw)
+    cut = clip_boxes(Boxes.of(box_xyxy[None]), *size_hw)
     return cut.xyxy[0] if len(cut) else None
+
+
+def _shown_points(
+    tracks: Tracks, mine: NDArray[np.bool_], frame: int, least_visible: float
+) -> NDArray[np.bool_]:
+    """Which points of an object are visible in a frame, bool (points,); none where it is lost."""
+    if lost_frames(tracks.visible[mine, frame, None], least_visible)[0]:
+        return np.zeros_like(mine)
+    return mine & tracks.visible[:, frame]
 
 
 def find_returns(
@@ -114,7 +163,7 @@ def find_returns(
 
     Args:
         seen: all objects.
-        tracks: of all points; those of an object begin in its best box.
+        tracks: of all points; of an object those count that begin in its best box.
         object_ids: int64 (points,).
         size_hw: of the video, in pixels.
         rules: ``least_overlap`` and ``least_visible``.
@@ -125,7 +174,7 @@ def find_returns(
     """
 
     def carried(item: SeenObject, frame: int, other: SeenObject) -> float:
-        mine = object_ids == item.object_id
+        mine = (object_ids == item.object_id) & (tracks.query_points[:, 0] == item.best)
         box = item.boxes_xyxy[item.best]
         moved = carry_box(box, tracks, mine, frame, size_hw, rules.least_visible)
         if moved is None:

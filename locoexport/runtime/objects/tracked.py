@@ -81,11 +81,14 @@ class ObjectTracks:
         object_ids: int64 (points,), the object of each point; ``NO_OBJECT`` for points that were
             asked for by themselves.
         objects: in the order of their ids.
+        spans: int64 (points, 2), from which frame to before which one a point stands for its
+            object; elsewhere it is invisible, and of no meaning. None: through the whole clip.
     """
 
     tracks: Tracks
     object_ids: NDArray[np.int64]
     objects: tuple[TrackedObject, ...]
+    spans: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Raises InputError where ids, points and frames do not fit together."""
@@ -94,8 +97,17 @@ class ObjectTracks:
                 f"object_ids is {self.object_ids.dtype} of shape {self.object_ids.shape}, where "
                 f"int64 of shape ({self.tracks.points},) is due."
             )
+        if self.spans is not None and self.spans.shape != (self.tracks.points, 2):
+            raise InputError(f"spans has the shape {self.spans.shape}; it is (points, 2).")
         known = {NO_OBJECT, *(item.object_id for item in self.objects)}
         if not set(self.object_ids.tolist()) <= known:
             raise InputError("Some points belong to objects that are not there.")
         if any(len(item.source) != self.tracks.frames for item in self.objects):
             raise InputError("The objects and the tracks have different numbers of frames.")
+
+    @property
+    def visible_share(self) -> float:
+        """How much of the time points are visible, 0..1, of the frames in which they count."""
+        tracks = self.tracks
+        due = tracks.visible.size if self.spans is None else int(np.diff(self.spans).sum())
+        return float(tracks.visible.sum() / max(due, 1))

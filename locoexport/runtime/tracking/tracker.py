@@ -123,6 +123,11 @@ class PointTracker:
             raise UsageError("This PointTracker is closed; make another.")
         return self._model
 
+    @property
+    def tracks_in_memory_bytes(self) -> int:
+        """How large tracks may be that are held in memory; larger ones lie in a file."""
+        return _LARGEST_IN_MEMORY if self._memory is None else self._memory // 8
+
     def track(
         self,
         video: Video | FrameSource,
@@ -226,8 +231,7 @@ class PointTracker:
     def _on_disk(self, points: int, frames: int | None) -> bool:
         if frames is None:
             return self._memory is not None
-        limit = _LARGEST_IN_MEMORY if self._memory is None else self._memory // 8
-        return points * frames * BYTES_PER_POINT_FRAME > limit
+        return points * frames * BYTES_PER_POINT_FRAME > self.tracks_in_memory_bytes
 
 
 def _chosen(name: str, asked: int | None, fixed: int | None) -> int | None:

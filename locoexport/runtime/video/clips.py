@@ -79,6 +79,8 @@ class VideoReader:
     Attributes:
         fps: the average rate in frames a second.
         frames_hint: how many frames the file says it has; None where it does not say.
+        start_s: when the file begins, sound included: the zero of FFmpeg's own clock.
+        end_s: when the last frame ends that was read.
         warnings: what was wrong so far with the file though it could be read.
     """
 
@@ -92,6 +94,7 @@ class VideoReader:
         self.warnings: list[str] = []
         self.fps = DEFAULT_FPS
         self.frames_hint: int | None = None
+        self.start_s = self.end_s = 0.0
         self._shape: tuple[int, ...] = ()
         if not is_file(self.path):
             raise VideoError(f"There is no video file {self.path}.")
@@ -103,6 +106,7 @@ class VideoReader:
             stream = _video_stream(self.path, container)
             self.fps = _frame_rate(stream)
             self.frames_hint = stream.frames or None
+            self.start_s = (container.start_time or 0) / av.time_base
 
     def frames(self, seek_s: float | None = None) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """(time in seconds, uint8 (height, width, 3)) of every frame.
@@ -157,9 +161,10 @@ class VideoReader:
             if frame is None or image is None:
                 break
             time_s = count / self.fps
+            self.end_s = time_s + 1 / self.fps
             if frame.pts is not None and frame.time_base is not None:
                 time_s = float(frame.pts * frame.time_base)
-                end_s = float((frame.pts + frame.duration) * frame.time_base)
+                self.end_s = end_s = float((frame.pts + frame.duration) * frame.time_base)
             count += 1
             yield time_s, image
         if not count:

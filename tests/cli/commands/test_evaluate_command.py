@@ -12,6 +12,7 @@ from annotated import make_clip, write_pickle
 from exported import export_once
 
 from locoexport.contract.profile import AxisSizes, load_profile
+from locoexport.evaluation import scored_dataset
 from locoexport.evaluation import sides as eval_sides
 from locoexport.parity.probes import textured_video
 from locoexport.pipeline import evaluate
@@ -145,7 +146,7 @@ def test_what_an_interrupt_says(
 
 
 def test_callers_see_a_keyboard_interrupt(make_model, davis: Path, monkeypatch) -> None:
-    answers = iter([evaluate._score, KeyboardInterrupt()])
+    answers = iter([scored_dataset._score, KeyboardInterrupt()])
 
     def score(source, setting):
         answer = next(answers)
@@ -153,7 +154,7 @@ def test_callers_see_a_keyboard_interrupt(make_model, davis: Path, monkeypatch) 
             raise answer
         return answer(source, setting)
 
-    monkeypatch.setattr(evaluate, "_score", score)
+    monkeypatch.setattr(scored_dataset, "_score", score)
     with pytest.raises(KeyboardInterrupt, match="kept in"):
         evaluate.evaluate_model(make_model(), str(davis), torch=False)
 

@@ -129,6 +129,53 @@ def test_json_on_stdout(track, tmp_path: Path) -> None:
     ]
 
 
+def test_a_preset_and_what_wins_over_it(track, tmp_path: Path) -> None:
+    command = ("--boxes", "16,24,40,40", "--tracks", tmp_path / "a.npz", "--json", "-", "--force")
+    plain = json.loads(track(*command).stdout)
+    assert plain["preset"] is None
+    assert plain["rules"]["gap_box"] == "moved"
+    preset = ("--preset", "face-parsing")
+    finished = track(*command, *preset)
+    assert finished.code == 0, finished.stderr
+    document = json.loads(finished.stdout)
+    assert document["preset"] == "face-parsing"
+    assert document["rules"] == {
+        "outlier_deviations": 1.0,
+        "displacement": "step",
+        "least_visible": 0.4,
+        "context_frames": 10,
+        "grid_hw": [8, 8],
+        "least_overlap": 0.3,
+        "least_detections": 3,
+        "gap_box": "points",
+        "mask_every": None,
+    }
+    boxes = read_object_tracks(tmp_path / "a.npz").objects[0].boxes_xyxy
+    assert ((boxes[1:, 2:] - boxes[1:, :2]) < (24, 16)).all()  # of the points alone
+    # Typed, though some of it is the option's default.
+    typed = ("--gap-box", "moved", "--outlier-deviations", "2", "--context-frames", "4")
+    document = json.loads(track(*command, *preset, *typed).stdout)
+    assert document["preset"] == "face-parsing"
+    rules = document["rules"]
+    assert (rules["gap_box"], rules["outlier_deviations"]) == ("moved", 2.0)
+    assert (rules["context_frames"], rules["displacement"]) == (4, "step")
+    assert "preset     face-parsing" in track(*command[:-3], "--force", *preset).stdout
+
+
+def test_points_that_stand_for_nothing_any_more_are_not_drawn(track, tmp_path: Path) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("".join(f"{t},16,24,40,40\n" for t in range(FRAMES)))
+    drawn = []
+    for name, more in (("a", ()), ("b", ("--mask-every", "1"))):
+        files = ("-o", tmp_path / f"{name}.mp4", "--tracks", tmp_path / f"{name}.npz")
+        assert track("--boxes", boxes, *files, *more).code == 0
+        last = read_clip(tmp_path / f"{name}.mp4").frames_rgb[-1]
+        drawn.append(int((last.max(axis=2) > 140).sum()))
+    found = read_object_tracks(tmp_path / "b.npz")
+    assert np.unique(found.tracks.query_points[:, 0]).tolist() == [*range(FRAMES)]
+    assert drawn[1] == pytest.approx(drawn[0], rel=0.25)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -144,6 +191,14 @@ def test_json_on_stdout(track, tmp_path: Path) -> None:
         (["--boxes", "1,1,9,9", "--least-visible", "2"], 2, "least_visible (0 to 1)"),
         (["--boxes", "1,1,9,9", "--object-grid", "8y8"], 2, "A grid is N or NxM"),
         (["--boxes", "1,1,9,9", "--displacement", "jump"], 2, "displacement"),
+        (["--boxes", "1,1,9,9", "--gap-box", "x"], 2, "gap-box"),
+        (["--boxes", "1,1,9,9", "--mask-every", "0"], 2, "mask_every (1 or more frames); 0"),
+        (["--boxes", "1,1,9,9", "--preset", "x"], 2, "no preset 'x'; there is face-parsing"),
+        (["--preset", "x"], 2, "no preset 'x'; there is face-parsing"),
+        (["--preset", "face-parsing"], 2, "--preset is for objects; ask for some with --detect"),
+        (["--mask-every", "2"], 2, "--mask-every is for objects"),
+        (["--mask-every", "2", "--objects", "a.csv"], 2, "--mask-every is for objects"),
+        (["--boxes", "1,1,9,9", "--segmenter-model", "a"], 2, "'ellipse' takes no file"),
         (["--boxes", "1,1,9,9", "--query", "6,1,1"], 2, "has t = 6"),
         (["--boxes", "1,1,9,9", "--objects", "a.npz"], 2, "Boxes are written as .csv, .json"),
         (["--boxes", "1,1,9,9", "--tracks", "a.txt"], 2, "Tracks are written as"),
@@ -258,6 +313,71 @@ def test_a_folder_of_clips_without_objects(run, folder: Path, model: Path, tmp_p
     finished = run("track", folder, "--model", model, "-o", tmp_path / "out")
     assert finished.code == 0
     assert "0 objects, 64 points, 6 frames" in finished.stdout
+
+
+def test_folders_in_a_folder_are_mirrored(run, folder: Path, model: Path, tmp_path: Path) -> None:
+    (folder / "broken.mp4").unlink()
+    (folder / "b.mp4").unlink()
+    out = folder / "out"
+    for place in ("x/y", "x/.hidden", "z", "out"):
+        (folder / place).mkdir(parents=True)
+    for name in ("x/a.mp4", "x/y/a.mp4", "x/.hidden/a.mp4", "out/a.mp4"):
+        shutil.copy(folder / "a.mp4", folder / name)
+    (folder / "z" / "loop").symlink_to(folder, target_is_directory=True)
+    command = ("track", folder, "--model", model, "-o", out, "--boxes", "16,24,40,40")
+    clips = ["a.mp4", "x/a.mp4", "x/y/a.mp4"]
+    for skipped in (False, True):
+        finished = run(*command, "--json", "-")
+        assert finished.code == 0, finished.stderr
+        assert outcomes(finished.stdout) == [(clip, "tracked", skipped) for clip in clips]
+    kinds = ("boxes.csv", "done.json", "tracked.mp4", "tracks.npz")
+    written = {f"{clip}.{kind}" for clip in clips for kind in kinds}
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert files == written | {"a.mp4"}
+    shown = run(*command).stdout
+    assert all(clip in shown for clip in clips)
+    assert "preset" not in shown
+    # A preset is what it stands for: other options, unless they are typed as they were.
+    as_before = ("--gap-box", "moved", "--outlier-deviations", 2, "--displacement", "origin")
+    as_before += ("--least-visible", "1/3", "--preset", "face-parsing")
+    assert run(*command, "--preset", "face-parsing").code == 2
+    again = run(*command, *as_before, "--json", "-")
+    assert json.loads(again.stdout)["preset"] == "face-parsing"
+    assert all(skipped for *_, skipped in outcomes(again.stdout))
+    assert "preset   face-parsing" in run(*command, *as_before).stdout
+    # Neither are they tracked when the outputs go elsewhere.
+    other = run(*command[:5], tmp_path / "out", *command[6:], "--json", "-")
+    assert [clip for clip, *_ in outcomes(other.stdout)] == ["a.mp4", "out/a.mp4", *clips[1:]]
+
+
+def test_no_two_clips_write_one_file(run, folder: Path, model: Path, tmp_path: Path) -> None:
+    (folder / "broken.mp4").unlink()
+    out = tmp_path / "out"
+    for place in ("x", "y"):
+        (folder / place).mkdir()
+        shutil.copy(folder / "a.mp4", folder / place / "a.mp4")
+        (out / place).symlink_to(tmp_path, target_is_directory=True)
+    finished = run("track", folder, "--model", model, "-o", out)
+    assert finished.code == 2
+    assert "have the same output" in finished.stderr
+    (out / "x").unlink()
+    (out / "x").write_text("in the way")
+    (out / "y").unlink()
+    finished = run("track", folder, "--model", model, "-o", out)
+    assert finished.code == 2
+    assert f"{out / 'x'} is a file where a folder for outputs is due" in finished.stderr
+    (out / "x").unlink()
+    (out / "x").symlink_to("nothing")
+    finished = run("track", folder, "--model", model, "-o", out)
+    assert finished.code == 2
+    assert f"Cannot make {out / 'x'}" in finished.stderr
+    (out / "x").unlink()
+    # An output that is a clip itself: in x/a.mp4's place stands a clip with its overlay's name.
+    (out / "x").symlink_to(folder, target_is_directory=True)
+    shutil.copy(folder / "a.mp4", folder / "a.mp4.tracked.mp4")
+    finished = run("track", folder, "--model", model, "-o", out)
+    assert finished.code == 2
+    assert "is a clip of the folder itself" in finished.stderr
 
 
 def test_folders_that_cannot_be_done(run, folder: Path, model: Path, tmp_path: Path) -> None:

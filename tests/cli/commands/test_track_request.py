@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from locoexport.cli.commands.track_request import (
 )
 from locoexport.errors import UsageError
 from locoexport.pipeline.tracking.objects import ObjectOutputs
+from locoexport.runtime.objects.rules import ObjectRules, find_preset
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.video.selection import Selection
 
@@ -66,6 +68,39 @@ def test_numbers_in_the_rules_are_read() -> None:
     assert (sources.boxes, sources.detector, sources.segmenter) == (("1,2,3,4",), None, "ellipse")
     assert (sources.rules.least_visible, sources.rules.grid_hw) == (0.25, (2, 3))
     assert (sources.rules.outlier_deviations, sources.rules.context_frames) == (1.5, 4)
+
+
+def test_a_preset_yields_to_what_was_typed() -> None:
+    asked = ONE_BOX.with_preset("face-parsing", ["least_visible", "object_grid", "detect"])
+    assert (asked.preset, asked.least_visible, asked.grid) == ("face-parsing", "1/4", "2x3")
+    sources = asked.sources()
+    assert sources.preset == "face-parsing"
+    assert sources.rules == ObjectRules(
+        outlier_deviations=1.0,
+        displacement="step",
+        least_visible=0.25,
+        grid_hw=(2, 3),
+        gap_box="points",
+    )
+    whole = ONE_BOX.with_preset("face-parsing", []).sources()
+    assert whole.rules == find_preset("face-parsing").rules
+    with pytest.raises(UsageError, match="There is no preset 'faces'; there is face-parsing"):
+        ONE_BOX.with_preset("faces", [])
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ("--preset", {"preset": "face-parsing"}),
+        ("--mask-every", {"mask_every": 3}),
+        ("--segmenter-model", {"segmenter_model": Path("a.onnx")}),
+    ],
+)
+def test_what_is_for_objects_needs_objects(option: str, values: dict[str, Any]) -> None:
+    ONE_BOX.refuse_without_objects()
+    replace(ONE_BOX, **values).refuse_without_objects()
+    with pytest.raises(UsageError, match=f"{option} is for objects"):
+        replace(NO_OBJECT, **values).sources()
 
 
 def test_a_detectors_file_needs_a_detector() -> None:
@@ -130,6 +165,16 @@ def test_a_record_keeps_what_was_asked_for_as_json() -> None:
         "window": 16,
         "memory": "1GiB",
     }
+
+
+def test_a_record_keeps_what_earlier_versions_had_not_got_where_it_is_asked_for() -> None:
+    objects = replace(
+        ONE_BOX, gap_box="points", mask_every=5, segmenter_model=Path("s.onnx"), preset="p"
+    )
+    before, after = REQUEST.described(), replace(REQUEST, objects=objects).described()
+    new = {"gap_box": "points", "mask_every": 5, "segmenter_model": "s.onnx"}
+    assert after == before | {"boxes": ("1,2,3,4",)} | new
+    assert replace(REQUEST, objects=objects).files() == (Path("s.onnx"),)
 
 
 def test_part_of_a_clip() -> None:

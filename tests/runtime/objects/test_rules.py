@@ -10,11 +10,13 @@ from locoexport.runtime.objects.rules import (
     Gap,
     ObjectRules,
     find_gaps,
+    find_preset,
     hull_of,
     lost_frames,
     mark_outliers,
     move_box,
     plan_gap,
+    tight_box,
 )
 
 
@@ -200,9 +202,26 @@ def test_hulls() -> None:
         {"grid_hw": (0, 3)},
         {"least_overlap": 0},
         {"least_detections": 0},
+        {"gap_box": "x"},
+        {"mask_every": 0},
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_rules_out_of_range(wrong) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
         ObjectRules(**wrong)
+
+
+def test_the_smallest_box_around_points() -> None:
+    points = np.float32([[3, 9], [1, 4], [7, 5]])
+    assert tight_box(points).tolist() == [1, 4, 7, 9]
+    assert tight_box(points[:1]).tolist() == [3, 9, 3, 9]
+
+
+def test_the_numbers_of_the_face_script() -> None:
+    rules = find_preset("face-parsing").rules
+    assert rules == ObjectRules(
+        outlier_deviations=1.0, displacement="step", least_visible=0.4, gap_box="points"
+    )
+    with pytest.raises(UsageError, match="no preset 'face'; there is face-parsing"):
+        find_preset("face")
