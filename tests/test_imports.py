@@ -117,6 +117,12 @@ def test_the_track_command_needs_neither_torch_nor_onnx(
     assert (tmp_path / "a.csv").read_text().count("\n") > 64
 
 
+def test_the_profiles_command_needs_neither_torch_nor_onnx() -> None:
+    done = python(REFUSE_TORCH_AND_ONNX + _COMMAND, "profiles")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "resnet-small" in done.stdout
+
+
 @pytest.mark.parametrize("command", [["export"], ["verify", "model.onnx"]], ids=lambda c: c[0])
 def test_export_and_verify_say_which_packages_are_missing(
     command: list[str], tmp_path: Path

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 from locoexport.errors import LocoExportError, ModelFileError, ProfileError
 from locoexport.machine.reading.documents import quote
@@ -67,8 +67,6 @@ _KEYS = {
 is what a profile exports at, and much else in other people's files."""
 _CLOSE = 0.85
 _DEEPEST = 4
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -335,7 +333,7 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

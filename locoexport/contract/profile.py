@@ -26,6 +26,14 @@ from locoexport.contract.checkpoint_settings import (
     parse_resolution,
     settings_in,
 )
+from locoexport.contract.published_weights import (
+    COST_KEYS,
+    PUBLISHED_KEYS,
+    ProfileCost,
+    PublishedFacts,
+    parse_cost,
+    parse_published_facts,
+)
 from locoexport.errors import InputError, ProfileError
 from locoexport.machine.limits import PROFILE_BYTES
 from locoexport.machine.reading.documents import parse_toml, quote, read_at_most
@@ -74,7 +82,8 @@ _TABLE_KEYS = {
     "precision": ("fp16_p99_px", "int8_p99_px", "origin"),
     "tensorrt": ("batch", "frames", "points"),
     "tolerance": ("tracks_px", "logits", "origin"),
-    "weights": ("demo", "published"),
+    "weights": ("demo", "published", *PUBLISHED_KEYS),
+    "cost": COST_KEYS,
 }
 _SETTINGS = ("refinement_resolutions", "refinements", "softmax_temperature", "gelu")
 _KEYS = (
@@ -137,7 +146,8 @@ class ExportProfile:
     state dict cannot say; ``trained`` is them complete. ``demo_weights`` names a file
     that the package ships; ``published_weights`` says where the authors' own live. ``without``
     names rewrites that are switched off. ``precision`` is what the graph computes in, within
-    ``precision_limits``; ``shape_ranges`` go with the target ``tensorrt``.
+    ``precision_limits``; ``shape_ranges`` go with the target ``tensorrt``. ``published`` and
+    ``cost`` (without options) are facts that are told; the graph does not depend on them.
     """
 
     name: str
@@ -155,6 +165,8 @@ class ExportProfile:
     precision: Precision = "fp32"
     precision_limits: PrecisionLimits = PrecisionLimits()
     shape_ranges: ShapeRanges = ShapeRanges()
+    published: PublishedFacts | None = None
+    cost: ProfileCost | None = None
     settings: CheckpointSettings = NOTHING_SAID
 
     @property
@@ -259,6 +271,13 @@ class ExportProfile:
         }
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
+    @property
+    def availability(self) -> Literal["shipped", "published", "neither"]:
+        """Where trained weights are to be had: in the package, from their authors, or nowhere."""
+        if self.demo_weights is not None:
+            return "shipped"
+        return "neither" if self.published_weights is None else "published"
+
 
 def profile_names() -> tuple[str, ...]:
     """Names of the profiles that ship with the package, sorted."""
@@ -348,6 +367,8 @@ def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProf
                 {key: document[key] for key in _SETTINGS if key in document}, f"Profile {source}"
             ),
             shape_ranges=ShapeRanges(**{name: _range(value) for name, value in ranges.items()}),
+            published=parse_published_facts(weights),
+            cost=parse_cost(_table(document, "cost", source)),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProfileError(f"Profile {source} is incomplete or malformed: {error!r}.") from error

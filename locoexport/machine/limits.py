@@ -27,6 +27,7 @@ __all__ = [
     "FRAME_BOXES",
     "FRAME_PIXELS",
     "GRAPH_NODES",
+    "HUB_FILES",
     "IMAGE_PIXELS",
     "LIMITS",
     "MASK_BYTES",
@@ -129,6 +130,7 @@ EVALUATION_SECONDS = Limit("EVALUATION_SECONDS", 60, "seconds", "one step of rea
 DOWNLOAD_BYTES = Limit("DOWNLOAD_BYTES", 8 << 30, "bytes", "a download")
 DOWNLOAD_SECONDS = Limit("DOWNLOAD_SECONDS", 6 * 3600, "seconds", "a download")
 DOWNLOAD_STALL_SECONDS = Limit("DOWNLOAD_STALL_SECONDS", 20, "seconds", "64 KiB of a download")
+HUB_FILES = Limit("HUB_FILES", 10_000, "files", "a repository that weights are looked for in")
 
 LIMITS = tuple(value for value in list(globals().values()) if isinstance(value, Limit))
 """All of them, in the order above."""

@@ -23,11 +23,12 @@ from locoexport.machine.reading.tar_archive import container_of, with_member
 from locoexport.machine.writing.output_files import is_file
 from locoexport.models import locotrack
 from locoexport.models.locotrack.checkpoint import read_checkpoint as read_torch_checkpoint
+from locoexport.models.locotrack.fitting import identify_variant
 from locoexport.network.checkpoint_files import check_checkpoint
 from locoexport.network.jax_checkpoint import is_jax_checkpoint, read_jax_checkpoint
 from locoexport.network.jax_levels import JAX_SETTINGS
 
-__all__ = ["Checkpoint", "read_checkpoint", "settings_file_of"]
+__all__ = ["Checkpoint", "read_checkpoint", "settings_file_of", "tell_variant"]
 
 _SUFFIXES = (".json", ".toml")
 
@@ -81,6 +82,15 @@ def _read_jax(path: Path) -> tuple[Checkpoint, str]:
         path = with_member(path, read.member)
     state = {key: torch.from_numpy(array) for key, array in read.state.items()}
     return Checkpoint(path, state, JAX_SETTINGS, from_jax=True), f"{path} (as JAX has it)"
+
+
+def tell_variant(path: Path) -> str | None:
+    """The variant whose names and shapes a checkpoint has; None for any other network.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    return identify_variant(read_checkpoint(path).state)
 
 
 def settings_file_of(path: Path) -> Path:

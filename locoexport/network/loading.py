@@ -26,7 +26,7 @@ from locoexport.models.locotrack.fitting import load_state, tell_variant
 from locoexport.network.checkpoint import Checkpoint, read_checkpoint
 from locoexport.network.jax_levels import explain_levels, settle_levels
 
-__all__ = ["Network", "choose_profile", "load_network"]
+__all__ = ["Network", "choose_profile", "is_same_network", "load_network"]
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,7 @@ def choose_profile(
         profile = load_profile(_named_after(told, read.settings))
     else:
         profile = load_profile(name_or_file)
-        # b0 and b0-384 are one network: the shapes decide, not the names.
-        if _parameter_shapes(profile.variant) != _parameter_shapes(told):
+        if not is_same_network(profile.variant, told):
             raise ProfileError(
                 f"{checkpoint} holds {told!r} weights, but {name_or_file!r} was asked for "
                 f"(variant {profile.variant!r}). Leave --backbone and --profile out, or pass "
@@ -147,6 +146,15 @@ def _load(checkpoint: Checkpoint, profile: ExportProfile) -> Network:
     return Network(model, WeightsOrigin(file.name, sha256_of(file), member), profile.settings)
 
 
+def is_same_network(variant: str, other: str) -> bool:
+    """Whether one state dict fits both: b0 and b0-384 are one network at two resolutions.
+
+    Raises:
+        ProfileError: there is no such variant.
+    """
+    return _parameter_shapes(variant) == _parameter_shapes(other)
+
+
 def _configuration(profile: ExportProfile) -> TrackerConfig:
     """The variant with the profile's settings."""
     trained = profile.trained
@@ -177,12 +185,11 @@ def _named_after(variant: str, said: CheckpointSettings) -> str:
     """The profile of a variant: of several, the one at the resolution that the checkpoint says."""
     if said.resolution_hw is None:
         return variant
-    shapes = _parameter_shapes(variant)
     fitting = [
         name
         for name in profile_names()
         if load_profile(name).resolution_hw == said.resolution_hw
-        and _parameter_shapes(load_profile(name).variant) == shapes
+        and is_same_network(load_profile(name).variant, variant)
     ]
     return fitting[0] if fitting else variant
 

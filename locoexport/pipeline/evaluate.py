@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from locoexport.contract.metadata import ArtifactMetadata
+from locoexport.contract.profile import ExportProfile, load_profile, profile_names
 from locoexport.errors import CheckpointError, InputError, ProfileError, UsageError
 from locoexport.evaluation.datasets.opening import Dataset, open_datasets
 from locoexport.evaluation.films import open_film_folder
@@ -24,6 +25,7 @@ from locoexport.evaluation.track_scores import check_track_file, write_track_fil
 from locoexport.machine.reading.tar_archive import container_of
 from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.weights.published import PUBLISHED, find_weights
 from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.single import require_provider
@@ -145,7 +147,8 @@ def evaluate_datasets(
         datasets: see ``locoexport.evaluation.datasets.opening.open_dataset``; a report each.
         query_mode: ``first`` or ``strided``; see ``locoexport.sample_queries``.
         provider: the execution provider of the ONNX side; there is no fallback.
-        checkpoint: the weights of an exported file; by default found as ``verify`` finds them.
+        checkpoint: the weights of an exported file, or ``published`` for those that its profile
+            names; by default found as ``verify`` finds them.
         torch: run the unrewritten PyTorch model as well, where it and the weights are at hand.
         videos: only the first that many of each dataset.
         full_resolution: give the model the video's own pixels; tracks are still scored at 256×256.
@@ -173,10 +176,12 @@ def evaluate_datasets(
     films = None if film_folder is None else open_film_folder(film_folder, force=force)
     opened = open_datasets(datasets, full_resolution=full_resolution)
     model = find_checkpoint(model, notify)
-    if checkpoint is not None:
+    if checkpoint is not None and checkpoint != PUBLISHED:
         checkpoint = find_checkpoint(checkpoint, notify)
     path = _find_model(model, notify)
     session = open_model(path, provider, cached=True)
+    if checkpoint == PUBLISHED:
+        checkpoint = find_weights(PUBLISHED, _named_profile(session.metadata), notify)
     reference, absent = _torch_side(path, session, model, checkpoint, wanted=torch)
     if absent is not None:
         notify(Notice(absent, warning=torch))
@@ -257,6 +262,12 @@ def _find_model(path: Path, notify: Listener) -> Path:
     from locoexport.pipeline.cached_export import cached_export
 
     return cached_export(choose_profile(None, path), notify, checkpoint=path)
+
+
+def _named_profile(metadata: ArtifactMetadata) -> ExportProfile:
+    """The profile that a file names, or its variant's where that was a user's own."""
+    known = metadata.profile in profile_names()
+    return load_profile(metadata.profile if known else metadata.variant)
 
 
 def _torch_side(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from locoexport.contract.interface import FileRole
 from locoexport.contract.metadata import ArtifactMetadata, ExportArtifact, ParityStamp
-from locoexport.contract.profile import ExportProfile
+from locoexport.contract.profile import ExportProfile, load_profile, profile_names
 from locoexport.errors import (
     MachineError,
     ModelFileError,
@@ -35,7 +35,7 @@ from locoexport.pipeline.proof.localisation import localise
 from locoexport.pipeline.proof.pointwise import EXPORT_SHAPES, make_probes, probe_to_study, prove
 from locoexport.pipeline.proof.sidecar_making import make_precision_sidecar, make_sidecar
 from locoexport.pipeline.weights.assumptions import tell_assumptions
-from locoexport.pipeline.weights.sources import find_checkpoint
+from locoexport.pipeline.weights.published import PUBLISHED, find_weights
 from locoexport.rewrites import select_rewrites
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.split_files import name_split_files
@@ -105,8 +105,9 @@ def export_model(
     Args:
         profile: see ``locoexport.load_profile`` and ``ExportProfile.with_options``.
         output: the .onnx file; it appears whole, after every check, or not at all.
-        checkpoint: weights, a file, hf://OWNER/REPO/FILE or an https URL; by default those the
-            package ships for the profile, else seeded ones.
+        checkpoint: weights, a file, hf://OWNER/REPO/FILE, an https URL, or ``published`` for those
+            that the profile names; by default those the package ships for the profile, else seeded
+            ones.
         calibrate: clips that ranges of ``int8`` are taken from; by default generated ones.
         split: write NAME.encoder.onnx, NAME.query.onnx and NAME.tracker.onnx in place of NAME.onnx;
             they are proven together.
@@ -193,13 +194,14 @@ def _load(
     *,
     as_pytorch: bool,
 ) -> Network:
-    weights = None if checkpoint is None else find_checkpoint(checkpoint, notify)
+    weights = None if checkpoint is None else find_weights(checkpoint, profile, notify)
     network = load_network(profile, weights, as_pytorch=as_pytorch)
     if network.weights.seeded:
         notify(
             Notice(
                 f"Profile {profile.name} ships no trained weights and no --checkpoint was given: "
-                "the weights are seeded. The graph is real, its tracks mean nothing.",
+                "the weights are seeded. The graph is real, its tracks mean nothing. With real "
+                f"weights: {_command_with_real_weights(profile)}",
                 warning=True,
             )
         )
@@ -213,6 +215,16 @@ def _load(
         )
     tell_assumptions(profile.with_options(settings=network.settings), weights, notify)
     return network
+
+
+def _command_with_real_weights(profile: ExportProfile) -> str:
+    """What a user types: published weights of the profile or its variant, else those shipped."""
+    for name in (profile.name, profile.variant):
+        if name in profile_names() and load_profile(name).published_weights is not None:
+            published = f"--backbone {name} --checkpoint {PUBLISHED}"
+            return f"locoexport export {published} -o model.onnx"
+    shipped = next(name for name in profile_names() if load_profile(name).demo_weights is not None)
+    return f"locoexport export --backbone {shipped} -o model.onnx"
 
 
 def _write(files: Mapping[FileRole, Path], graphs: Mapping[FileRole, FinishedGraph]) -> None:

@@ -1,6 +1,7 @@
 """A server on this machine: plain files with ranges, and Hugging Face's addresses of files."""
 
 import hashlib
+import json
 import re
 import ssl
 import threading
@@ -9,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
@@ -21,7 +23,8 @@ class Served:
 
     ``break_after`` closes the next connection after so many bytes of a file. ``validators`` False
     leaves ETag out. ``scripts`` are answers of their own by path: each is given the handler.
-    ``headers`` are those of every request.
+    ``headers`` are those of every request. ``gated`` are repositories of the hub
+    (``/OWNER/REPO``, ``/datasets/OWNER/REPO``) that want terms to be accepted.
     """
 
     files: dict[str, bytes]
@@ -31,11 +34,22 @@ class Served:
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     scripts: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
     headers: list[Mapping[str, str]] = field(default_factory=list)
+    gated: set[str] = field(default_factory=set)
+
+    @property
+    def downloads(self) -> list[str]:
+        """Names of the files whose bytes were asked for, in order."""
+        return [
+            path.rpartition("/")[2]
+            for command, path, _ in self.requests
+            if command == "GET" and "/resolve/" in path
+        ]
 
 
 @contextmanager
 def serving(files: dict[str, bytes], *, tls: bool = False) -> Iterator[Served]:
-    """Serve ``files`` by path (``/a/b.ckpt``; of the hub ``/OWNER/REPO/resolve/REVISION/FILE``).
+    """Serve ``files`` by path (``/a/b.ckpt``; of the hub ``/OWNER/REPO/resolve/REVISION/FILE``, of
+    its data sets ``/datasets/OWNER/REPO/...``). What a repository holds is listed as the hub does.
 
     ``tls``: with ``CERTIFICATE``, which a client has to be told of (REQUESTS_CA_BUNDLE).
     """
@@ -60,8 +74,11 @@ def serving(files: dict[str, bytes], *, tls: bool = False) -> Iterator[Served]:
                 with suppress(OSError):  # a client that had enough
                     script(self)
                 return
-            data = served.files.get(self.path)
-            if data is None:
+            if self.path.startswith("/api/"):
+                self._list()
+                return
+            data = served.files.get(self.path, served.files.get(unquote(self.path)))
+            if data is None or self.path.split("/resolve/")[0] in served.gated:
                 self._refuse()
                 return
             etag = f'"{hashlib.sha256(data).hexdigest()}"'
@@ -91,9 +108,38 @@ def serving(files: dict[str, bytes], *, tls: bool = False) -> Iterator[Served]:
                 self.close_connection = True
             self.wfile.write(rest)
 
+        def _list(self) -> None:
+            """``/api/models/OWNER/REPO[/revision/REVISION]``: the files of that revision."""
+            place = self.path.partition("?")[0].removeprefix("/api").removeprefix("/models")
+            repo, _, revision = place.partition("/revision/")
+            begin = f"{repo}/resolve/{revision or 'main'}/"
+            files = {
+                path.removeprefix(begin): data
+                for path, data in served.files.items()
+                if path.startswith(begin)
+            }
+            if not files or repo in served.gated:
+                self._refuse()
+                return
+            siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
+            answer = json.dumps({"id": repo[1:], "sha": COMMIT, "siblings": siblings}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
         def _refuse(self) -> None:
-            self.send_response(404)
-            if "/resolve/" in self.path:
+            repo = self.path.partition("?")[0].removeprefix("/api").removeprefix("/models")
+            repo = repo.split("/resolve/")[0].split("/revision/")[0]
+            self.send_response(401 if repo in served.gated else 404)
+            if repo in served.gated:
+                self.send_header("X-Error-Code", "GatedRepo")
+            elif self.path.startswith("/api/"):
+                known = {path.split("/resolve/")[0] for path in served.files}
+                code = "RevisionNotFound" if repo in known else "RepoNotFound"
+                self.send_header("X-Error-Code", code)
+            elif "/resolve/" in self.path:
                 known = {path.split("/resolve/")[0] for path in served.files}
                 repo, _, rest = self.path.partition("/resolve/")
                 if repo not in known:

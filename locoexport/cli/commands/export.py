@@ -12,7 +12,7 @@ from locoexport.cli.terminal import console
 from locoexport.cli.terminal import export_options as options
 from locoexport.cli.terminal.option_values import parse_settings
 from locoexport.cli.terminal.options import JsonTarget, OutputFile
-from locoexport.contract.profile import AxisSizes, parse_axis
+from locoexport.contract.profile import DEFAULT_PROFILE, AxisSizes, load_profile, parse_axis
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
 
@@ -51,7 +51,8 @@ def export(
     """Export a LocoTrack model to ONNX, proven equal to PyTorch.
 
     The file appears only after every check. Without --checkpoint the profile's demo weights are
-    used where there are some (b0-tiny), else seeded ones, whose tracks mean nothing.
+    used where there are some (b0-tiny), else seeded ones, whose tracks mean nothing; --checkpoint
+    published takes those that the profile names.
     """
     if backbone is not None and profile is not None:
         raise UsageError("--backbone and --profile both name the profile; pass one of them.")
@@ -63,14 +64,14 @@ def export(
     require_extra("export")
     from locoexport.network.loading import choose_profile
     from locoexport.pipeline.export import export_model
-    from locoexport.pipeline.weights.sources import find_checkpoint
+    from locoexport.pipeline.weights.published import find_weights
     from locoexport.rendering import export as render
 
     with _telling_failures(json_target), console.listening(context) as notify:
-        weights = None if checkpoint is None else find_checkpoint(checkpoint, notify)
-        chosen = choose_profile(
-            backbone or profile, weights, settings, as_pytorch=as_pytorch
-        ).with_options(
+        named, weights = backbone or profile, None
+        if checkpoint is not None:
+            weights = find_weights(checkpoint, load_profile(named or DEFAULT_PROFILE), notify)
+        chosen = choose_profile(named, weights, settings, as_pytorch=as_pytorch).with_options(
             opset=opset,
             sampling=sampling,
             axes=axes,

@@ -10,9 +10,9 @@ __all__ = ["profiles"]
 
 
 def profiles(json_target: ProfilesJson = None, force: ReplaceJson = False) -> None:
-    """List the export profiles that ship with locoexport."""
+    """List the export profiles: what each costs, and where its weights are to be had."""
     from locoexport.rendering import profiles as render
 
     console.check_json_target(json_target, force=force)
     loaded = [load_profile(name) for name in profile_names()]
-    console.report(json_target, render.profiles_document, render.profiles_table, loaded)
+    console.report(json_target, render.profiles_document, render.profiles_text, loaded)

@@ -44,10 +44,11 @@ Profile = Annotated[
 Checkpoint = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE|hf://...|https://...",
+        metavar="FILE|published|hf://...|https://...",
         help="Weights: .ckpt, .pt or .safetensors; .npy or .npz of JAX, or a tar with one in it "
-        "(FILE.tar::MEMBER where there are several); hf://OWNER/REPO[@REVISION]/FILE, or "
-        "https://HOST/FILE[#sha256=HEX]. The variant is told from them.",
+        "(FILE.tar::MEMBER where there are several); hf://[datasets/]OWNER/REPO[@REVISION]/FILE, "
+        "or https://HOST/FILE[#sha256=HEX]. The variant is told from them. published: those that the "
+        "profile names (see locoexport profiles).",
     ),
 ]
 Opset = Annotated[

@@ -107,7 +107,10 @@ QueryMode = Annotated[
 ]
 TorchCheckpoint = Annotated[
     str | None,
-    typer.Option(help="Weights of MODEL.onnx for torch; by default found as verify does."),
+    typer.Option(
+        help="Weights of MODEL.onnx for torch (published: those that its profile names); by "
+        "default found as verify does."
+    ),
 ]
 Torch = Annotated[bool, typer.Option(help="Score the unrewritten PyTorch model beside the file.")]
 Videos = Annotated[int | None, typer.Option(help="Only the first so many videos.")]

@@ -1,12 +1,14 @@
-"""One file from Hugging Face, through huggingface_hub: its cache, its resuming, its login."""
+"""Files of Hugging Face, through huggingface_hub: its cache, its resuming, its login."""
 
 from __future__ import annotations
 
+import glob
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
-from huggingface_hub import errors
+from huggingface_hub import constants, errors
 from tqdm import tqdm
 
 from locoexport.errors import (
@@ -16,14 +18,22 @@ from locoexport.errors import (
     UnreachableError,
     UsageError,
 )
-from locoexport.machine.limits import DOWNLOAD_BYTES
+from locoexport.machine.limits import DOWNLOAD_BYTES, HUB_FILES
 from locoexport.machine.web_address import redact_address
 from locoexport.notices import Listener, Notice
-from locoexport.pipeline.weights.hub_file import HubFile
+from locoexport.pipeline.weights.hub_file import HubFile, HubRepository
 
-__all__ = ["download_from_hub"]
+__all__ = ["ListedFile", "download_from_hub", "find_in_hub_cache", "list_hub_files"]
 
 _PATIENCE_S = 10
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file that a repository holds; ``size_bytes`` None where the server does not say."""
+
+    path: str
+    size_bytes: int | None
 
 
 def download_from_hub(wanted: HubFile, endpoint: str | None, notify: Listener) -> Path:
@@ -35,25 +45,73 @@ def download_from_hub(wanted: HubFile, endpoint: str | None, notify: Listener) -
             larger than ``DOWNLOAD_BYTES``.
         UsageError: the names are none that Hugging Face takes.
     """
-    notify(Notice(f"looking for {wanted.file} in {wanted.repo} on Hugging Face"))
-    where = f"hf://{wanted.repo}{'' if wanted.revision is None else '@' + wanted.revision}"
+    repository = wanted.repository
+    notify(Notice(f"looking for {wanted.file} in {repository.address} on Hugging Face"))
     try:
         path = huggingface_hub.hf_hub_download(
-            wanted.repo,
+            repository.name,
             wanted.file,
-            revision=wanted.revision,
+            repo_type=repository.type,
+            revision=repository.revision,
             endpoint=endpoint,
             library_name="locoexport",
             # Where nobody answers, it would ask six times in fifteen seconds.
-            local_files_only=not _answers(endpoint or huggingface_hub.constants.ENDPOINT),
+            local_files_only=not _answers(endpoint or constants.ENDPOINT),
             tqdm_class=_bar_that_tells(wanted.file.rpartition("/")[2], notify),
         )
     except LocoExportError:
         raise  # the bar's, of the size
     except Exception as error:
         # Not from it: it may quote an address that is signed.
-        raise _explained(error, wanted, where, endpoint) from None
+        raise _explained(error, repository, wanted.file, endpoint) from None
     return Path(path)
+
+
+def list_hub_files(repository: HubRepository, endpoint: str | None) -> tuple[ListedFile, ...]:
+    """What the repository holds, in the order in which the server names it.
+
+    Raises:
+        UnreachableError: the server cannot be reached.
+        CheckpointError: no such repository or revision, one that wants a login, or more files than
+            ``HUB_FILES``.
+        UsageError: the names are none that Hugging Face takes.
+    """
+    if not _answers(endpoint or constants.ENDPOINT):
+        raise UnreachableError(
+            f"{repository.address} cannot be listed: {_server(endpoint)} cannot be reached. "
+            f"Offline, pass --checkpoint FILE with a file that was copied here, or "
+            f"{repository.address}/FILE for one that was downloaded before."
+        )
+    api = huggingface_hub.HfApi(endpoint=endpoint, library_name="locoexport")
+    ask = api.dataset_info if repository.type == "dataset" else api.model_info
+    try:
+        found = ask(
+            repository.name,
+            revision=repository.revision,
+            files_metadata=True,
+            timeout=_PATIENCE_S,
+        ).siblings
+    except Exception as error:
+        raise _explained(error, repository, None, endpoint) from None
+    HUB_FILES.check(len(found or ()), repository.address, CheckpointError)
+    return tuple(
+        ListedFile(entry.rfilename, entry.size if isinstance(entry.size, int) else None)
+        for entry in found or ()
+        if isinstance(entry.rfilename, str)
+    )
+
+
+def find_in_hub_cache(file_name: str, sha256: str) -> Path | None:
+    """A file of that name and content that was downloaded before, found without a question.
+
+    The cache keeps the bytes of large files under their SHA-256, whatever repository they are of.
+    """
+    cache = Path(constants.HF_HUB_CACHE)
+    for blob in cache.glob(f"*/blobs/{sha256}"):
+        for link in blob.parents[1].glob(f"snapshots/*/**/{glob.escape(file_name)}"):
+            if link.resolve() == blob.resolve():
+                return link
+    return None
 
 
 def _answers(endpoint: str) -> bool:
@@ -67,14 +125,15 @@ def _answers(endpoint: str) -> bool:
 
 
 def _explained(
-    error: Exception, wanted: HubFile, where: str, endpoint: str | None
+    error: Exception, repository: HubRepository, file: str | None, endpoint: str | None
 ) -> LocoExportError:
-    """Our error for one of huggingface_hub's."""
+    """Our error for one of huggingface_hub's; ``file`` None where the files were to be listed."""
+    where = repository.address
+    wanted, done = (where, "listed") if file is None else (f"{where}/{file}", "downloaded")
     if isinstance(error, errors.LocalEntryNotFoundError):
         # What the hub raises where it can neither ask nor find the file in its cache.
-        server = "huggingface.co" if endpoint is None else redact_address(endpoint)
         return UnreachableError(
-            f"{where}/{wanted.file} cannot be downloaded: {server} cannot be "
+            f"{wanted} cannot be {done}: {_server(endpoint)} cannot be "
             "reached, and the file is not in Hugging Face's cache here. Offline, pass --checkpoint "
             "FILE with a file that was copied here."
         )
@@ -85,17 +144,21 @@ def _explained(
     if isinstance(error, errors.RepositoryNotFoundError):
         return CheckpointError(f"There is no repository {where}, or it is private (hf auth login).")
     if isinstance(error, errors.RevisionNotFoundError):
-        return CheckpointError(f"{where}: there is no revision {wanted.revision!r}.")
+        return CheckpointError(f"{where}: there is no revision {repository.revision!r}.")
     if isinstance(error, errors.EntryNotFoundError):
-        return CheckpointError(f"{where} holds no file {wanted.file!r}.")
+        return CheckpointError(f"{where} holds no file {file!r}.")
     if isinstance(error, errors.HFValidationError):
-        return UsageError(f"{where}/{wanted.file} is no name that Hugging Face takes.")
+        return UsageError(f"{wanted} is no name that Hugging Face takes.")
     if isinstance(error, OSError) and error.strerror:
         return OutputError(f"Hugging Face's cache cannot be written: {error.strerror}.")
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     reason = type(error).__name__ if status is None else f"the server answers {status}"
-    return UnreachableError(f"{where}/{wanted.file} cannot be downloaded: {reason}.")
+    return UnreachableError(f"{wanted} cannot be {done}: {reason}.")
+
+
+def _server(endpoint: str | None) -> str:
+    return "huggingface.co" if endpoint is None else redact_address(endpoint)
 
 
 def _bar_that_tells(name: str, notify: Listener) -> type[Any]:

@@ -19,6 +19,7 @@ from locoexport.machine.reading.tar_archive import container_of, is_named, split
 from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.models import locotrack
 from locoexport.network.loading import Network, load_network
+from locoexport.pipeline.weights.sources import find_downloaded
 from locoexport.runtime.session.opening import Model
 
 __all__ = ["load_weights", "profile_of"]
@@ -48,7 +49,7 @@ def load_weights(
     if found is None:
         raise CheckpointError(
             f"The weights of {path} ({origin.file_name}, sha256 {origin.sha256}) are neither "
-            f"beside it nor in {Path.cwd()}; pass --checkpoint FILE."
+            f"beside it nor in {Path.cwd()} nor among those downloaded; pass --checkpoint FILE."
         )
     if not is_file(container_of(found)):
         raise CheckpointError(f"There is no checkpoint file {container_of(found)}.")
@@ -79,7 +80,7 @@ def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None
     for candidate in candidates:
         if is_file(candidate) and sha256_of(candidate) == metadata.weights.sha256:
             return candidate
-    return None
+    return find_downloaded(file_name, str(metadata.weights.sha256))
 
 
 def _initial_of(metadata: ArtifactMetadata) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Where weights come from: a file, ``hf://OWNER/REPO[@REVISION]/FILE``, or an https URL.
+"""Where weights come from: a file, ``hf://[datasets/]OWNER/REPO[@REVISION]/FILE``, an https URL.
 
 What was downloaded is kept: Hugging Face's files in its own cache, those of URLs in ours. An
 interrupted download goes on where it stopped. Every download says its SHA-256.
@@ -6,13 +6,19 @@ interrupted download goes on where it stopped. Every download says its SHA-256.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urldefrag, urlsplit
 
-from locoexport.errors import CheckpointError, UnreachableError, UsageError
+from locoexport.errors import (
+    CheckpointError,
+    PackageMissingError,
+    UnreachableError,
+    UsageError,
+)
 from locoexport.machine.installation import cache_path, require_extra, require_packages
 from locoexport.machine.reading.tar_archive import is_tar, with_member
 from locoexport.machine.web_address import (
@@ -21,13 +27,14 @@ from locoexport.machine.web_address import (
     parse_web_address,
     redact_address,
 )
-from locoexport.machine.writing.output_files import sha256_of
+from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.weights.hub_file import HubFile, parse_hub_file
 
-__all__ = ["WebFile", "find_checkpoint", "is_remote", "parse_source"]
+__all__ = ["WebFile", "find_checkpoint", "find_downloaded", "is_remote", "parse_source"]
 
 _EXTRA = "download"
+_KEPT = "checkpoints"
 _BEGINNING = 40
 _MEMBER = re.compile(
     r"(?P<tar>[^#]+\.(tar|tgz|tar\.\w+)(\?[^#:]*)?)(?P<before>#[^:]*)?::(?P<member>[^#]+)(?P<after>#.*)?"
@@ -58,10 +65,10 @@ def find_checkpoint(
     """The file of a checkpoint, downloaded unless it lies in the cache already.
 
     Args:
-        source: a path, ``hf://OWNER/REPO[@REVISION]/FILE``, or ``https://HOST/FILE`` with
-            ``#sha256=HEX`` after it where the bytes are to be checked. ``http://`` is taken from
-            this machine itself alone. ``FILE.tar::MEMBER`` names a member, wherever the tar is;
-            the answer then has it as well.
+        source: a path, ``hf://[datasets/]OWNER/REPO[@REVISION]/FILE``, or ``https://HOST/FILE``
+            with ``#sha256=HEX`` after it where the bytes are to be checked. ``http://`` is taken
+            from this machine itself alone. ``FILE.tar::MEMBER`` names a member, wherever the tar
+            is; the answer then has it as well.
         notify: is told of progress and of the SHA-256.
         endpoint: another server than huggingface.co.
 
@@ -90,6 +97,20 @@ def _split_remote(source: str) -> tuple[str, str | None]:
     if match is None:
         return source, None
     return match["tar"] + (match["before"] or match["after"] or ""), match["member"]
+
+
+def find_downloaded(file_name: str, sha256: str) -> Path | None:
+    """A checkpoint of that name and SHA-256 that was downloaded before; nobody is asked."""
+    for path in (cache_path() / _KEPT).glob(f"*/{glob.escape(file_name)}"):
+        if is_file(path) and sha256_of(path) == sha256:
+            return path
+    try:
+        require_packages("huggingface_hub", extra=_EXTRA)
+    except PackageMissingError:
+        return None
+    from locoexport.pipeline.weights.hub import find_in_hub_cache
+
+    return find_in_hub_cache(file_name, sha256)
 
 
 def parse_source(text: str) -> HubFile | WebFile:
@@ -145,7 +166,7 @@ def _from_web(wanted: WebFile, notify: Listener) -> Path:
     try:
         return download(
             wanted.address,
-            cache_path() / "checkpoints" / wanted.key / wanted.name,
+            cache_path() / _KEPT / wanted.key / wanted.name,
             lambda path: _check(path, wanted),
             notify,
             error_type=CheckpointError,

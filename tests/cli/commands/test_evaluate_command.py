@@ -55,6 +55,12 @@ def test_scores_of_known_tracks(run, make_model, davis: Path) -> None:
     )
 
 
+def test_published_weights_are_those_of_the_files_profile(run, make_model, davis: Path) -> None:
+    finished = run("eval", make_model(), "--dataset", davis, "--checkpoint", "published")
+    assert finished.code == 2
+    assert "error: Profile b0-tiny names no published weights. The package" in finished.stderr
+
+
 def test_the_table_and_the_row(run, make_model, davis: Path) -> None:
     finished = run(
         "eval", make_model(), "--dataset", davis, "--no-torch", "--query-mode", "strided"

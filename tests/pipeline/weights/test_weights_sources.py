@@ -13,8 +13,13 @@ from loopback import COMMIT, Served, serving
 
 from locoexport.errors import CheckpointError, UnreachableError, UsageError
 from locoexport.notices import Notice
-from locoexport.pipeline.weights.hub_file import HubFile, parse_hub_file
-from locoexport.pipeline.weights.sources import find_checkpoint
+from locoexport.pipeline.weights.hub_file import (
+    HubFile,
+    HubRepository,
+    parse_hub_file,
+    parse_hub_repository,
+)
+from locoexport.pipeline.weights.sources import find_checkpoint, find_downloaded
 
 
 def checkpoint_of(value: int, size: int = 1 << 20) -> bytes:
@@ -234,9 +239,76 @@ def test_sources_of_no_such_form(source: str, says: str) -> None:
         find_checkpoint(source)
 
 
-def test_what_a_hub_address_says() -> None:
-    assert parse_hub_file("hf://a/b.c/d/e.ckpt") == HubFile("a/b.c", "d/e.ckpt", None)
-    assert parse_hub_file("hf://a/b@v1/e.ckpt") == HubFile("a/b", "e.ckpt", "v1")
+@pytest.mark.parametrize(
+    ("text", "repository", "file"),
+    [
+        ("hf://a/b.c/d/e.ckpt", HubRepository("a/b.c"), "d/e.ckpt"),
+        ("hf://a/b@v1/e.ckpt", HubRepository("a/b", "v1"), "e.ckpt"),
+        ("hf://datasets/a/b/e.ckpt", HubRepository("a/b", type="dataset"), "e.ckpt"),
+        ("hf://datasets/a/b@v1/d/e.ckpt", HubRepository("a/b", "v1", "dataset"), "d/e.ckpt"),
+        # As in huggingface_hub, the first word is a type and no owner, and models/ is one.
+        ("hf://models/a/b/e.ckpt", HubRepository("a/b"), "e.ckpt"),
+        ("hf://datasets/datasets/b/e.ckpt", HubRepository("datasets/b", type="dataset"), "e.ckpt"),
+        ("hf://a/datasets/e.ckpt", HubRepository("a/datasets"), "e.ckpt"),
+        ("hf://Datasets/b/e.ckpt", HubRepository("Datasets/b"), "e.ckpt"),
+        ("hf://a/b/c%20d%25.ckpt", HubRepository("a/b"), "c d%.ckpt"),
+    ],
+)
+def test_what_a_hub_address_says(text: str, repository: HubRepository, file: str) -> None:
+    wanted = parse_hub_file(text)
+    assert wanted == HubFile(repository, file)
+    assert parse_hub_file(wanted.address) == wanted
+    assert wanted.address == text.replace("models/", "")
+    assert parse_hub_repository(text) is None
+    assert parse_hub_repository(repository.address) == repository
+
+
+def test_what_hugging_face_itself_reads_in_it() -> None:
+    from huggingface_hub.utils._hf_uris import parse_hf_uri
+
+    for text in ("hf://datasets/a/b@v1/d/e.ckpt", "hf://models/a/b/e.ckpt", "hf://a/b@v1/e.ckpt"):
+        ours, theirs = parse_hub_file(text), parse_hf_uri(text)
+        assert (ours.repository.name, ours.file) == (theirs.id, theirs.path_in_repo)
+        assert (ours.repository.type, ours.repository.revision) == (theirs.type, theirs.revision)
+
+
+@pytest.mark.parametrize("kind", ["spaces", "kernels", "buckets"])
+def test_what_is_no_place_for_weights(kind: str) -> None:
+    with pytest.raises(UsageError, match=rf"weights are not taken from {kind}; expected a file of"):
+        find_checkpoint(f"hf://{kind}/hamacojr/LocoTrack/weights/locotrack_base.ckpt")
+
+
+def test_a_file_of_a_data_set(server: Served, caches: Path) -> None:
+    files = {"/datasets/hamacojr/weights/resolve/main/small.ckpt": DATA}
+    server.files = files
+    source = "hf://datasets/hamacojr/weights/small.ckpt"
+    path = find_checkpoint(source, endpoint=server.url)
+    assert path.read_bytes() == DATA
+    assert "datasets--hamacojr--weights" in path.parts
+    with pytest.raises(CheckpointError, match=r"hf://datasets/hamacojr/weights holds no file 'b"):
+        find_checkpoint("hf://datasets/hamacojr/weights/base.ckpt", endpoint=server.url)
+    # A model of that name is another repository.
+    with pytest.raises(CheckpointError, match="There is no repository hf://hamacojr/weights, or"):
+        find_checkpoint("hf://hamacojr/weights/small.ckpt", endpoint=server.url)
+
+
+def test_a_repository_whose_terms_are_to_be_accepted(server: Served) -> None:
+    server.gated.add(REPO)
+    with pytest.raises(CheckpointError, match="accounts alone that accepted its terms: hf auth"):
+        find_checkpoint(f"hf:/{REPO}/b0.ckpt", endpoint=server.url)
+
+
+def test_what_was_downloaded_is_found_again(server: Served) -> None:
+    assert find_downloaded("b0.ckpt", SHA256) is None
+    of_hub = find_checkpoint(f"hf:/{REPO}/b0.ckpt", endpoint=server.url)
+    assert find_downloaded("b0.ckpt", SHA256) == of_hub
+    of_web = find_checkpoint(f"{server.url}/weights/b0.ckpt")
+    assert find_downloaded("b0.ckpt", SHA256) == of_web
+    assert find_downloaded("b1.ckpt", SHA256) is None
+    assert find_downloaded("b0.ckpt", "0" * 64) is None
+    # What was changed in the cache is not what was asked for.
+    of_web.write_bytes(b"changed")
+    assert find_downloaded("b0.ckpt", SHA256) == of_hub
 
 
 def test_a_file_of_the_hub(server: Served, caches: Path) -> None:
