@@ -47,8 +47,8 @@ Checkpoint = Annotated[
         metavar="FILE|published|hf://...|https://...",
         help="Weights: .ckpt, .pt or .safetensors; .npy or .npz of JAX, or a tar with one in it "
         "(FILE.tar::MEMBER where there are several); hf://[datasets/]OWNER/REPO[@REVISION]/FILE, "
-        "or https://HOST/FILE[#sha256=HEX]. The variant is told from them. published: those that the "
-        "profile names (see locoexport profiles).",
+        "or https://HOST/FILE[#sha256=HEX]. The variant is told from them. published: those that "
+        "the profile names (see locoexport profiles).",
     ),
 ]
 Opset = Annotated[
