@@ -54,7 +54,8 @@ def test_every_golden_file_is_in_the_manifest() -> None:
     listed = {row["file"] for row in MANIFEST["goldens"]}
     own = {"manifest.json", "unit__default_resolutions.json", DEMO_FILE}
     assert on_disk == listed | own
-    assert {golden.variant for golden in goldens()} == set(VARIANTS)
+    # resnet-large is JAX's alone: its goldens are those of test_goldens_jax.py.
+    assert {golden.variant for golden in goldens()} == set(VARIANTS) - {"resnet-large"}
 
 
 @pytest.mark.parametrize(

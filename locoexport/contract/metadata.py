@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, get_args
@@ -56,10 +56,14 @@ _LARGEST_COUNT = 2**31
 
 @dataclass(frozen=True)
 class WeightsOrigin:
-    """Where the weights in a file came from: a checkpoint file, or the deterministic seed."""
+    """Where the weights in a file came from: a checkpoint file, or the deterministic seed.
+
+    ``member`` is the checkpoint's name within the file, where that is a tar.
+    """
 
     file_name: str | None
     sha256: str | None
+    member: str | None = None
 
     @property
     def seeded(self) -> bool:
@@ -243,6 +247,8 @@ class ArtifactMetadata:
             "torch": self.torch_version,
             "parity": "unverified" if self.parity is None else self.parity.to_json(),
         } | to_properties(self.trained)
+        if self.weights.member is not None:
+            values["weights_member"] = self.weights.member
         if self.cost is not None:
             values["cost"] = self.cost.to_json()
         if self.shape_ranges is not None:
@@ -290,7 +296,9 @@ class ArtifactMetadata:
                 part=_one_of("part", values.get("part", "whole"), _PARTS),
                 input_type=_one_of("input", values.get("input", "float32"), get_args(InputType)),
                 rewrites=tuple(filter(None, values["rewrites"].split(","))),
-                weights=WeightsOrigin.parse(values["weights"]),
+                weights=replace(
+                    WeightsOrigin.parse(values["weights"]), member=values.get("weights_member")
+                ),
                 simplifier=values["simplifier"],
                 torch_version=values["torch"],
                 parity=None

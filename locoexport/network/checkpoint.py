@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from locoexport.contract.checkpoint_settings import (
@@ -18,11 +19,14 @@ from locoexport.contract.checkpoint_settings import (
 from locoexport.errors import CheckpointError, InputError, ProfileError
 from locoexport.machine.limits import CHECKPOINT_TENSORS, PROFILE_BYTES
 from locoexport.machine.reading.documents import parse_toml, read_at_most, read_json
+from locoexport.machine.reading.tar_archive import container_of, with_member
 from locoexport.machine.writing.output_files import is_file
 from locoexport.models import locotrack
 from locoexport.models.locotrack.checkpoint import read_checkpoint as read_torch_checkpoint
 from locoexport.models.locotrack.fitting import identify_variant
 from locoexport.network.checkpoint_files import check_checkpoint
+from locoexport.network.jax_checkpoint import is_jax_checkpoint, read_jax_checkpoint
+from locoexport.network.jax_levels import JAX_SETTINGS
 
 __all__ = ["Checkpoint", "read_checkpoint", "settings_file_of", "tell_variant"]
 
@@ -31,11 +35,16 @@ _SUFFIXES = (".json", ".toml")
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What was read: tensors by canonical name, and the settings that were found."""
+    """What was read: tensors by canonical name, and the settings that were found.
+
+    ``path`` names the member of a tar as well. ``from_jax``: the weights were trained by the JAX
+    implementation, whose function is PyTorch's at one level of 256x256 alone.
+    """
 
     path: Path
     state: Mapping[str, Tensor]
     settings: CheckpointSettings = NOTHING_SAID
+    from_jax: bool = False
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -45,17 +54,34 @@ def read_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: it cannot be read, asks for more than tensors, or its settings are wrong
             or contradict one another.
     """
-    check_checkpoint(path)
+    read, inside = _read_jax(path) if is_jax_checkpoint(path) else _read_torch(path)
+    said = read.settings
     try:
-        state, hyper_parameters = read_torch_checkpoint(path, CHECKPOINT_TENSORS.value)
-        inside = f"{path} (its hyper_parameters)"
-        said = settings_in(hyper_parameters, inside)
-        for beside in _files_beside(path):
+        for beside in _files_beside(container_of(path)):
             found = settings_in(_document(beside), str(beside))
             said = agree(said, found, who=inside, whose=str(beside), error=CheckpointError)
+    except ProfileError as error:
+        raise CheckpointError(str(error)) from error
+    return replace(read, settings=said)
+
+
+def _read_torch(path: Path) -> tuple[Checkpoint, str]:
+    """What torch saved, and what its settings are called."""
+    check_checkpoint(path)
+    inside = f"{path} (its hyper_parameters)"
+    try:
+        state, hyper_parameters = read_torch_checkpoint(path, CHECKPOINT_TENSORS.value)
+        return Checkpoint(path, state, settings_in(hyper_parameters, inside)), inside
     except (locotrack.CheckpointError, ProfileError) as error:
         raise CheckpointError(str(error)) from error
-    return Checkpoint(path, state, said)
+
+
+def _read_jax(path: Path) -> tuple[Checkpoint, str]:
+    read = read_jax_checkpoint(path)
+    if read.member is not None:
+        path = with_member(path, read.member)
+    state = {key: torch.from_numpy(array) for key, array in read.state.items()}
+    return Checkpoint(path, state, JAX_SETTINGS, from_jax=True), f"{path} (as JAX has it)"
 
 
 def tell_variant(path: Path) -> str | None:
@@ -69,7 +95,8 @@ def tell_variant(path: Path) -> str | None:
 
 def settings_file_of(path: Path) -> Path:
     """The file beside a checkpoint in which people say how it was trained."""
-    return path.with_name(f"{path.name}.json")
+    file = container_of(path)
+    return file.with_name(f"{file.name}.json")
 
 
 def _files_beside(path: Path) -> Iterable[Path]:

@@ -18,11 +18,13 @@ from locoexport.contract.profile import (
     profile_names,
 )
 from locoexport.errors import CheckpointError, ProfileError
+from locoexport.machine.reading.tar_archive import split_member
 from locoexport.machine.writing.output_files import sha256_of
 from locoexport.models import locotrack
 from locoexport.models.locotrack import LocoTrack, TrackerConfig
 from locoexport.models.locotrack.fitting import load_state, tell_variant
 from locoexport.network.checkpoint import Checkpoint, read_checkpoint
+from locoexport.network.jax_levels import explain_levels, settle_levels
 
 __all__ = ["Network", "choose_profile", "is_same_network", "load_network"]
 
@@ -32,21 +34,32 @@ class Network:
     """The PyTorch model that an export starts from, and where its weights came from.
 
     ``settings`` are those that something said: the profile, the checkpoint, a file beside it.
+    ``apart`` says how another implementation, which trained the weights, computes another function
+    at these levels; None where it does not.
     """
 
     model: LocoTrack
     weights: WeightsOrigin
     settings: CheckpointSettings = NOTHING_SAID
+    apart: str | None = None
 
 
 def choose_profile(
     name_or_file: str | None,
     checkpoint: Path | None,
     settings: CheckpointSettings = NOTHING_SAID,
+    *,
+    as_pytorch: bool = False,
 ) -> ExportProfile:
     """The profile asked for, else the one the checkpoint tells, else the default.
 
     Its settings are those asked for, then the profile's own, and what the checkpoint says.
+
+    Args:
+        name_or_file: a name of ours, or the path of a .toml file.
+        checkpoint: the weights.
+        settings: what was asked for.
+        as_pytorch: weights of JAX are taken at levels where JAX computes another function.
 
     Raises:
         ProfileError: no such profile, or one that contradicts the checkpoint.
@@ -67,11 +80,18 @@ def choose_profile(
                 f"(variant {profile.variant!r}). Leave --backbone and --profile out, or pass "
                 "the checkpoint of that variant."
             )
-    return _settle(profile.with_options(settings=settings), read)
+    return _settle(profile.with_options(settings=settings), read, as_pytorch=as_pytorch)
 
 
-def load_network(profile: ExportProfile, checkpoint: Path | None) -> Network:
+def load_network(
+    profile: ExportProfile, checkpoint: Path | None, *, as_pytorch: bool = False
+) -> Network:
     """The profile's network with the checkpoint's weights, else the shipped ones, else seeded.
+
+    Args:
+        profile: variant and settings.
+        checkpoint: the weights.
+        as_pytorch: see ``choose_profile``.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, does not fit, holds NaN, or says other
@@ -85,8 +105,9 @@ def load_network(profile: ExportProfile, checkpoint: Path | None) -> Network:
         )
     if checkpoint is not None:
         read = read_checkpoint(checkpoint)
-        settled = _settle(profile, read)
-        return _load(read, settled)
+        settled = _settle(profile, read, as_pytorch=as_pytorch)
+        apart = explain_levels(settled.trained) if read.from_jax else None
+        return replace(_load(read, settled), apart=apart)
     if profile.demo_weights is not None:
         with as_file(demo_weights_path(profile.demo_weights)) as path:
             return _load(read_checkpoint(path), profile)
@@ -94,7 +115,7 @@ def load_network(profile: ExportProfile, checkpoint: Path | None) -> Network:
     return Network(model, WeightsOrigin(None, None), profile.settings)
 
 
-def _settle(profile: ExportProfile, checkpoint: Checkpoint) -> ExportProfile:
+def _settle(profile: ExportProfile, checkpoint: Checkpoint, *, as_pytorch: bool) -> ExportProfile:
     """The profile with what the checkpoint says, where it does not say otherwise."""
     settings = agree(
         profile.settings,
@@ -103,6 +124,15 @@ def _settle(profile: ExportProfile, checkpoint: Checkpoint) -> ExportProfile:
         whose=str(checkpoint.path),
         error=CheckpointError,
     )
+    if checkpoint.from_jax:
+        settings = settle_levels(settings)
+        apart = explain_levels(settings)
+        if apart is not None and not as_pytorch:
+            raise CheckpointError(
+                f"{checkpoint.path} holds weights that JAX trained. {apart} At one level of "
+                "256x256 they are the same: leave --resolution and --refinement-resolutions out. "
+                "With --as-pytorch what PyTorch computes is exported all the same."
+            )
     return profile.with_options(settings=settings)
 
 
@@ -112,7 +142,8 @@ def _load(checkpoint: Checkpoint, profile: ExportProfile) -> Network:
         model = load_state(checkpoint.state, _configuration(profile), source=path)
     except locotrack.CheckpointError as error:
         raise CheckpointError(str(error)) from error
-    return Network(model, WeightsOrigin(path.name, sha256_of(path)), profile.settings)
+    file, member = split_member(path)
+    return Network(model, WeightsOrigin(file.name, sha256_of(file), member), profile.settings)
 
 
 def is_same_network(variant: str, other: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from locoexport.contract.profile import ExportProfile, demo_weights_path
 from locoexport.errors import ModelFileError, OutputError
 from locoexport.machine.installation import cache_path, package_sources
+from locoexport.machine.reading.tar_archive import container_of, name_with_member
 from locoexport.machine.writing.cache_entries import (
     bytes_of_entry,
     entries_of,
@@ -83,7 +84,7 @@ def cache_key(profile: ExportProfile, checkpoint: Path | None = None) -> str:
     tools = [f"{name} {version(name)}" for name in _TOOLS]
     weights = "seeded"
     if checkpoint is not None:
-        weights = f"{checkpoint.name} {sha256_of(checkpoint)}"
+        weights = f"{name_with_member(checkpoint)} {sha256_of(container_of(checkpoint))}"
     elif profile.demo_weights is not None:
         with as_file(demo_weights_path(profile.demo_weights)) as file:
             weights = sha256_of(file)

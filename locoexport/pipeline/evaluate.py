@@ -22,6 +22,7 @@ from locoexport.evaluation.scored_dataset import Kept, Setting, Wishes, score_da
 from locoexport.evaluation.scores import Difference, Scores, VideoResult, mean_scores
 from locoexport.evaluation.sides import GraphSide, Side, TorchSide
 from locoexport.evaluation.track_scores import check_track_file, write_track_file
+from locoexport.machine.reading.tar_archive import container_of
 from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.weights.published import PUBLISHED, find_weights
@@ -252,7 +253,7 @@ def _find_model(path: Path, notify: Listener) -> Path:
     """The exported file: the one that was named, or that of the checkpoint that was named."""
     if path.suffix == ".onnx" or find_split_files(path) is not None:
         return path
-    if not is_file(path):
+    if not is_file(container_of(path)):
         raise CheckpointError(f"There is no model or checkpoint {path}.")
     from locoexport.machine.installation import require_extra
 

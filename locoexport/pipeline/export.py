@@ -96,6 +96,7 @@ def export_model(
     simplify: bool = True,
     verify: bool = True,
     sidecar: bool = False,
+    as_pytorch: bool = False,
     force: bool = False,
     notify: Listener = ignore,
 ) -> ExportReport:
@@ -114,6 +115,7 @@ def export_model(
         verify: compare with the unrewritten model at several shapes before the file appears.
         sidecar: write NAME.parity.npz too: inputs and PyTorch's answers, with which the file can be
             verified where there is no PyTorch.
+        as_pytorch: export weights of JAX at levels where JAX computes another function.
         force: replace an existing file.
         notify: is told of every step and warning.
 
@@ -135,7 +137,7 @@ def export_model(
     beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
     select_rewrites(profile)  # its names are checked before any work
     check_precision(profile, split=split, calibrate=calibrate)
-    network = _load(profile, checkpoint, notify)
+    network = _load(profile, checkpoint, notify, as_pytorch=as_pytorch)
     profile = profile.with_options(settings=network.settings)
     graphs = {
         role: build_graph(profile, network, simplify=simplify, notify=notify, role=role)
@@ -185,15 +187,29 @@ def _name_files(
     return {role: check_output(file, force=force) for role, file in named.items()}
 
 
-def _load(profile: ExportProfile, checkpoint: str | Path | None, notify: Listener) -> Network:
+def _load(
+    profile: ExportProfile,
+    checkpoint: str | Path | None,
+    notify: Listener,
+    *,
+    as_pytorch: bool,
+) -> Network:
     weights = None if checkpoint is None else find_weights(checkpoint, profile, notify)
-    network = load_network(profile, weights)
+    network = load_network(profile, weights, as_pytorch=as_pytorch)
     if network.weights.seeded:
         notify(
             Notice(
                 f"Profile {profile.name} ships no trained weights and no --checkpoint was given: "
                 "the weights are seeded. The graph is real, its tracks mean nothing. With real "
                 f"weights: {_command_with_real_weights(profile)}",
+                warning=True,
+            )
+        )
+    if network.apart is not None:
+        notify(
+            Notice(
+                f"{network.weights.file_name}: {network.apart} As asked, PyTorch's "
+                "function is exported.",
                 warning=True,
             )
         )

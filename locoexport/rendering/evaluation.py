@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from locoexport.evaluation.metrics import THRESHOLDS_PX
+from locoexport.rendering.parts.metadata import short_weights
 from locoexport.rendering.parts.tables import facts, headed
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def _facts(report: EvalReport) -> Table:
     rows = [
         ("file", str(report.model)),
         ("profile", f"{metadata.profile}, {height}x{width}, {metadata.precision}"),
-        ("weights", _weights(report)),
+        ("weights", short_weights(report.metadata)),
         ("dataset", f"{report.dataset}: {len(report.videos)} videos, {_queries(report)} queries"),
         ("protocol", f"TAP-Vid, {report.query_mode}{resized}, scored at 256x256"),
         ("provider", report.provider),
@@ -229,10 +230,3 @@ def _percent(value: float) -> str:
 
 def _queries(report: EvalReport) -> int:
     return sum(video.queries for video in report.videos)
-
-
-def _weights(report: EvalReport) -> str:
-    weights = report.metadata.weights
-    if weights.seeded or weights.sha256 is None:
-        return "seeded (tracks mean nothing)"
-    return f"{weights.file_name} (sha256 {weights.sha256[:12]}...)"

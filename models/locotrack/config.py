@@ -154,6 +154,7 @@ class TrackerConfig:
 
 _SMALL_CORRELATION = CorrelationConfig((64, 128), (5, 2), (4, 2))
 _BASE_CORRELATION = CorrelationConfig((64, 128, 128), (3, 3, 2), (2, 2, 2))
+_LARGE_CORRELATION = CorrelationConfig((128, 192, 192), (3, 3, 2), (2, 2, 2))
 _TINY_CORRELATION = CorrelationConfig((32, 64), (5, 2), (4, 2))
 _SMALL_TRANSFORMER = TransformerConfig(256, 4)
 _BASE_TRANSFORMER = TransformerConfig(384, 6)
@@ -214,6 +215,14 @@ VARIANTS: dict[str, TrackerConfig] = {
             "resnet-base", _RESNET, _BASE_CORRELATION, _BASE_TRANSFORMER, motion_first=False
         ),
         TrackerConfig(
+            "resnet-large",
+            _RESNET,
+            _LARGE_CORRELATION,
+            _BASE_TRANSFORMER,
+            motion_first=False,
+            gelu="tanh",
+        ),
+        TrackerConfig(
             "b0-proj-small",
             _B0_PROJECTED,
             _SMALL_CORRELATION,
@@ -233,4 +242,5 @@ VARIANTS: dict[str, TrackerConfig] = {
         TrackerConfig("b5", _B5, _SMALL_CORRELATION, _SMALL_TRANSFORMER, resolution_hw=(384, 512)),
     )
 }
-"""Every variant by name. b0-384 is b0's network at another initial resolution."""
+"""Every variant by name. b0-384 is b0's network at another initial resolution; resnet-large exists
+in the JAX implementation alone."""

@@ -38,7 +38,7 @@ stamps = st.builds(
 ).map(lambda stamp: ParityStamp.parse(stamp.to_json()))
 origins = st.one_of(
     st.just(WeightsOrigin(None, None)),
-    st.builds(WeightsOrigin, file_names, st.just(SHA256)),
+    st.builds(WeightsOrigin, file_names, st.just(SHA256), st.none() | st.text(min_size=1)),
 )
 metadata = st.builds(
     ArtifactMetadata,

@@ -34,6 +34,7 @@ def export(
     refinements: options.Refinements = None,
     softmax_temperature: options.SoftmaxTemperature = None,
     gelu: options.Gelu = None,
+    as_pytorch: options.AsPytorch = False,
     sampling: options.Sampling = None,
     target: options.Target = None,
     input_type: options.InputType = None,
@@ -70,7 +71,7 @@ def export(
         named, weights = backbone or profile, None
         if checkpoint is not None:
             weights = find_weights(checkpoint, load_profile(named or DEFAULT_PROFILE), notify)
-        chosen = choose_profile(named, weights, settings).with_options(
+        chosen = choose_profile(named, weights, settings, as_pytorch=as_pytorch).with_options(
             opset=opset,
             sampling=sampling,
             axes=axes,
@@ -88,6 +89,7 @@ def export(
             simplify=simplify,
             verify=verify,
             sidecar=sidecar,
+            as_pytorch=as_pytorch,
             force=force,
             notify=notify,
         )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "AsPytorch",
     "Backbone",
     "Batch",
     "Calibrate",
@@ -44,9 +45,10 @@ Checkpoint = Annotated[
     str | None,
     typer.Option(
         metavar="FILE|published|hf://...|https://...",
-        help="Weights: .ckpt, .pt or .safetensors, hf://[datasets/]OWNER/REPO[@REVISION]/FILE, or "
-        "https://HOST/FILE[#sha256=HEX]. The variant is told from them. published: those that the "
-        "profile names (see locoexport profiles).",
+        help="Weights: .ckpt, .pt or .safetensors; .npy or .npz of JAX, or a tar with one in it "
+        "(FILE.tar::MEMBER where there are several); hf://[datasets/]OWNER/REPO[@REVISION]/FILE, "
+        "or https://HOST/FILE[#sha256=HEX]. The variant is told from them. published: those that "
+        "the profile names (see locoexport profiles).",
     ),
 ]
 Opset = Annotated[
@@ -86,6 +88,14 @@ Gelu = Annotated[
         metavar="erf|tanh",
         help="Form of the activation that the weights were trained with: erf in PyTorch, tanh in "
         "JAX (default: erf).",
+    ),
+]
+AsPytorch = Annotated[
+    bool,
+    typer.Option(
+        "--as-pytorch",
+        help="Take weights of JAX at other levels than one of 256x256, where JAX computes another "
+        "function: PyTorch's is exported.",
     ),
 ]
 Sampling = Annotated[

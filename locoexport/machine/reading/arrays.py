@@ -11,6 +11,7 @@ import io
 import math
 import os
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,7 +22,14 @@ from locoexport.errors import InputError
 from locoexport.machine.limits import ROWS, Limit
 from locoexport.machine.reading.documents import quote
 
-__all__ = ["check_array_header", "load_archive", "load_array"]
+__all__ = [
+    "ArrayHeader",
+    "check_archive_members",
+    "check_array_header",
+    "load_archive",
+    "load_array",
+    "read_array_header",
+]
 
 _LONGEST_HEADER = 10_000
 """Bytes of a .npy's header that numpy reads without being told to trust it."""
@@ -62,7 +70,7 @@ def load_archive(path: Path, limit: Limit) -> dict[str, NDArray[Any]]:
         try:
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
-                _check_members(members)
+                check_archive_members(members)
                 # zipfile stops at the size that a member states, and checks its CRC.
                 limit.check(sum(member.file_size for member in members), "it")
                 return {
@@ -76,7 +84,8 @@ def load_archive(path: Path, limit: Limit) -> dict[str, NDArray[Any]]:
             raise InputError(f"it is a damaged archive: {reason[:200].rstrip('.')}.") from error
 
 
-def _check_members(members: list[zipfile.ZipInfo]) -> None:
+def check_archive_members(members: list[zipfile.ZipInfo]) -> None:
+    """Raises InputError where there are more members, or other packings, than a .npz has."""
     if len(members) > _MEMBERS or len({member.filename for member in members}) < len(members):
         raise InputError(f"it has {len(members)} members, or two of one name, as no .npz has.")
     for member in members:
@@ -106,6 +115,36 @@ def check_array_header(file: IO[bytes], size_bytes: int) -> tuple[int, ...]:
             text, or says another number of bytes than there are.
         ValueError, SyntaxError, ...: it is no header at all.
     """
+    header = read_array_header(file)
+    if header.dtype.kind not in "biufU" or not header.dtype.itemsize:
+        raise InputError(f"it is an array of {quote(str(header.dtype))}, not of plain numbers.")
+    due = math.prod(header.shape) * header.dtype.itemsize
+    found = size_bytes - header.size_bytes
+    if due != found:
+        raise InputError(
+            f"its header says {header.dtype} of shape {quote(header.shape)}, which are {due:,}"
+            f" bytes, but {found:,} bytes follow it."
+        )
+    return header.shape
+
+
+@dataclass(frozen=True)
+class ArrayHeader:
+    """What a .npy says of its array, in ``size_bytes`` bytes with the magic ones."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+    size_bytes: int
+
+
+def read_array_header(file: IO[bytes]) -> ArrayHeader:
+    """The header of a .npy; ``file`` is left behind it.
+
+    Raises:
+        InputError: it is too long, or of a version or shape that no array has.
+        ValueError, SyntaxError, ...: it is no header at all.
+    """
     version = np.lib.format.read_magic(file)
     wide = 2 if version == (1, 0) else 4
     if version not in ((1, 0), (2, 0), (3, 0)):
@@ -114,17 +153,9 @@ def check_array_header(file: IO[bytes], size_bytes: int) -> tuple[int, ...]:
     count = int.from_bytes(length, "little")
     if count > _LONGEST_HEADER:
         raise InputError(f"its header has {count} bytes; {_LONGEST_HEADER} are enough for any.")
-    header = io.BytesIO(count.to_bytes(4, "little") + file.read(count))
-    # All versions have the same header but for its length, and names of fields, which are refused.
-    shape, _, dtype = np.lib.format.read_array_header_2_0(header)
-    if dtype.kind not in "biufU" or not dtype.itemsize:
-        raise InputError(f"it is an array of {quote(str(dtype))}, not of plain numbers.")
+    text = io.BytesIO(count.to_bytes(4, "little") + file.read(count))
+    # All versions have the same header but for its length, and names of fields.
+    shape, fortran, dtype = np.lib.format.read_array_header_2_0(text)
     if any(type(side) is not int or side < 0 for side in shape):
         raise InputError(f"its header says the shape {quote(shape)}.")
-    due, found = math.prod(shape) * dtype.itemsize, size_bytes - 6 - 2 - wide - count
-    if due != found:
-        raise InputError(
-            f"its header says {dtype} of shape {quote(shape)}, which are {due:,} bytes, but"
-            f" {found:,} bytes follow it."
-        )
-    return tuple(shape)
+    return ArrayHeader(tuple(shape), bool(fortran), dtype, 6 + 2 + wide + count)

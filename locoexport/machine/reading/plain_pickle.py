@@ -19,7 +19,7 @@ from locoexport.machine.reading.pickle_reading import (
     shown,
 )
 
-__all__ = ["load_plain"]
+__all__ = ["ElementType", "PlainReader", "finished_type", "load_plain"]
 
 # All that an array of numbers needs, under the names that numpy 1 and numpy 2 write.
 _RECONSTRUCT, _FROM_BUFFER = "_reconstruct", "_frombuffer"
@@ -55,7 +55,7 @@ def load_plain(path: str | Path) -> Any:
     """
     try:
         with open(path, "rb") as file:
-            return _PlainReader(file, os.fstat(file.fileno()).st_size).load()
+            return PlainReader(file, os.fstat(file.fileno()).st_size).load()
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
     except MalformedPickleError as error:
@@ -64,39 +64,43 @@ def load_plain(path: str | Path) -> Any:
         raise InputError(f"{path}: {error}.") from error
 
 
-class _ElementType:
+class ElementType:
     """Stands for a ``numpy.dtype``, whose byte order a stream tells later."""
 
     __slots__ = ("text", "type")
 
     def __init__(self, text: str) -> None:
+        """``text`` is numpy's name of a kind and its size, such as f4."""
         self.text = text
         self.type: np.dtype[Any] | None = None
 
 
-class _PlainReader(PickleReader):
+class PlainReader(PickleReader):
     """Makes arrays of numbers; all else that is not built in is refused."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
+        """``file`` stands at the pickle's first byte; no more than ``size`` bytes are there."""
         super().__init__(file, size)
         self._bytes_left = 2 * size  # of text once, and of an array once: an old protocol's array
         self._empty: dict[int, NDArray[Any]] = {}
 
     def find(self, module: str, name: str) -> Any:
+        """The role that a name has here; all that arrays do not need is refused."""
         role = _NAMES.get(f"{module}.{name}")
         if role is None:
             raise InputError(f"it wants to make {shown(f'{module}.{name}')}; only arrays are read")
         return Name(role)
 
     def call(self, function: Any, arguments: tuple[Any, ...]) -> Any:
+        """An array without its values yet, a type of elements, or bytes."""
         role = function.text if isinstance(function, Name) else None
         match role, arguments:
             case "_codecs.encode", (str() as text, encoding):
-                return self._encode(text, encoding)
+                return self.encode(text, encoding)
             case "bytes", ():
                 return b""
             case "numpy.dtype", (str() as text, *_) if _TYPE_TEXT.fullmatch(text):
-                return _ElementType(text)
+                return ElementType(text)
             case "_reconstruct", (Name(text="numpy.ndarray"), _, _):
                 array = np.empty(0, np.uint8)
                 self._empty[id(array)] = array
@@ -108,17 +112,18 @@ class _PlainReader(PickleReader):
                 shape,
                 str() as order,
             ) if order in ("C", "F"):
-                self._check_size(_finished(kind), shape, data)
-                return _frombuffer(data, _finished(kind), shape, order)
+                self.check_size(finished_type(kind), shape, data)
+                return _frombuffer(data, finished_type(kind), shape, order)
         raise InputError("it makes an array of another type, or in another way, than of plain data")
 
     def build(self, target: Any, state: Any) -> None:
-        if isinstance(target, _ElementType) and target.type is None and type(state) is tuple:
+        """Give a type its byte order, or an array its values."""
+        if isinstance(target, ElementType) and target.type is None and type(state) is tuple:
             target.type = _type_of(target.text, state)
         elif isinstance(target, np.ndarray) and id(target) in self._empty:
             match state:
                 case (int() as version, shape, kind, bool() as fortran, data) if version == 1:
-                    self._fill(target, shape, _finished(kind), fortran, data)
+                    self._fill(target, shape, finished_type(kind), fortran, data)
                     del self._empty[id(target)]
                 case _:
                     raise InputError("an array has a state that numpy does not write")
@@ -134,14 +139,14 @@ class _PlainReader(PickleReader):
         data: Any,
     ) -> None:
         if isinstance(data, str):
-            data = self._encode(data, "latin1")
-        self._check_size(kind, shape, data)
+            data = self.encode(data, "latin1")
+        self.check_size(kind, shape, data)
         try:  # numpy swaps bytes of the other order, and keeps all others where they are
             cast(Any, array).__setstate__((1, shape, kind, fortran, data))
         except Exception as error:
             raise InputError(f"numpy makes no array of shape {shown(str(shape))}") from error
 
-    def _check_size(self, kind: np.dtype[Any], shape: Any, data: Any) -> None:
+    def check_size(self, kind: np.dtype[Any], shape: Any, data: Any) -> None:
         """Shape, type and bytes belong together, and the file is large enough for all of them."""
         sound = (
             type(shape) is tuple
@@ -162,7 +167,7 @@ class _PlainReader(PickleReader):
             raise InputError("an array has elements of no size")
         self._take(len(data))
 
-    def _encode(self, text: str, encoding: Any) -> bytes:
+    def encode(self, text: str, encoding: Any) -> bytes:
         """Protocols below 3 have no bytes: they name an encoder, which is always this one."""
         if type(encoding) is not str or encoding != "latin1":
             wanted = shown(f"{encoding!r}") if type(encoding) is str else type(encoding).__name__
@@ -190,8 +195,9 @@ def _frombuffer(
         raise InputError(f"numpy makes no array of shape {shown(str(shape))}") from error
 
 
-def _finished(kind: Any) -> np.dtype[Any]:
-    if not isinstance(kind, _ElementType) or kind.type is None:
+def finished_type(kind: Any) -> np.dtype[Any]:
+    """The type of an ``ElementType``; raises InputError where it is none, or has no order yet."""
+    if not isinstance(kind, ElementType) or kind.type is None:
         raise InputError("an array is of no type")
     return kind.type
 

@@ -15,6 +15,7 @@ from locoexport.contract.profile import (
     profile_names,
 )
 from locoexport.errors import CheckpointError, ModelFileError
+from locoexport.machine.reading.tar_archive import container_of, is_named, split_member, with_member
 from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.models import locotrack
 from locoexport.network.loading import Network, load_network
@@ -50,14 +51,25 @@ def load_weights(
             f"The weights of {path} ({origin.file_name}, sha256 {origin.sha256}) are neither "
             f"beside it nor in {Path.cwd()} nor among those downloaded; pass --checkpoint FILE."
         )
-    if not is_file(found):
-        raise CheckpointError(f"There is no checkpoint file {found}.")
-    digest = sha256_of(found)
+    if not is_file(container_of(found)):
+        raise CheckpointError(f"There is no checkpoint file {container_of(found)}.")
+    digest = sha256_of(container_of(found))
     if digest != origin.sha256:
         raise CheckpointError(
             f"{found} is not what {path} was made from: sha256 {digest}, expected {origin.sha256}."
         )
-    return load_network(profile, found)
+    # Whoever exported it has agreed to what PyTorch computes.
+    return load_network(profile, _with_member(found, origin.member, path), as_pytorch=True)
+
+
+def _with_member(found: Path, member: str | None, path: Path) -> Path:
+    """The member of a tar that the file was made from; one that was named has to be that one."""
+    file, named = split_member(found)
+    if member is None:
+        return found
+    if named is not None and not is_named(member, named):
+        raise CheckpointError(f"{path} was made from {member} of {file}, not from {named}.")
+    return with_member(file, member)
 
 
 def _find(path: Path, file_name: str, metadata: ArtifactMetadata) -> Path | None:

@@ -20,6 +20,7 @@ from locoexport.errors import (
     UsageError,
 )
 from locoexport.machine.installation import cache_path, require_extra, require_packages
+from locoexport.machine.reading.tar_archive import is_tar, with_member
 from locoexport.machine.web_address import (
     LOOPBACK_NAMES,
     WebAddress,
@@ -35,6 +36,9 @@ __all__ = ["WebFile", "find_checkpoint", "find_downloaded", "is_remote", "parse_
 _EXTRA = "download"
 _KEPT = "checkpoints"
 _BEGINNING = 40
+_MEMBER = re.compile(
+    r"(?P<tar>[^#]+\.(tar|tgz|tar\.\w+)(\?[^#:]*)?)(?P<before>#[^:]*)?::(?P<member>[^#]+)(?P<after>#.*)?"
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def find_checkpoint(
     Args:
         source: a path, ``hf://[datasets/]OWNER/REPO[@REVISION]/FILE``, or ``https://HOST/FILE``
             with ``#sha256=HEX`` after it where the bytes are to be checked. ``http://`` is taken
-            from this machine itself alone.
+            from this machine itself alone. ``FILE.tar::MEMBER`` names a member, wherever the tar
+            is; the answer then has it as well.
         notify: is told of progress and of the SHA-256.
         endpoint: another server than huggingface.co.
 
@@ -76,13 +81,22 @@ def find_checkpoint(
     """
     if not is_remote(source):
         return Path(source)
-    wanted = parse_source(str(source))
+    source, member = _split_remote(str(source))
+    wanted = parse_source(source)
     if isinstance(wanted, HubFile):
         path = _from_hub(wanted, endpoint, notify)
     else:
         path = _from_web(wanted, notify)
     notify(Notice(f"{path.name}: sha256 {sha256_of(path)}, kept as {path}"))
-    return path
+    return path if member is None else with_member(path, member)
+
+
+def _split_remote(source: str) -> tuple[str, str | None]:
+    """The source of a tar, with its digest, and the member named; an IPv6 host is no member."""
+    match = _MEMBER.fullmatch(source)
+    if match is None:
+        return source, None
+    return match["tar"] + (match["before"] or match["after"] or ""), match["member"]
 
 
 def find_downloaded(file_name: str, sha256: str) -> Path | None:
@@ -193,9 +207,15 @@ def _misfit(path: Path, name: str) -> str:
     """What the reader of checkpoints says against a file; empty where it reads it."""
     from locoexport.models.locotrack.checkpoint import CheckpointError as Misfit
     from locoexport.models.locotrack.checkpoint import read_state_dict
+    from locoexport.network.jax_checkpoint import is_jax_checkpoint, read_jax_checkpoint
 
     try:
-        read_state_dict(path)
-    except Misfit as error:
+        if is_tar(path):
+            return ""  # it is read once a member is chosen
+        if is_jax_checkpoint(path):
+            read_jax_checkpoint(path)
+        else:
+            read_state_dict(path)
+    except (Misfit, CheckpointError) as error:
         return str(error).replace(str(path), name)
     return ""

@@ -34,4 +34,5 @@ def short_weights(metadata: ArtifactMetadata) -> str:
     weights = metadata.weights
     if weights.seeded or weights.sha256 is None:
         return "seeded (tracks mean nothing)"
-    return f"{weights.file_name} (sha256 {weights.sha256[:12]}...)"
+    member = "" if weights.member is None else f", {weights.member}"
+    return f"{weights.file_name}{member} (sha256 {weights.sha256[:12]}...)"

@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+import tarfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -356,3 +357,30 @@ def test_the_hub_offline(server: Served, monkeypatch) -> None:
     # What was downloaded before is there offline as well.
     path = find_checkpoint(source, endpoint=server.url)
     assert find_checkpoint(source, endpoint=nowhere) == path
+
+
+@pytest.mark.parametrize(
+    "form", ["::locotrack_small", "::locotrack_small#SHA", "#SHA::locotrack_small"]
+)
+def test_a_member_of_a_tar_at_a_url(form: str, server: Served) -> None:
+    tar = _tar_of({"w/locotrack_small/checkpoint.npy": b"any bytes"})
+    server.files["/weights/w.tar"] = tar
+    form = form.replace("SHA", f"sha256={hashlib.sha256(tar).hexdigest()}")
+    found = find_checkpoint(f"{server.url}/weights/w.tar{form}")
+    assert found.name == "w.tar::locotrack_small"
+    assert found.with_name("w.tar").read_bytes() == tar
+
+
+def test_an_address_with_colons_is_no_member() -> None:
+    with pytest.raises(UsageError, match="only sha256="):
+        find_checkpoint("http://[::1]:8000/b0.tar#nonsense")
+
+
+def _tar_of(members: dict[str, bytes]) -> bytes:
+    file = BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, BytesIO(data))
+    return file.getvalue()

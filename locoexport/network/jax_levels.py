@@ -1,0 +1,42 @@
+"""At which levels the JAX LocoTrack and the PyTorch one are the same function, and what else.
+
+Source: github cvlab-kaist/locotrack, folders ``locotrack/`` and ``locotrack_pytorch/``.
+"""
+
+from __future__ import annotations
+
+from locoexport.contract.checkpoint_settings import CheckpointSettings, Levels
+
+__all__ = ["JAX_LEVEL_HW", "JAX_SETTINGS", "explain_levels", "settle_levels"]
+
+JAX_LEVEL_HW = (256, 256)
+"""JAX's initial resolution, which is its first level whatever is asked for."""
+JAX_SETTINGS = CheckpointSettings(refinements=4, softmax_temperature=20.0, gelu="tanh")
+"""What the JAX implementation has, and no option of it changes."""
+
+
+def settle_levels(asked: CheckpointSettings) -> CheckpointSettings:
+    """Settings for weights of JAX with one level of 256x256 where no other was asked for."""
+    settled = asked.or_else(CheckpointSettings(resolution_hw=JAX_LEVEL_HW))
+    assert settled.resolution_hw is not None
+    return settled.or_else(CheckpointSettings(refinement_resolutions=(settled.resolution_hw,)))
+
+
+def explain_levels(settled: CheckpointSettings) -> str | None:
+    """How JAX's function differs from PyTorch's at these levels; None where it is the same."""
+    levels = settled.refinement_resolutions or ()
+    if settled.resolution_hw == JAX_LEVEL_HW and set(levels) == {JAX_LEVEL_HW}:
+        return None
+    assert settled.resolution_hw is not None
+    return (
+        f"With initial resolution {_shown((settled.resolution_hw,))} and levels {_shown(levels)} "
+        "JAX and PyTorch are two functions. JAX takes its first estimate at 256x256 always, "
+        "refines four times at each level, begins each with the first estimate's occlusion, "
+        "answers with the mean over levels, and antialiases frames that it shrinks. PyTorch takes "
+        "its first estimate at the first level, refines at the last level alone, has no mean and "
+        "does not antialias."
+    )
+
+
+def _shown(levels: Levels) -> str:
+    return ",".join(f"{height}x{width}" for height, width in levels)
