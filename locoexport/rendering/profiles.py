@@ -95,8 +95,14 @@ def _paragraph(names: Sequence[str], profile: ExportProfile) -> Group:
     else:
         return Group(Text(), title, _indented("No weights are shipped or known to be published."))
     others = [
-        _indented(f"Elsewhere: {other.name}: {other.where}. {_claims(other)}")
+        part
         for other in facts.others
+        for part in (
+            _indented(f"Elsewhere: {other.name}:"),
+            # An address has a line of its own, so that it can be copied whole.
+            Text(f"  {other.where}", no_wrap=True, overflow="ignore"),
+            _indented(_claims(other)),
+        )
     ]
     return Group(Text(), title, _indented(where), _indented(_claims(facts)), *others)
 

@@ -55,7 +55,7 @@ def test_what_is_stated_and_what_is_not() -> None:
     assert lines[1].split() == ["b0", "256x256", "1.23", "M", "0.0", "MB", "10", "17", "published"]
     assert paragraphs(lines)[-1] == (
         "b0, twin Published: hf://yunpengZhangup/locotrack-EfficientNet Licence: MIT. Accuracy: "
-        "not known here. Elsewhere: theirs: on a disk. Licence: not known here. Accuracy: AJ 1."
+        "not known here. Elsewhere: theirs: on a disk Licence: not known here. Accuracy: AJ 1."
     )
 
 
