@@ -8,13 +8,11 @@ type, not finite, out of range or too long is refused by the name of its key.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from decimal import Context, Decimal
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from locoexport.contract.checkpoint_settings import (
     DEFAULT_SETTINGS,
@@ -23,6 +21,7 @@ from locoexport.contract.checkpoint_settings import (
     to_properties,
 )
 from locoexport.contract.profile import LARGEST_SIDE, InputType, Precision, Target
+from locoexport.contract.stamps import CostStamp, ParityStamp, read_sizes, unreadable
 from locoexport.errors import ModelFileError
 from locoexport.machine.limits import METADATA_BYTES
 from locoexport.machine.reading.documents import parse_json, quote
@@ -51,7 +50,6 @@ METADATA_PREFIX = "locoexport."
 METADATA_SCHEMA = "locoexport.artifact/1"
 
 _PARTS = ("whole", "encoder", "query", "tracker")
-_LARGEST_COUNT = 2**31
 
 
 @dataclass(frozen=True)
@@ -86,103 +84,6 @@ class WeightsOrigin:
                 "'FILE sha256:HEX'. The file was not written by this version of locoexport."
             )
         return cls(match[1], match[2])
-
-
-@dataclass(frozen=True)
-class ParityStamp:
-    """The proof an exported file carries: worst errors against torch, and where it was tried.
-
-    ``shapes`` holds (batch, frames, points). ``apart_points`` were not held to the tolerance (ties
-    and unstable points); ``apart_px`` is the largest error among them.
-    """
-
-    tracks_px: float
-    logits: float
-    shapes: tuple[tuple[int, int, int], ...]
-    apart_points: int = 0
-    apart_px: float = 0.0
-
-    def to_json(self) -> str:
-        """One line of JSON; two significant digits, rounded up, so that the bytes are stable."""
-        return json.dumps(
-            {
-                "tracks_px": _round_up(self.tracks_px),
-                "logits": _round_up(self.logits),
-                "shapes_batch_frames_points": [list(shape) for shape in self.shapes],
-                "apart_points": self.apart_points,
-                "apart_px": _round_up(self.apart_px),
-            }
-        )
-
-    @classmethod
-    def parse(cls, text: str) -> ParityStamp:
-        """Read what ``to_json`` wrote; raises ModelFileError for anything else."""
-        document = _document("parity", text)
-        shapes = document.get("shapes_batch_frames_points")
-        if not isinstance(shapes, list):
-            raise _unreadable("parity", f"shapes are {quote(shapes)}")
-        return cls(
-            _number("parity", document, "tracks_px"),
-            _number("parity", document, "logits"),
-            tuple(_sizes("parity", shape) for shape in shapes),
-            _whole("parity", document.get("apart_points"), 0),
-            _number("parity", document, "apart_px"),
-        )
-
-
-@dataclass(frozen=True)
-class CostStamp:
-    """The cost that a file of a smaller precision carries in its metadata (``locoexport.cost``).
-
-    ``limit_px`` is what the profile allowed ``p99_px`` to be, which ``verify`` holds the file to;
-    early files of 0.1.0 do not say.
-    """
-
-    p50_px: float
-    p99_px: float
-    max_px: float
-    flip_share: float
-    average_jaccard_change: float
-    pts_within_thresh_change: float
-    sequences: str
-    calibration: str | None
-    limit_px: float | None = None
-
-    def to_json(self) -> str:
-        """One line; three significant digits, null for what is not finite."""
-
-        def short(value: object) -> object:
-            if isinstance(value, float):
-                return float(f"{value:.2e}") if math.isfinite(value) else None
-            return value
-
-        return json.dumps({name: short(value) for name, value in asdict(self).items()})
-
-    @classmethod
-    def parse(cls, text: str) -> CostStamp:
-        """Read what ``to_json`` wrote; raises ModelFileError for anything else."""
-        document = _document("cost", text)
-
-        def measured(name: str, least: float = 0.0) -> float:
-            # null: it was not finite, and no comparison with NaN is true.
-            found = document.get(name, "nothing")
-            return math.nan if found is None else _number("cost", document, name, least)
-
-        sequences, calibration = document.get("sequences"), document.get("calibration", 0)
-        if not isinstance(sequences, str) or not isinstance(calibration, str | None):
-            raise _unreadable("cost", "sequences and calibration are texts")
-        limited = document.get("limit_px") is not None
-        return cls(
-            measured("p50_px"),
-            measured("p99_px"),
-            measured("max_px"),
-            _number("cost", document, "flip_share", most=1.0),  # verify allows as many
-            measured("average_jaccard_change", -math.inf),
-            measured("pts_within_thresh_change", -math.inf),
-            sequences,
-            calibration,
-            _number("cost", document, "limit_px") if limited else None,
-        )
 
 
 @dataclass(frozen=True)
@@ -356,63 +257,8 @@ def _one_of(name: str, text: str, known: tuple[str, ...]) -> str:
 def _parse_ranges(text: str) -> tuple[tuple[int, int, int], ...]:
     ranges = parse_json(text, "Metadata locoexport.shape_ranges", ModelFileError, finite=True)
     if not isinstance(ranges, list) or len(ranges) != 3:
-        raise _unreadable("shape_ranges", "they are three times (batch, frames, points)")
-    smallest, usual, largest = (_sizes("shape_ranges", sizes) for sizes in ranges)
+        raise unreadable("shape_ranges", "they are three times (batch, frames, points)")
+    smallest, usual, largest = (read_sizes("shape_ranges", sizes) for sizes in ranges)
     if not all(low <= mid <= high for low, mid, high in zip(smallest, usual, largest, strict=True)):
-        raise _unreadable("shape_ranges", f"{quote(text)} are not in order")
+        raise unreadable("shape_ranges", f"{quote(text)} are not in order")
     return smallest, usual, largest
-
-
-def _document(key: str, text: str) -> dict[str, Any]:
-    """The object of a JSON value of the metadata."""
-    subject = f"Metadata locoexport.{key} cannot be read: it"
-    document = parse_json(text, subject, ModelFileError, finite=True)
-    if not isinstance(document, dict):
-        raise _unreadable(key, f"{quote(text)} is no object")
-    return document
-
-
-def _number(
-    key: str, document: Mapping[str, Any], name: str, least: float = 0.0, most: float = math.inf
-) -> float:
-    """A finite number from ``least`` to ``most``; json reads 1e999 as infinity."""
-    value: Any = document.get(name)
-    if type(value) not in (int, float) or not least <= value <= most:
-        raise _unreadable(key, f"{name} is {quote(value)}")
-    try:
-        number = float(value)
-    except OverflowError:  # a whole number of over 308 digits
-        number = math.inf
-    if not math.isfinite(number):
-        raise _unreadable(key, f"{name} is {quote(value)}")
-    return number
-
-
-def _whole(key: str, value: object, least: int) -> int:
-    if type(value) is not int or not least <= value < _LARGEST_COUNT:
-        raise _unreadable(key, f"{quote(value)} is no whole number from {least}")
-    return value
-
-
-def _sizes(key: str, value: object) -> tuple[int, int, int]:
-    """(batch, frames, points)."""
-    if not isinstance(value, list) or len(value) != 3:
-        raise _unreadable(key, f"{quote(value)} is not (batch, frames, points)")
-    batch, frames, points = (_whole(key, size, 1) for size in value)
-    return batch, frames, points
-
-
-def _unreadable(key: str, reason: str) -> ModelFileError:
-    return ModelFileError(
-        f"Metadata locoexport.{key} cannot be read ({reason}); export the model again."
-    )
-
-
-def _round_up(value: float) -> float:
-    """Two significant digits, never below ``value``; what is rounded already stays."""
-    if not math.isfinite(value):
-        return value
-    nearest = Decimal(f"{value:.1e}")
-    if float(nearest) < value:
-        nearest = nearest.next_plus(Context(prec=2))
-    return float(nearest)

@@ -26,6 +26,16 @@ from locoexport.contract.checkpoint_settings import (
     parse_resolution,
     settings_in,
 )
+from locoexport.contract.profile_tables import (
+    USUAL_LIMITS,
+    USUAL_RANGES,
+    AxisSizes,
+    Precision,
+    PrecisionLimits,
+    ShapeRanges,
+    Tolerance,
+    parse_axis,
+)
 from locoexport.contract.published_weights import (
     COST_KEYS,
     PUBLISHED_KEYS,
@@ -73,9 +83,6 @@ InputType = Literal["float32", "uint8"]
 With ``uint8`` frames are of any size, query points and tracks are in their pixels, and the graph
 normalises and resizes them itself (bilinear, align_corners False, no antialiasing).
 """
-Precision = Literal["fp32", "fp16", "int8"]
-"""What a graph computes in; its inputs and outputs are float32 all the same."""
-
 _PACKAGE = "locoexport.profiles"
 _TABLE_KEYS = {
     "axes": ("batch", "frames", "points"),
@@ -91,50 +98,6 @@ _KEYS = (
     *_SETTINGS,
     *_TABLE_KEYS,
 )
-
-
-@dataclass(frozen=True)
-class AxisSizes:
-    """Sizes of the graph's free axes; None is dynamic."""
-
-    batch: int | None = None
-    frames: int | None = None
-    points: int | None = None
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """What parity may differ by, and where the figures come from.
-
-    ``tracks_px`` in pixels of the working resolution, ``logits`` absolute.
-    """
-
-    tracks_px: float
-    logits: float
-    origin: str
-
-
-@dataclass(frozen=True)
-class PrecisionLimits:
-    """How far the 99th percentile of tracks may move in a smaller precision, in pixels of 256×256,
-    and where the figures come from."""
-
-    fp16_p99_px: float = 0.25
-    int8_p99_px: float = 10.0
-    origin: str = "those of b0-tiny, for want of trained weights of this variant"
-
-    def of(self, precision: Precision) -> float:
-        """The limit of that precision; nothing is allowed to float32, which is not lowered."""
-        return {"fp32": 0.0, "fp16": self.fp16_p99_px, "int8": self.int8_p99_px}[precision]
-
-
-@dataclass(frozen=True)
-class ShapeRanges:
-    """Smallest, usual and largest size of each axis: what TensorRT builds its engine for."""
-
-    batch: tuple[int, int, int] = (1, 1, 1)
-    frames: tuple[int, int, int] = (1, 24, 48)
-    points: tuple[int, int, int] = (1, 64, 256)
 
 
 @dataclass(frozen=True)
@@ -163,8 +126,8 @@ class ExportProfile:
     input_type: InputType = "float32"
     without: tuple[str, ...] = ()
     precision: Precision = "fp32"
-    precision_limits: PrecisionLimits = PrecisionLimits()
-    shape_ranges: ShapeRanges = ShapeRanges()
+    precision_limits: PrecisionLimits = USUAL_LIMITS
+    shape_ranges: ShapeRanges = USUAL_RANGES
     published: PublishedFacts | None = None
     cost: ProfileCost | None = None
     settings: CheckpointSettings = NOTHING_SAID
@@ -321,15 +284,6 @@ def load_profile(name_or_file: str) -> ExportProfile:
 def demo_weights_path(file_name: str) -> Traversable:
     """The weights file of that name that the package ships; it may not exist."""
     return files(_PACKAGE) / file_name
-
-
-def parse_axis(axis: str, text: str) -> int | None:
-    """A positive size, or None for ``dynamic``; raises ProfileError for anything else."""
-    if text == "dynamic":
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", text) is None or int(text) == 0:
-        raise ProfileError(f"--{axis} {text!r}: expected a positive number or 'dynamic'.")
-    return int(text)
 
 
 def _parse_profile(data: bytes, *, default_name: str, source: str) -> ExportProfile:
