@@ -47,7 +47,8 @@ __all__ = ["ExportParityError", "ExportReport", "export_model"]
 class ExportReport:
     """What an export did: one file or three of a split; ``parity`` None with ``verify=False``.
 
-    ``sidecar`` is the .parity.npz that was written beside it, where one was asked for.
+    ``sidecar`` is the .parity.npz that was written beside it, where one was asked for;
+    ``warnings`` are what was warned of on the way.
     """
 
     artifacts: tuple[ExportArtifact, ...]
@@ -58,6 +59,7 @@ class ExportReport:
     seconds: float
     sidecar: Path | None = None
     precision: PrecisionReport | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def artifact(self) -> ExportArtifact:
@@ -133,6 +135,8 @@ def export_model(
         UnreachableError: the checkpoint's server cannot be reached.
     """
     started = time.perf_counter()
+    warnings: list[str] = []
+    notify = _noting(warnings, notify)
     paths = _name_files(Path(output), profile, split=split, force=force)
     beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
     select_rewrites(profile)  # its names are checked before any work
@@ -171,7 +175,19 @@ def export_model(
         seconds=time.perf_counter() - started,
         sidecar=beside[0] if beside else None,
         precision=cost,
+        warnings=tuple(warnings),
     )
+
+
+def _noting(warnings: list[str], notify: Listener) -> Listener:
+    """A listener that keeps warnings as well."""
+
+    def listen(notice: Notice) -> None:
+        if notice.warning:
+            warnings.append(notice.text)
+        notify(notice)
+
+    return listen
 
 
 def _name_files(

@@ -78,6 +78,7 @@ def export_document(report: ExportReport) -> dict[str, Any]:
         "parity": None if report.parity is None else parity_document(report.parity),
         "precision": None if report.precision is None else precision_document(report.precision),
         "seconds": report.seconds,
+        "warnings": list(report.warnings),
     }
 
 

@@ -24,7 +24,7 @@ def trained_settings(metadata: ArtifactMetadata) -> str:
     looked = size(last_hw) if first_hw == last_hw else f"{size(first_hw)}, then {size(last_hw)}"
     initial = "" if trained.resolution_hw is None else size(trained.resolution_hw)
     return (
-        f"positions in {initial}, frames at {looked}; {trained.refinements} refinements, softmax "
+        f"positions in {initial}, frames at {looked}; refinements {trained.refinements}, softmax "
         f"temperature {trained.softmax_temperature:g}, GELU {trained.gelu}"
     )
 
