@@ -75,7 +75,8 @@ def test_times_of_frames_read_back(tmp_path: Path, tracks: Tracks, suffix: str) 
     times = np.array([0.0, 0.04, 0.24, 1 / 3])
     write_tracks(tmp_path / f"t{suffix}", replace(tracks, time_s=times))
     back = read_tracks(tmp_path / f"t{suffix}").time_s
-    assert back is not None and np.array_equal(back, times)
+    assert back is not None
+    assert np.array_equal(back, times)
     with pytest.raises(InputError, match="time_s"):
         replace(tracks, time_s=times[:3])
 
