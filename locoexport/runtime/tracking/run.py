@@ -86,7 +86,7 @@ class Tracking:
                 passes.backwards(begins)
                 delivery.hand_on_all(self.source, plan.size.frames)
             if fps is None:
-                return _gather_tracks(store, points, self.source.fps, self.source.times_s)
+                return _gather_tracks(store, points, self.source.average_fps, self.source.times_s)
             return _gather_tracks(store, points, fps, np.arange(store.frames) / fps)
 
     def _checked_points(self, height: int, width: int) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import UsageError, VideoError
+from locoexport.runtime.decoding.frame_rate import average_rate
 from locoexport.runtime.video.frames import check_frames
 from locoexport.runtime.video.selection import Selection
 from locoexport.runtime.video.spool import Spool
@@ -34,6 +35,7 @@ class Footage:
         frames_hint: about how many frames there are; None where nobody knows.
         rereadable: whether ``timed`` may be called again, and gives the same.
         warnings: what was wrong so far; it may grow while frames are read.
+        repeated_s: times of frames that stand for lost ones; it may grow likewise.
     """
 
     timed: Callable[[float | None], Iterator[tuple[float, Frame]]]
@@ -41,6 +43,7 @@ class Footage:
     frames_hint: int | None
     rereadable: bool
     warnings: list[str] = field(default_factory=list)
+    repeated_s: set[float] = field(default_factory=set)
 
 
 class FrameSource:
@@ -59,6 +62,7 @@ class FrameSource:
         self.rereadable = footage.rereadable
         self.frames_hint = selection.count_kept(footage.frames_hint, footage.fps)
         self._timed = footage.timed
+        self._repeated_s = footage.repeated_s
         self._selection = selection
         self._times: list[float] = []
         self._origin_s = 0.0
@@ -135,6 +139,17 @@ class FrameSource:
         """When each frame read so far is shown: float64, seconds after the footage's first frame,
         of which nothing was left out at the start."""
         return np.array(self._times, np.float64) - self._origin_s
+
+    @property
+    def frames_repeated(self) -> tuple[int, ...]:
+        """Which of the frames read so far stand for one that is lost: they show the one before."""
+        repeated = self._repeated_s
+        return tuple(i for i, time_s in enumerate(self._times) if time_s in repeated)
+
+    @property
+    def average_fps(self) -> float:
+        """Frames a second of those read so far: ``fps``, or what their times say instead."""
+        return average_rate(self.times_s, self.fps)
 
     def read_through(self) -> int:
         """Read every frame of a rereadable source and drop it; returns how many there are.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from locoexport.errors import UsageError
+from locoexport.runtime.decoding.damage import OnDamage, check_on_damage
 
 __all__ = ["Selection", "parse_size"]
 
@@ -24,7 +25,9 @@ class Selection:
 
     ``start_s`` and ``end_s`` are seconds after the first frame (end not included; None is the
     video's own), ``stride`` keeps every n-th frame of these, ``resize_hw`` scales frames to
-    (height, width), ``max_frames`` ends after that many kept frames.
+    (height, width), ``max_frames`` ends after that many kept frames. ``on_damage`` says whether a
+    damaged file ends before the damage (``stop``) or goes on (``continue``), the last good frame
+    standing in place of each that is lost.
     """
 
     start_s: float = 0.0
@@ -32,6 +35,7 @@ class Selection:
     stride: int = 1
     resize_hw: tuple[int, int] | None = None
     max_frames: int | None = None
+    on_damage: OnDamage = "stop"
 
     def __post_init__(self) -> None:
         """Raises UsageError where a value is out of range."""
@@ -47,6 +51,7 @@ class Selection:
             raise UsageError(f"resize is {self.resize_hw}; both must be at least 1 pixel.")
         if self.max_frames is not None and self.max_frames < 1:
             raise UsageError(f"max_frames is {self.max_frames}; it must be at least 1.")
+        check_on_damage(self.on_damage)
 
     def choose(self, timed: Iterator[tuple[float, Frame]]) -> Iterator[tuple[float, Frame]]:
         """Those of all (seconds, frame) of a video that are kept; their size stays as it is."""

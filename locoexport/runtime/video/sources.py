@@ -44,7 +44,7 @@ def open_source(video: Video, selection: Selection | None = None) -> FrameSource
 
 def _footage_of(video: Video, selection: Selection) -> Footage:
     if isinstance(video, str | Path):
-        return file_footage(Path(video))
+        return file_footage(Path(video), selection.on_damage)
     if isinstance(video, bool | int):
         if selection.max_frames is None:
             raise UsageError("A camera never ends; say how many frames to take (max_frames).")

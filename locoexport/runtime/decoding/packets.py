@@ -1,0 +1,179 @@
+"""Coded frames as they lie in the file, and the signs that some are lost or broken.
+
+Only what an intact file cannot have is a sign. A longer pause between two frames is none by itself:
+telephones, browsers and screen recorders write films of variable rate.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+__all__ = ["CodedFrame", "read_coded_frames"]
+
+_STEPS = 8
+"""So many equal steps make a stream one of constant rate."""
+_JUMP_S = 10.0
+"""A longer step is another recording that was joined on, in the streams that can be joined."""
+_JOINABLE = ("mpegts", "mpeg")
+_LENGTHS = ("mov", "matroska", "flv")
+"""Containers that give the length of each part of a coded frame; no zeros stand between these."""
+_ESCAPED = ("h264", "hevc")
+"""Codecs whose parts never hold three zero bytes in a row."""
+_ZEROS = bytes(16)
+_HOLE_BYTES = 512
+"""More bytes between two coded frames that belong to nothing are a hole, if time is missing too."""
+_RETRIES = 16
+
+
+@dataclass(eq=False)
+class CodedFrame:
+    """One packet of the video.
+
+    Attributes:
+        packet: as PyAV read it; the last one is empty and drains the decoder.
+        lost_before: whether other frames stood between the one before and this one.
+        broken: whether some of its own bytes are missing or wrong.
+    """
+
+    packet: Packet
+    lost_before: bool = False
+    broken: bool = False
+
+
+def read_coded_frames(container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
+    """The packets of a stream in the order of the file, each looked at beside the next two.
+
+    Raises:
+        av.FFmpegError: the file cannot be read any further.
+    """
+    kind = container.format.name
+    checks = _Checks(kind, stream)
+    ahead: deque[CodedFrame] = deque()
+    for found in _numbered(container, stream):
+        ahead.append(found)
+        if len(ahead) == 3:
+            checks.look(ahead[0], ahead[1], ahead[2])
+            yield ahead.popleft()
+    while ahead:
+        checks.look(ahead[0], *[*list(ahead)[1:3], None, None][:2])
+        yield ahead.popleft()
+
+
+class _Checks:
+    """Compares each coded frame with those before and behind it."""
+
+    def __init__(self, kind: str, stream: VideoStream) -> None:
+        self._joinable = kind in _JOINABLE
+        self._dense = any(name in kind for name in ("matroska", "avi"))
+        codec = stream.codec_context.name if stream.codec_context else ""
+        self._escaped = codec in _ESCAPED and any(name in kind for name in _LENGTHS)
+        self._tick_s = float(stream.time_base or 0)
+        self._steps: deque[int] = deque(maxlen=_STEPS)
+        self._last: int | None = None
+        self._end: int | None = None
+
+    def look(self, this: CodedFrame, later: CodedFrame | None, last: CodedFrame | None) -> None:
+        packet = this.packet
+        # Counted from packet to packet of the transport, a join is noticed up to two frames early.
+        if packet.is_corrupt and not (
+            self._is_join(packet, later) or (later and self._is_join(later.packet, last))
+        ):
+            this.broken = True
+        if packet.size:
+            content = memoryview(packet)
+            if self._escaped:
+                this.broken |= _ZEROS in bytes(content)
+            elif later is not None and later.lost_before:
+                this.broken |= bytes(content[-16:]) == _ZEROS
+        if later is None or not later.packet.size:
+            return
+        step = _step(packet, later.packet)
+        if step is None:
+            return
+        usual = self._usual()
+        if usual is not None and step > 1.5 * usual and self._means_loss(step, packet, later, last):
+            later.lost_before = True
+        self._steps.append(step)
+
+    def _usual(self) -> int | None:
+        """The step of a stream of constant rate; None where the rate varies, or is not known."""
+        if len(self._steps) < _STEPS or min(self._steps) <= 0:
+            return None
+        # Clocks of a thousandth of a second round each step.
+        return max(self._steps) if max(self._steps) - min(self._steps) <= 1 else None
+
+    def _means_loss(
+        self, step: int, packet: Packet, later: CodedFrame, last: CodedFrame | None
+    ) -> bool:
+        if self._dense:
+            hole = _hole_bytes(packet, later.packet)
+            return hole is not None and hole > _HOLE_BYTES
+        if not self._joinable or step * self._tick_s > _JUMP_S:
+            return False
+        # A variable rate goes on at another step; a loss does not change it.
+        after = None if last is None else _step(later.packet, last.packet)
+        usual = self._steps[-1]
+        return after is None or abs(after - usual) <= max(1, usual // 5)
+
+    def _is_join(self, packet: Packet, later: CodedFrame | None) -> bool:
+        """Whether another recording begins behind a packet: its counters begin anew, no more."""
+        if later is None or not later.packet.is_keyframe:
+            return False
+        step = _step(packet, later.packet)
+        return step is not None and (step <= 0 or step * self._tick_s > _JUMP_S)
+
+
+def _step(packet: Packet, later: Packet) -> int | None:
+    if packet.dts is None or later.dts is None:
+        return None
+    return later.dts - packet.dts
+
+
+def _hole_bytes(packet: Packet, later: Packet) -> int | None:
+    """Bytes between two packets, of which those of other streams were given already."""
+    if packet.pos is None or later.pos is None or packet.pos < 0 or later.pos < 0:
+        return None
+    return later.pos - packet.pos - packet.size
+
+
+def _numbered(container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
+    """The packets; those of an AVI film with the numbers that its index gives them.
+
+    An AVI film holds no times: the reader counts its frames, and counts wrongly after a hole.
+    """
+    index: dict[int, int] = {}
+    if container.format.name == "avi":
+        # The index names the head of a frame, a packet what comes behind its 8 bytes.
+        index = {entry.pos + 8: entry.timestamp for entry in getattr(stream, "index_entries", ())}
+    shift = first = None
+    for packet in _packets(container, stream):
+        found = CodedFrame(packet)
+        number = index.get(packet.pos) if packet.size and packet.pos is not None else None
+        if number is not None and packet.dts is not None:
+            first = number - packet.dts if first is None else first
+            moved = number - packet.dts - first
+            found.lost_before = shift is not None and moved > shift
+            shift = moved
+        if shift:
+            packet.dts = None if packet.dts is None else packet.dts + shift
+            packet.pts = None if packet.pts is None else packet.pts + shift
+        yield found
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+    """All packets of the stream; a part that cannot be read is passed over, as players do."""
+    for attempt in range(_RETRIES):
+        try:
+            yield from container.demux(stream)
+        except (av.FFmpegError, OSError):
+            if attempt == _RETRIES - 1:
+                raise
+        else:
+            return
