@@ -20,6 +20,7 @@ def track_text(report: TrackReport, *, verbose: bool = False) -> RenderableType:
     points, frames = tracks.visible.shape
     rows = [
         ("video", f"{report.video}: {frames} frames of {size(report.frame_hw)}"),
+        *_repeated_rows(report),
         ("points", f"{points}, visible {tracks.visible.mean():.0%} of the time"),
         ("tracking", f"{seconds:.1f} s, {frames / seconds:.1f} frames/s"),
     ]
@@ -44,6 +45,13 @@ def track_text(report: TrackReport, *, verbose: bool = False) -> RenderableType:
     return facts(rows)
 
 
+def _repeated_rows(report: TrackReport) -> list[tuple[str, str]]:
+    repeated = report.frames_repeated
+    if not repeated:
+        return []
+    return [("repeated", f"{len(repeated)} frames that are lost, {repeated[0]} to {repeated[-1]}")]
+
+
 def track_document(report: TrackReport) -> dict[str, Any]:
     """``locoexport.track/1``."""
     points, frames = report.tracks.visible.shape
@@ -63,5 +71,6 @@ def track_document(report: TrackReport) -> dict[str, Any]:
         "outside_share": report.outside_share,
         "first_frame_seconds": report.first_frame_seconds,
         "parts": dict(report.parts),
+        "frames_repeated": list(report.frames_repeated),
         "windowing": None if report.windowing is None else asdict(report.windowing),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ __all__ = [
     "MaskErosion",
     "Memory",
     "Model",
+    "OnDamage",
     "Output",
     "Points",
     "Queries",
@@ -108,5 +109,13 @@ CompareWindows = Annotated[
     typer.Option(
         "--compare-windows",
         help="Track the clip in one window as well, and report what windows changed.",
+    ),
+]
+OnDamage = Annotated[
+    Literal["stop", "continue"],
+    typer.Option(
+        "--on-damage",
+        help="Where frames of a clip are lost or broken: track what is before that, or go on, with "
+        "the last good frame in place of each that is lost, so that numbers and times stay true.",
     ),
 ]

@@ -259,7 +259,7 @@ def _write(
     if outputs.overlay is not None:
         notify(Notice(f"drawing {outputs.overlay}"))
         frames = draw_objects(_draw_points(source, found), found.objects)
-        write_mp4(outputs.overlay, frames, source.fps)
+        write_mp4(outputs.overlay, frames, source.fps, found.tracks.frame_times_s)
     if outputs.tracks_file is not None:
         holds_video = outputs.tracks_file.suffix.lower() == ".pkl"
         frames_rgb = np.stack(list(source.frames())) if holds_video else None

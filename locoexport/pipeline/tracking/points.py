@@ -39,7 +39,8 @@ class TrackReport:
     ``seconds`` is the wall time of it all and ``inference_seconds`` the part inside ONNX Runtime;
     ``parts`` tells where the threads were meanwhile (seconds by name: they overlap, so their sum
     may exceed the wall time); ``first_frame_seconds`` is when the first tracked frames were there.
-    ``windowing`` compares to the clip in one window, where that was asked for.
+    ``windowing`` compares to the clip in one window, where that was asked for;
+    ``frames_repeated`` names the frames that stand for lost ones and show the one before.
     """
 
     video: Path
@@ -53,6 +54,7 @@ class TrackReport:
     first_frame_seconds: float
     parts: tuple[tuple[str, float], ...]
     windowing: WindowingEffect | None = None
+    frames_repeated: tuple[int, ...] = ()
 
     @property
     def outside_share(self) -> float:
@@ -132,6 +134,7 @@ def track_video(
         inference_seconds=watch.seconds(INFERENCE),
         first_frame_seconds=watch.first("first tracked frame") or watch.wall,
         parts=watch.shares(),
+        frames_repeated=source.frames_repeated,
     )
     if not compare_windows:
         return report

@@ -31,9 +31,9 @@ def drawn_film(path: Path | None, fps: float, watch: Stopwatch) -> Iterator[Sink
     painter: Painter | None = None
     with Mp4Writer(path, fps) as film:
 
-        def encode(drawn: NDArray[np.uint8]) -> None:
+        def encode(drawn: tuple[NDArray[np.uint8], float]) -> None:
             with watch.timed("encoding"):
-                film.write(drawn)
+                film.write(*drawn)
 
         def draw(batch: FrameBatch) -> None:
             nonlocal painter
@@ -42,7 +42,7 @@ def drawn_film(path: Path | None, fps: float, watch: Stopwatch) -> Iterator[Sink
             for index, frame in enumerate(batch.frames):
                 with watch.timed("drawing"):
                     drawn = painter.paint(frame, batch.xy[:, index], batch.visible[:, index])
-                encoding.put(drawn)
+                encoding.put((drawn, float(batch.time_s[index])))
 
         with Behind(encode, depth=2) as encoding, Behind(draw, depth=1) as drawing:
             yield drawing.put

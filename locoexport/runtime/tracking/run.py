@@ -71,7 +71,7 @@ class Tracking:
             self.source.keep([first])
         on_disk = self.on_disk(len(points), hint)
         with closing(TrackStore(len(points), on_disk=on_disk)) as store:
-            delivery = Delivery(self.sink, store, points, self.watch)
+            delivery = Delivery(self.sink, store, points, self.watch, self.source)
             passes = _Passes(
                 source=self.source,
                 points=points,

@@ -138,7 +138,7 @@ class FrameSource:
     def times_s(self) -> NDArray[np.float64]:
         """When each frame read so far is shown: float64, seconds after the footage's first frame,
         of which nothing was left out at the start."""
-        return np.array(self._times, np.float64) - self._origin_s
+        return np.round(np.array(tuple(self._times), np.float64) - self._origin_s, 9)
 
     @property
     def frames_repeated(self) -> tuple[int, ...]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 from locoexport.errors import UsageError
 from locoexport.runtime.decoding.damage import OnDamage, check_on_damage
@@ -52,6 +52,14 @@ class Selection:
         if self.max_frames is not None and self.max_frames < 1:
             raise UsageError(f"max_frames is {self.max_frames}; it must be at least 1.")
         check_on_damage(self.on_damage)
+
+    def kept(self) -> dict[str, Any]:
+        """The values by their names, for records: ``on_damage`` only where it is not ``stop``, as
+        earlier versions had not got it."""
+        values = asdict(self)
+        if self.on_damage == "stop":
+            del values["on_damage"]
+        return values
 
     def choose(self, timed: Iterator[tuple[float, Frame]]) -> Iterator[tuple[float, Frame]]:
         """Those of all (seconds, frame) of a video that are kept; their size stays as it is."""
