@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 import av
@@ -10,7 +11,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-__all__ = ["DEFAULT_FPS", "average_rate", "read_frame_rate"]
+__all__ = ["DEFAULT_FPS", "average_rate", "read_frame_rate", "read_seconds"]
 
 DEFAULT_FPS = 25.0
 """Where a file does not tell its frame rate."""
@@ -52,6 +53,12 @@ def average_rate(time_s: NDArray[np.float64], fps: float) -> float:
         return fps
     measured = _rate_of(time_s)
     return fps if _near(fps, measured) else measured
+
+
+def read_seconds(text: str) -> float | None:
+    """``hh:mm:ss.fff`` in seconds; None where it is anything else."""
+    match = re.fullmatch(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,12})?)", text.strip())
+    return None if match is None else int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
 
 
 def _rate_of(time_s: NDArray[np.float64]) -> float:

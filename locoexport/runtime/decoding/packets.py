@@ -15,6 +15,8 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from locoexport.runtime.decoding.avi import AviChunks, AviIndex
+
 __all__ = ["CodedFrame", "read_coded_frames"]
 
 _STEPS = 8
@@ -27,6 +29,9 @@ _LENGTHS = ("mov", "matroska", "flv")
 _ESCAPED = ("h264", "hevc")
 """Codecs whose parts never hold three zero bytes in a row."""
 _ZEROS = bytes(16)
+_TAIL = 64
+_ARITHMETIC = ("vp8", "libvpx", "vp9", "libvpx-vp9", "av1", "libdav1d", "libaom-av1")
+"""Codecs whose coded frames do not end in so many zero bytes."""
 _HOLE_BYTES = 512
 """More bytes between two coded frames that belong to nothing are a hole, if time is missing too."""
 _RETRIES = 16
@@ -40,11 +45,13 @@ class CodedFrame:
         packet: as PyAV read it; the last one is empty and drains the decoder.
         lost_before: whether other frames stood between the one before and this one.
         broken: whether some of its own bytes are missing or wrong.
+        uncounted: whether nobody can say how many were lost before it.
     """
 
     packet: Packet
     lost_before: bool = False
     broken: bool = False
+    uncounted: bool = False
 
 
 def read_coded_frames(container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
@@ -72,8 +79,10 @@ class _Checks:
     def __init__(self, kind: str, stream: VideoStream) -> None:
         self._joinable = kind in _JOINABLE
         self._dense = any(name in kind for name in ("matroska", "avi"))
-        codec = stream.codec_context.name if stream.codec_context else ""
-        self._escaped = codec in _ESCAPED and any(name in kind for name in _LENGTHS)
+        self._codec = stream.codec_context.name if stream.codec_context else ""
+        self._avi = kind == "avi"
+        self._marks: bool | None = None
+        self._escaped = self._codec in _ESCAPED and any(name in kind for name in _LENGTHS)
         self._tick_s = float(stream.time_base or 0)
         self._steps: deque[int] = deque(maxlen=_STEPS)
         self._last: int | None = None
@@ -87,11 +96,7 @@ class _Checks:
         ):
             this.broken = True
         if packet.size:
-            content = memoryview(packet)
-            if self._escaped:
-                this.broken |= _ZEROS in bytes(content)
-            elif later is not None and later.lost_before:
-                this.broken |= bytes(content[-16:]) == _ZEROS
+            this.broken |= self._breaks_off(packet, later is not None and later.lost_before)
         if later is None or not later.packet.size:
             return
         step = _step(packet, later.packet)
@@ -101,6 +106,20 @@ class _Checks:
         if usual is not None and step > 1.5 * usual and self._means_loss(step, packet, later, last):
             later.lost_before = True
         self._steps.append(step)
+
+    def _breaks_off(self, packet: Packet, before_hole: bool) -> bool:
+        """Whether the bytes of a coded frame cannot be those of a whole one."""
+        if self._escaped:
+            return _ZEROS in bytes(packet)
+        tail = bytes(memoryview(packet)[-_TAIL:])
+        if self._codec == "mjpeg":
+            ended = b"\xff\xd9" in tail[-4:] or tail.rstrip(b"\0").endswith(b"\xff\xd9")
+            # Some cameras leave out the mark that ends a picture, in each.
+            self._marks = ended if self._marks is None else self._marks
+            return self._marks and not ended
+        if before_hole and self._avi:
+            return True  # its length said where the next one is, which was not there
+        return not tail.strip(b"\0") and (before_hole or self._codec in _ARITHMETIC)
 
     def _usual(self) -> int | None:
         """The step of a stream of constant rate; None where the rate varies, or is not known."""
@@ -148,23 +167,22 @@ def _numbered(container: InputContainer, stream: VideoStream) -> Iterator[CodedF
 
     An AVI film holds no times: the reader counts its frames, and counts wrongly after a hole.
     """
-    index: dict[int, int] = {}
-    if container.format.name == "avi":
-        # The index names the head of a frame, a packet what comes behind its 8 bytes.
-        index = {entry.pos + 8: entry.timestamp for entry in getattr(stream, "index_entries", ())}
-    shift = first = None
-    for packet in _packets(container, stream):
-        found = CodedFrame(packet)
-        number = index.get(packet.pos) if packet.size and packet.pos is not None else None
-        if number is not None and packet.dts is not None:
-            first = number - packet.dts if first is None else first
-            moved = number - packet.dts - first
-            found.lost_before = shift is not None and moved > shift
-            shift = moved
-        if shift:
-            packet.dts = None if packet.dts is None else packet.dts + shift
-            packet.pts = None if packet.pts is None else packet.pts + shift
-        yield found
+    if container.format.name != "avi":
+        yield from map(CodedFrame, _packets(container, stream))
+        return
+    index, shift, earlier = AviIndex(stream), 0, None
+    with AviChunks(container.name) as chunks:
+        for packet in _packets(container, stream):
+            found = CodedFrame(packet)
+            if packet.size:
+                moved = index.shift(packet)
+                found.lost_before = moved > shift or not chunks.follows(packet, earlier)
+                found.uncounted = found.lost_before and not index.known
+                shift, earlier = moved, packet
+            if shift:
+                packet.dts = None if packet.dts is None else packet.dts + shift
+                packet.pts = None if packet.pts is None else packet.pts + shift
+            yield found
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:

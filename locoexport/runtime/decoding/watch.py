@@ -18,6 +18,8 @@ __all__ = ["FrameWatch", "Shown"]
 
 _DECODER_FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
 """What PyAV raises over damaged files."""
+_LOST = "frames are missing or incomplete"
+_UNCOUNTED = "bytes are missing, and nothing tells how many frames those were"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,7 @@ class FrameWatch:
                 self.dropped += 1
             if coded.broken or coded.lost_before:
                 broken_run = coded.broken or not packet.is_keyframe
-                self._note("frames are missing or incomplete", packet)
+                self._note(_UNCOUNTED if coded.uncounted else _LOST, packet)
             elif packet.is_keyframe:
                 broken_run = False
             if packet.pts is not None and packet.size and not packet.is_discard:

@@ -21,7 +21,7 @@ from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.reading.image_sizes import image_kind, image_pixels
 from locoexport.machine.writing.output_files import is_file
 from locoexport.runtime.decoding.damage import OnDamage
-from locoexport.runtime.decoding.frame_rate import DEFAULT_FPS, read_frame_rate
+from locoexport.runtime.decoding.frame_rate import DEFAULT_FPS, read_frame_rate, read_seconds
 from locoexport.runtime.decoding.ledger import Ledger
 from locoexport.runtime.decoding.watch import FrameWatch, Shown
 
@@ -328,6 +328,9 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float:
     """When the video ends, in seconds, as the file says; 0 where it does not."""
     if stream.duration is not None and stream.time_base is not None:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    stated_s = read_seconds(stream.metadata.get("DURATION", ""))  # of .mkv and .webm, a stream
+    if stated_s is not None:
+        return stated_s
     # The whole file's duration may be that of a longer audio stream. What an .flv says of itself
     # is when its last frame ends, counted from 0: its start is in it already.
     if container.duration is not None and len(container.streams) == 1:
