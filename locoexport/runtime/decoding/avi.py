@@ -35,7 +35,7 @@ class AviIndex:
         """Whether the index names the frames that were asked for so far."""
         return self._first is not None
 
-    def shift(self, packet: Packet) -> int:
+    def shift(self, packet: Packet[VideoStream]) -> int:
         """How many frames were lost up to this one, as far as the index knows."""
         number = None if packet.pos is None else self._numbers.get(packet.pos)
         if number is None or packet.dts is None:
@@ -55,7 +55,7 @@ class AviChunks:
         self._stack = ExitStack()
         self._file: BinaryIO | None = None
 
-    def follows(self, packet: Packet, earlier: Packet | None) -> bool:
+    def follows(self, packet: Packet[VideoStream], earlier: Packet[VideoStream] | None) -> bool:
         """Whether nothing but whole chunks lies between two packets of a stream."""
         if self._file is None or earlier is None or earlier.pos is None or packet.pos is None:
             return True

@@ -68,4 +68,4 @@ class Ledger:
 
 
 def _checksum(image: NDArray[np.uint8]) -> int:
-    return zlib.crc32(np.ascontiguousarray(image))
+    return zlib.crc32(np.ascontiguousarray(image).data)

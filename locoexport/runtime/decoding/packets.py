@@ -48,7 +48,7 @@ class CodedFrame:
         uncounted: whether nobody can say how many were lost before it.
     """
 
-    packet: Packet
+    packet: Packet[VideoStream]
     lost_before: bool = False
     broken: bool = False
     uncounted: bool = False
@@ -107,7 +107,7 @@ class _Checks:
             later.lost_before = True
         self._steps.append(step)
 
-    def _breaks_off(self, packet: Packet, before_hole: bool) -> bool:
+    def _breaks_off(self, packet: Packet[VideoStream], before_hole: bool) -> bool:
         """Whether the bytes of a coded frame cannot be those of a whole one."""
         if self._escaped:
             return _ZEROS in bytes(packet)
@@ -129,7 +129,7 @@ class _Checks:
         return max(self._steps) if max(self._steps) - min(self._steps) <= 1 else None
 
     def _means_loss(
-        self, step: int, packet: Packet, later: CodedFrame, last: CodedFrame | None
+        self, step: int, packet: Packet[VideoStream], later: CodedFrame, last: CodedFrame | None
     ) -> bool:
         if self._dense:
             hole = _hole_bytes(packet, later.packet)
@@ -141,7 +141,7 @@ class _Checks:
         usual = self._steps[-1]
         return after is None or abs(after - usual) <= max(1, usual // 5)
 
-    def _is_join(self, packet: Packet, later: CodedFrame | None) -> bool:
+    def _is_join(self, packet: Packet[VideoStream], later: CodedFrame | None) -> bool:
         """Whether another recording begins behind a packet: its counters begin anew, no more."""
         if later is None or not later.packet.is_keyframe:
             return False
@@ -149,13 +149,13 @@ class _Checks:
         return step is not None and (step <= 0 or step * self._tick_s > _JUMP_S)
 
 
-def _step(packet: Packet, later: Packet) -> int | None:
+def _step(packet: Packet[VideoStream], later: Packet[VideoStream]) -> int | None:
     if packet.dts is None or later.dts is None:
         return None
     return later.dts - packet.dts
 
 
-def _hole_bytes(packet: Packet, later: Packet) -> int | None:
+def _hole_bytes(packet: Packet[VideoStream], later: Packet[VideoStream]) -> int | None:
     """Bytes between two packets, of which those of other streams were given already."""
     if packet.pos is None or later.pos is None or packet.pos < 0 or later.pos < 0:
         return None
@@ -185,7 +185,7 @@ def _numbered(container: InputContainer, stream: VideoStream) -> Iterator[CodedF
             yield found
 
 
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
     """All packets of the stream; a part that cannot be read is passed over, as players do."""
     for attempt in range(_RETRIES):
         try:

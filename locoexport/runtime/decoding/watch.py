@@ -129,7 +129,7 @@ class FrameWatch:
             self._note(_text_of(error), None)
             self._smeared = True
 
-    def _frames_of(self, packet: Packet) -> Iterator[VideoFrame]:
+    def _frames_of(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
         try:
             yield from packet.decode()
         except _DECODER_FAILURES as error:
@@ -137,7 +137,7 @@ class FrameWatch:
             self._note(_text_of(error), packet)
             self._smeared |= packet.pts is None and packet.size > 0
 
-    def _note(self, reason: str, packet: Packet | None) -> None:
+    def _note(self, reason: str, packet: Packet[VideoStream] | None) -> None:
         self._reason = self._reason or reason
         if packet is not None and packet.pts is not None:
             self._reason_stamp = max(self._reason_stamp, packet.pts)

@@ -134,15 +134,16 @@ def read_tracks(path: str | Path) -> Tracks:
 
 
 def _write_npz(path: Path, tracks: Tracks) -> None:
-    np.savez_compressed(
-        path,
-        tracks_xy=tracks.xy,
-        visible=tracks.visible,
-        confidence=tracks.confidence,
-        query_points_tyx=tracks.query_points,
-        fps=np.float64(tracks.fps),
-        **({} if tracks.time_s is None else {"time_s": tracks.time_s}),
-    )
+    arrays: dict[str, NDArray[Any]] = {
+        "tracks_xy": tracks.xy,
+        "visible": tracks.visible,
+        "confidence": tracks.confidence,
+        "query_points_tyx": tracks.query_points,
+        "fps": np.array(tracks.fps, np.float64),
+    }
+    if tracks.time_s is not None:
+        arrays["time_s"] = tracks.time_s
+    np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def write_point_rows(path: Path, tracks: Tracks, objects: Sequence[int | None]) -> None:

@@ -227,7 +227,7 @@ class VideoReader:
             try:
                 image = self._image(shown.frame)
             except _FAILURES as error:
-                self._warn(f"{self.path} is damaged after frame {count} ({_reason(error)}).")
+                self._warn(f"{self.path} is damaged after {count} frames ({_reason(error)}).")
                 damaged = True
                 break
             end_s = self._end_of(shown, shown.frame)
@@ -245,12 +245,12 @@ class VideoReader:
         reason, lost = shown.reason, len(shown.lost_s)
         if self._on_damage == "stop":
             self._warn(
-                f"{self.path} is damaged after frame {count} ({reason}). What is before that was "
+                f"{self.path} is damaged after {count} frames ({reason}). What is before that was "
                 "read; --on-damage continue goes on behind it."
             )
         else:
             self._warn(
-                f"{self.path} is damaged after frame {count} ({reason}): the last good frame "
+                f"{self.path} is damaged after {count} frames ({reason}): the last good frame "
                 f"stands in place of {lost} that {'is' if lost == 1 else 'are'} lost."
             )
 

@@ -79,7 +79,7 @@ class Mp4Writer:
         self._origin_s: float | None = None
         self._last_tick = -1
         # Only of the last packet the film needs to be told how long it is shown.
-        self._held: Packet | None = None
+        self._held: Packet[VideoStream] | None = None
 
     def write(self, image: NDArray[np.uint8], time_s: float | None = None) -> None:
         """Add a frame, uint8 (height, width, 3), shown at that time, or one step after the last.
@@ -116,7 +116,7 @@ class Mp4Writer:
             return self._last_tick + step
         return max(round(exact), self._last_tick + 1)
 
-    def _mux(self, packets: Iterable[Packet]) -> None:
+    def _mux(self, packets: Iterable[Packet[VideoStream]]) -> None:
         for packet in packets:
             if self._held is not None:
                 self._container.mux(self._held)

@@ -79,7 +79,7 @@ def test_what_is_before_the_damage_is_read(make: Callable[[Path], Path], tmp_pat
     shown, _, (warning,) = _numbers(make(tmp_path))
     assert 20 < len(shown) < FRAMES
     assert shown == list(range(len(shown)))
-    assert f"is damaged after frame {len(shown)} " in warning
+    assert f"is damaged after {len(shown)} frames " in warning
 
 
 @pytest.mark.parametrize("make", DAMAGED)
