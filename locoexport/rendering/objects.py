@@ -56,6 +56,7 @@ def objects_document(report: ObjectReport) -> dict[str, Any]:
         "objects": _object_rows(report),
         "preset": report.preset,
         "rules": asdict(report.rules),
+        "frames_repeated": list(report.frames_repeated),
         "files": {name: str(path) for name, path in report.outputs.written()},
         "detecting_seconds": report.detecting_seconds,
         "tracking_seconds": report.tracking_seconds,

@@ -99,6 +99,7 @@ class ObjectReport:
     """What was found, by which rules, and written; ``seconds`` is all of it.
 
     ``preset`` is the name that the rules were asked for by; single ones may differ from it.
+    ``frames_repeated`` names the frames that stand for lost ones and show the one before.
     """
 
     video: Path
@@ -111,6 +112,7 @@ class ObjectReport:
     seconds: float
     rules: ObjectRules = field(default_factory=ObjectRules)
     preset: str | None = None
+    frames_repeated: tuple[int, ...] = ()
 
 
 def track_video_objects(
@@ -191,6 +193,7 @@ def track_video_objects(
         *(Path(video), Path(model), found, (height, width), outputs),
         *(detecting_seconds, tracking_seconds, seconds),
         *(sources.rules, sources.preset),
+        frames_repeated=source.frames_repeated,
     )
 
 

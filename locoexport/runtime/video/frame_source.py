@@ -166,12 +166,12 @@ class FrameSource:
         """Frames ``first`` to ``end - 1``, after all were read, as a source of their own."""
 
         def timed(seek_s: float | None) -> Iterator[tuple[float, Frame]]:
-            # Times are indices: exact, and in order whatever the file's own are.
-            start = first if seek_s is None else first + int(seek_s)
+            # Times are counted: each once, and in order whatever the file's own are.
+            start = first if seek_s is None else first + round(seek_s * self.fps)
             for begin in range(start, end, _BLOCK):
                 block = self.frames_between(begin, min(begin + _BLOCK, end))
                 for index, frame in enumerate(block, begin - first):
-                    yield float(index), frame
+                    yield index / self.fps, frame
 
         return FrameSource(Footage(timed, self.fps, end - first, rereadable=True), Selection())
 
