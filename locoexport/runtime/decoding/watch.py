@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import av
@@ -18,6 +18,7 @@ __all__ = ["FrameWatch", "Shown"]
 
 _DECODER_FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
 """What PyAV raises over damaged files."""
+Filter = Callable[[Iterator[VideoFrame]], Iterator[VideoFrame]]
 _LOST = "frames are missing or incomplete"
 _UNCOUNTED = "bytes are missing, and nothing tells how many frames those were"
 
@@ -60,6 +61,7 @@ class FrameWatch:
         fps: float,
         *,
         needs_key: bool = True,
+        through: Filter | None = None,
     ) -> None:
         """Watch a stream that nothing was read from since it was opened, or set to a place.
 
@@ -68,12 +70,15 @@ class FrameWatch:
             stream: of it.
             fps: frames a second, to count by where there are no time stamps.
             needs_key: whether frames before the first key frame are dropped. A film may have none.
+            through: what all decoded frames go through, each of which keeps its time stamp and
+                flags; a deinterlacer, for one.
         """
         self._container = container
         self._stream = stream
         self._times = Timeline(fps, joinable=container.format.name in ("mpegts", "mpeg"))
         self._tick_s = float(stream.time_base or 0)
         self._needs_key = needs_key
+        self._through = through
         self._given = False
         # What was found wrong, and the latest stamp where; later good frames clear it.
         self._reason = ""
@@ -92,7 +97,8 @@ class FrameWatch:
 
     def shown(self) -> Iterator[Shown]:
         """All good frames in the order of display."""
-        for frame in self._decoded():
+        decoded = self._decoded()
+        for frame in decoded if self._through is None else self._through(decoded):
             if self._is_good(frame):
                 self._given = True
                 yield self._next(frame)
