@@ -233,7 +233,9 @@ class ClipWorker:
         frame_hw = source.frame_hw()
         queries = collect_points(job.points, *frame_hw, source.first_frame)
         film = self._folder.extra(job.clip, name, ".tracked.mp4")
-        with drawn_film(film if self._settings.overlays else None, source.fps, Stopwatch()) as sink:
+        film_path = film if self._settings.overlays else None
+        aspect = source.pixel_aspect()
+        with drawn_film(film_path, source.fps, Stopwatch(), pixel_aspect=aspect) as sink:
             tracks = self._tracker.track(
                 source,
                 queries,

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
@@ -20,6 +20,10 @@ from locoexport.errors import UsageError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.reading.image_sizes import image_kind, image_pixels
 from locoexport.machine.writing.output_files import is_file
+from locoexport.runtime.picture.interlacing import deinterlace
+from locoexport.runtime.picture.names import file_address, looks_like_url
+from locoexport.runtime.picture.rgb import Pictures
+from locoexport.runtime.picture.streams import choose_stream
 
 __all__ = ["DEFAULT_FPS", "Clip", "VideoReader", "read_clip"]
 
@@ -72,9 +76,10 @@ def read_clip(path: str | Path, *, max_frames: int | None = None) -> Clip:
 class VideoReader:
     """A video file, decoded frame by frame as often as one likes.
 
-    Rotation metadata is applied; grey, alpha and deep-colour frames become 8-bit RGB; frames
-    that change size are scaled to the first one's. Of a damaged file the frames before the damage
-    are given, with a warning: frames after a gap would have the wrong index.
+    The file's display matrix (turns and mirrors) is applied; grey, alpha and deep-colour frames
+    become 8-bit RGB; frames that change size are scaled to the first one's. Pixels that are not
+    square stay as they are stored (``pixel_aspect``). Of a damaged file the frames before the
+    damage are given, with a warning: frames after a gap would have the wrong index.
 
     Attributes:
         fps: the average rate in frames a second.
@@ -84,8 +89,10 @@ class VideoReader:
         warnings: what was wrong so far with the file though it could be read.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, deinterlaced: bool = False) -> None:
         """Open the file once, to see that it is a video.
+
+        ``deinterlaced`` makes frames of one time of interlaced ones; see ``picture.interlacing``.
 
         Raises:
             VideoError: the file is missing or is not a video.
@@ -96,6 +103,12 @@ class VideoReader:
         self.frames_hint: int | None = None
         self.start_s = self.end_s = 0.0
         self._shape: tuple[int, ...] = ()
+        self._deinterlaced = deinterlaced
+        self._pictures = Pictures(self.path, deinterlaced=deinterlaced)
+        if looks_like_url(path) and not is_file(self.path):
+            raise VideoError(
+                f"{path} is an address and not a file; --url reads a stream from a server."
+            )
         if not is_file(self.path):
             raise VideoError(f"There is no video file {self.path}.")
         # Of images FFmpeg learns the size by decoding, and does not tell the one it refused.
@@ -104,6 +117,7 @@ class VideoReader:
         FRAME_PIXELS.check(pixels or 0, self.path, VideoError)
         with self._opened() as container:
             stream = _video_stream(self.path, container)
+            self._pictures.look_at(stream)
             self.fps = _frame_rate(stream)
             self.frames_hint = stream.frames or None
             self.start_s = (container.start_time or 0) / av.time_base
@@ -128,9 +142,8 @@ class VideoReader:
     @contextmanager
     def _opened(self) -> Iterator[InputContainer]:
         with self._explained():
-            # "file:": a name like "concat:a|b" or "http:x" is the name of a file all the same.
             opened = av.open(
-                f"file:{self.path}", format=_still_format(self.path), options=_options()
+                file_address(self.path), format=_still_format(self.path), options=_options()
             )
         with opened as container:
             yield container
@@ -149,7 +162,9 @@ class VideoReader:
         self, container: InputContainer, stream: VideoStream
     ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         count, end_s, damaged = 0, 0.0, False
-        decoder = container.decode(stream)
+        decoder: Iterator[VideoFrame] = container.decode(stream)
+        if self._deinterlaced:
+            decoder = deinterlace(decoder)
         while True:
             try:
                 frame = next(decoder, None)
@@ -174,19 +189,30 @@ class VideoReader:
                 f"{FRAME_PIXELS.variable} to a larger number."
             )
         missing_s = _duration_s(container, stream) - end_s
-        if not damaged and not self.warnings and missing_s > 2 / self.fps:
+        if not damaged and not self._damage_told and missing_s > 2 / self.fps:
             self._warn(
                 f"{self.path} ends {missing_s:.2f} s early: {count} frames could be read. "
                 "The file was probably cut short."
             )
 
     def _image(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        image = _upright_rgb(frame)
+        image = self._pictures.to_rgb(frame)
+        for text in self._pictures.warnings:
+            self._warn(text)
         if self._shape and image.shape != self._shape:
             self._warn(f"{self.path}: frames change size; all were scaled to the first one's.")
-            image = _upright_rgb(frame, *self._shape[:2])
+            image = self._pictures.to_rgb(frame, *self._shape[:2])
         self._shape = self._shape or image.shape
         return image
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a shown pixel to its height; known once a frame was read."""
+        return self._pictures.pixel_aspect
+
+    @property
+    def _damage_told(self) -> bool:
+        return len(self.warnings) > len(self._pictures.warnings)
 
     def _warn(self, text: str) -> None:
         if text not in self.warnings:
@@ -215,14 +241,12 @@ def _options() -> dict[str, str]:
 
 
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
-    """The first video stream, whose decoder refuses frames over the limit when their size changes.
+    """The film of the file, whose decoder refuses frames over the limit when their size changes.
 
     Raises:
-        VideoError: there is none, or its header says that its frames are over the limit.
+        VideoError: there is none but covers, or its header says that its frames are over the limit.
     """
-    if not container.streams.video:
-        raise VideoError(f"{path} has no video stream; name a file that has one.")
-    stream = container.streams.video[0]
+    stream = choose_stream(path, container)
     codec = stream.codec_context
     if codec is None:
         raise VideoError(
@@ -232,17 +256,6 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     FRAME_PIXELS.check(codec.width * codec.height, path, VideoError)
     codec.options = {"max_pixels": str(FRAME_PIXELS.value)}
     return stream
-
-
-def _upright_rgb(
-    frame: VideoFrame, height: int | None = None, width: int | None = None
-) -> NDArray[np.uint8]:
-    """A frame as uint8 (height, width, 3), turned as its rotation metadata asks."""
-    quarter_turns = round(frame.rotation / 90)
-    if quarter_turns % 2:
-        height, width = width, height
-    image = frame.to_ndarray(format="rgb24", height=height, width=width)
-    return cast(NDArray[np.uint8], np.rot90(image, quarter_turns))
 
 
 def _frame_rate(stream: VideoStream) -> float:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 from locoexport.errors import UsageError
 
@@ -24,7 +24,8 @@ class Selection:
 
     ``start_s`` and ``end_s`` are seconds after the first frame (end not included; None is the
     video's own), ``stride`` keeps every n-th frame of these, ``resize_hw`` scales frames to
-    (height, width), ``max_frames`` ends after that many kept frames.
+    (height, width), ``max_frames`` ends after that many kept frames, ``deinterlace`` makes
+    frames of one time of a file's interlaced ones.
     """
 
     start_s: float = 0.0
@@ -32,6 +33,7 @@ class Selection:
     stride: int = 1
     resize_hw: tuple[int, int] | None = None
     max_frames: int | None = None
+    deinterlace: bool = False
 
     def __post_init__(self) -> None:
         """Raises UsageError where a value is out of range."""
@@ -47,6 +49,13 @@ class Selection:
             raise UsageError(f"resize is {self.resize_hw}; both must be at least 1 pixel.")
         if self.max_frames is not None and self.max_frames < 1:
             raise UsageError(f"max_frames is {self.max_frames}; it must be at least 1.")
+
+    def described(self) -> dict[str, Any]:
+        """What decides which frames there are, for records: those without it were made without."""
+        values = asdict(self)
+        if not self.deinterlace:
+            del values["deinterlace"]
+        return values
 
     def choose(self, timed: Iterator[tuple[float, Frame]]) -> Iterator[tuple[float, Frame]]:
         """Those of all (seconds, frame) of a video that are kept; their size stays as it is."""
