@@ -53,6 +53,7 @@ def track(
     memory: options.Memory = None,
     window: options.Window = None,
     compare_windows: options.CompareWindows = False,
+    deinterlace: options.Deinterlace = False,
     json_target: JsonTarget = None,
     force: ReplaceFiles = False,
 ) -> None:
@@ -95,7 +96,7 @@ def track(
         ),
         objects=asked_objects,
         outputs=ObjectOutputs(output, tracks, objects),
-        selection=select_frames(start, end, stride, resize),
+        selection=select_frames(start, end, stride, resize, deinterlace=deinterlace),
         provider=provider,
         window=window,
         memory=memory,

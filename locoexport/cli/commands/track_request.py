@@ -13,6 +13,7 @@ from typing import Any, Literal
 from locoexport.cli.terminal.option_values import parse_grid, parse_share
 from locoexport.cli.terminal.track_options import DEFAULT_POINTS
 from locoexport.errors import UsageError
+from locoexport.machine.writing.names import fit_name
 from locoexport.machine.writing.output_files import is_file
 from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
 from locoexport.runtime.objects.rules import ObjectRules, find_preset
@@ -168,7 +169,8 @@ class TrackRequest:
         """The outputs of a single clip: an overlay in this folder where none was named."""
         if self.outputs.written():
             return self.outputs
-        return ObjectOutputs(overlay=Path(f"{self.video.stem}.tracked.mp4"))
+        ending = ".tracked.mp4"
+        return ObjectOutputs(overlay=Path(fit_name(self.video.stem, len(ending)) + ending))
 
     def point_sources(self) -> PointSources:
         """The points asked for; the default ones where no object was asked for either."""
@@ -198,13 +200,21 @@ class TrackRequest:
         }
 
 
-def select_frames(start: float, end: float | None, stride: int, resize: str | None) -> Selection:
+def select_frames(
+    start: float,
+    end: float | None,
+    stride: int,
+    resize: str | None,
+    *,
+    deinterlace: bool = False,
+) -> Selection:
     """Which part of a clip is meant; ``start`` and ``end`` in seconds, ``resize`` as ``HxW``.
 
     Raises:
         UsageError: a number cannot be read or is out of range.
     """
-    return Selection(start, end, stride, None if resize is None else parse_size(resize))
+    size = None if resize is None else parse_size(resize)
+    return Selection(start, end, stride, size, deinterlace=deinterlace)
 
 
 def with_default_points(points: PointSources) -> PointSources:

@@ -11,6 +11,7 @@ __all__ = [
     "DEFAULT_POINTS",
     "BoxesFile",
     "CompareWindows",
+    "Deinterlace",
     "End",
     "Mask",
     "MaskErosion",
@@ -108,5 +109,12 @@ CompareWindows = Annotated[
     typer.Option(
         "--compare-windows",
         help="Track the clip in one window as well, and report what windows changed.",
+    ),
+]
+Deinterlace = Annotated[
+    bool,
+    typer.Option(
+        "--deinterlace",
+        help="Make frames of one time of interlaced ones: as many, at the same times.",
     ),
 ]

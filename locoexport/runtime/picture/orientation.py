@@ -25,7 +25,7 @@ __all__ = ["Orientation", "read_orientation"]
 
 _TOLERANCE_DEGREES = 1.0
 """So far from a quarter turn FFmpeg still takes an angle for one."""
-_FIRST_UNNAMED = max(int(kind.value) for kind in Type) + 1
+_FIRST_UNNAMED = max(cast(int, kind.value) for kind in Type) + 1
 _UNNAMED = range(_FIRST_UNNAMED, _FIRST_UNNAMED + 12)
 """Kinds of side data of a frame that PyAV has no name for, and will not hand out: Exif, views."""
 

@@ -20,8 +20,8 @@ from locoexport.errors import UsageError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.reading.image_sizes import image_kind, image_pixels
 from locoexport.machine.writing.output_files import is_file
+from locoexport.runtime.picture.addresses import file_address, looks_like_url
 from locoexport.runtime.picture.interlacing import deinterlace
-from locoexport.runtime.picture.names import file_address, looks_like_url
 from locoexport.runtime.picture.rgb import Pictures
 from locoexport.runtime.picture.streams import choose_stream
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from locoexport.errors import OutputError, UsageError, VideoError
 from locoexport.machine.writing.output_files import whole_file
+from locoexport.runtime.picture.addresses import file_address
 
 __all__ = ["SQUARE", "Mp4Writer", "write_mp4"]
 
@@ -97,7 +98,9 @@ class Mp4Writer:
         temporary = self._stack.enter_context(whole_file(self._path))
         with self._explained():
             self._container = self._stack.enter_context(
-                av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"})
+                av.open(
+                    file_address(temporary), "w", format="mp4", options={"movflags": "+faststart"}
+                )
             )
         return self
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from locoexport.errors import VideoError
-from locoexport.runtime.picture.names import file_address, looks_like_url
+from locoexport.runtime.picture.addresses import file_address, looks_like_url
 from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.mp4 import write_mp4
 
