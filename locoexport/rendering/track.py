@@ -9,7 +9,7 @@ from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from locoexport.pipeline.tracking.points import TrackReport
-from locoexport.rendering.parts.tables import facts, size
+from locoexport.rendering.parts.tables import facts, pixel_facts, size
 
 __all__ = ["track_document", "track_text"]
 
@@ -21,6 +21,7 @@ def track_text(report: TrackReport, *, verbose: bool = False) -> RenderableType:
     rows = [
         ("video", f"{report.video}: {frames} frames of {size(report.frame_hw)}"),
         *_repeated_rows(report),
+        *pixel_facts(report.pixel_aspect, report.frame_hw),
         ("points", f"{points}, visible {tracks.visible.mean():.0%} of the time"),
         ("tracking", f"{seconds:.1f} s, {frames / seconds:.1f} frames/s"),
     ]
@@ -61,6 +62,7 @@ def track_document(report: TrackReport) -> dict[str, Any]:
         "model": str(report.model),
         "frames": frames,
         "frame_hw": list(report.frame_hw),
+        "pixel_aspect": list(report.pixel_aspect.as_integer_ratio()),
         "fps": report.tracks.fps,
         "points": points,
         "visible_share": float(report.tracks.visible.mean()),

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from locoexport.cli.terminal.option_values import parse_grid, parse_share
 from locoexport.cli.terminal.track_options import DEFAULT_POINTS
 from locoexport.errors import UsageError
+from locoexport.machine.writing.names import fit_name
 from locoexport.machine.writing.output_files import is_file
 from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
 from locoexport.runtime.decoding.damage import OnDamage
@@ -169,7 +170,8 @@ class TrackRequest:
         """The outputs of a single clip: an overlay in this folder where none was named."""
         if self.outputs.written():
             return self.outputs
-        return ObjectOutputs(overlay=Path(f"{self.video.stem}.tracked.mp4"))
+        ending = ".tracked.mp4"
+        return ObjectOutputs(overlay=Path(fit_name(self.video.stem, len(ending)) + ending))
 
     def point_sources(self) -> PointSources:
         """The points asked for; the default ones where no object was asked for either."""
@@ -192,7 +194,7 @@ class TrackRequest:
 
     def described(self) -> dict[str, Any]:
         """What decides the tracks of a clip, as JSON values; a folder's records keep it."""
-        asked = asdict(self.points) | self.objects.kept() | self.selection.kept()
+        asked = asdict(self.points) | self.objects.kept() | self.selection.described()
         values = asked | {"window": self.window, "memory": self.memory}
         return {
             name: str(value) if isinstance(value, Path) else value for name, value in values.items()
@@ -200,7 +202,13 @@ class TrackRequest:
 
 
 def select_frames(
-    start: float, end: float | None, stride: int, resize: str | None, on_damage: OnDamage = "stop"
+    start: float,
+    end: float | None,
+    stride: int,
+    resize: str | None,
+    *,
+    deinterlace: bool = False,
+    on_damage: OnDamage = "stop",
 ) -> Selection:
     """Which part of a clip is meant; ``start`` and ``end`` in seconds, ``resize`` as ``HxW``.
 
@@ -208,7 +216,7 @@ def select_frames(
         UsageError: a number cannot be read or is out of range.
     """
     size = None if resize is None else parse_size(resize)
-    return Selection(start, end, stride, size, on_damage=on_damage)
+    return Selection(start, end, stride, size, deinterlace=deinterlace, on_damage=on_damage)
 
 
 def with_default_points(points: PointSources) -> PointSources:

@@ -11,6 +11,7 @@ __all__ = [
     "DEFAULT_POINTS",
     "BoxesFile",
     "CompareWindows",
+    "Deinterlace",
     "End",
     "Mask",
     "MaskErosion",
@@ -117,5 +118,12 @@ OnDamage = Annotated[
         "--on-damage",
         help="Where frames of a clip are lost or broken: track what is before that, or go on, with "
         "the last good frame in place of each that is lost, so that numbers and times stay true.",
+    ),
+]
+Deinterlace = Annotated[
+    bool,
+    typer.Option(
+        "--deinterlace",
+        help="Make frames of one time of interlaced ones: as many, at the same times.",
     ),
 ]

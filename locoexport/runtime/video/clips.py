@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -24,6 +25,10 @@ from locoexport.runtime.decoding.damage import OnDamage
 from locoexport.runtime.decoding.frame_rate import DEFAULT_FPS, read_frame_rate, read_seconds
 from locoexport.runtime.decoding.ledger import Ledger
 from locoexport.runtime.decoding.watch import FrameWatch, Shown
+from locoexport.runtime.picture.addresses import file_address, looks_like_url
+from locoexport.runtime.picture.interlacing import deinterlace
+from locoexport.runtime.picture.rgb import Pictures
+from locoexport.runtime.picture.streams import choose_stream
 
 __all__ = ["DEFAULT_FPS", "Clip", "VideoReader", "read_clip"]
 
@@ -77,9 +82,10 @@ def read_clip(path: str | Path, *, max_frames: int | None = None) -> Clip:
 class VideoReader:
     """A video file, decoded frame by frame as often as one likes.
 
-    Rotation metadata is applied; grey, alpha and deep-colour frames become 8-bit RGB; frames
-    that change size are scaled to the first one's. Of a damaged file the frames before the damage
-    are given, with a warning: frames after a gap would have the wrong index. With
+    The file's display matrix (turns and mirrors) is applied; grey, alpha and deep-colour frames
+    become 8-bit RGB; frames that change size are scaled to the first one's. Pixels that are not
+    square stay as they are stored (``pixel_aspect``). Of a damaged file the frames before the
+    damage are given, with a warning: frames after a gap would have the wrong index. With
     ``on_damage="continue"`` all are given, and the last good one in place of each that is lost.
 
     Attributes:
@@ -91,10 +97,13 @@ class VideoReader:
         warnings: what was wrong so far with the file though it could be read.
     """
 
-    def __init__(self, path: str | Path, on_damage: OnDamage = "stop") -> None:
+    def __init__(
+        self, path: str | Path, on_damage: OnDamage = "stop", *, deinterlaced: bool = False
+    ) -> None:
         """Open the file once, to see that it is a video.
 
-        ``on_damage`` says whether a damaged file ends before the damage, or goes on behind it.
+        ``on_damage`` says whether a damaged file ends before the damage, or goes on behind it;
+        ``deinterlaced`` makes frames of one time of interlaced ones; see ``picture.interlacing``.
 
         Raises:
             VideoError: the file is missing or is not a video.
@@ -108,6 +117,12 @@ class VideoReader:
         self._on_damage = on_damage
         self._ledger = Ledger()
         self._shape: tuple[int, ...] = ()
+        self._through = deinterlace if deinterlaced else None
+        self._pictures = Pictures(self.path, deinterlaced=deinterlaced)
+        if looks_like_url(path) and not is_file(self.path):
+            raise VideoError(
+                f"{path} is an address and not a file; --url reads a stream from a server."
+            )
         if not is_file(self.path):
             raise VideoError(f"There is no video file {self.path}.")
         # Of images FFmpeg learns the size by decoding, and does not tell the one it refused.
@@ -116,6 +131,7 @@ class VideoReader:
         FRAME_PIXELS.check(pixels or 0, self.path, VideoError)
         with self._opened() as container:
             stream = _video_stream(self.path, container)
+            self._pictures.look_at(stream)
             self.frames_hint = stream.frames or None
             self.start_s = (container.start_time or 0) / av.time_base
             self.fps = read_frame_rate(container, stream)
@@ -153,7 +169,8 @@ class VideoReader:
                 tick_s = float(stream.time_base or 1)
                 container.seek(self._ledger.stamp(begin) - round(earlier_s / tick_s), stream=stream)
                 known = begin
-                for shown in FrameWatch(container, stream, self.fps).shown():
+                watch = FrameWatch(container, stream, self.fps, through=self._through)
+                for shown in watch.shown():
                     image = None if shown.frame is None else self._image(shown.frame)
                     number = None if image is None else self._ledger.number_of(shown.stamp, image)
                     if number != known and (known > begin or (number or 0) > begin):
@@ -169,7 +186,9 @@ class VideoReader:
             with self._opened() as container:
                 stream = _video_stream(self.path, container)
                 stream.thread_type = "AUTO"
-                watch = FrameWatch(container, stream, self.fps, needs_key=needs_key)
+                watch = FrameWatch(
+                    container, stream, self.fps, needs_key=needs_key, through=self._through
+                )
                 count = 0
                 for each in self._decoded(container, stream, watch):
                     yield each
@@ -185,9 +204,8 @@ class VideoReader:
     @contextmanager
     def _opened(self) -> Iterator[InputContainer]:
         with self._explained():
-            # "file:": a name like "concat:a|b" or "http:x" is the name of a file all the same.
             opened = av.open(
-                f"file:{self.path}", format=_still_format(self.path), options=_options()
+                file_address(self.path), format=_still_format(self.path), options=_options()
             )
         with opened as container:
             yield container
@@ -235,7 +253,7 @@ class VideoReader:
             count += 1
             yield shown.time_s, shown.stamp, image
         missing_s = _duration_s(container, stream) - end_s
-        if count and not damaged and not self.warnings and missing_s > 2 / self.fps:
+        if count and not damaged and not self._damage_told and missing_s > 2 / self.fps:
             self._warn(
                 f"{self.path} ends {missing_s:.2f} s early: {count} frames could be read. "
                 "The file was probably cut short."
@@ -260,12 +278,23 @@ class VideoReader:
         return shown.time_s + 1 / self.fps
 
     def _image(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        image = _upright_rgb(frame)
+        image = self._pictures.to_rgb(frame)
+        for text in self._pictures.warnings:
+            self._warn(text)
         if self._shape and image.shape != self._shape:
             self._warn(f"{self.path}: frames change size; all were scaled to the first one's.")
-            image = _upright_rgb(frame, *self._shape[:2])
+            image = self._pictures.to_rgb(frame, *self._shape[:2])
         self._shape = self._shape or image.shape
         return image
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a shown pixel to its height; known once a frame was read."""
+        return self._pictures.pixel_aspect
+
+    @property
+    def _damage_told(self) -> bool:
+        return len(self.warnings) > len(self._pictures.warnings)
 
     def _warn(self, text: str) -> None:
         if text not in self.warnings:
@@ -294,14 +323,12 @@ def _options() -> dict[str, str]:
 
 
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
-    """The first video stream, whose decoder refuses frames over the limit when their size changes.
+    """The film of the file, whose decoder refuses frames over the limit when their size changes.
 
     Raises:
-        VideoError: there is none, or its header says that its frames are over the limit.
+        VideoError: there is none but covers, or its header says that its frames are over the limit.
     """
-    if not container.streams.video:
-        raise VideoError(f"{path} has no video stream; name a file that has one.")
-    stream = container.streams.video[0]
+    stream = choose_stream(path, container)
     codec = stream.codec_context
     if codec is None:
         raise VideoError(
@@ -311,17 +338,6 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     FRAME_PIXELS.check(codec.width * codec.height, path, VideoError)
     codec.options = {"max_pixels": str(FRAME_PIXELS.value)}
     return stream
-
-
-def _upright_rgb(
-    frame: VideoFrame, height: int | None = None, width: int | None = None
-) -> NDArray[np.uint8]:
-    """A frame as uint8 (height, width, 3), turned as its rotation metadata asks."""
-    quarter_turns = round(frame.rotation / 90)
-    if quarter_turns % 2:
-        height, width = width, height
-    image = frame.to_ndarray(format="rgb24", height=height, width=width)
-    return cast(NDArray[np.uint8], np.rot90(image, quarter_turns))
 
 
 def _duration_s(container: InputContainer, stream: VideoStream) -> float:

@@ -11,13 +11,17 @@ from locoexport.runtime.video.frame_source import Footage
 __all__ = ["file_footage"]
 
 
-def file_footage(path: Path, on_damage: OnDamage = "stop") -> Footage:
+def file_footage(
+    path: str | Path, *, deinterlaced: bool = False, on_damage: OnDamage = "stop"
+) -> Footage:
     """What a file holds; of a damaged one up to the damage, or all.
+
+    ``deinterlaced`` makes frames of one time of interlaced ones.
 
     Raises:
         VideoError: it is missing or is not a video.
     """
-    reader = VideoReader(path, on_damage)
+    reader = VideoReader(path, on_damage, deinterlaced=deinterlaced)
     return Footage(
         reader.frames,
         reader.fps,
@@ -25,4 +29,5 @@ def file_footage(path: Path, on_damage: OnDamage = "stop") -> Footage:
         rereadable=True,
         warnings=reader.warnings,
         repeated_s=reader.repeated_s,
+        pixel_aspect=lambda: reader.pixel_aspect,
     )

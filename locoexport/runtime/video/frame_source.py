@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -24,6 +25,10 @@ _BLOCK = 48
 Frame = NDArray[np.uint8]
 
 
+def _square() -> Fraction:
+    return Fraction(1)
+
+
 @dataclass(frozen=True, eq=False)
 class Footage:
     """All that a kind of source has to give.
@@ -36,6 +41,7 @@ class Footage:
         rereadable: whether ``timed`` may be called again, and gives the same.
         warnings: what was wrong so far; it may grow while frames are read.
         repeated_s: times of frames that stand for lost ones; it may grow likewise.
+        pixel_aspect: gives the width of a pixel to its height, once a frame was read.
     """
 
     timed: Callable[[float | None], Iterator[tuple[float, Frame]]]
@@ -44,6 +50,7 @@ class Footage:
     rereadable: bool
     warnings: list[str] = field(default_factory=list)
     repeated_s: set[float] = field(default_factory=set)
+    pixel_aspect: Callable[[], Fraction] = _square
 
 
 class FrameSource:
@@ -63,6 +70,8 @@ class FrameSource:
         self.frames_hint = selection.count_kept(footage.frames_hint, footage.fps)
         self._timed = footage.timed
         self._repeated_s = footage.repeated_s
+        self._pixel_aspect = footage.pixel_aspect
+        self._unscaled_hw: tuple[int, int] | None = None
         self._selection = selection
         self._times: list[float] = []
         self._origin_s = 0.0
@@ -116,6 +125,23 @@ class FrameSource:
         if not self._early:
             self.read_early(1)
         return self._early[0]
+
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel of the frames to its height; reads the first one where none was read.
+
+        Frames and coordinates are in these pixels; whoever shows frames makes them so much wider.
+        Square pixels that are scaled (``resize_hw``) count as square again.
+
+        Raises:
+            VideoError: there is none, or it is malformed.
+        """
+        if not self._shape:
+            self.first_frame()
+        height, width = self._shape[:2]
+        aspect = self._pixel_aspect()
+        if aspect == 1 or self._unscaled_hw is None:
+            return aspect
+        return aspect * Fraction(self._unscaled_hw[1] * height, self._unscaled_hw[0] * width)
 
     def frames(self) -> Iterator[Frame]:
         """Every kept frame, uint8 (height, width, 3), all of one size.
@@ -234,6 +260,7 @@ class FrameSource:
 
     def _resized(self, frame: Frame) -> Frame:
         size = self._selection.resize_hw
+        self._unscaled_hw = self._unscaled_hw or (frame.shape[0], frame.shape[1])
         if size is not None and frame.shape[:2] != size:
             shrinks = size[0] * size[1] < frame.shape[0] * frame.shape[1]
             how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

@@ -25,9 +25,10 @@ class Selection:
 
     ``start_s`` and ``end_s`` are seconds after the first frame (end not included; None is the
     video's own), ``stride`` keeps every n-th frame of these, ``resize_hw`` scales frames to
-    (height, width), ``max_frames`` ends after that many kept frames. ``on_damage`` says whether a
-    damaged file ends before the damage (``stop``) or goes on (``continue``), the last good frame
-    standing in place of each that is lost.
+    (height, width), ``max_frames`` ends after that many kept frames, ``deinterlace`` makes
+    frames of one time of a file's interlaced ones. ``on_damage`` says whether a damaged file ends
+    before the damage (``stop``) or goes on (``continue``), the last good frame standing in place of
+    each that is lost.
     """
 
     start_s: float = 0.0
@@ -35,6 +36,7 @@ class Selection:
     stride: int = 1
     resize_hw: tuple[int, int] | None = None
     max_frames: int | None = None
+    deinterlace: bool = False
     on_damage: OnDamage = "stop"
 
     def __post_init__(self) -> None:
@@ -53,12 +55,14 @@ class Selection:
             raise UsageError(f"max_frames is {self.max_frames}; it must be at least 1.")
         check_on_damage(self.on_damage)
 
-    def kept(self) -> dict[str, Any]:
-        """The values by their names, for records: ``on_damage`` only where it is not ``stop``, as
-        earlier versions had not got it."""
+    def described(self) -> dict[str, Any]:
+        """What decides which frames there are, for records: nothing of what earlier versions had
+        not got, where it is at its default."""
         values = asdict(self)
         if self.on_damage == "stop":
             del values["on_damage"]
+        if not self.deinterlace:
+            del values["deinterlace"]
         return values
 
     def choose(self, timed: Iterator[tuple[float, Frame]]) -> Iterator[tuple[float, Frame]]:
