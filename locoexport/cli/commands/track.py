@@ -53,6 +53,8 @@ def track(
     memory: options.Memory = None,
     window: options.Window = None,
     compare_windows: options.CompareWindows = False,
+    deinterlace: options.Deinterlace = False,
+    on_damage: options.OnDamage = "stop",
     json_target: JsonTarget = None,
     force: ReplaceFiles = False,
 ) -> None:
@@ -95,7 +97,9 @@ def track(
         ),
         objects=asked_objects,
         outputs=ObjectOutputs(output, tracks, objects),
-        selection=select_frames(start, end, stride, resize),
+        selection=select_frames(
+            start, end, stride, resize, deinterlace=deinterlace, on_damage=on_damage
+        ),
         provider=provider,
         window=window,
         memory=memory,

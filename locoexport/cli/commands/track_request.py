@@ -13,8 +13,10 @@ from typing import Any, Literal
 from locoexport.cli.terminal.option_values import parse_grid, parse_share
 from locoexport.cli.terminal.track_options import DEFAULT_POINTS
 from locoexport.errors import UsageError
+from locoexport.machine.writing.names import fit_name
 from locoexport.machine.writing.output_files import is_file
 from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
+from locoexport.runtime.decoding.damage import OnDamage
 from locoexport.runtime.objects.rules import ObjectRules, find_preset
 from locoexport.runtime.queries.masks import parse_mask
 from locoexport.runtime.queries.sources import PointSources
@@ -168,7 +170,8 @@ class TrackRequest:
         """The outputs of a single clip: an overlay in this folder where none was named."""
         if self.outputs.written():
             return self.outputs
-        return ObjectOutputs(overlay=Path(f"{self.video.stem}.tracked.mp4"))
+        ending = ".tracked.mp4"
+        return ObjectOutputs(overlay=Path(fit_name(self.video.stem, len(ending)) + ending))
 
     def point_sources(self) -> PointSources:
         """The points asked for; the default ones where no object was asked for either."""
@@ -191,20 +194,29 @@ class TrackRequest:
 
     def described(self) -> dict[str, Any]:
         """What decides the tracks of a clip, as JSON values; a folder's records keep it."""
-        asked = asdict(self.points) | self.objects.kept() | asdict(self.selection)
+        asked = asdict(self.points) | self.objects.kept() | self.selection.described()
         values = asked | {"window": self.window, "memory": self.memory}
         return {
             name: str(value) if isinstance(value, Path) else value for name, value in values.items()
         }
 
 
-def select_frames(start: float, end: float | None, stride: int, resize: str | None) -> Selection:
+def select_frames(
+    start: float,
+    end: float | None,
+    stride: int,
+    resize: str | None,
+    *,
+    deinterlace: bool = False,
+    on_damage: OnDamage = "stop",
+) -> Selection:
     """Which part of a clip is meant; ``start`` and ``end`` in seconds, ``resize`` as ``HxW``.
 
     Raises:
         UsageError: a number cannot be read or is out of range.
     """
-    return Selection(start, end, stride, None if resize is None else parse_size(resize))
+    size = None if resize is None else parse_size(resize)
+    return Selection(start, end, stride, size, deinterlace=deinterlace, on_damage=on_damage)
 
 
 def with_default_points(points: PointSources) -> PointSources:

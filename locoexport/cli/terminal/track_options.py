@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,11 +11,13 @@ __all__ = [
     "DEFAULT_POINTS",
     "BoxesFile",
     "CompareWindows",
+    "Deinterlace",
     "End",
     "Mask",
     "MaskErosion",
     "Memory",
     "Model",
+    "OnDamage",
     "Output",
     "Points",
     "Queries",
@@ -108,5 +110,20 @@ CompareWindows = Annotated[
     typer.Option(
         "--compare-windows",
         help="Track the clip in one window as well, and report what windows changed.",
+    ),
+]
+OnDamage = Annotated[
+    Literal["stop", "continue"],
+    typer.Option(
+        "--on-damage",
+        help="Where frames of a clip are lost or broken: track what is before that, or go on, with "
+        "the last good frame in place of each that is lost, so that numbers and times stay true.",
+    ),
+]
+Deinterlace = Annotated[
+    bool,
+    typer.Option(
+        "--deinterlace",
+        help="Make frames of one time of interlaced ones: as many, at the same times.",
     ),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ from locoexport.runtime.queries.points import check_queries
 from locoexport.runtime.queries.sources import PointSources, collect_points
 from locoexport.runtime.tracking.budget import parse_memory
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.video.mp4 import write_mp4
+from locoexport.runtime.video.mp4 import SQUARE, write_mp4
 from locoexport.runtime.video.sources import FrameSource, Selection, open_source
 
 __all__ = ["ObjectOutputs", "ObjectReport", "ObjectSources", "track_video_objects"]
@@ -99,6 +100,8 @@ class ObjectReport:
     """What was found, by which rules, and written; ``seconds`` is all of it.
 
     ``preset`` is the name that the rules were asked for by; single ones may differ from it.
+    ``frames_repeated`` names the frames that stand for lost ones and show the one before.
+    ``pixel_aspect`` is the width of a stored pixel to its height.
     """
 
     video: Path
@@ -111,6 +114,8 @@ class ObjectReport:
     seconds: float
     rules: ObjectRules = field(default_factory=ObjectRules)
     preset: str | None = None
+    frames_repeated: tuple[int, ...] = ()
+    pixel_aspect: Fraction = SQUARE
 
 
 def track_video_objects(
@@ -191,6 +196,8 @@ def track_video_objects(
         *(Path(video), Path(model), found, (height, width), outputs),
         *(detecting_seconds, tracking_seconds, seconds),
         *(sources.rules, sources.preset),
+        frames_repeated=source.frames_repeated,
+        pixel_aspect=source.pixel_aspect(),
     )
 
 
@@ -259,7 +266,13 @@ def _write(
     if outputs.overlay is not None:
         notify(Notice(f"drawing {outputs.overlay}"))
         frames = draw_objects(_draw_points(source, found), found.objects)
-        write_mp4(outputs.overlay, frames, source.fps)
+        write_mp4(
+            outputs.overlay,
+            frames,
+            source.fps,
+            found.tracks.frame_times_s,
+            pixel_aspect=source.pixel_aspect(),
+        )
     if outputs.tracks_file is not None:
         holds_video = outputs.tracks_file.suffix.lower() == ".pkl"
         frames_rgb = np.stack(list(source.frames())) if holds_video else None

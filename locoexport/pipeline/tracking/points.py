@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from locoexport.runtime.tracking.tracks import Tracks, check_tracks_path, write_
 from locoexport.runtime.tracking.window_effect import WindowingEffect, compare_tracks
 from locoexport.runtime.tracking.window_tracker import INFERENCE
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW
+from locoexport.runtime.video.mp4 import SQUARE
 from locoexport.runtime.video.sources import FrameSource, Selection, open_source
 
 __all__ = ["TrackReport", "track_video"]
@@ -39,7 +41,10 @@ class TrackReport:
     ``seconds`` is the wall time of it all and ``inference_seconds`` the part inside ONNX Runtime;
     ``parts`` tells where the threads were meanwhile (seconds by name: they overlap, so their sum
     may exceed the wall time); ``first_frame_seconds`` is when the first tracked frames were there.
-    ``windowing`` compares to the clip in one window, where that was asked for.
+    ``windowing`` compares to the clip in one window, where that was asked for;
+    ``frames_repeated`` names the frames that stand for lost ones and show the one before.
+    ``pixel_aspect`` is the width of a pixel to its height: coordinates and ``frame_hw`` count
+    stored pixels, and players show each so much wider.
     """
 
     video: Path
@@ -53,6 +58,8 @@ class TrackReport:
     first_frame_seconds: float
     parts: tuple[tuple[str, float], ...]
     windowing: WindowingEffect | None = None
+    frames_repeated: tuple[int, ...] = ()
+    pixel_aspect: Fraction = SQUARE
 
     @property
     def outside_share(self) -> float:
@@ -132,6 +139,8 @@ def track_video(
         inference_seconds=watch.seconds(INFERENCE),
         first_frame_seconds=watch.first("first tracked frame") or watch.wall,
         parts=watch.shares(),
+        frames_repeated=source.frames_repeated,
+        pixel_aspect=source.pixel_aspect(),
     )
     if not compare_windows:
         return report
@@ -219,7 +228,8 @@ def _track_and_draw(
     watch: Stopwatch,
     notify: Listener,
 ) -> Tracks:
-    with drawn_film(film_path, source.fps, watch) as sink:
+    aspect = source.pixel_aspect()
+    with drawn_film(film_path, source.fps, watch, pixel_aspect=aspect) as sink:
         return tracker.track(
             source,
             query_points_tyx,

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 TRACKS_SCHEMA = "locoexport.tracks/1"
-_POINT_COLUMNS = ("frame", "object", "point", "x", "y", "visible", "confidence")
+_POINT_COLUMNS = ("frame", "object", "point", "x", "y", "visible", "confidence", "time_s")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,8 @@ class Tracks:
         query_points: float32 (points, 3) as (t, y, x): what was asked for. In files
             ``query_points_tyx``.
         fps: frames a second of the video.
+        time_s: float64 (frames,), when each frame is shown: seconds after the video's first frame,
+            rising. None where nobody knows more than ``fps``.
     """
 
     xy: NDArray[np.float32]
@@ -53,6 +55,7 @@ class Tracks:
     confidence: NDArray[np.float32]
     query_points: NDArray[np.float32]
     fps: float
+    time_s: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Raises InputError where types or shapes do not fit together."""
@@ -63,6 +66,8 @@ class Tracks:
             ("confidence", self.confidence, np.float32, (points, frames)),
             ("query_points", self.query_points, np.float32, (points, 3)),
         )
+        if self.time_s is not None:
+            expected += (("time_s", self.time_s, np.float64, (frames,)),)
         for name, array, dtype, shape in expected:
             if array.dtype != dtype or array.shape != shape:
                 raise InputError(
@@ -71,6 +76,11 @@ class Tracks:
                 )
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"Tracks: fps is {self.fps}; it must be a positive number.")
+
+    @property
+    def frame_times_s(self) -> NDArray[np.float64]:
+        """``time_s``, or what ``fps`` says where there is none."""
+        return np.arange(self.frames) / self.fps if self.time_s is None else self.time_s
 
     @property
     def points(self) -> int:
@@ -98,9 +108,9 @@ def check_tracks_path(path: str | Path) -> Path:
 def write_tracks(path: str | Path, tracks: Tracks) -> None:
     """Write tracks as .npz, .csv or .json, by the name's suffix; an existing file is replaced.
 
-    - .npz: the arrays of ``Tracks`` by name, and ``fps``
-    - .csv: a row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence, of which
-      object is empty, as these points belong to none
+    - .npz: the arrays of ``Tracks`` by name, ``fps``, and ``time_s`` where it is known
+    - .csv: a row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence,time_s, of
+      which object is empty, as these points belong to none
     - .json: the data of the .npz, and a ``schema``
 
     Numbers in text are the shortest that read back as the same float32.
@@ -124,20 +134,22 @@ def read_tracks(path: str | Path) -> Tracks:
 
 
 def _write_npz(path: Path, tracks: Tracks) -> None:
-    np.savez_compressed(
-        path,
-        tracks_xy=tracks.xy,
-        visible=tracks.visible,
-        confidence=tracks.confidence,
-        query_points_tyx=tracks.query_points,
-        fps=np.float64(tracks.fps),
-    )
+    arrays: dict[str, NDArray[Any]] = {
+        "tracks_xy": tracks.xy,
+        "visible": tracks.visible,
+        "confidence": tracks.confidence,
+        "query_points_tyx": tracks.query_points,
+        "fps": np.array(tracks.fps, np.float64),
+    }
+    if tracks.time_s is not None:
+        arrays["time_s"] = tracks.time_s
+    np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def write_point_rows(path: Path, tracks: Tracks, objects: Sequence[int | None]) -> None:
     """Write a row a frame and point as .csv; of each point the object, None where it has none.
 
-    frame,object,point,x,y,visible (0 or 1),confidence; numbers as ``write_tracks`` says.
+    frame,object,point,x,y,visible (0 or 1),confidence,time_s; numbers as ``write_tracks`` says.
     """
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -153,8 +165,9 @@ def _point_rows(
     visible = tracks.visible[:, frame].astype(int)
     confidence = tracks.confidence[:, frame].astype(str)
     rows = zip(objects, x, y, visible, confidence, strict=True)
+    time_s = round(float(tracks.frame_times_s[frame]), 6)
     for point, (name, *row) in enumerate(rows):
-        yield frame, name, point, *row
+        yield frame, name, point, *row, time_s
 
 
 def _write_csv(path: Path, tracks: Tracks) -> None:
@@ -165,6 +178,7 @@ def _write_json(path: Path, tracks: Tracks) -> None:
     document = {
         "schema": TRACKS_SCHEMA,
         "fps": float(tracks.fps),
+        **({} if tracks.time_s is None else {"time_s": tracks.time_s.tolist()}),
         "query_points_tyx": _shortest(tracks.query_points),
         "tracks_xy": _shortest(tracks.xy),
         "visible": tracks.visible.tolist(),
@@ -191,6 +205,7 @@ def _read_npz(path: Path) -> Tracks:
         confidence=arrays["confidence"],
         query_points=arrays["query_points_tyx"],
         fps=float(arrays["fps"]),
+        time_s=arrays.get("time_s"),
     )
 
 
@@ -204,4 +219,5 @@ def _read_json(path: Path) -> Tracks:
         confidence=np.array(document["confidence"], np.float32),
         query_points=np.array(document["query_points_tyx"], np.float32),
         fps=float(document["fps"]),
+        time_s=None if document.get("time_s") is None else np.array(document["time_s"], np.float64),
     )
