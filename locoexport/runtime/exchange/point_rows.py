@@ -1,0 +1,71 @@
+"""Our own CSV of points, read back as tracks: a row a frame and point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from locoexport.errors import InputError
+from locoexport.machine.reading.input_files import read_by_suffix, read_rows
+from locoexport.runtime.tracking.tracks import Tracks, read_tracks
+
+__all__ = ["read_any_tracks"]
+
+_COLUMNS = ("frame", "point", "x", "y", "visible", "confidence")
+
+
+def read_any_tracks(path: str | Path) -> Tracks:
+    """Tracks from a .npz, .json or .csv that ``track`` wrote.
+
+    A .csv has neither the frame rate nor the query points: ``fps`` is 1.0 then, and each point's
+    query is where it is first visible (in frame 0 where it never is).
+
+    Raises:
+        InputError: the file is missing, of another kind, or malformed.
+    """
+    if Path(path).suffix.lower() == ".csv":
+        return read_by_suffix(path, {".csv": _read_csv}, "tracks")
+    return read_by_suffix(path, {".npz": read_tracks, ".json": read_tracks}, "tracks")
+
+
+def _read_csv(path: Path) -> Tracks:
+    rows = read_rows(path)
+    if not rows:
+        raise InputError("it is empty.")
+    header = [name.strip().lower() for name in rows[0][1]]
+    missing = [name for name in _COLUMNS if name not in header]
+    if missing:
+        raise InputError(f"it has no column {', '.join(missing)}; {', '.join(_COLUMNS)} are due.")
+    places = [header.index(name) for name in _COLUMNS]
+    for number, row in rows[1:]:
+        if len(row) != len(header):
+            raise InputError(f"line {number} has {len(row)} values; the header has {len(header)}.")
+    table = np.array([[float(row[place]) for place in places] for _, row in rows[1:]])
+    if not len(table):
+        raise InputError("it has a header and no rows.")
+    return _tracks_of(table)
+
+
+def _tracks_of(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Tracks:
+    counts = table[:, :2]
+    if not (np.isfinite(counts).all() and (counts >= 0).all() and (counts % 1 == 0).all()):
+        raise InputError("frame and point must be whole numbers from 0 on.")
+    frames, points = (int(count) + 1 for count in counts.max(axis=0))
+    if frames * points != len(table):
+        raise InputError(
+            f"it has {len(table):,} rows; {points:,} points in {frames:,} frames are "
+            f"{points * frames:,}."
+        )
+    frame, point = counts.T.astype(int)
+    order = np.full((points, frames), -1)
+    order[point, frame] = np.arange(len(table))
+    if (order < 0).any():
+        raise InputError("two rows are of the same frame and point.")
+    ordered = table[order]
+    visible = ordered[..., 4] != 0
+    first = visible.argmax(axis=1)
+    xy = ordered[..., 2:4].astype(np.float32)
+    query_xy = xy[np.arange(points), first]
+    query_points = np.column_stack([first, query_xy[:, 1], query_xy[:, 0]]).astype(np.float32)
+    return Tracks(xy, visible, ordered[..., 5].astype(np.float32), query_points, fps=1.0)
