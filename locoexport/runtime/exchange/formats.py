@@ -10,12 +10,14 @@ from locoexport.errors import UsageError
 from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.exchange.clip_facts import ClipFacts
 from locoexport.runtime.exchange.nuke import write_nuke
+from locoexport.runtime.exchange.own import read_own, write_own
 from locoexport.runtime.tracking.tracks import Tracks
 
 __all__ = [
     "FORMATS",
     "TrackFormat",
     "check_facts",
+    "check_format_of",
     "export_tracks",
     "find_format",
     "format_of_suffix",
@@ -47,7 +49,10 @@ class TrackFormat:
 
 
 FORMATS: tuple[TrackFormat, ...] = (
-    TrackFormat("nuke", "Nuke Tracker4 node", (".nk",), write_nuke, ("width", "height")),
+    TrackFormat("npz", "locoexport's .npz", (".npz",), write_own, ("fps",), read_own),
+    TrackFormat("json", "locoexport's .json", (".json",), write_own, ("fps",), read_own),
+    TrackFormat("csv", "locoexport's .csv", (".csv",), write_own, (), read_own),
+    TrackFormat("nuke", "Nuke", (".nk",), write_nuke, ("width", "height")),
 )
 """All of them, in the order in which they are shown."""
 
@@ -88,6 +93,18 @@ def find_format(path: str | Path, name: str | None = None) -> TrackFormat:
     return told
 
 
+def check_format_of(path: str | Path) -> Path:
+    """Check, before any work is done, that a file's name tells a format.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if format_of_suffix(path) is None:
+        known = ", ".join(suffix for each in FORMATS for suffix in each.suffixes)
+        raise UsageError(f"Tracks are written as {known}; {path} is none of these.")
+    return Path(path)
+
+
 def export_tracks(path: str | Path, tracks: Tracks, facts: ClipFacts, chosen: TrackFormat) -> None:
     """Write tracks as a file of another program; an existing file is replaced.
 
@@ -112,6 +129,6 @@ def check_facts(facts: ClipFacts, chosen: TrackFormat) -> None:
     for field in chosen.needs:
         if getattr(facts, field) is None:
             raise UsageError(
-                f"{chosen.title} files hold the clip's {field.replace('_', ' ')}, which the tracks "
-                f"do not say: give {_MENDED_BY[field]}."
+                f"Tracks for {chosen.title} need the clip's {field.replace('_', ' ')}, which "
+                f"nobody said: give {_MENDED_BY[field]}."
             )

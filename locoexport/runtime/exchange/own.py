@@ -1,32 +1,44 @@
-"""Our own CSV of points, read back as tracks: a row a frame and point."""
+"""Our own files of tracks: .npz, .json and .csv, the last of which knows no frame rate."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from locoexport.errors import InputError
 from locoexport.machine.reading.input_files import read_by_suffix, read_rows
-from locoexport.runtime.tracking.tracks import Tracks, read_tracks
+from locoexport.runtime.exchange.clip_facts import ClipFacts
+from locoexport.runtime.tracking.tracks import Tracks, read_tracks, write_tracks
 
-__all__ = ["read_any_tracks"]
+__all__ = ["read_own", "write_own"]
 
 _COLUMNS = ("frame", "point", "x", "y", "visible", "confidence")
+_UNKNOWN_FPS = 1.0
 
 
-def read_any_tracks(path: str | Path) -> Tracks:
+def read_own(path: Path, facts: ClipFacts) -> Tracks:
     """Tracks from a .npz, .json or .csv that ``track`` wrote.
 
-    A .csv has neither the frame rate nor the query points: ``fps`` is 1.0 then, and each point's
-    query is where it is first visible (in frame 0 where it never is).
+    A .csv has no query points: each point's is where it is first visible (in frame 0 where it
+    never is). It has no frame rate either: without ``facts.fps``, ``fps`` is 1.0, which formats do
+    not look at.
 
     Raises:
         InputError: the file is missing, of another kind, or malformed.
     """
-    if Path(path).suffix.lower() == ".csv":
-        return read_by_suffix(path, {".csv": _read_csv}, "tracks")
-    return read_by_suffix(path, {".npz": read_tracks, ".json": read_tracks}, "tracks")
+    if path.suffix.lower() != ".csv":
+        tracks = read_tracks(path)
+        return tracks if facts.fps is None else replace(tracks, fps=facts.fps)
+    tracks = read_by_suffix(path, {".csv": _read_csv}, "tracks")
+    return replace(tracks, fps=facts.fps or _UNKNOWN_FPS)
+
+
+def write_own(tracks: Tracks, path: Path, facts: ClipFacts) -> None:
+    """Write what ``write_tracks`` writes, with the frame rate of ``facts`` where one is known."""
+    write_tracks(path, tracks if facts.fps is None else replace(tracks, fps=facts.fps))
 
 
 def _read_csv(path: Path) -> Tracks:
@@ -47,7 +59,7 @@ def _read_csv(path: Path) -> Tracks:
     return _tracks_of(table)
 
 
-def _tracks_of(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Tracks:
+def _tracks_of(table: NDArray[np.float64]) -> Tracks:
     counts = table[:, :2]
     if not (np.isfinite(counts).all() and (counts >= 0).all() and (counts % 1 == 0).all()):
         raise InputError("frame and point must be whole numbers from 0 on.")
@@ -68,4 +80,4 @@ def _tracks_of(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Trac
     xy = ordered[..., 2:4].astype(np.float32)
     query_xy = xy[np.arange(points), first]
     query_points = np.column_stack([first, query_xy[:, 1], query_xy[:, 0]]).astype(np.float32)
-    return Tracks(xy, visible, ordered[..., 5].astype(np.float32), query_points, fps=1.0)
+    return Tracks(xy, visible, ordered[..., 5].astype(np.float32), query_points, _UNKNOWN_FPS)
