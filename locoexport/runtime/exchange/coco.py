@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from locoexport.runtime.exchange.clip_facts import ClipFacts
 from locoexport.runtime.exchange.samples import point_name
@@ -63,7 +62,7 @@ def _image(number: int, facts: ClipFacts) -> dict[str, Any]:
 
 def _annotation(tracks: Tracks, frame: int, number: int) -> dict[str, Any]:
     xy = tracks.xy[:, frame].astype(np.float64)
-    there: NDArray[np.bool_] = np.isfinite(xy).all(axis=1)
+    there = np.asarray(np.isfinite(xy).all(axis=1))
     visible = tracks.visible[:, frame] & there
     flags = np.where(visible, _VISIBLE, np.where(there, _HIDDEN, _ABSENT))
     indices = np.where(there[:, None], np.round(xy - HALF_PIXEL, 6), 0.0)
