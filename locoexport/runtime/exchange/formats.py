@@ -55,6 +55,11 @@ class TrackFormat:
     needs: tuple[str, ...] = ()
     read: Reader | None = None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a file of ours, which no other program is meant to read."""
+        return self.write is write_own
+
 
 _SIZE = ("width", "height")
 
