@@ -1,0 +1,127 @@
+"""A file of tracks → a file that another program reads. No torch, no onnx, no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from locoexport.errors import InputError, OutputError
+from locoexport.machine.writing.output_files import check_output
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.runtime.exchange.clip_facts import ClipFacts
+from locoexport.runtime.exchange.formats import (
+    FORMATS,
+    TrackFormat,
+    check_facts,
+    export_tracks,
+    find_format,
+    format_of_suffix,
+)
+from locoexport.runtime.exchange.samples import seen
+from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.video.sources import open_source
+
+__all__ = ["ConvertReport", "convert_tracks"]
+
+_OUTSIDE_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class ConvertReport:
+    """What was written: from which file, in which format, with what of the clip."""
+
+    tracks_file: Path
+    output: Path
+    format: TrackFormat
+    points: int
+    frames: int
+    visible_share: float
+    facts: ClipFacts
+    warnings: tuple[str, ...]
+
+
+def convert_tracks(
+    tracks_file: str | Path,
+    output: str | Path,
+    *,
+    to: str | None = None,
+    video: str | Path | None = None,
+    facts: ClipFacts | None = None,
+    force: bool = False,
+    notify: Listener = ignore,
+) -> ConvertReport:
+    """Write tracks as a file of another program.
+
+    Args:
+        tracks_file: .npz, .json or .csv of ``track``, or a file of any format that can be read.
+        output: the file to write.
+        to: the format's name; None is what the suffix of ``output`` tells.
+        video: the clip, which is asked for its size and frame rate.
+        facts: what is known of the clip; it goes before what the clip says.
+        force: replace an existing file.
+        notify: is told of warnings.
+
+    Raises:
+        InputError: the tracks cannot be read.
+        VideoError: the clip cannot be read.
+        UsageError: no such format, or it needs what nobody said of the clip.
+        OutputError: the file cannot be written, or is the one that is read.
+        PackageMissingError: the format is written by a package that is not installed.
+    """
+    path, target = Path(tracks_file), Path(output)
+    chosen = find_format(target, to)
+    check_output(target, force=force)
+    if target.exists() and path.exists() and target.samefile(path):
+        raise OutputError(f"{target} is the file that is read; name another.")
+    source = _source_format(path)
+    known = _with_video(facts or ClipFacts(), video)
+    assert source.read is not None
+    tracks = source.read(path, known)
+    if known.fps is None and source.name != "csv":
+        known = replace(known, fps=tracks.fps)
+    known = replace(known, frame_count=known.frame_count or tracks.frames)
+    check_facts(known, chosen)
+    warnings = tuple(_doubts(tracks, known))
+    for text in warnings:
+        notify(Notice(text, warning=True))
+    export_tracks(target, tracks, known, chosen)
+    share = float(tracks.visible.mean()) if tracks.visible.size else 0.0
+    return ConvertReport(path, target, chosen, tracks.points, tracks.frames, share, known, warnings)
+
+
+def _source_format(path: Path) -> TrackFormat:
+    source = format_of_suffix(path)
+    if source is None or source.read is None:
+        readable = ", ".join(suffix for each in FORMATS if each.read for suffix in each.suffixes)
+        raise InputError(f"{path}: tracks are read from {readable} files.")
+    return source
+
+
+def _with_video(facts: ClipFacts, video: str | Path | None) -> ClipFacts:
+    """What the clip says wherever ``facts`` says nothing."""
+    if video is None:
+        return facts
+    source = open_source(video)
+    height, width = source.frame_hw()
+    return replace(
+        facts,
+        width=facts.width or width,
+        height=facts.height or height,
+        fps=facts.fps or source.fps,
+        file_name=facts.file_name or Path(video).name,
+    )
+
+
+def _doubts(tracks: Tracks, facts: ClipFacts) -> list[str]:
+    """With another size than the clip's every point is wrong, in most formats."""
+    shown = seen(tracks)
+    if facts.width is None or facts.height is None or not shown.any():
+        return []
+    xy = tracks.xy[shown]
+    outside = float(np.mean((xy < 0).any(axis=1) | (xy > (facts.width, facts.height)).any(axis=1)))
+    if outside <= _OUTSIDE_SHARE:
+        return []
+    size = f"{facts.height}x{facts.width}"
+    return [f"{outside:.0%} of the visible points lie outside {size} (HxW); is that the size?"]
