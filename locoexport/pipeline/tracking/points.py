@@ -122,6 +122,7 @@ def track_video(
     for warning in source.warnings:
         notify(Notice(warning, warning=True))
     if tracks_path is not None:
+        _warn_of_other_frames(tracks_path, selection, notify)
         with watch.timed("writing tracks"):
             facts = _clip_facts(tracks, frame_hw, Path(video))
             export_tracks(tracks_path, tracks, facts, find_format(tracks_path))
@@ -158,6 +159,19 @@ def _check_outputs(
 def _clip_facts(tracks: Tracks, frame_hw: tuple[int, int], video: Path) -> ClipFacts:
     height, width = frame_hw
     return ClipFacts(width, height, tracks.fps, None, tracks.frames, video.name)
+
+
+def _warn_of_other_frames(path: Path, selection: Selection | None, notify: Listener) -> None:
+    """Another program lays tracks over the whole clip, whose frames it counts itself."""
+    if selection is None or (selection.start_s == 0 and selection.stride == 1):
+        return
+    if find_format(path).is_own:
+        return
+    text = (
+        f"{path} counts tracked frames: after --start and --stride these are not the clip's. Track "
+        "all of the clip for another program, or convert a .npz with --first-frame."
+    )
+    notify(Notice(text, warning=True))
 
 
 def _check_frames_dynamic(tracker: PointTracker) -> None:

@@ -8,9 +8,17 @@ from pathlib import Path
 
 from locoexport.errors import UsageError
 from locoexport.machine.writing.output_files import whole_file
+from locoexport.runtime.exchange.after_effects import write_after_effects
+from locoexport.runtime.exchange.blender import write_blender
 from locoexport.runtime.exchange.clip_facts import ClipFacts
+from locoexport.runtime.exchange.coco import write_coco
+from locoexport.runtime.exchange.cvat import write_cvat
+from locoexport.runtime.exchange.equalizer import write_equalizer
+from locoexport.runtime.exchange.fiftyone import write_fiftyone
+from locoexport.runtime.exchange.label_studio import write_label_studio
 from locoexport.runtime.exchange.nuke import write_nuke
 from locoexport.runtime.exchange.own import read_own, write_own
+from locoexport.runtime.exchange.rerun import write_rerun
 from locoexport.runtime.tracking.tracks import Tracks
 
 __all__ = [
@@ -47,12 +55,32 @@ class TrackFormat:
     needs: tuple[str, ...] = ()
     read: Reader | None = None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a file of ours, which no other program is meant to read."""
+        return self.write is write_own
+
+
+_SIZE = ("width", "height")
 
 FORMATS: tuple[TrackFormat, ...] = (
     TrackFormat("npz", "locoexport's .npz", (".npz",), write_own, ("fps",), read_own),
     TrackFormat("json", "locoexport's .json", (".json",), write_own, ("fps",), read_own),
     TrackFormat("csv", "locoexport's .csv", (".csv",), write_own, (), read_own),
-    TrackFormat("nuke", "Nuke", (".nk",), write_nuke, ("width", "height")),
+    TrackFormat("nuke", "Nuke", (".nk",), write_nuke, _SIZE),
+    TrackFormat("3de", "3DEqualizer", (".3de.txt",), write_equalizer, _SIZE),
+    TrackFormat("blender", "Blender", (".py",), write_blender, _SIZE),
+    TrackFormat(
+        *("after-effects", "After Effects", (".ae.txt",), write_after_effects, (*_SIZE, "fps"))
+    ),
+    TrackFormat("cvat", "CVAT", (".xml",), write_cvat, _SIZE),
+    TrackFormat(
+        *("label-studio", "Label Studio", (".labelstudio.json",), write_label_studio),
+        *((*_SIZE, "fps"),),
+    ),
+    TrackFormat("coco", "COCO keypoints", (".coco.json",), write_coco, _SIZE),
+    TrackFormat("fiftyone", "FiftyOne", (".fiftyone.json",), write_fiftyone, _SIZE),
+    TrackFormat("rerun", "Rerun", (".rrd",), write_rerun),
 )
 """All of them, in the order in which they are shown."""
 
