@@ -85,7 +85,9 @@ class Tracking:
             if late:
                 passes.backwards(begins)
                 delivery.hand_on_all(self.source, plan.size.frames)
-            return _gather_tracks(store, points, self.source.fps if fps is None else fps)
+            if fps is None:
+                return _gather_tracks(store, points, self.source.fps, self.source.times_s)
+            return _gather_tracks(store, points, fps, np.arange(store.frames) / fps)
 
     def _checked_points(self, height: int, width: int) -> NDArray[np.float32]:
         """The points, of which one behind the end is told of before the work where it can be."""
@@ -203,6 +205,8 @@ class _Passes:
         self.tracker.give_back()
 
 
-def _gather_tracks(store: TrackStore, points: NDArray[np.float32], fps: float) -> Tracks:
+def _gather_tracks(
+    store: TrackStore, points: NDArray[np.float32], fps: float, time_s: NDArray[np.float64]
+) -> Tracks:
     xy, confidence = store.arrays()
-    return Tracks(xy, is_visible(confidence), confidence, points, fps)
+    return Tracks(xy, is_visible(confidence), confidence, points, fps, time_s)

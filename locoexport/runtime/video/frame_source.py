@@ -61,6 +61,7 @@ class FrameSource:
         self._timed = footage.timed
         self._selection = selection
         self._times: list[float] = []
+        self._origin_s = 0.0
         self._read_to_the_end = False
         self._spool: Spool | None = None
         self._shape: tuple[int, ...] = ()
@@ -128,6 +129,12 @@ class FrameSource:
     def frames_read(self) -> int:
         """How many frames there are; 0 before they were all read."""
         return len(self._times) if self._read_to_the_end else 0
+
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """When each frame read so far is shown: float64, seconds after the footage's first frame,
+        of which nothing was left out at the start."""
+        return np.array(self._times, np.float64) - self._origin_s
 
     def read_through(self) -> int:
         """Read every frame of a rereadable source and drop it; returns how many there are.
@@ -200,8 +207,15 @@ class FrameSource:
         self._read_to_the_end = True
 
     def _chosen(self) -> Iterator[tuple[float, Frame]]:
-        for time_s, frame in self._selection.choose(self._timed(None)):
+        for time_s, frame in self._selection.choose(self._from_origin()):
             yield time_s, self._resized(frame)
+
+    def _from_origin(self) -> Iterator[tuple[float, Frame]]:
+        timed = self._timed(None)
+        for first in itertools.islice(timed, 1):
+            self._origin_s = first[0]
+            yield first
+        yield from timed
 
     def _resized(self, frame: Frame) -> Frame:
         size = self._selection.resize_hw
