@@ -81,8 +81,9 @@ def convert_tracks(
     known = _with_video(facts or ClipFacts(), video)
     assert source.read is not None
     tracks = source.read(path, known)
-    if known.fps is None and source.name != "csv":
-        known = replace(known, fps=tracks.fps)
+    said = facts is not None and facts.fps is not None
+    # A rate that somebody said contradicts the times of the tracks.
+    known = replace(known, fps=known.fps or tracks.fps, time_s=None if said else tracks.time_s)
     check_facts(known, chosen)
     if video is not None and known.frame_count is None and not chosen.is_own:
         known = replace(known, frame_count=count_clip_frames(open_source(video), tracks.frames))

@@ -163,7 +163,7 @@ def _clip_facts(
     count = tracks.frames
     if selection is not None and selection.end_s is not None:
         count = count_clip_frames(open_source(video), count)
-    return ClipFacts(width, height, tracks.fps, None, count, video.name)
+    return ClipFacts(width, height, tracks.fps, tracks.time_s, count, video.name)
 
 
 def _warn_of_other_frames(path: Path, selection: Selection | None, notify: Listener) -> None:

