@@ -72,7 +72,10 @@ Output = Annotated[
 ]
 TracksFile = Annotated[
     Path | None,
-    typer.Option(help="Tracks file to write (.npz, .csv, .json, or .pkl in TAP-Vid's layout)."),
+    typer.Option(
+        help="Tracks file to write (.npz, .csv, .json, .pkl in TAP-Vid's layout, or another "
+        "program's by its suffix, as `convert` has them)."
+    ),
 ]
 BoxesFile = Annotated[
     Path | None,

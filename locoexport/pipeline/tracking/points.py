@@ -17,12 +17,14 @@ from locoexport.errors import OutputError, QueryError, UsageError
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.machine.writing.output_files import check_output
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.tracking.exchanged import write_clip_tracks
 from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.film import drawn_film
+from locoexport.runtime.exchange.formats import check_format_of
 from locoexport.runtime.queries.points import parse_points, parse_query, read_queries
 from locoexport.runtime.queries.sources import PointSources, collect_points
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks, check_tracks_path, write_tracks
+from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.tracking.window_effect import WindowingEffect, compare_tracks
 from locoexport.runtime.tracking.window_tracker import INFERENCE
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW
@@ -98,7 +100,8 @@ def track_video(
         query_file: .csv, .json or .npy.
         more_points: masks, features and whatever else ``PointSources`` has.
         overlay: an .mp4 to write (H.264), or None.
-        tracks_file: .npz, .csv or .json, or None.
+        tracks_file: .npz, .csv, .json, or the file of another program whose suffix tells it (see
+            ``exchange.formats``), or None.
         provider: the execution provider; there is no fallback.
         selection: which part of the clip, every n-th frame, another size.
         window: frames a window; see ``PointTracker``.
@@ -127,7 +130,13 @@ def track_video(
         notify(Notice(warning, warning=True))
     if tracks_path is not None:
         with watch.timed("writing tracks"):
-            write_tracks(tracks_path, tracks)
+            write_clip_tracks(
+                *(tracks_path, tracks),
+                frame_hw=frame_hw,
+                video=Path(video),
+                selection=selection,
+                notify=notify,
+            )
     report = TrackReport(
         video=Path(video),
         model=Path(model),
@@ -157,7 +166,7 @@ def _check_outputs(
         raise OutputError(f"{film}: the overlay is written as .mp4; name it so.")
     if tracks_file is None:
         return film, None
-    return film, check_output(check_tracks_path(tracks_file), force=force)
+    return film, check_output(check_format_of(tracks_file), force=force)
 
 
 def _check_frames_dynamic(tracker: PointTracker) -> None:
