@@ -60,13 +60,7 @@ class Pictures:
     def look_at(self, stream: VideoStream) -> None:
         """Learn what the stream says of all its frames."""
         self._stored_aspect = _checked_aspect(stream.sample_aspect_ratio)
-        transfer = int(stream.codec_context.color_trc or 0)
-        if transfer in _HDR:
-            self._warn(
-                f"{self._path} has high dynamic range: {_HDR[transfer]}. Its values are taken "
-                "as they are, without tone mapping, so frames look pale; where points are does "
-                "not change by it. `ffmpeg` with zscale and tonemap makes a film of standard range."
-            )
+        self._notice_transfer(int(stream.codec_context.color_trc or 0))
 
     def to_rgb(
         self, frame: VideoFrame, height: int | None = None, width: int | None = None
@@ -97,6 +91,8 @@ class Pictures:
                 "degrees more than a multiple of 90, or to be sheared; that is not done. "
                 "Coordinates are those of the frame as it is shown here."
             )
+        # A stream may say so in its frames alone.
+        self._notice_transfer(int(frame.color_trc))
         matrix = int(frame.colorspace)
         if matrix not in _MATRICES:
             name = _OTHER_MATRICES.get(matrix, f"number {matrix}")
@@ -105,6 +101,14 @@ class Pictures:
                 "they are taken for BT.601 and look wrong. `ffmpeg -i IN OUT.mp4` converts most."
             )
             frame.colorspace = _UNSPECIFIED
+
+    def _notice_transfer(self, transfer: int) -> None:
+        if transfer in _HDR:
+            self._warn(
+                f"{self._path} has high dynamic range: {_HDR[transfer]}. Its values are taken "
+                "as they are, without tone mapping, so frames look pale; where points are does "
+                "not change by it. `ffmpeg` with zscale and tonemap makes a film of standard range."
+            )
 
     def _warn(self, text: str) -> None:
         if text not in self.warnings:
