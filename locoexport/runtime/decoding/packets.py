@@ -198,7 +198,7 @@ def _among_others(container: InputContainer, stream: VideoStream) -> Iterator[Co
     """The packets, and how many bytes of sound and the like lie between them."""
     others_bytes = 0
     for packet in _packets(container, None):
-        if packet.stream_index == stream.index:
+        if packet.stream.index == stream.index:  # an empty one has no other index
             yield CodedFrame(packet, others_bytes=others_bytes)
             others_bytes = 0
         else:

@@ -218,3 +218,21 @@ def test_a_stream_without_times_is_whole(tmp_path: Path) -> None:
                 taken.mux(packet)
     shown, repeated, warnings = _numbers(path)
     assert (shown, repeated, warnings) == (list(range(FRAMES)), set(), [])
+
+
+def test_sound_may_come_first_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("libopus", rate=48000)
+        film = container.add_stream("libx264", rate=25)
+        film.height, film.width, film.pix_fmt = 48, 128, "yuv420p"
+        heard = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.int16), "s16", "mono")
+        heard.sample_rate, heard.pts = 48000, 0
+        container.mux(sound.encode(heard))
+        for index in range(20):
+            frame = av.VideoFrame.from_ndarray(numbered_frame(index), format="rgb24")
+            frame.time_base, frame.pts = Fraction(1, 25), index
+            container.mux(film.encode(frame))
+        container.mux(film.encode(None))
+        container.mux(sound.encode(None))
+    assert _numbers(path) == (list(range(20)), set(), [])
