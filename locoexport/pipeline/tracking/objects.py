@@ -291,7 +291,7 @@ def _write(
         frames_rgb = np.stack(list(source.frames())) if holds_video else None
         write_object_tracks(outputs.tracks_file, found, frames_rgb, name)
     if outputs.boxes_file is not None:
-        write_boxes(outputs.boxes_file, found.objects)
+        write_boxes(outputs.boxes_file, found.objects, found.tracks.frame_times_s)
 
 
 def _with_meaning(found: ObjectTracks) -> Tracks:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import av
 from av.container import InputContainer
@@ -34,6 +35,8 @@ _ARITHMETIC = ("vp8", "libvpx", "vp9", "libvpx-vp9", "av1", "libdav1d", "libaom-
 """Codecs whose coded frames do not end in so many zero bytes."""
 _HOLE_BYTES = 512
 """More bytes between two coded frames that belong to nothing are a hole, if time is missing too."""
+_HEAD_BYTES = 32
+"""What a container writes before each packet, and more."""
 _RETRIES = 16
 
 
@@ -46,12 +49,14 @@ class CodedFrame:
         lost_before: whether other frames stood between the one before and this one.
         broken: whether some of its own bytes are missing or wrong.
         uncounted: whether nobody can say how many were lost before it.
+        others_bytes: of what the file holds of other streams since the one before.
     """
 
     packet: Packet[VideoStream]
     lost_before: bool = False
     broken: bool = False
     uncounted: bool = False
+    others_bytes: int = 0
 
 
 def read_coded_frames(container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
@@ -78,7 +83,7 @@ class _Checks:
 
     def __init__(self, kind: str, stream: VideoStream) -> None:
         self._joinable = kind in _JOINABLE
-        self._dense = any(name in kind for name in ("matroska", "avi"))
+        self._dense = "matroska" in kind
         self._codec = stream.codec_context.name if stream.codec_context else ""
         self._avi = kind == "avi"
         self._marks: bool | None = None
@@ -132,7 +137,7 @@ class _Checks:
         self, step: int, packet: Packet[VideoStream], later: CodedFrame, last: CodedFrame | None
     ) -> bool:
         if self._dense:
-            hole = _hole_bytes(packet, later.packet)
+            hole = _hole_bytes(packet, later)
             return hole is not None and hole > _HOLE_BYTES
         if not self._joinable or step * self._tick_s > _JUMP_S:
             return False
@@ -155,11 +160,12 @@ def _step(packet: Packet[VideoStream], later: Packet[VideoStream]) -> int | None
     return later.dts - packet.dts
 
 
-def _hole_bytes(packet: Packet[VideoStream], later: Packet[VideoStream]) -> int | None:
-    """Bytes between two packets, of which those of other streams were given already."""
-    if packet.pos is None or later.pos is None or packet.pos < 0 or later.pos < 0:
+def _hole_bytes(packet: Packet[VideoStream], later: CodedFrame) -> int | None:
+    """Bytes between two packets that belong to nothing; None where nobody says where they lie."""
+    after = later.packet.pos
+    if packet.pos is None or after is None or packet.pos < 0 or after < 0:
         return None
-    return later.pos - packet.pos - packet.size
+    return after - packet.pos - packet.size - later.others_bytes
 
 
 def _numbered(container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
@@ -167,6 +173,9 @@ def _numbered(container: InputContainer, stream: VideoStream) -> Iterator[CodedF
 
     An AVI film holds no times: the reader counts its frames, and counts wrongly after a hole.
     """
+    if "matroska" in container.format.name:
+        yield from _among_others(container, stream)
+        return
     if container.format.name != "avi":
         yield from map(CodedFrame, _packets(container, stream))
         return
@@ -185,11 +194,26 @@ def _numbered(container: InputContainer, stream: VideoStream) -> Iterator[CodedF
             yield found
 
 
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+def _among_others(container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
+    """The packets, and how many bytes of sound and the like lie between them."""
+    others_bytes = 0
+    for packet in _packets(container, None):
+        if packet.stream.index == stream.index:  # an empty one has no other index
+            yield CodedFrame(packet, others_bytes=others_bytes)
+            others_bytes = 0
+        else:
+            others_bytes += packet.size + _HEAD_BYTES
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream | None
+) -> Iterator[Packet[VideoStream]]:
     """All packets of the stream; a part that cannot be read is passed over, as players do."""
     for attempt in range(_RETRIES):
         try:
-            yield from container.demux(stream)
+            # Of no stream it is those of all.
+            packets = container.demux() if stream is None else container.demux(stream)
+            yield from cast("Iterator[Packet[VideoStream]]", packets)
         except (av.FFmpegError, OSError):
             if attempt == _RETRIES - 1:
                 raise

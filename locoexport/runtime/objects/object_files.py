@@ -33,7 +33,7 @@ __all__ = [
 
 OBJECT_TRACKS_SCHEMA = "locoexport.object-tracks/1"
 BOXES_SCHEMA = "locoexport.boxes/1"
-_BOX_COLUMNS = ("frame", "object", "x0", "y0", "x1", "y1", "source", "confidence")
+_BOX_COLUMNS: tuple[str, ...] = ("frame", "object", "x0", "y0", "x1", "y1", "source", "confidence")
 _TRACK_KINDS = (".npz", ".csv", ".json", ".pkl")
 _BOX_KINDS = (".csv", ".json")
 
@@ -116,23 +116,31 @@ def read_object_tracks(path: str | Path) -> ObjectTracks:
         raise InputError(f"{path} does not hold objects: {reason}.") from error
 
 
-def write_boxes(path: str | Path, objects: Sequence[TrackedObject]) -> None:
+def write_boxes(
+    path: str | Path,
+    objects: Sequence[TrackedObject],
+    time_s: NDArray[np.float64] | None = None,
+) -> None:
     """Write a row a frame and object, as .csv or .json; an existing file is replaced.
 
     frame,object,x0,y0,x1,y1,source,confidence, where source is ``detected``, ``tracked`` or
-    ``lost``; of a lost object the corners are empty (null). ``read_boxes`` reads it again.
+    ``lost``; of a lost object the corners are empty (null). ``read_boxes`` reads it again. With
+    ``time_s``, float64 (frames,), a last column of that name says when each frame is shown.
 
     Raises:
         UsageError: another suffix.
         OutputError: the file cannot be written.
     """
     path = check_boxes_path(path)
-    rows = list(_box_rows(objects))
+    rows, columns = list(_box_rows(objects)), _BOX_COLUMNS
+    if time_s is not None:
+        rows = [(*row, round(float(time_s[row[0]]), 6)) for row in rows]
+        columns = (*columns, "time_s")
     with whole_file(path) as temporary:
         if path.suffix.lower() == ".csv":
-            _write_rows(temporary, _BOX_COLUMNS, rows)
+            _write_rows(temporary, columns, rows)
         else:
-            boxes = [dict(zip(_BOX_COLUMNS, row, strict=True)) for row in rows]
+            boxes = [dict(zip(columns, row, strict=True)) for row in rows]
             _write_json(temporary, {"schema": BOXES_SCHEMA, "boxes": boxes})
 
 

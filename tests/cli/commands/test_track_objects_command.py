@@ -68,6 +68,7 @@ def test_boxes_become_objects_in_every_output(track, tmp_path: Path) -> None:
         "y1": "40.0",
         "source": "detected",
         "confidence": "1.0",
+        "time_s": "0.0",
     }
     # A whole line of the first object's colour along its box.
     assert (read_clip(film).frames_rgb[0, 24, 18:38, 1] > 130).mean() > 0.8

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from numbered_films import number_of, write_numbered
+from numbered_films import number_of, numbered_frame, write_numbered
 
 from locoexport.errors import UsageError
 from locoexport.runtime.video.clips import VideoReader
@@ -167,6 +167,29 @@ def test_an_intact_film_is_not_called_damaged(name: str, tmp_path: Path) -> None
     assert _numbers(path) == (list(range(40)), set(), [])
 
 
+@pytest.mark.parametrize("kind", ["mkv", "webm", "mp4"])
+def test_a_pause_with_sound_in_it_is_no_hole(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{kind}"
+    with av.open(str(path), "w") as container:
+        codec = "libvpx" if kind == "webm" else "libx264"
+        film = container.add_stream(codec, rate=25)
+        film.height, film.width, film.pix_fmt = 48, 128, "yuv420p"
+        film.codec_context.time_base = Fraction(1, 1000)
+        sound = container.add_stream("libopus", rate=48000)
+        noise = np.random.default_rng(0).integers(-9999, 9999, (1, 960), dtype=np.int16)
+        for index, pts in enumerate(_pausing(40)):
+            frame = av.VideoFrame.from_ndarray(numbered_frame(index), format="rgb24")
+            frame.time_base, frame.pts = Fraction(1, 1000), pts
+            container.mux(film.encode(frame))
+        container.mux(film.encode(None))
+        for index in range(180):
+            heard = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+            heard.sample_rate, heard.pts = 48000, index * 960
+            container.mux(sound.encode(heard))
+        container.mux(sound.encode(None))
+    assert _numbers(path) == (list(range(40)), set(), [])
+
+
 def test_recordings_joined_end_to_end_are_one_film(tmp_path: Path) -> None:
     """The clock is set back, and the counters of the transport begin anew: nothing is lost."""
     parts = [write_numbered(tmp_path / f"{first}.ts", 30, first=first, bf="2") for first in (0, 30)]
@@ -195,3 +218,21 @@ def test_a_stream_without_times_is_whole(tmp_path: Path) -> None:
                 taken.mux(packet)
     shown, repeated, warnings = _numbers(path)
     assert (shown, repeated, warnings) == (list(range(FRAMES)), set(), [])
+
+
+def test_sound_may_come_first_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("libopus", rate=48000)
+        film = container.add_stream("libx264", rate=25)
+        film.height, film.width, film.pix_fmt = 48, 128, "yuv420p"
+        heard = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.int16), "s16", "mono")
+        heard.sample_rate, heard.pts = 48000, 0
+        container.mux(sound.encode(heard))
+        for index in range(20):
+            frame = av.VideoFrame.from_ndarray(numbered_frame(index), format="rgb24")
+            frame.time_base, frame.pts = Fraction(1, 25), index
+            container.mux(film.encode(frame))
+        container.mux(film.encode(None))
+        container.mux(sound.encode(None))
+    assert _numbers(path) == (list(range(20)), set(), [])

@@ -92,9 +92,13 @@ def test_json_holds_the_same(found: ObjectTracks, tmp_path: Path) -> None:
     assert document["object_ids"] == [5, -1]
 
 
+@pytest.mark.parametrize("time_s", [None, np.array([0.0, 0.04, 0.24])])
 @pytest.mark.parametrize("name", ["a.csv", "a.json"])
-def test_boxes_can_be_given_again(name: str, found: ObjectTracks, tmp_path: Path) -> None:
-    write_boxes(tmp_path / name, found.objects)
+def test_boxes_can_be_given_again(
+    name: str, time_s: np.ndarray | None, found: ObjectTracks, tmp_path: Path
+) -> None:
+    write_boxes(tmp_path / name, found.objects, time_s)
+    assert ("0.24" in (tmp_path / name).read_text()) == (time_s is not None)
     again = read_boxes(tmp_path / name)
     assert again.frames.tolist() == [0, 2]
     assert again.object_ids.tolist() == [5, 5]
