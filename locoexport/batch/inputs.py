@@ -15,6 +15,7 @@ from locoexport.batch.jobs import ClipJob
 from locoexport.errors import InputError, LocoExportError, VideoError
 from locoexport.machine.limits import ROWS, TEXT_BYTES
 from locoexport.machine.reading.documents import parse_json, read_at_most
+from locoexport.runtime.picture.addresses import looks_like_url
 from locoexport.runtime.queries.points import parse_points
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.video.selection import Selection, parse_size
@@ -77,6 +78,8 @@ def _jobs_of(text: str, defaults: JobDefaults) -> Iterator[ClipJob]:
         if not clips:
             raise VideoError(f"No file matches {text}.")
         yield from (_job(clip, defaults) for clip in clips)
+    elif looks_like_url(text):
+        raise VideoError(f"{text} is an address; download the clip and name the file.")
     else:
         raise VideoError(f"There is no clip, folder or manifest {text}.")
 

@@ -96,3 +96,8 @@ def test_a_manifest_of_other_bytes(tmp_path: Path) -> None:
 def test_what_is_not_there(name: str, tmp_path: Path) -> None:
     with pytest.raises(VideoError, match=r"There is no clip|No file matches"):
         collect_jobs([tmp_path / name], DEFAULTS)
+
+
+def test_an_address_is_no_clip() -> None:
+    with pytest.raises(VideoError, match=r"http://h/f\.mp4 is an address"):
+        collect_jobs(["http://h/f.mp4"], JobDefaults())

@@ -3,12 +3,19 @@
 import itertools
 from pathlib import Path
 
+from locoexport.errors import LocoExportError
 from locoexport.runtime.video.clips import VideoReader
 
 SUFFIX = ".mp4"
 
 
 def read(path: Path) -> None:
-    """What ``track`` does with it, for a few frames."""
-    for _ in itertools.islice(VideoReader(path).frames(), 20):
-        pass
+    """What ``track`` does with it, for a few frames, with --deinterlace and without."""
+    for deinterlaced in (True, False):
+        try:
+            reader = VideoReader(path, deinterlaced=deinterlaced)
+            for _ in itertools.islice(reader.frames(), 20):
+                assert reader.pixel_aspect > 0
+        except LocoExportError:
+            if not deinterlaced:
+                raise
