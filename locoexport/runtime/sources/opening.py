@@ -1,0 +1,82 @@
+"""Any source of frames opened: what a path stands for is told here, before a decoder sees it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from locoexport.errors import UsageError, VideoError
+from locoexport.machine.writing.output_files import is_file
+from locoexport.runtime.sources.animations import animation_footage, animation_kind
+from locoexport.runtime.sources.images import image_footage, is_pattern
+from locoexport.runtime.sources.named import Camera, Images, StandardInput, Url
+from locoexport.runtime.sources.streams import stdin_footage, url_footage
+from locoexport.runtime.video.cameras import camera_footage
+from locoexport.runtime.video.frame_source import Footage, FrameSource
+from locoexport.runtime.video.selection import Selection
+from locoexport.runtime.video.sources import Video, open_source
+
+__all__ = ["Source", "open_video"]
+
+Source = Video | Camera | Url | StandardInput | Images
+"""All that ``open_video`` opens."""
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+
+
+def open_video(video: Source, selection: Selection | None = None) -> FrameSource:
+    """A source of frames over anything that holds them.
+
+    A name is that of a file where there is one, whatever is in it; else of a folder of images, of
+    images by a pattern (``%05d.png``, ``*.png``), and never of a server: that is a ``Url``.
+
+    Args:
+        video: see ``Source``; ``-`` is stdin. An iterator, a camera, an address and stdin come
+            once. A camera's bare index needs ``max_frames``, a ``Camera`` may go on for ever.
+        selection: which part of it; None is all.
+
+    Raises:
+        VideoError: it cannot be read.
+        UsageError: a camera without a limit or of no such index, or what is no video.
+        PackageMissingError: a package is missing that reads this kind.
+    """
+    selection = selection or Selection()
+    footage = _footage_of(video)
+    return open_source(video, selection) if footage is None else FrameSource(footage, selection)
+
+
+def _footage_of(video: Source) -> Footage | None:
+    """Of the kinds that are known here; None for the others."""
+    if isinstance(video, Camera):
+        return camera_footage(video.index, video.stop)
+    if isinstance(video, Url):
+        return url_footage(video)
+    if isinstance(video, StandardInput):
+        return stdin_footage(video)
+    if isinstance(video, Images):
+        return image_footage(video.where, video.fps)
+    return _footage_of_path(Path(video)) if isinstance(video, str | Path) else None
+
+
+def _footage_of_path(path: Path) -> Footage | None:
+    if is_file(path):
+        kind = animation_kind(path)
+        return None if kind is None else animation_footage(path, kind)
+    if str(path) == "-":
+        return stdin_footage(StandardInput())
+    address = _ADDRESS.match(str(path))
+    if address is not None:
+        raise VideoError(
+            f"There is no file {address[1]}:... here, and no server is asked for one unless it is "
+            "said: --url ADDRESS, or Url(ADDRESS) from Python."
+        )
+    if _is_folder(path) or is_pattern(path):
+        return image_footage(path)
+    return None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        raise UsageError(f"{str(path)[:80]!r} is no name that a file can have.") from None
