@@ -18,6 +18,8 @@ from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
 from locoexport.runtime.objects.rules import ObjectRules, find_preset
 from locoexport.runtime.queries.masks import parse_mask
 from locoexport.runtime.queries.sources import PointSources
+from locoexport.runtime.sources.named import stem_of
+from locoexport.runtime.sources.opening import NamedSource
 from locoexport.runtime.video.selection import Selection, parse_size
 
 __all__ = ["ObjectRequest", "TrackRequest", "select_frames", "with_default_points"]
@@ -145,7 +147,7 @@ class TrackRequest:
     ``outputs`` has what was named: of a folder of clips, ``overlay`` is the folder of outputs.
     """
 
-    video: Path
+    video: NamedSource
     model: Path
     points: PointSources
     objects: ObjectRequest
@@ -168,7 +170,7 @@ class TrackRequest:
         """The outputs of a single clip: an overlay in this folder where none was named."""
         if self.outputs.written():
             return self.outputs
-        return ObjectOutputs(overlay=Path(f"{self.video.stem}.tracked.mp4"))
+        return ObjectOutputs(overlay=Path(f"{stem_of(self.video)}.tracked.mp4"))
 
     def point_sources(self) -> PointSources:
         """The points asked for; the default ones where no object was asked for either."""
@@ -198,13 +200,30 @@ class TrackRequest:
         }
 
 
-def select_frames(start: float, end: float | None, stride: int, resize: str | None) -> Selection:
+def select_frames(
+    start: float,
+    end: float | None,
+    stride: int,
+    resize: str | None,
+    *,
+    seconds: float | None = None,
+    max_frames: int | None = None,
+) -> Selection:
     """Which part of a clip is meant; ``start`` and ``end`` in seconds, ``resize`` as ``HxW``.
+
+    ``seconds`` says ``end`` from ``start`` on.
 
     Raises:
         UsageError: a number cannot be read or is out of range.
     """
-    return Selection(start, end, stride, None if resize is None else parse_size(resize))
+    if seconds is not None:
+        if end is not None:
+            raise UsageError("--seconds and --end both say where to stop; give one of them.")
+        if not seconds > 0:
+            raise UsageError(f"--seconds is {seconds}; it must be above 0.")
+        end = start + seconds
+    size = None if resize is None else parse_size(resize)
+    return Selection(start, end, stride, size, max_frames)
 
 
 def with_default_points(points: PointSources) -> PointSources:

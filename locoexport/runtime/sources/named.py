@@ -83,7 +83,7 @@ class Images:
 
 def is_live(video: object) -> bool:
     """Whether it comes once, and may never end."""
-    return isinstance(video, Camera | Url | StandardInput)
+    return isinstance(video, Camera | Url | StandardInput) or str(video) == "-"
 
 
 def name_of(video: object) -> Path | str:

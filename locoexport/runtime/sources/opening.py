@@ -16,8 +16,10 @@ from locoexport.runtime.video.frame_source import Footage, FrameSource
 from locoexport.runtime.video.selection import Selection
 from locoexport.runtime.video.sources import Video, open_source
 
-__all__ = ["Source", "open_video"]
+__all__ = ["NamedSource", "Source", "open_video"]
 
+NamedSource = str | Path | Camera | Url | StandardInput | Images
+"""What a name or a record stands for; all but arrays and iterators."""
 Source = Video | Camera | Url | StandardInput | Images
 """All that ``open_video`` opens."""
 
@@ -41,24 +43,26 @@ def open_video(video: Source, selection: Selection | None = None) -> FrameSource
         PackageMissingError: a package is missing that reads this kind.
     """
     selection = selection or Selection()
-    footage = _footage_of(video)
-    return open_source(video, selection) if footage is None else FrameSource(footage, selection)
+    if isinstance(video, str | Path):
+        footage = _footage_of_path(Path(video))
+        return open_source(video, selection) if footage is None else FrameSource(footage, selection)
+    if isinstance(video, Camera | Url | StandardInput | Images):
+        return FrameSource(_footage_of(video), selection)
+    return open_source(video, selection)
 
 
-def _footage_of(video: Source) -> Footage | None:
-    """Of the kinds that are known here; None for the others."""
+def _footage_of(video: Camera | Url | StandardInput | Images) -> Footage:
     if isinstance(video, Camera):
         return camera_footage(video.index, video.stop)
     if isinstance(video, Url):
         return url_footage(video)
     if isinstance(video, StandardInput):
         return stdin_footage(video)
-    if isinstance(video, Images):
-        return image_footage(video.where, video.fps)
-    return _footage_of_path(Path(video)) if isinstance(video, str | Path) else None
+    return image_footage(video.where, video.fps)
 
 
 def _footage_of_path(path: Path) -> Footage | None:
+    """Of what is no plain file; None for that, and for what is missing."""
     if is_file(path):
         kind = animation_kind(path)
         return None if kind is None else animation_footage(path, kind)
