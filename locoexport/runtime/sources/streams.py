@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from io import RawIOBase
 from typing import Any, BinaryIO
 
 import av
@@ -64,7 +65,7 @@ def url_footage(url: Url) -> Footage:
     return _Stream(url.shown, hint, url.stop, _GIVE_UP_S, _AHEAD).footage(connect)
 
 
-def stdin_footage(source: StandardInput, pipe: BinaryIO | None = None) -> Footage:
+def stdin_footage(source: StandardInput, pipe: RawIOBase | BinaryIO | None = None) -> Footage:
     """What is piped in: y4m, MPEG-TS or Matroska, told apart by the first bytes.
 
     Args:
@@ -78,11 +79,12 @@ def stdin_footage(source: StandardInput, pipe: BinaryIO | None = None) -> Footag
     if pipe is None:
         if sys.stdin is None or sys.stdin.isatty():
             raise UsageError(f"Nothing is piped into stdin; it takes {_PIPED}.")
-        pipe = sys.stdin.buffer
+        # Without a buffer, whose lock a thread that waits would hold when the process ends.
+        pipe = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
     hint = f"Pipe in {_PIPED}."
 
     def connect() -> Any:
-        head = pipe.read(_HEAD_BYTES)
+        head = _read_head(pipe)
         kind = _piped_format(head)
         options = {"max_pixels": str(FRAME_PIXELS.value), "protocol_whitelist": ""}
         return av.open(_Piped(head, pipe), format=kind, options=options)
@@ -91,6 +93,13 @@ def stdin_footage(source: StandardInput, pipe: BinaryIO | None = None) -> Footag
 
 
 _HEAD_BYTES = 1 << 10
+
+
+def _read_head(pipe: RawIOBase | BinaryIO) -> bytes:
+    head = b""
+    while len(head) < _HEAD_BYTES and (more := pipe.read(_HEAD_BYTES - len(head))):
+        head += more
+    return head
 
 
 def _piped_format(head: bytes) -> str:
@@ -107,7 +116,7 @@ def _piped_format(head: bytes) -> str:
 class _Piped:
     """A pipe whose first bytes were read, as PyAV wants a file that cannot be sought in."""
 
-    def __init__(self, head: bytes, pipe: BinaryIO) -> None:
+    def __init__(self, head: bytes, pipe: RawIOBase | BinaryIO) -> None:
         self._head = head
         self._pipe = pipe
 
@@ -116,7 +125,7 @@ class _Piped:
         if self._head:
             given, self._head = self._head[:size], self._head[size:]
             return given
-        return self._pipe.read(size)
+        return self._pipe.read(size) or b""
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,8 @@ def read_ahead(
 
     Never more than one is ahead, so at most two exist. Closing the iterator (or leaving its loop)
     ends the thread; what ``items`` raises is raised here. ``watch`` counts what the caller waits,
-    as "waiting for frames". ``cancel`` is called at the end, and makes ``items`` wait for nothing.
+    as "waiting for frames". ``cancel`` is called where it is closed before its end,
+    and makes ``items`` wait for nothing.
     """
     watch = watch or Stopwatch()
     ready: queue.Queue[tuple[str, T | BaseException | None]] = queue.Queue(1)
@@ -53,12 +54,14 @@ def read_ahead(
 
     thread = threading.Thread(target=make, name="locoexport-reader", daemon=True)
     thread.start()
+    ended = False
     try:
         while True:
             with watch.timed("waiting for frames"):
                 kind, value = _waited_for(ready)
             wanted.release()
             if kind == "end":
+                ended = True
                 return
             if kind == "error":
                 assert isinstance(value, BaseException)
@@ -66,7 +69,8 @@ def read_ahead(
             yield value  # type: ignore[misc]
     finally:
         stop.set()
-        cancel()
+        if not ended:
+            cancel()
         thread.join()
 
 
@@ -112,7 +116,8 @@ def taken_in_thread(
         except BaseException as error:
             ready.put(("error", error))
 
-    threading.Thread(target=take, name="locoexport-taker", daemon=True).start()
+    thread = threading.Thread(target=take, name="frame-taker", daemon=True)
+    thread.start()
     try:
         while True:
             wanted.release()
@@ -126,6 +131,7 @@ def taken_in_thread(
     finally:
         closed.set()
         wanted.release()
+        thread.join(_POLL_S)  # or never, where the item that it waits for never comes
 
 
 def _awaited(
