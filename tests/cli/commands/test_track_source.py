@@ -10,12 +10,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from synthetic_tracker import tracker_bytes
 
 from locoexport.cli.commands.track_source import choose_source, is_clip_folder, named_outputs
 from locoexport.errors import UsageError
 from locoexport.pipeline.tracking.objects import ObjectOutputs
 from locoexport.runtime.sources.named import Camera, Images, StandardInput, stem_of
 from locoexport.runtime.video.mp4 import write_mp4
+
+
+@pytest.fixture
+def tiny_file(tmp_path: Path) -> Path:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(tracker_bytes())
+    return path
 
 
 def _images(folder: Path, count: int = 5) -> Path:
