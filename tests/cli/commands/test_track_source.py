@@ -85,24 +85,23 @@ def test_images_are_tracked(run, tiny_file: Path, tmp_path: Path) -> None:
 def test_ctrl_c_is_the_end_of_stdin_and_keeps_its_tracks(tiny_file: Path, tmp_path: Path) -> None:
     target = tmp_path / "o.npz"
     command = ["track", "-", "--model", tiny_file, "--points", "grid:1", "--tracks", target]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "locoexport", *map(str, command)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ,
-    )
-    assert process.stdin is not None
-    frames = b"".join(b"FRAME\n" + bytes([40 * i]) * (48 * 64 * 3 // 2) for i in range(5))
-    process.stdin.write(b"YUV4MPEG2 W64 H48 F25:1 Ip C420jpeg\n" + frames)
-    process.stdin.flush()  # and no more, nor an end
-    time.sleep(4)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    code = process.wait(20)
-    assert process.stderr is not None
-    said = process.stderr.read().decode()
-    process.stdin.close()
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        frames = b"".join(b"FRAME\n" + bytes([40 * i]) * (48 * 64 * 3 // 2) for i in range(5))
+        process.stdin.write(b"YUV4MPEG2 W64 H48 F25:1 Ip C420jpeg\n" + frames)
+        process.stdin.flush()  # and no more, nor an end
+        time.sleep(4)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        code = process.wait(20)
+        said = process.stderr.read().decode()
     assert code == 0, said
     assert "warning: Interrupted: the" in said
     with np.load(target) as tracks:
