@@ -20,6 +20,7 @@ from exported import export_once
 from synthetic_tracker import VELOCITY_XY, tracker_bytes
 
 from locoexport import PointTracker, load_profile
+from locoexport.contract.checkpoint_settings import CheckpointSettings
 from locoexport.runtime.tracking.tracks import read_tracks, write_tracks
 from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.mp4 import write_mp4
@@ -53,14 +54,24 @@ def model() -> Path:
     return export_once(load_profile("b0-tiny"))
 
 
+@pytest.fixture(scope="module")
+def split_of_two_levels() -> Path:
+    """The same weights in three files, the first level at half the resolution."""
+    settings = CheckpointSettings(refinement_resolutions=((64, 64), (128, 128)))
+    profile = load_profile("b0-tiny").with_options(resolution_hw=(128, 128), settings=settings)
+    return export_once(profile, split=True).with_name("model.tracker.onnx")
+
+
 def _frames(answer: dict[str, Any]) -> np.ndarray:
     rgba = np.frombuffer(base64.b64decode(answer["rgba"]), np.uint8)
     return rgba.reshape(answer["frames"], *answer["frameHw"], 4)[..., :3]
 
 
+@pytest.mark.parametrize("file", ["model", "split_of_two_levels"])
 def test_clicked_points_are_tracked_as_the_python_runtime_tracks_them(
-    clip: Path, model: Path, tmp_path: Path
+    clip: Path, file: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    model: Path = request.getfixturevalue(file)
     with served_demo(model) as url:
         found = run_scenario(
             "track", url, clip=clip, window=WINDOW, clicks=CLICKS, shown=30, out=tmp_path

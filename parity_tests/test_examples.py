@@ -12,6 +12,7 @@ import pytest
 from exported import export_once
 from native_runtimes import MissingHereError, build_cpp, prepare_node
 
+from locoexport.contract.checkpoint_settings import CheckpointSettings
 from locoexport.contract.profile import load_profile
 from locoexport.runtime.tracking.tracker import PointTracker
 
@@ -84,6 +85,21 @@ def test_it_prints_what_the_python_runtime_tracks(
     sure = np.abs(tracks.confidence - 0.5) > 1e-3
     first = np.array([point[0] == 0 for point in points])
     assert (visible == tracks.visible)[first][sure[first]].all()
+
+
+def test_a_model_of_two_levels(program: list[str], frames: np.ndarray, raw: Path) -> None:
+    settings = CheckpointSettings(refinement_resolutions=((64, 64), (SIZE, SIZE)))
+    profile = load_profile("b0-tiny").with_options(resolution_hw=(SIZE, SIZE), settings=settings)
+    path = export_once(profile)
+    done = run(program, path, raw, *QUERIES)
+    assert (done.returncode, done.stderr) == (0, "")
+    video = frames[None].astype(np.float32) / np.float32(255) * np.float32(2) - np.float32(1)
+    points = np.array([list(map(float, q.split(","))) for q in QUERIES], np.float32)
+    with PointTracker(path) as tracker:
+        expected = tracker.model.run(video, points[None]).tracks_xy[0]
+    rows = csv.DictReader(io.StringIO(done.stdout))
+    xy = np.array([[float(r["x"]), float(r["y"])] for r in rows]).reshape(-1, FRAMES, 2)
+    np.testing.assert_allclose(xy, expected, atol=TOLERANCE_PX)
 
 
 @pytest.mark.parametrize(

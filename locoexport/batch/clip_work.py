@@ -30,6 +30,7 @@ from locoexport.errors import (
     VideoError,
 )
 from locoexport.machine.stopwatch import Stopwatch
+from locoexport.machine.writing.names import fit_name
 from locoexport.machine.writing.output_files import sha256_of
 from locoexport.runtime.drawing.film import drawn_film
 from locoexport.runtime.queries.sources import collect_points
@@ -88,7 +89,8 @@ class OutputFolder:
 
     def extra(self, clip: Path, name: str, suffix: str) -> Path:
         """A file besides; clips of one name in two folders have two."""
-        return self.files / f"{clip.name}.{name[:8]}{suffix}"
+        ending = f".{name[:8]}{suffix}"
+        return self.files / (fit_name(clip.name, len(ending)) + ending)
 
 
 def finished_earlier(
@@ -233,7 +235,9 @@ class ClipWorker:
         frame_hw = source.frame_hw()
         queries = collect_points(job.points, *frame_hw, source.first_frame)
         film = self._folder.extra(job.clip, name, ".tracked.mp4")
-        with drawn_film(film if self._settings.overlays else None, source.fps, Stopwatch()) as sink:
+        film_path = film if self._settings.overlays else None
+        aspect = source.pixel_aspect()
+        with drawn_film(film_path, source.fps, Stopwatch(), pixel_aspect=aspect) as sink:
             tracks = self._tracker.track(
                 source,
                 queries,

@@ -68,7 +68,7 @@ class WorkSettings:
             points["query_file"] = _content_of(job.points.query_file)
         options = {
             "points": points,
-            "selection": asdict(job.selection),
+            "selection": job.selection.described(),
             "provider": self.provider,
             "window": self.window,
             "memory": self.memory,

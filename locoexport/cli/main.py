@@ -13,6 +13,7 @@ import typer
 
 from locoexport.cli.commands import (
     bench,
+    convert,
     demo,
     doctor,
     export,
@@ -61,6 +62,7 @@ app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)
 app.command("rewrite")(rewrite.rewrite)
 app.command("eval")(eval.evaluate)
+app.command("convert")(convert.convert)
 app.command("package")(package.package)
 app.command("demo")(demo.demo)
 

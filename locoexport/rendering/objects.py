@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 
-from locoexport.rendering.parts.tables import facts, headed
+from locoexport.rendering.parts.tables import facts, headed, pixel_facts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +25,7 @@ def objects_text(report: ObjectReport) -> RenderableType:
     visible = f"{report.found.visible_share:.0%}"
     rows = [
         ("video", f"{report.video}: {tracks.frames} frames of {height}x{width}"),
+        *pixel_facts(report.pixel_aspect, report.frame_hw),
         ("objects", str(len(report.found.objects))),
         ("points", f"{tracks.points}, visible {visible} of the time"),
         ("detecting", f"{report.detecting_seconds:.1f} s"),
@@ -52,10 +53,12 @@ def objects_document(report: ObjectReport) -> dict[str, Any]:
         "frames": report.found.tracks.frames,
         "height": report.frame_hw[0],
         "width": report.frame_hw[1],
+        "pixel_aspect": list(report.pixel_aspect.as_integer_ratio()),
         "points": report.found.tracks.points,
         "objects": _object_rows(report),
         "preset": report.preset,
         "rules": asdict(report.rules),
+        "frames_repeated": list(report.frames_repeated),
         "files": {name: str(path) for name, path in report.outputs.written()},
         "detecting_seconds": report.detecting_seconds,
         "tracking_seconds": report.tracking_seconds,

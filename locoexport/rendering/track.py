@@ -9,7 +9,7 @@ from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from locoexport.pipeline.tracking.points import TrackReport
-from locoexport.rendering.parts.tables import facts, size
+from locoexport.rendering.parts.tables import facts, pixel_facts, size
 
 __all__ = ["track_document", "track_text"]
 
@@ -20,6 +20,8 @@ def track_text(report: TrackReport, *, verbose: bool = False) -> RenderableType:
     points, frames = tracks.visible.shape
     rows = [
         ("video", f"{report.video}: {frames} frames of {size(report.frame_hw)}"),
+        *_repeated_rows(report),
+        *pixel_facts(report.pixel_aspect, report.frame_hw),
         ("points", f"{points}, visible {tracks.visible.mean():.0%} of the time"),
         ("tracking", f"{seconds:.1f} s, {frames / seconds:.1f} frames/s"),
     ]
@@ -44,6 +46,13 @@ def track_text(report: TrackReport, *, verbose: bool = False) -> RenderableType:
     return facts(rows)
 
 
+def _repeated_rows(report: TrackReport) -> list[tuple[str, str]]:
+    repeated = report.frames_repeated
+    if not repeated:
+        return []
+    return [("repeated", f"{len(repeated)} frames that are lost, {repeated[0]} to {repeated[-1]}")]
+
+
 def track_document(report: TrackReport) -> dict[str, Any]:
     """``locoexport.track/1``."""
     points, frames = report.tracks.visible.shape
@@ -53,6 +62,7 @@ def track_document(report: TrackReport) -> dict[str, Any]:
         "model": str(report.model),
         "frames": frames,
         "frame_hw": list(report.frame_hw),
+        "pixel_aspect": list(report.pixel_aspect.as_integer_ratio()),
         "fps": report.tracks.fps,
         "points": points,
         "visible_share": float(report.tracks.visible.mean()),
@@ -63,5 +73,6 @@ def track_document(report: TrackReport) -> dict[str, Any]:
         "outside_share": report.outside_share,
         "first_frame_seconds": report.first_frame_seconds,
         "parts": dict(report.parts),
+        "frames_repeated": list(report.frames_repeated),
         "windowing": None if report.windowing is None else asdict(report.windowing),
     }

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from locoexport.errors import MachineError, ModelFileError, OutputError
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import read_tracks
+from locoexport.runtime.video.clips import VideoReader
+from locoexport.runtime.video.mp4 import write_mp4
 from locoexport.runtime.video.selection import Selection
 
 
@@ -263,3 +266,16 @@ def test_a_record_of_another_clip_is_no_record(worker, settings, clips: Path, cl
     document["result"] |= {"clip_id": clip_id, "points": "x"}
     record.write_text(json.dumps(document))
     assert earlier(job, settings) is None
+
+
+def test_a_clip_with_a_long_name_and_wide_pixels(settings, clips: Path) -> None:
+    name = "長" * 83 + ".mp4"
+    write_mp4(
+        clips / name, np.full((3, 48, 64, 3), 90, np.uint8), 10, pixel_aspect=Fraction(16, 15)
+    )
+    settings = replace(settings, overlays=True, tracks_suffix=".npz")
+    with ClipWorker(settings) as worker:
+        outcome = worker.work(ClipJob(clips / name, PointSources(points="grid:1")))
+    assert outcome.outcome == "tracked", outcome.text
+    (film,) = OutputFolder(settings.out).files.glob("長*.tracked.mp4")
+    assert VideoReader(film).pixel_aspect == Fraction(16, 15)

@@ -34,6 +34,7 @@ def track_many(
     resize: options.Resize = None,
     memory: options.Memory = None,
     window: options.Window = None,
+    deinterlace: options.Deinterlace = False,
     json_target: JsonTarget = None,
     force: options.Replace = False,
 ) -> None:
@@ -52,7 +53,7 @@ def track_many(
     from locoexport.runtime.queries.sources import PointSources
 
     asked = PointSources(points, tuple(query or ()), queries, features=features)
-    selection = select_frames(start, end, stride, resize)
+    selection = select_frames(start, end, stride, resize, deinterlace=deinterlace)
     with console.listening(context) as notify:
         report = track_clips(
             inputs,

@@ -13,8 +13,10 @@ from typing import Any, Literal
 from locoexport.cli.terminal.option_values import parse_grid, parse_share
 from locoexport.cli.terminal.track_options import DEFAULT_POINTS
 from locoexport.errors import UsageError
+from locoexport.machine.writing.names import fit_name
 from locoexport.machine.writing.output_files import is_file
 from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
+from locoexport.runtime.decoding.damage import OnDamage
 from locoexport.runtime.objects.rules import ObjectRules, find_preset
 from locoexport.runtime.queries.masks import parse_mask
 from locoexport.runtime.queries.sources import PointSources
@@ -170,7 +172,8 @@ class TrackRequest:
         """The outputs of a single clip: an overlay in this folder where none was named."""
         if self.outputs.written():
             return self.outputs
-        return ObjectOutputs(overlay=Path(f"{stem_of(self.video)}.tracked.mp4"))
+        ending = ".tracked.mp4"
+        return ObjectOutputs(overlay=Path(fit_name(stem_of(self.video), len(ending)) + ending))
 
     def point_sources(self) -> PointSources:
         """The points asked for; the default ones where no object was asked for either."""
@@ -193,7 +196,7 @@ class TrackRequest:
 
     def described(self) -> dict[str, Any]:
         """What decides the tracks of a clip, as JSON values; a folder's records keep it."""
-        asked = asdict(self.points) | self.objects.kept() | asdict(self.selection)
+        asked = asdict(self.points) | self.objects.kept() | self.selection.described()
         values = asked | {"window": self.window, "memory": self.memory}
         return {
             name: str(value) if isinstance(value, Path) else value for name, value in values.items()
@@ -208,6 +211,8 @@ def select_frames(
     *,
     seconds: float | None = None,
     max_frames: int | None = None,
+    deinterlace: bool = False,
+    on_damage: OnDamage = "stop",
 ) -> Selection:
     """Which part of a clip is meant; ``start`` and ``end`` in seconds, ``resize`` as ``HxW``.
 
@@ -223,7 +228,9 @@ def select_frames(
             raise UsageError(f"--seconds is {seconds}; it must be above 0.")
         end = start + seconds
     size = None if resize is None else parse_size(resize)
-    return Selection(start, end, stride, size, max_frames)
+    return Selection(
+        *(start, end, stride, size, max_frames), deinterlace=deinterlace, on_damage=on_damage
+    )
 
 
 def with_default_points(points: PointSources) -> PointSources:

@@ -10,6 +10,7 @@ import typer
 __all__ = [
     "Address",
     "DatasetFolder",
+    "Deinterlace",
     "End",
     "Engine",
     "Inputs",
@@ -107,3 +108,10 @@ Window = Annotated[
     typer.Option(metavar="FRAMES", help="Frames that go through the model at once (48)."),
 ]
 Replace = Annotated[bool, typer.Option("--force", help="Replace an existing report.")]
+Deinterlace = Annotated[
+    bool,
+    typer.Option(
+        "--deinterlace",
+        help="Make frames of one time of interlaced ones: as many, at the same times.",
+    ),
+]

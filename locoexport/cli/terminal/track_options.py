@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ __all__ = [
     "BoxesFile",
     "Camera",
     "CompareWindows",
+    "Deinterlace",
     "End",
     "ImageRate",
     "Mask",
@@ -19,6 +20,7 @@ __all__ = [
     "MaxFrames",
     "Memory",
     "Model",
+    "OnDamage",
     "Output",
     "Points",
     "Queries",
@@ -80,7 +82,10 @@ Output = Annotated[
 ]
 TracksFile = Annotated[
     Path | None,
-    typer.Option(help="Tracks file to write (.npz, .csv, .json, or .pkl in TAP-Vid's layout)."),
+    typer.Option(
+        help="Tracks file to write (.npz, .csv, .json, .pkl in TAP-Vid's layout, or another "
+        "program's by its suffix, as `convert` has them)."
+    ),
 ]
 BoxesFile = Annotated[
     Path | None,
@@ -144,4 +149,19 @@ MaxFrames = Annotated[int | None, typer.Option(metavar="N", help="Stop after so 
 ImageRate = Annotated[
     float | None,
     typer.Option("--fps", metavar="RATE", help="Frames a second of images (25, with a warning)."),
+]
+OnDamage = Annotated[
+    Literal["stop", "continue"],
+    typer.Option(
+        "--on-damage",
+        help="Where frames of a clip are lost or broken: track what is before that, or go on, with "
+        "the last good frame in place of each that is lost, so that numbers and times stay true.",
+    ),
+]
+Deinterlace = Annotated[
+    bool,
+    typer.Option(
+        "--deinterlace",
+        help="Make frames of one time of interlaced ones: as many, at the same times.",
+    ),
 ]

@@ -24,6 +24,7 @@ from locoexport.errors import (
     UsageError,
     VideoError,
 )
+from locoexport.machine.writing.names import fit_name
 from locoexport.notices import Listener, Notice, ignore
 
 __all__ = ["ClipFiles", "ClipResult", "FolderReport", "hash_files", "track_folder"]
@@ -42,12 +43,15 @@ class ClipFiles:
     def of(cls, clip: Path, out: Path) -> ClipFiles:
         """For ``x/a.mp4``: ``x/a.mp4.tracked.mp4``, .tracks.npz, .boxes.csv and .done.json.
 
+        Where that is longer than a name can be, the clip's part is shortened (``fit_name``).
+
         Args:
             clip: relative to the folder of clips.
             out: the folder of the outputs.
         """
         names = ("tracked.mp4", "tracks.npz", "boxes.csv", "done.json")
-        return cls(*(out / clip.parent / f"{clip.name}.{name}" for name in names))
+        base = fit_name(clip.name, 1 + max(map(len, names)))
+        return cls(*(out / clip.parent / f"{base}.{name}" for name in names))
 
     @property
     def all(self) -> tuple[Path, ...]:

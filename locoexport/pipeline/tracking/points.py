@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -16,18 +17,21 @@ from locoexport.errors import OutputError, QueryError, UsageError
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.machine.writing.output_files import check_output
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.tracking.exchanged import write_clip_tracks
 from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.film import drawn_film
+from locoexport.runtime.exchange.formats import check_format_of
 from locoexport.runtime.queries.points import parse_points, parse_query, read_queries
 from locoexport.runtime.queries.sources import PointSources, collect_points
 from locoexport.runtime.sources.named import is_live, name_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks, check_tracks_path, write_tracks
+from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.tracking.window_effect import WindowingEffect, compare_tracks
 from locoexport.runtime.tracking.window_tracker import INFERENCE
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW
 from locoexport.runtime.video.frame_source import FrameSource
+from locoexport.runtime.video.mp4 import SQUARE
 from locoexport.runtime.video.selection import Selection
 
 __all__ = ["TrackReport", "track_video"]
@@ -42,7 +46,10 @@ class TrackReport:
     ``seconds`` is the wall time of it all and ``inference_seconds`` the part inside ONNX Runtime;
     ``parts`` tells where the threads were meanwhile (seconds by name: they overlap, so their sum
     may exceed the wall time); ``first_frame_seconds`` is when the first tracked frames were there.
-    ``windowing`` compares to the clip in one window, where that was asked for.
+    ``windowing`` compares to the clip in one window, where that was asked for;
+    ``frames_repeated`` names the frames that stand for lost ones and show the one before.
+    ``pixel_aspect`` is the width of a pixel to its height: coordinates and ``frame_hw`` count
+    stored pixels, and players show each so much wider.
     """
 
     video: Path | str
@@ -56,6 +63,8 @@ class TrackReport:
     first_frame_seconds: float
     parts: tuple[tuple[str, float], ...]
     windowing: WindowingEffect | None = None
+    frames_repeated: tuple[int, ...] = ()
+    pixel_aspect: Fraction = SQUARE
 
     @property
     def outside_share(self) -> float:
@@ -95,7 +104,8 @@ def track_video(
         query_file: .csv, .json or .npy.
         more_points: masks, features and whatever else ``PointSources`` has.
         overlay: an .mp4 to write (H.264), or None.
-        tracks_file: .npz, .csv or .json, or None.
+        tracks_file: .npz, .csv, .json, or the file of another program whose suffix tells it (see
+            ``exchange.formats``), or None.
         provider: the execution provider; there is no fallback.
         selection: which part of the clip, every n-th frame, another size.
         window: frames a window; see ``PointTracker``.
@@ -134,7 +144,13 @@ def track_video(
         notify(Notice(warning, warning=True))
     if tracks_path is not None:
         with watch.timed("writing tracks"):
-            write_tracks(tracks_path, tracks)
+            write_clip_tracks(
+                *(tracks_path, tracks),
+                frame_hw=frame_hw,
+                video=Path(name_of(video)),
+                selection=selection,
+                notify=notify,
+            )
     report = TrackReport(
         video=name_of(video),
         model=Path(model),
@@ -146,6 +162,8 @@ def track_video(
         inference_seconds=watch.seconds(INFERENCE),
         first_frame_seconds=watch.first("first tracked frame") or watch.wall,
         parts=watch.shares(),
+        frames_repeated=source.frames_repeated,
+        pixel_aspect=source.pixel_aspect(),
     )
     if not compare_windows:
         return report
@@ -162,7 +180,7 @@ def _check_outputs(
         raise OutputError(f"{film}: the overlay is written as .mp4; name it so.")
     if tracks_file is None:
         return film, None
-    return film, check_output(check_tracks_path(tracks_file), force=force)
+    return film, check_output(check_format_of(tracks_file), force=force)
 
 
 def _check_frames_dynamic(tracker: PointTracker) -> None:
@@ -233,7 +251,8 @@ def _track_and_draw(
     watch: Stopwatch,
     notify: Listener,
 ) -> Tracks:
-    with drawn_film(film_path, source.fps, watch) as sink:
+    aspect = source.pixel_aspect()
+    with drawn_film(film_path, source.fps, watch, pixel_aspect=aspect) as sink:
         return tracker.track(
             source,
             query_points_tyx,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -15,6 +16,7 @@ __all__ = [
     "gigabytes",
     "headed",
     "megabytes",
+    "pixel_facts",
     "severity",
     "size",
     "titled",
@@ -97,6 +99,16 @@ def size(size_hw: tuple[int, int]) -> str:
 def gigabytes(size_bytes: int) -> str:
     """``1.2 GB``."""
     return f"{size_bytes / 1e9:.1f} GB"
+
+
+def pixel_facts(aspect: Fraction, frame_hw: tuple[int, int]) -> list[tuple[str, str]]:
+    """A row about pixels that are not square; none where they are."""
+    if aspect == 1:
+        return []
+    height, width = frame_hw
+    shape = f"{aspect.numerator}:{aspect.denominator}"
+    shown = f"{height}x{round(width * aspect)}"
+    return [("pixels", f"{shape}, players show {shown}; coordinates are in stored pixels")]
 
 
 def severity(level: str) -> Text:

@@ -191,6 +191,7 @@ class _Renewal:
             np.zeros((points, frames), np.float32),
             np.concatenate([tracks.query_points, *(each.queries_tyx for each in new)]),
             tracks.fps,
+            tracks.time_s,
         )
         joined.xy[:old], joined.visible[:old] = tracks.xy, tracks.visible
         joined.confidence[:old] = tracks.confidence

@@ -53,14 +53,15 @@ def write_object_tracks(
 ) -> None:
     """Write all points and objects, by the path's suffix; an existing file is replaced.
 
-    - .npz: the arrays of ``Tracks`` by name and ``fps``; ``object_ids`` int64 (points,), -1 for
-      none; ``objects`` int64 (objects,), their ids; ``boxes_xyxy`` float32 (objects, frames, 4),
-      NaN where lost; ``box_source`` uint8 (objects, frames), 0 lost, 1 detected, 2 tracked;
+    - .npz: the arrays of ``Tracks`` by name, ``fps`` and ``time_s``; ``object_ids`` int64
+      (points,), -1 for none; ``objects`` int64 (objects,), their ids; ``boxes_xyxy`` float32
+      (objects, frames, 4), NaN where lost; ``box_source`` uint8 (objects, frames), 0 lost, 1
+      detected, 2 tracked;
       ``box_confidence`` float32 (objects, frames); ``hulls_xy`` float32 (corners, 2) of all hulls,
       the one of object i in frame t being ``hulls_xy[s[k]:s[k + 1]]`` with s = ``hull_starts`` and
       k = i·frames + t
-    - .csv: a row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence; object is
-      empty for none
+    - .csv: a row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence,time_s;
+      object is empty for none
     - .json: the data of the .npz, a ``schema``, and null for what is lost
     - .pkl: TAP-Vid's layout, with the video in it (``tapvid``)
 
@@ -169,6 +170,7 @@ def _track_arrays(tracks: Tracks) -> dict[str, NDArray[Any]]:
         "confidence": tracks.confidence,
         "query_points_tyx": tracks.query_points,
         "fps": np.asarray(tracks.fps, np.float64),
+        **({} if tracks.time_s is None else {"time_s": tracks.time_s}),
     }
 
 
@@ -179,6 +181,7 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> ObjectTracks:
         confidence=arrays["confidence"],
         query_points=arrays["query_points_tyx"],
         fps=float(arrays["fps"]),
+        time_s=arrays.get("time_s"),
     )
     starts = arrays["hull_starts"]
     hulls = [arrays["hulls_xy"][start:stop] for start, stop in pairwise(starts)]

@@ -45,10 +45,19 @@ def open_video(video: Source, selection: Selection | None = None) -> FrameSource
     selection = selection or Selection()
     if isinstance(video, str | Path):
         footage = _footage_of_path(Path(video))
-        return open_source(video, selection) if footage is None else FrameSource(footage, selection)
+        if footage is None:
+            return open_source(video, selection)
+        _refuse_deinterlacing(selection)
+        return FrameSource(footage, selection)
     if isinstance(video, Camera | Url | StandardInput | Images):
+        _refuse_deinterlacing(selection)
         return FrameSource(_footage_of(video), selection)
     return open_source(video, selection)
+
+
+def _refuse_deinterlacing(selection: Selection) -> None:
+    if selection.deinterlace:
+        raise UsageError("Only the frames of a clip that is a file can be deinterlaced.")
 
 
 def _footage_of(video: Camera | Url | StandardInput | Images) -> Footage:

@@ -27,6 +27,7 @@ class FrameBatch:
         xy: float32 (points, frames, 2) in pixels of the video.
         visible: bool (points, frames).
         query_points: float32 (points, 3), all that were asked for.
+        time_s: float64 (frames,), when each is shown: seconds after the video's first frame.
     """
 
     start: int
@@ -34,6 +35,7 @@ class FrameBatch:
     xy: NDArray[np.float32]
     visible: NDArray[np.bool_]
     query_points: NDArray[np.float32]
+    time_s: NDArray[np.float64]
 
 
 Sink = Callable[[FrameBatch], None]
@@ -48,8 +50,10 @@ class Delivery:
         store: TrackStore,
         query_points: NDArray[np.float32],
         watch: Stopwatch,
+        source: FrameSource,
     ) -> None:
         """``query_points``: float32 (points, 3) in the video's pixels, told with each batch."""
+        self._source = source
         self._sink = sink
         self._store = store
         self._query_points = query_points
@@ -77,4 +81,6 @@ class Delivery:
         values = self._store.values[first : first + len(frames)].transpose(1, 0, 2).copy()
         visible = is_visible(values[..., 2])
         with self._watch.timed("waiting for drawing"):
-            self._sink(FrameBatch(first, frames, values[..., :2], visible, self._query_points))
+            time_s = self._source.times_s[first : first + len(frames)]
+            xy, points = values[..., :2], self._query_points
+            self._sink(FrameBatch(first, frames, xy, visible, points, time_s))

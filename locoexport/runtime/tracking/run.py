@@ -84,7 +84,7 @@ class Tracking:
             self.source.keep([first])
         on_disk = self.on_disk(len(points), hint)
         with closing(TrackStore(len(points), on_disk=on_disk)) as store:
-            delivery = Delivery(self.sink, store, points, self.watch)
+            delivery = Delivery(self.sink, store, points, self.watch, self.source)
             passes = _Passes(
                 source=self.source,
                 points=points,
@@ -106,7 +106,9 @@ class Tracking:
             if late:
                 passes.backwards(begins)
                 delivery.hand_on_all(self.source, plan.size.frames)
-            return _gather_tracks(store, points, self.source.fps if fps is None else fps)
+            if fps is None:
+                return _gather_tracks(store, points, self.source.average_fps, self.source.times_s)
+            return _gather_tracks(store, points, fps, np.arange(store.frames) / fps)
 
     def _tracks_until(
         self, end: int, store: TrackStore, points: NDArray[np.float32], fps: float | None
@@ -115,8 +117,11 @@ class Tracking:
         if self.source.rereadable or not end:
             return None
         xy, confidence = (values[:, :end] for values in store.arrays())
-        fps = self.source.fps if fps is None else fps
-        return Tracks(xy, is_visible(confidence), confidence, points, fps)
+        if fps is None:
+            fps, time_s = self.source.average_fps, self.source.times_s[:end]
+        else:
+            time_s = np.arange(end) / fps
+        return Tracks(xy, is_visible(confidence), confidence, points, fps, time_s)
 
     def _checked_points(self, height: int, width: int) -> NDArray[np.float32]:
         """The points, of which one behind the end is told of before the work where it can be."""
@@ -241,6 +246,8 @@ class _Passes:
         self.tracker.give_back()
 
 
-def _gather_tracks(store: TrackStore, points: NDArray[np.float32], fps: float) -> Tracks:
+def _gather_tracks(
+    store: TrackStore, points: NDArray[np.float32], fps: float, time_s: NDArray[np.float64]
+) -> Tracks:
     xy, confidence = store.arrays()
-    return Tracks(xy, is_visible(confidence), confidence, points, fps)
+    return Tracks(xy, is_visible(confidence), confidence, points, fps, time_s)

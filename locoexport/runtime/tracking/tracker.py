@@ -11,6 +11,7 @@ from typing import Any
 from locoexport.errors import ModelFileError, UsageError
 from locoexport.machine.hardware import process_memory
 from locoexport.machine.stopwatch import Stopwatch
+from locoexport.runtime.queries.points import parse_points, parse_query
 from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.sources.opening import Source, open_video
 from locoexport.runtime.tracking.budget import (
@@ -155,7 +156,8 @@ class PointTracker:
                 else ``runtime.sources.opening.open_video`` takes; or what that gives. An iterator
                 that fails, or gives nothing for 60 s, ends the video there, with a RuntimeWarning.
             query_points_tyx: numbers of shape (points, 3): frame index, then y and x in the
-                video's pixels.
+                video's pixels. Or text as on the command line: ``grid:8``, ``grid:8x12`` (rows x
+                columns, on frame 0), or one point ``t,y,x``.
             fps: for ``Tracks.fps``, in place of the video's own (25 for bare frames).
             max_frames: stop after that many; a camera needs it.
             progress: called with (frames done, frames in all or None), first with 0 done.
@@ -185,7 +187,7 @@ class PointTracker:
         tracking = Tracking(
             model=self.model,
             source=source,
-            points=query_points_tyx,
+            points=_points(query_points_tyx, source),
             make_plan=partial(self._plan, limit),
             on_disk=self._on_disk,
             watch=watch or Stopwatch(),
@@ -244,6 +246,15 @@ class PointTracker:
         if frames is None:
             return self._memory is not None
         return points * frames * BYTES_PER_POINT_FRAME > self.tracks_in_memory_bytes
+
+
+def _points(asked: Any, source: FrameSource) -> Any:
+    """What was asked for; text is read as the command line reads it."""
+    if not isinstance(asked, str):
+        return asked
+    if asked.startswith("grid:"):
+        return parse_points(asked).queries(*source.frame_hw())
+    return parse_query(asked)[None]
 
 
 def _chosen(name: str, asked: int | None, fixed: int | None) -> int | None:

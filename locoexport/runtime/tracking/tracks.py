@@ -1,24 +1,31 @@
-"""Tracks of points in a video's own pixels, and the files they are kept in."""
+"""Tracks of points in a video's own pixels: cut, compared, and the files they are kept in."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, UsageError
+from locoexport.machine.installation import require_packages
 from locoexport.machine.limits import TRACKS_BYTES
 from locoexport.machine.reading.arrays import load_archive
 from locoexport.machine.reading.documents import read_json
 from locoexport.machine.reading.input_files import read_by_suffix
+from locoexport.machine.reading.tables import read_table
 from locoexport.machine.writing.output_files import whole_file
+from locoexport.runtime.tracking.track_rows import gather_rows
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = [
     "TRACKS_SCHEMA",
@@ -29,8 +36,12 @@ __all__ = [
     "write_tracks",
 ]
 
+NO_OBJECT = -1
 TRACKS_SCHEMA = "locoexport.tracks/1"
-_POINT_COLUMNS = ("frame", "object", "point", "x", "y", "visible", "confidence")
+_OBJECT_TRACKS_SCHEMA = "locoexport.object-tracks/1"
+"""As ``runtime.objects.object_files`` writes it: the same data, and objects."""
+_ARRAYS = ("xy", "visible", "confidence", "query_points", "time_s", "object_ids")
+_POINT_COLUMNS = ("frame", "object", "point", "x", "y", "visible", "confidence", "time_s")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +57,13 @@ class Tracks:
         query_points: float32 (points, 3) as (t, y, x): what was asked for. In files
             ``query_points_tyx``.
         fps: frames a second of the video.
+        time_s: float64 (frames,), when each frame is shown: seconds after the video's first frame,
+            rising. None where nobody knows more than ``fps``.
+        object_ids: int64 (points,): which object each point was asked for on, -1 for none. None
+            where no point is of any.
+
+    ``len`` is the number of points. Two are equal where all of this is, NaN counting as equal to
+    NaN; like arrays, they have no hash.
     """
 
     xy: NDArray[np.float32]
@@ -53,6 +71,8 @@ class Tracks:
     confidence: NDArray[np.float32]
     query_points: NDArray[np.float32]
     fps: float
+    time_s: NDArray[np.float64] | None = None
+    object_ids: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Raises InputError where types or shapes do not fit together."""
@@ -63,6 +83,10 @@ class Tracks:
             ("confidence", self.confidence, np.float32, (points, frames)),
             ("query_points", self.query_points, np.float32, (points, 3)),
         )
+        if self.time_s is not None:
+            expected += (("time_s", self.time_s, np.float64, (frames,)),)
+        if self.object_ids is not None:
+            expected += (("object_ids", self.object_ids, np.int64, (points,)),)
         for name, array, dtype, shape in expected:
             if array.dtype != dtype or array.shape != shape:
                 raise InputError(
@@ -73,6 +97,11 @@ class Tracks:
             raise InputError(f"Tracks: fps is {self.fps}; it must be a positive number.")
 
     @property
+    def frame_times_s(self) -> NDArray[np.float64]:
+        """``time_s``, or what ``fps`` says where there is none."""
+        return np.arange(self.frames) / self.fps if self.time_s is None else self.time_s
+
+    @property
     def points(self) -> int:
         """How many points there are."""
         return int(self.visible.shape[0])
@@ -81,6 +110,109 @@ class Tracks:
     def frames(self) -> int:
         """How many frames there are."""
         return int(self.visible.shape[1])
+
+    @classmethod
+    def load(cls, path: str | Path, *, fps: float | None = None) -> Tracks:
+        """Read tracks from a file that ``track`` or ``save`` wrote; see ``read_tracks``.
+
+        Raises:
+            InputError: the file is missing, of another kind, or malformed.
+        """
+        return read_tracks(path, fps=fps)
+
+    def save(self, path: str | Path) -> None:
+        """Write .npz, .csv or .json by the name's suffix, replacing a file; see ``write_tracks``.
+
+        Raises:
+            UsageError: another suffix.
+            OutputError: the file cannot be written.
+        """
+        write_tracks(path, self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row a frame and point, frame by frame: what the .csv has, with the types of arrays.
+
+        Columns: frame and point (int64), object (Int64, missing for none), x and y (float32),
+        visible (bool), confidence (float32), time_s (float64).
+
+        Raises:
+            PackageMissingError: pandas is not installed.
+        """
+        require_packages("pandas", extra="exchange")
+        import pandas
+
+        ids = np.full(self.points, NO_OBJECT) if self.object_ids is None else self.object_ids
+        objects = pandas.array(np.tile(ids, self.frames), dtype="Int64")
+        objects[np.tile(ids, self.frames) == NO_OBJECT] = pandas.NA
+        return pandas.DataFrame(
+            {
+                "frame": np.repeat(np.arange(self.frames), self.points),
+                "object": objects,
+                "point": np.tile(np.arange(self.points), self.frames),
+                "x": self.xy[..., 0].T.ravel(),
+                "y": self.xy[..., 1].T.ravel(),
+                "visible": self.visible.T.ravel(),
+                "confidence": self.confidence.T.ravel(),
+                "time_s": np.repeat(self.frame_times_s, self.points),
+            }
+        )
+
+    def __len__(self) -> int:
+        """How many points there are."""
+        return self.points
+
+    def __getitem__(self, index: Any) -> Tracks:
+        """Some points, ``tracks[points]``, in some of the frames, ``tracks[points, frames]``.
+
+        Both axes stay: a single number takes one point or frame. Points are a number, a slice, a
+        list, or an array of numbers or truth values, as numpy takes them. Frames are a number or a
+        slice that goes forwards. Arrays are views of these wherever numpy's would be.
+
+        Of the frames that are kept, the first is frame 0: query times become (t - start) / step,
+        below 0 or behind the end where a query's frame was cut off, and ``fps`` is divided by the
+        step. ``time_s`` keeps its zero, the first frame of the whole video.
+
+        Raises:
+            IndexError: there is no such point or frame.
+            UsageError: frames are neither a number nor a slice that goes forwards.
+        """
+        points, frames = index if isinstance(index, tuple) and len(index) == 2 else (index, None)
+        if isinstance(index, tuple) and len(index) != 2:
+            raise UsageError(
+                f"Tracks have two axes, points and frames; {len(index)} indices were given."
+            )
+        chosen = _kept_axis(points)
+        kept = slice(0, self.frames) if frames is None else _frame_slice(frames, self.frames)
+        step = kept.step or 1
+        queries = self.query_points[chosen]
+        if kept.start or step != 1:
+            queries = (queries - (kept.start, 0, 0)) / np.array((step, 1, 1))
+            queries = queries.astype(np.float32)
+        uncut = self.time_s is None and not kept.start and step == 1
+        return Tracks(
+            xy=self.xy[chosen][:, kept],
+            visible=self.visible[chosen][:, kept],
+            confidence=self.confidence[chosen][:, kept],
+            query_points=queries,
+            fps=self.fps / step,
+            time_s=None if uncut else self.frame_times_s[kept],
+            object_ids=None if self.object_ids is None else self.object_ids[chosen],
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all arrays and the frame rate are equal."""
+        if not isinstance(other, Tracks):
+            return NotImplemented
+        return self.fps == other.fps and all(
+            _equal(getattr(self, name), getattr(other, name)) for name in _ARRAYS
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        """One line: how many points and frames, how fast, how much of it is visible."""
+        share = f", {self.visible.mean():.0%} visible" if self.visible.size else ""
+        return f"<Tracks of {self.points} points in {self.frames} frames, {self.fps:g} fps{share}>"
 
 
 def check_tracks_path(path: str | Path) -> Path:
@@ -98,9 +230,9 @@ def check_tracks_path(path: str | Path) -> Path:
 def write_tracks(path: str | Path, tracks: Tracks) -> None:
     """Write tracks as .npz, .csv or .json, by the name's suffix; an existing file is replaced.
 
-    - .npz: the arrays of ``Tracks`` by name, and ``fps``
-    - .csv: a row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence, of which
-      object is empty, as these points belong to none
+    - .npz: the arrays of ``Tracks`` by name, ``fps``, and ``time_s`` where it is known
+    - .csv: a row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence,time_s, of
+      which object is empty for a point of none
     - .json: the data of the .npz, and a ``schema``
 
     Numbers in text are the shortest that read back as the same float32.
@@ -114,30 +246,49 @@ def write_tracks(path: str | Path, tracks: Tracks) -> None:
         _WRITERS[path.suffix.lower()](temporary, tracks)
 
 
-def read_tracks(path: str | Path) -> Tracks:
-    """Read what ``write_tracks`` wrote as .npz or .json.
+def read_tracks(path: str | Path, *, fps: float | None = None) -> Tracks:
+    """Read what ``write_tracks`` or ``write_object_tracks`` wrote; of objects only their ids.
+
+    A .csv knows neither query points nor a frame rate. A point's query is where it is first
+    visible, or in frame 0. The rate is the one that the column time_s goes with, where there is
+    one. Columns are found by their names, in any order; frame, x and y must be there, point where
+    there is more than one; a point is visible where nothing says otherwise, with confidence 1.
+    Semicolons, tabs, decimal commas and byte order marks are understood.
+
+    Args:
+        path: .npz, .json or .csv.
+        fps: the frame rate, in place of the file's.
 
     Raises:
-        InputError: the file is missing, of another kind, or malformed.
+        InputError: the file is missing, of another kind, or malformed; or nobody knows the rate.
     """
-    return read_by_suffix(path, {".npz": _read_npz, ".json": _read_json}, "tracks")
+    readers: dict[str, Callable[[Path], Tracks]] = {
+        ".npz": _read_npz,
+        ".json": _read_json,
+        ".csv": partial(_read_csv, fps=fps),
+    }
+    tracks = read_by_suffix(path, readers, "tracks")
+    return tracks if fps is None else replace(tracks, fps=float(fps))
 
 
 def _write_npz(path: Path, tracks: Tracks) -> None:
-    np.savez_compressed(
-        path,
-        tracks_xy=tracks.xy,
-        visible=tracks.visible,
-        confidence=tracks.confidence,
-        query_points_tyx=tracks.query_points,
-        fps=np.float64(tracks.fps),
-    )
+    arrays: dict[str, Any] = {
+        "tracks_xy": tracks.xy,
+        "visible": tracks.visible,
+        "confidence": tracks.confidence,
+        "query_points_tyx": tracks.query_points,
+        "fps": np.float64(tracks.fps),
+        "time_s": tracks.time_s,
+        "object_ids": tracks.object_ids,
+    }
+    known = {name: array for name, array in arrays.items() if array is not None}
+    np.savez_compressed(path, allow_pickle=False, **known)
 
 
 def write_point_rows(path: Path, tracks: Tracks, objects: Sequence[int | None]) -> None:
     """Write a row a frame and point as .csv; of each point the object, None where it has none.
 
-    frame,object,point,x,y,visible (0 or 1),confidence; numbers as ``write_tracks`` says.
+    frame,object,point,x,y,visible (0 or 1),confidence,time_s; numbers as ``write_tracks`` says.
     """
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -153,22 +304,27 @@ def _point_rows(
     visible = tracks.visible[:, frame].astype(int)
     confidence = tracks.confidence[:, frame].astype(str)
     rows = zip(objects, x, y, visible, confidence, strict=True)
+    time_s = round(float(tracks.frame_times_s[frame]), 6)
     for point, (name, *row) in enumerate(rows):
-        yield frame, name, point, *row
+        yield frame, name, point, *row, time_s
 
 
 def _write_csv(path: Path, tracks: Tracks) -> None:
-    write_point_rows(path, tracks, [None] * tracks.points)
+    ids = [] if tracks.object_ids is None else tracks.object_ids.tolist()
+    names = [None if name == NO_OBJECT else name for name in ids]
+    write_point_rows(path, tracks, names or [None] * tracks.points)
 
 
 def _write_json(path: Path, tracks: Tracks) -> None:
     document = {
         "schema": TRACKS_SCHEMA,
         "fps": float(tracks.fps),
+        **({} if tracks.time_s is None else {"time_s": tracks.time_s.tolist()}),
         "query_points_tyx": _shortest(tracks.query_points),
         "tracks_xy": _shortest(tracks.xy),
         "visible": tracks.visible.tolist(),
         "confidence": _shortest(tracks.confidence),
+        **({} if tracks.object_ids is None else {"object_ids": tracks.object_ids.tolist()}),
     }
     with open(path, "w", encoding="utf-8") as file:
         json.dump(document, file)
@@ -183,25 +339,89 @@ def _shortest(array: NDArray[np.float32]) -> Any:
 _WRITERS = {".npz": _write_npz, ".csv": _write_csv, ".json": _write_json}
 
 
+def _kept_axis(index: Any) -> Any:
+    """An index that keeps its axis: of a number, a list of it."""
+    return [int(index)] if isinstance(index, int | np.integer) else index
+
+
+def _frame_slice(index: Any, frames: int) -> slice:
+    """Frames as a slice from a number that is not negative."""
+    if isinstance(index, int | np.integer) and not isinstance(index, bool):
+        if not -frames <= index < frames:
+            raise IndexError(f"There is no frame {index}; there are {frames}.")
+        first = int(index) % frames
+        return slice(first, first + 1)
+    if not isinstance(index, slice) or (index.step is not None and index.step < 1):
+        raise UsageError("Frames of tracks are chosen by a number or a slice that goes forwards.")
+    return slice(*index.indices(frames))
+
+
+def _equal(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
 def _read_npz(path: Path) -> Tracks:
     arrays = load_archive(path, TRACKS_BYTES)
-    return Tracks(
-        xy=arrays["tracks_xy"],
-        visible=arrays["visible"],
-        confidence=arrays["confidence"],
-        query_points=arrays["query_points_tyx"],
-        fps=float(arrays["fps"]),
+    return _checked(
+        Tracks(
+            xy=arrays["tracks_xy"],
+            visible=arrays["visible"],
+            confidence=arrays["confidence"],
+            query_points=arrays["query_points_tyx"],
+            fps=float(arrays["fps"]),
+            time_s=arrays.get("time_s"),
+            object_ids=arrays.get("object_ids"),
+        )
     )
 
 
 def _read_json(path: Path) -> Tracks:
     document = read_json(path, limit=TRACKS_BYTES)
-    if not isinstance(document, dict) or document.get("schema") != TRACKS_SCHEMA:
+    known = (TRACKS_SCHEMA, _OBJECT_TRACKS_SCHEMA)
+    if not isinstance(document, dict) or document.get("schema") not in known:
         raise InputError(f"it is not a document of the schema {TRACKS_SCHEMA}.")
-    return Tracks(
-        xy=np.array(document["tracks_xy"], np.float32),
-        visible=np.array(document["visible"]),
-        confidence=np.array(document["confidence"], np.float32),
-        query_points=np.array(document["query_points_tyx"], np.float32),
-        fps=float(document["fps"]),
+    time_s, ids = document.get("time_s"), document.get("object_ids")
+    visible = np.array(document["visible"])
+    points, frames = visible.shape if visible.ndim == 2 else (0, 0)
+    return _checked(
+        Tracks(
+            # Of no points or no frames a list does not tell the other sides.
+            xy=np.array(document["tracks_xy"], np.float32).reshape(points, frames, 2),
+            visible=visible,
+            confidence=np.array(document["confidence"], np.float32),
+            query_points=np.array(document["query_points_tyx"], np.float32),
+            fps=float(document["fps"]),
+            time_s=None if time_s is None else np.array(time_s, np.float64),
+            object_ids=None if ids is None else np.array(ids, np.int64),
+        )
     )
+
+
+def _read_csv(path: Path, fps: float | None) -> Tracks:
+    table = read_table(path)
+    if not table.rows:
+        raise InputError("it has no rows.")
+    rows = gather_rows(table)
+    rate = rows.fps if fps is None else float(fps)
+    if rate is None:
+        raise InputError("it does not say how many frames a second there are; give fps.")
+    return _checked(
+        Tracks(
+            *(rows.xy, rows.visible, rows.confidence, rows.query_points, rate),
+            *(rows.time_s, rows.object_ids),
+        )
+    )
+
+
+def _checked(tracks: Tracks) -> Tracks:
+    """Tracks of a file, whose numbers are such as ``Tracks`` says."""
+    if not ((tracks.confidence >= 0) & (tracks.confidence <= 1)).all():
+        raise InputError("a confidence in it is not from 0 to 1.")
+    if not np.isfinite(tracks.query_points).all():
+        raise InputError("a query point in it is not finite.")
+    times = tracks.time_s
+    if times is not None and not (np.isfinite(times).all() and (np.diff(times) >= 0).all()):
+        raise InputError("the times in it (time_s) do not rise.")
+    return tracks

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -20,14 +21,23 @@ from locoexport.errors import UsageError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.reading.image_sizes import image_kind, image_pixels
 from locoexport.machine.writing.output_files import is_file
+from locoexport.runtime.decoding.damage import OnDamage
+from locoexport.runtime.decoding.frame_rate import DEFAULT_FPS, read_frame_rate, read_seconds
+from locoexport.runtime.decoding.ledger import Ledger
+from locoexport.runtime.decoding.watch import FrameWatch, Shown
+from locoexport.runtime.picture.addresses import file_address, looks_like_url
+from locoexport.runtime.picture.interlacing import deinterlace
+from locoexport.runtime.picture.rgb import Pictures
+from locoexport.runtime.picture.streams import choose_stream
 
 __all__ = ["DEFAULT_FPS", "Clip", "VideoReader", "read_clip"]
 
-DEFAULT_FPS = 25.0
-"""Where a file does not tell its frame rate."""
+
 _HEAD_BYTES = 1 << 16
 _FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
 """What PyAV raises over damaged files."""
+_SEEK_EARLIER_S = (0.0, 2.0, 10.0)
+"""How long before a frame decoding begins: indexes of .ts files are searched, and lead astray."""
 _FORMATS = (
     *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "asf", "asf_o"),
     *("ogg", "ivf", "obu", "av1", "h261", "h263", "h264", "hevc", "vvc", "evc", "m4v", "vc1"),
@@ -72,20 +82,28 @@ def read_clip(path: str | Path, *, max_frames: int | None = None) -> Clip:
 class VideoReader:
     """A video file, decoded frame by frame as often as one likes.
 
-    Rotation metadata is applied; grey, alpha and deep-colour frames become 8-bit RGB; frames
-    that change size are scaled to the first one's. Of a damaged file the frames before the damage
-    are given, with a warning: frames after a gap would have the wrong index.
+    The file's display matrix (turns and mirrors) is applied; grey, alpha and deep-colour frames
+    become 8-bit RGB; frames that change size are scaled to the first one's. Pixels that are not
+    square stay as they are stored (``pixel_aspect``). Of a damaged file the frames before the
+    damage are given, with a warning: frames after a gap would have the wrong index. With
+    ``on_damage="continue"`` all are given, and the last good one in place of each that is lost.
 
     Attributes:
-        fps: the average rate in frames a second.
+        fps: the average rate in frames a second, of the first ones where the file does not say.
+        repeated_s: the times of frames that stand for lost ones, as far as was read.
         frames_hint: how many frames the file says it has; None where it does not say.
         start_s: when the file begins, sound included: the zero of FFmpeg's own clock.
         end_s: when the last frame ends that was read.
         warnings: what was wrong so far with the file though it could be read.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(
+        self, path: str | Path, on_damage: OnDamage = "stop", *, deinterlaced: bool = False
+    ) -> None:
         """Open the file once, to see that it is a video.
+
+        ``on_damage`` says whether a damaged file ends before the damage, or goes on behind it;
+        ``deinterlaced`` makes frames of one time of interlaced ones; see ``picture.interlacing``.
 
         Raises:
             VideoError: the file is missing or is not a video.
@@ -95,7 +113,16 @@ class VideoReader:
         self.fps = DEFAULT_FPS
         self.frames_hint: int | None = None
         self.start_s = self.end_s = 0.0
+        self.repeated_s: set[float] = set()
+        self._on_damage = on_damage
+        self._ledger = Ledger()
         self._shape: tuple[int, ...] = ()
+        self._through = deinterlace if deinterlaced else None
+        self._pictures = Pictures(self.path, deinterlaced=deinterlaced)
+        if looks_like_url(path) and not is_file(self.path):
+            raise VideoError(
+                f"{path} is an address and not a file; --url reads a stream from a server."
+            )
         if not is_file(self.path):
             raise VideoError(f"There is no video file {self.path}.")
         # Of images FFmpeg learns the size by decoding, and does not tell the one it refused.
@@ -104,33 +131,81 @@ class VideoReader:
         FRAME_PIXELS.check(pixels or 0, self.path, VideoError)
         with self._opened() as container:
             stream = _video_stream(self.path, container)
-            self.fps = _frame_rate(stream)
+            self._pictures.look_at(stream)
             self.frames_hint = stream.frames or None
             self.start_s = (container.start_time or 0) / av.time_base
+            self.fps = read_frame_rate(container, stream)
 
     def frames(self, seek_s: float | None = None) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """(time in seconds, uint8 (height, width, 3)) of every frame.
+        """(time in seconds, uint8 (height, width, 3)) of every frame; times rise.
 
         Args:
-            seek_s: begin at the last point before that time where decoding can begin.
+            seek_s: begin with the first frame that is shown then or later. Of what was read before,
+                the very same frames come again: where the file's index leads astray, the film is
+                read from its beginning.
 
         Raises:
-            VideoError: there is no frame that can be decoded.
+            VideoError: there is no frame that can be decoded, or the file changed meanwhile.
         """
-        with self._opened() as container:
-            stream = _video_stream(self.path, container)
-            stream.thread_type = "AUTO"
-            if seek_s is not None and stream.time_base is not None:
-                with self._explained():
-                    container.seek(int(seek_s / stream.time_base), stream=stream)
-            yield from self._decoded(container, stream)
+        begin = 0 if seek_s is None else self._ledger.number_at(seek_s)
+        if begin and self._ledger.findable:
+            for found in self._from_index(begin):
+                begin += 1
+                yield found
+        if begin and begin == len(self._ledger):
+            return
+        for number, (time_s, stamp, image) in enumerate(self._from_start()):
+            if not self._ledger.check(number, time_s, stamp, image):
+                raise VideoError(f"{self.path} gives other frames when it is read again.")
+            if number >= begin:
+                yield time_s, image
+
+    def _from_index(self, begin: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Frames from ``begin`` on, as far as they are those of the first reading."""
+        for earlier_s in _SEEK_EARLIER_S:
+            with self._opened() as container, suppress(*_FAILURES):
+                stream = _video_stream(self.path, container)
+                stream.thread_type = "AUTO"
+                tick_s = float(stream.time_base or 1)
+                container.seek(self._ledger.stamp(begin) - round(earlier_s / tick_s), stream=stream)
+                known = begin
+                watch = FrameWatch(container, stream, self.fps, through=self._through)
+                for shown in watch.shown():
+                    image = None if shown.frame is None else self._image(shown.frame)
+                    number = None if image is None else self._ledger.number_of(shown.stamp, image)
+                    if number != known and (known > begin or (number or 0) > begin):
+                        break
+                    if image is not None and number == known:
+                        yield self._ledger.time_s(known), image
+                        known += 1
+                if known > begin:
+                    return
+
+    def _from_start(self) -> Iterator[tuple[float, int | None, NDArray[np.uint8]]]:
+        for needs_key in (True, False):
+            with self._opened() as container:
+                stream = _video_stream(self.path, container)
+                stream.thread_type = "AUTO"
+                watch = FrameWatch(
+                    container, stream, self.fps, needs_key=needs_key, through=self._through
+                )
+                count = 0
+                for each in self._decoded(container, stream, watch):
+                    yield each
+                    count += 1
+            if count:
+                return
+        raise VideoError(
+            f"{self.path} holds no frame that can be decoded, or its frames have more than "
+            f"{FRAME_PIXELS.value:,} pixels. Check that it plays; if you trust it, set "
+            f"{FRAME_PIXELS.variable} to a larger number."
+        )
 
     @contextmanager
     def _opened(self) -> Iterator[InputContainer]:
         with self._explained():
-            # "file:": a name like "concat:a|b" or "http:x" is the name of a file all the same.
             opened = av.open(
-                f"file:{self.path}", format=_still_format(self.path), options=_options()
+                file_address(self.path), format=_still_format(self.path), options=_options()
             )
         with opened as container:
             yield container
@@ -146,47 +221,80 @@ class VideoReader:
             ) from error
 
     def _decoded(
-        self, container: InputContainer, stream: VideoStream
-    ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        self, container: InputContainer, stream: VideoStream, watch: FrameWatch
+    ) -> Iterator[tuple[float, int | None, NDArray[np.uint8]]]:
         count, end_s, damaged = 0, 0.0, False
-        decoder = container.decode(stream)
-        while True:
+        image: NDArray[np.uint8] | None = None
+        for shown in watch.shown():
+            if not count and watch.dropped:
+                self._warn(
+                    f"{self.path} begins between key frames: {watch.dropped} frames that cannot "
+                    "be decoded were left out, and frame 0 is the first after them."
+                )
+            if shown.damaged:
+                damaged = True
+                self._tell_damage(shown, count)
+                if self._on_damage == "stop":
+                    break
+            for time_s in shown.lost_s if image is not None else ():
+                self.repeated_s.add(time_s)
+                count += 1
+                yield time_s, None, cast(NDArray[np.uint8], image)
+            if shown.frame is None:
+                break
             try:
-                frame = next(decoder, None)
-                image = None if frame is None else self._image(frame)
+                image = self._image(shown.frame)
             except _FAILURES as error:
-                self._warn(f"{self.path} is damaged after frame {count} ({_reason(error)}).")
+                self._warn(f"{self.path} is damaged after {count} frames ({_reason(error)}).")
                 damaged = True
                 break
-            if frame is None or image is None:
-                break
-            time_s = count / self.fps
-            self.end_s = time_s + 1 / self.fps
-            if frame.pts is not None and frame.time_base is not None:
-                time_s = float(frame.pts * frame.time_base)
-                self.end_s = end_s = float((frame.pts + frame.duration) * frame.time_base)
+            end_s = self._end_of(shown, shown.frame)
+            self.end_s = end_s
             count += 1
-            yield time_s, image
-        if not count:
-            raise VideoError(
-                f"{self.path} holds no frame that can be decoded, or its frames have more than "
-                f"{FRAME_PIXELS.value:,} pixels. Check that it plays; if you trust it, set "
-                f"{FRAME_PIXELS.variable} to a larger number."
-            )
+            yield shown.time_s, shown.stamp, image
         missing_s = _duration_s(container, stream) - end_s
-        if not damaged and not self.warnings and missing_s > 2 / self.fps:
+        if count and not damaged and not self._damage_told and missing_s > 2 / self.fps:
             self._warn(
                 f"{self.path} ends {missing_s:.2f} s early: {count} frames could be read. "
                 "The file was probably cut short."
             )
 
+    def _tell_damage(self, shown: Shown, count: int) -> None:
+        reason, lost = shown.reason, len(shown.lost_s)
+        if self._on_damage == "stop":
+            self._warn(
+                f"{self.path} is damaged after {count} frames ({reason}). What is before that was "
+                "read; --on-damage continue goes on behind it."
+            )
+        else:
+            self._warn(
+                f"{self.path} is damaged after {count} frames ({reason}): the last good frame "
+                f"stands in place of {lost} that {'is' if lost == 1 else 'are'} lost."
+            )
+
+    def _end_of(self, shown: Shown, frame: VideoFrame) -> float:
+        if frame.time_base is not None and frame.duration:
+            return shown.time_s + float(frame.duration * frame.time_base)
+        return shown.time_s + 1 / self.fps
+
     def _image(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        image = _upright_rgb(frame)
+        image = self._pictures.to_rgb(frame)
+        for text in self._pictures.warnings:
+            self._warn(text)
         if self._shape and image.shape != self._shape:
             self._warn(f"{self.path}: frames change size; all were scaled to the first one's.")
-            image = _upright_rgb(frame, *self._shape[:2])
+            image = self._pictures.to_rgb(frame, *self._shape[:2])
         self._shape = self._shape or image.shape
         return image
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a shown pixel to its height; known once a frame was read."""
+        return self._pictures.pixel_aspect
+
+    @property
+    def _damage_told(self) -> bool:
+        return len(self.warnings) > len(self._pictures.warnings)
 
     def _warn(self, text: str) -> None:
         if text not in self.warnings:
@@ -215,14 +323,12 @@ def _options() -> dict[str, str]:
 
 
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
-    """The first video stream, whose decoder refuses frames over the limit when their size changes.
+    """The film of the file, whose decoder refuses frames over the limit when their size changes.
 
     Raises:
-        VideoError: there is none, or its header says that its frames are over the limit.
+        VideoError: there is none but covers, or its header says that its frames are over the limit.
     """
-    if not container.streams.video:
-        raise VideoError(f"{path} has no video stream; name a file that has one.")
-    stream = container.streams.video[0]
+    stream = choose_stream(path, container)
     codec = stream.codec_context
     if codec is None:
         raise VideoError(
@@ -234,27 +340,16 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     return stream
 
 
-def _upright_rgb(
-    frame: VideoFrame, height: int | None = None, width: int | None = None
-) -> NDArray[np.uint8]:
-    """A frame as uint8 (height, width, 3), turned as its rotation metadata asks."""
-    quarter_turns = round(frame.rotation / 90)
-    if quarter_turns % 2:
-        height, width = width, height
-    image = frame.to_ndarray(format="rgb24", height=height, width=width)
-    return cast(NDArray[np.uint8], np.rot90(image, quarter_turns))
-
-
-def _frame_rate(stream: VideoStream) -> float:
-    rate = stream.average_rate or stream.guessed_rate
-    return float(rate) if rate else DEFAULT_FPS
-
-
 def _duration_s(container: InputContainer, stream: VideoStream) -> float:
     """When the video ends, in seconds, as the file says; 0 where it does not."""
     if stream.duration is not None and stream.time_base is not None:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    # The whole file's duration may be that of a longer audio stream.
+    stated_s = read_seconds(stream.metadata.get("DURATION", ""))  # of .mkv and .webm, a stream
+    if stated_s is not None:
+        return stated_s
+    # The whole file's duration may be that of a longer audio stream. What an .flv says of itself
+    # is when its last frame ends, counted from 0: its start is in it already.
     if container.duration is not None and len(container.streams) == 1:
-        return float(((container.start_time or 0) + container.duration) / av.time_base)
+        start = 0 if "flv" in container.format.name else container.start_time or 0
+        return float((start + container.duration) / av.time_base)
     return 0.0

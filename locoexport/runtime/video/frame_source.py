@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import UsageError, VideoError
+from locoexport.runtime.decoding.frame_rate import average_rate
 from locoexport.runtime.video.frames import check_frames
 from locoexport.runtime.video.selection import Selection
 from locoexport.runtime.video.spool import Spool
@@ -21,6 +23,10 @@ _BLOCK = 48
 """Frames of a part that are read again at once."""
 
 Frame = NDArray[np.uint8]
+
+
+def _square() -> Fraction:
+    return Fraction(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +40,8 @@ class Footage:
         frames_hint: about how many frames there are; None where nobody knows.
         rereadable: whether ``timed`` may be called again, and gives the same.
         warnings: what was wrong so far; it may grow while frames are read.
+        repeated_s: times of frames that stand for lost ones; it may grow likewise.
+        pixel_aspect: gives the width of a pixel to its height, once a frame was read.
         stop: ends the reading of a stream, whoever waits for it, as though it ended there.
     """
 
@@ -42,6 +50,8 @@ class Footage:
     frames_hint: int | None
     rereadable: bool
     warnings: list[str] = field(default_factory=list)
+    repeated_s: set[float] = field(default_factory=set)
+    pixel_aspect: Callable[[], Fraction] = _square
     stop: Callable[[], object] = lambda: None
 
 
@@ -63,8 +73,12 @@ class FrameSource:
         self.stop = footage.stop
         self.frames_hint = selection.count_kept(footage.frames_hint, footage.fps)
         self._timed = footage.timed
+        self._repeated_s = footage.repeated_s
+        self._pixel_aspect = footage.pixel_aspect
+        self._unscaled_hw: tuple[int, int] | None = None
         self._selection = selection
         self._times: list[float] = []
+        self._origin_s = 0.0
         self._read_to_the_end = False
         self._spool: Spool | None = None
         self._shape: tuple[int, ...] = ()
@@ -116,6 +130,23 @@ class FrameSource:
             self.read_early(1)
         return self._early[0]
 
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel of the frames to its height; reads the first one where none was read.
+
+        Frames and coordinates are in these pixels; whoever shows frames makes them so much wider.
+        Square pixels that are scaled (``resize_hw``) count as square again.
+
+        Raises:
+            VideoError: there is none, or it is malformed.
+        """
+        if not self._shape:
+            self.first_frame()
+        height, width = self._shape[:2]
+        aspect = self._pixel_aspect()
+        if aspect == 1 or self._unscaled_hw is None:
+            return aspect
+        return aspect * Fraction(self._unscaled_hw[1] * height, self._unscaled_hw[0] * width)
+
     def frames(self) -> Iterator[Frame]:
         """Every kept frame, uint8 (height, width, 3), all of one size.
 
@@ -133,6 +164,23 @@ class FrameSource:
         """How many frames there are; 0 before they were all read."""
         return len(self._times) if self._read_to_the_end else 0
 
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """When each frame read so far is shown: float64, seconds after the footage's first frame,
+        of which nothing was left out at the start."""
+        return np.round(np.array(tuple(self._times), np.float64) - self._origin_s, 9)
+
+    @property
+    def frames_repeated(self) -> tuple[int, ...]:
+        """Which of the frames read so far stand for one that is lost: they show the one before."""
+        repeated = self._repeated_s
+        return tuple(i for i, time_s in enumerate(self._times) if time_s in repeated)
+
+    @property
+    def average_fps(self) -> float:
+        """Frames a second of those read so far: ``fps``, or what their times say instead."""
+        return average_rate(self.times_s, self.fps)
+
     def read_through(self) -> int:
         """Read every frame of a rereadable source and drop it; returns how many there are.
 
@@ -148,12 +196,12 @@ class FrameSource:
         """Frames ``first`` to ``end - 1``, after all were read, as a source of their own."""
 
         def timed(seek_s: float | None) -> Iterator[tuple[float, Frame]]:
-            # Times are indices: exact, and in order whatever the file's own are.
-            start = first if seek_s is None else first + int(seek_s)
+            # Times are counted: each once, and in order whatever the file's own are.
+            start = first if seek_s is None else first + round(seek_s * self.fps)
             for begin in range(start, end, _BLOCK):
                 block = self.frames_between(begin, min(begin + _BLOCK, end))
                 for index, frame in enumerate(block, begin - first):
-                    yield float(index), frame
+                    yield index / self.fps, frame
 
         return FrameSource(Footage(timed, self.fps, end - first, rereadable=True), Selection())
 
@@ -224,11 +272,19 @@ class FrameSource:
             yield item
 
     def _chosen(self) -> Iterator[tuple[float, Frame]]:
-        for time_s, frame in self._selection.choose(self._timed(None)):
+        for time_s, frame in self._selection.choose(self._from_origin()):
             yield time_s, self._resized(frame)
+
+    def _from_origin(self) -> Iterator[tuple[float, Frame]]:
+        timed = self._timed(None)
+        for first in itertools.islice(timed, 1):
+            self._origin_s = first[0]
+            yield first
+        yield from timed
 
     def _resized(self, frame: Frame) -> Frame:
         size = self._selection.resize_hw
+        self._unscaled_hw = self._unscaled_hw or (frame.shape[0], frame.shape[1])
         if size is not None and frame.shape[:2] != size:
             shrinks = size[0] * size[1] < frame.shape[0] * frame.shape[1]
             how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from numbers import Real
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from locoexport.errors import UsageError
+from locoexport.runtime.decoding.damage import OnDamage, check_on_damage
 
 __all__ = ["Selection", "check_fps", "parse_size"]
 
@@ -26,7 +27,10 @@ class Selection:
 
     ``start_s`` and ``end_s`` are seconds after the first frame (end not included; None is the
     video's own), ``stride`` keeps every n-th frame of these, ``resize_hw`` scales frames to
-    (height, width), ``max_frames`` ends after that many kept frames.
+    (height, width), ``max_frames`` ends after that many kept frames, ``deinterlace`` makes
+    frames of one time of a file's interlaced ones. ``on_damage`` says whether a damaged file ends
+    before the damage (``stop``) or goes on (``continue``), the last good frame standing in place of
+    each that is lost.
     """
 
     start_s: float = 0.0
@@ -34,6 +38,8 @@ class Selection:
     stride: int = 1
     resize_hw: tuple[int, int] | None = None
     max_frames: int | None = None
+    deinterlace: bool = False
+    on_damage: OnDamage = "stop"
 
     def __post_init__(self) -> None:
         """Raises UsageError where a value is out of range."""
@@ -49,6 +55,17 @@ class Selection:
             raise UsageError(f"resize is {self.resize_hw}; both must be at least 1 pixel.")
         if self.max_frames is not None and self.max_frames < 1:
             raise UsageError(f"max_frames is {self.max_frames}; it must be at least 1.")
+        check_on_damage(self.on_damage)
+
+    def described(self) -> dict[str, Any]:
+        """What decides which frames there are, for records: nothing of what earlier versions had
+        not got, where it is at its default."""
+        values = asdict(self)
+        if self.on_damage == "stop":
+            del values["on_damage"]
+        if not self.deinterlace:
+            del values["deinterlace"]
+        return values
 
     def choose(self, timed: Iterator[tuple[float, Frame]]) -> Iterator[tuple[float, Frame]]:
         """Those of all (seconds, frame) of a video that are kept; their size stays as it is."""

@@ -36,7 +36,7 @@ def open_source(video: Video, selection: Selection | None = None) -> FrameSource
 
     Raises:
         VideoError: it cannot be read, or the frames of an array are not uint8 (.., .., .., 3).
-        UsageError: a camera without a limit.
+        UsageError: a camera without a limit, or frames to deinterlace that are of no file.
     """
     selection = selection or Selection()
     return FrameSource(_footage_of(video, selection), selection)
@@ -44,7 +44,11 @@ def open_source(video: Video, selection: Selection | None = None) -> FrameSource
 
 def _footage_of(video: Video, selection: Selection) -> Footage:
     if isinstance(video, str | Path):
-        return file_footage(Path(video))
+        return file_footage(
+            video, deinterlaced=selection.deinterlace, on_damage=selection.on_damage
+        )
+    if selection.deinterlace:
+        raise UsageError("Only the frames of a file can be deinterlaced.")
     if isinstance(video, int | np.integer):
         index = check_camera(video)
         if selection.max_frames is None and selection.end_s is None:

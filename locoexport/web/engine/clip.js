@@ -56,6 +56,8 @@ export class Clip {
     /** What is wrong with the clip though it can be read; empty where nothing is. */
     this.warning = "";
     this.#times = times;
+    /** When each frame is shown, in seconds after the first. */
+    this.timesS = Float64Array.from(times, (time) => Number((time - times[0]).toFixed(9)));
     this.#sink = new VideoSampleSink(track);
   }
 

@@ -242,6 +242,7 @@ export class Tracking {
       confidence,
       queryPoints: this.#queries,
       fps,
+      timeS: this.#clip.timesS?.slice(0, frames),
     };
   }
 

@@ -10,25 +10,28 @@
  * @property {Float32Array} confidence (points, frames) in 0..1
  * @property {Float32Array} queryPoints (points, 3) as (t, y, x): what was asked for
  * @property {number} fps
+ * @property {Float64Array} [timeS] (frames,), seconds after the clip's first frame; fps where absent
  */
 
 export const TRACKS_SCHEMA = "locoexport.tracks/1";
 
 /**
- * A row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence; these points belong
- * to no object.
+ * A row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence,time_s; these points
+ * belong to no object.
  * @param {Tracks} tracks
  * @returns {string}
  */
 export function tracksToCsv(tracks) {
-  const rows = ["frame,object,point,x,y,visible,confidence"];
+  const rows = ["frame,object,point,x,y,visible,confidence,time_s"];
   for (let frame = 0; frame < tracks.frames; frame++) {
+    const seconds = tracks.timeS ? tracks.timeS[frame] : frame / tracks.fps;
+    const time = numberText(Number(seconds.toFixed(6)));
     for (let point = 0; point < tracks.points; point++) {
       const at = point * tracks.frames + frame;
       const x = float32Text(tracks.xy[2 * at]);
       const y = float32Text(tracks.xy[2 * at + 1]);
       const confidence = float32Text(tracks.confidence[at]);
-      rows.push(`${frame},,${point},${x},${y},${tracks.visible[at]},${confidence}`);
+      rows.push(`${frame},,${point},${x},${y},${tracks.visible[at]},${confidence},${time}`);
     }
   }
   return rows.join("\n") + "\n";
@@ -44,6 +47,7 @@ export function tracksToJson(tracks) {
   const document = {
     schema: TRACKS_SCHEMA,
     fps: tracks.fps,
+    ...(tracks.timeS && { time_s: Array.from(tracks.timeS) }),
     query_points_tyx: nested(shortest(tracks.queryPoints), [points, 3]),
     tracks_xy: nested(shortest(tracks.xy), [points, frames, 2]),
     visible: nested(Array.from(tracks.visible, Boolean), [points, frames]),
@@ -58,7 +62,11 @@ export function tracksToJson(tracks) {
  * @returns {string}
  */
 export function float32Text(value) {
-  const number = shortestFloat32(value);
+  return numberText(shortestFloat32(value));
+}
+
+/** @param {number} number written as Python writes it */
+function numberText(number) {
   const size = Math.abs(number);
   if (size !== 0 && (size < 1e-4 || size >= 1e16)) {
     const [digits, exponent] = number.toExponential().split("e");

@@ -48,6 +48,7 @@ def test_an_overlay_and_tracks_of_a_grid(track, exported, clip, tmp_path: Path) 
             "confidence": (9, 3),
             "query_points_tyx": (9, 3),
             "fps": (),
+            "time_s": (3,),
         }
         assert arrays["visible"].dtype == bool
         grid = [(0, (i + 0.5) * 16, (j + 0.5) * 80 / 3) for i in range(3) for j in range(3)]

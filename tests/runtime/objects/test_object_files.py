@@ -75,7 +75,7 @@ def test_csv_has_a_row_a_frame_and_point(found: ObjectTracks, tmp_path: Path) ->
     write_object_tracks(tmp_path / "a.csv", found, FRAMES, "clip")
     with open(tmp_path / "a.csv", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["frame", "object", "point", "x", "y", "visible", "confidence"]
+    assert rows[0] == ["frame", "object", "point", "x", "y", "visible", "confidence", "time_s"]
     assert [row[:3] for row in rows[1:4]] == [["0", "5", "0"], ["0", "", "1"], ["1", "5", "0"]]
     assert [row[5] for row in rows[1:]] == ["1", "1", "0", "1", "1", "1"]
     assert np.float32(rows[1][3]) == found.tracks.xy[0, 0, 0]

@@ -53,6 +53,25 @@ def test_chunks_change_nothing(make_model, frames_u8: np.ndarray, size: int) -> 
         _assert_same(tracks, tracker.track(frames_u8, queries))
 
 
+@pytest.mark.parametrize(
+    ("text", "queries"),
+    [
+        ("grid:3", grid_queries(3, 48, 40)),
+        ("grid:2x4", grid_queries(2, 48, 40, columns=4)),
+        ("1,20.5,7", np.array([[1, 20.5, 7]], np.float32)),
+    ],
+)
+def test_points_as_on_the_command_line(
+    make_model, frames_u8: np.ndarray, text: str, queries: np.ndarray
+) -> None:
+    with PointTracker(make_model()) as tracker:
+        _assert_same(tracker.track(frames_u8, text), tracker.track(frames_u8, queries))
+        _assert_same(tracker.track(iter(frames_u8), text), tracker.track(frames_u8, queries))
+        for wrong in ("grid:0", "grid", "8"):
+            with pytest.raises(QueryError):
+                tracker.track(frames_u8, wrong)
+
+
 def test_a_model_of_fixed_points_is_padded(make_model, frames_u8: np.ndarray) -> None:
     queries = grid_queries(3, 48, 40)
     with PointTracker(make_model()) as tracker:

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_npz_is_the_contract(tmp_path: Path, tracks: Tracks) -> None:
 def test_csv_has_a_row_a_frame_and_point(tmp_path: Path, tracks: Tracks) -> None:
     write_tracks(tmp_path / "t.csv", tracks)
     rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
-    columns = ["frame", "object", "point", "x", "y", "visible", "confidence"]
+    columns = ["frame", "object", "point", "x", "y", "visible", "confidence", "time_s"]
     assert list(rows[0]) == columns
     assert {row["object"] for row in rows} == {""}
     assert [(row["frame"], row["point"]) for row in rows] == [
@@ -67,6 +68,26 @@ def test_csv_has_a_row_a_frame_and_point(tmp_path: Path, tracks: Tracks) -> None
         assert (np.float32(row["x"]), np.float32(row["y"])) == tuple(tracks.xy[at])
         assert row["visible"] == str(int(tracks.visible[at]))
         assert np.float32(row["confidence"]) == tracks.confidence[at]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".json"])
+def test_times_of_frames_read_back(tmp_path: Path, tracks: Tracks, suffix: str) -> None:
+    times = np.array([0.0, 0.04, 0.24, 1 / 3])
+    write_tracks(tmp_path / f"t{suffix}", replace(tracks, time_s=times))
+    back = read_tracks(tmp_path / f"t{suffix}").time_s
+    assert back is not None
+    assert np.array_equal(back, times)
+    with pytest.raises(InputError, match="time_s"):
+        replace(tracks, time_s=times[:3])
+
+
+def test_csv_says_when_a_frame_is_shown(tmp_path: Path, tracks: Tracks) -> None:
+    for time_s, expected in ((None, 2 / tracks.fps), (np.array([0, 0.04, 0.24, 0.44]), 0.24)):
+        write_tracks(tmp_path / "t.csv", replace(tracks, time_s=time_s))
+        rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
+        assert [row["time_s"] for row in rows if row["frame"] == "2"] == [
+            str(round(expected, 6))
+        ] * 3
 
 
 def test_json_carries_its_schema(tmp_path: Path, tracks: Tracks) -> None:

@@ -154,7 +154,7 @@ def test_damage_in_the_middle_ends_the_clip_with_a_warning(tmp_path: Path) -> No
     path.write_bytes(content)
     clip = read_clip(path)
     assert 5 < len(clip.frames_rgb) < 30
-    assert [f"damaged after frame {len(clip.frames_rgb)}" in text for text in clip.warnings] == [
+    assert [f"damaged after {len(clip.frames_rgb)} frames" in text for text in clip.warnings] == [
         True
     ]
 
@@ -279,7 +279,7 @@ def test_frames_that_grow_over_the_limit_end_the_clip(tmp_path: Path, monkeypatc
     monkeypatch.setenv("LOCOEXPORT_MAX_FRAME_PIXELS", str(64 * 64 - 1))
     clip = read_clip(path)
     assert clip.frames_rgb.shape == (3, 32, 32, 3)
-    assert any("damaged after frame 3" in warning for warning in clip.warnings)
+    assert any("damaged after 3 frames" in warning for warning in clip.warnings)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ""])

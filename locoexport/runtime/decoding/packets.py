@@ -1,0 +1,197 @@
+"""Coded frames as they lie in the file, and the signs that some are lost or broken.
+
+Only what an intact file cannot have is a sign. A longer pause between two frames is none by itself:
+telephones, browsers and screen recorders write films of variable rate.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from locoexport.runtime.decoding.avi import AviChunks, AviIndex
+
+__all__ = ["CodedFrame", "read_coded_frames"]
+
+_STEPS = 8
+"""So many equal steps make a stream one of constant rate."""
+_JUMP_S = 10.0
+"""A longer step is another recording that was joined on, in the streams that can be joined."""
+_JOINABLE = ("mpegts", "mpeg")
+_LENGTHS = ("mov", "matroska", "flv")
+"""Containers that give the length of each part of a coded frame; no zeros stand between these."""
+_ESCAPED = ("h264", "hevc")
+"""Codecs whose parts never hold three zero bytes in a row."""
+_ZEROS = bytes(16)
+_TAIL = 64
+_ARITHMETIC = ("vp8", "libvpx", "vp9", "libvpx-vp9", "av1", "libdav1d", "libaom-av1")
+"""Codecs whose coded frames do not end in so many zero bytes."""
+_HOLE_BYTES = 512
+"""More bytes between two coded frames that belong to nothing are a hole, if time is missing too."""
+_RETRIES = 16
+
+
+@dataclass(eq=False)
+class CodedFrame:
+    """One packet of the video.
+
+    Attributes:
+        packet: as PyAV read it; the last one is empty and drains the decoder.
+        lost_before: whether other frames stood between the one before and this one.
+        broken: whether some of its own bytes are missing or wrong.
+        uncounted: whether nobody can say how many were lost before it.
+    """
+
+    packet: Packet[VideoStream]
+    lost_before: bool = False
+    broken: bool = False
+    uncounted: bool = False
+
+
+def read_coded_frames(container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
+    """The packets of a stream in the order of the file, each looked at beside the next two.
+
+    Raises:
+        av.FFmpegError: the file cannot be read any further.
+    """
+    kind = container.format.name
+    checks = _Checks(kind, stream)
+    ahead: deque[CodedFrame] = deque()
+    for found in _numbered(container, stream):
+        ahead.append(found)
+        if len(ahead) == 3:
+            checks.look(ahead[0], ahead[1], ahead[2])
+            yield ahead.popleft()
+    while ahead:
+        checks.look(ahead[0], *[*list(ahead)[1:3], None, None][:2])
+        yield ahead.popleft()
+
+
+class _Checks:
+    """Compares each coded frame with those before and behind it."""
+
+    def __init__(self, kind: str, stream: VideoStream) -> None:
+        self._joinable = kind in _JOINABLE
+        self._dense = any(name in kind for name in ("matroska", "avi"))
+        self._codec = stream.codec_context.name if stream.codec_context else ""
+        self._avi = kind == "avi"
+        self._marks: bool | None = None
+        self._escaped = self._codec in _ESCAPED and any(name in kind for name in _LENGTHS)
+        self._tick_s = float(stream.time_base or 0)
+        self._steps: deque[int] = deque(maxlen=_STEPS)
+        self._last: int | None = None
+        self._end: int | None = None
+
+    def look(self, this: CodedFrame, later: CodedFrame | None, last: CodedFrame | None) -> None:
+        packet = this.packet
+        # Counted from packet to packet of the transport, a join is noticed up to two frames early.
+        if packet.is_corrupt and not (
+            self._is_join(packet, later) or (later and self._is_join(later.packet, last))
+        ):
+            this.broken = True
+        if packet.size:
+            this.broken |= self._breaks_off(packet, later is not None and later.lost_before)
+        if later is None or not later.packet.size:
+            return
+        step = _step(packet, later.packet)
+        if step is None:
+            return
+        usual = self._usual()
+        if usual is not None and step > 1.5 * usual and self._means_loss(step, packet, later, last):
+            later.lost_before = True
+        self._steps.append(step)
+
+    def _breaks_off(self, packet: Packet[VideoStream], before_hole: bool) -> bool:
+        """Whether the bytes of a coded frame cannot be those of a whole one."""
+        if self._escaped:
+            return _ZEROS in bytes(packet)
+        tail = bytes(memoryview(packet)[-_TAIL:])
+        if self._codec == "mjpeg":
+            ended = b"\xff\xd9" in tail[-4:] or tail.rstrip(b"\0").endswith(b"\xff\xd9")
+            # Some cameras leave out the mark that ends a picture, in each.
+            self._marks = ended if self._marks is None else self._marks
+            return self._marks and not ended
+        if before_hole and self._avi:
+            return True  # its length said where the next one is, which was not there
+        return not tail.strip(b"\0") and (before_hole or self._codec in _ARITHMETIC)
+
+    def _usual(self) -> int | None:
+        """The step of a stream of constant rate; None where the rate varies, or is not known."""
+        if len(self._steps) < _STEPS or min(self._steps) <= 0:
+            return None
+        # Clocks of a thousandth of a second round each step.
+        return max(self._steps) if max(self._steps) - min(self._steps) <= 1 else None
+
+    def _means_loss(
+        self, step: int, packet: Packet[VideoStream], later: CodedFrame, last: CodedFrame | None
+    ) -> bool:
+        if self._dense:
+            hole = _hole_bytes(packet, later.packet)
+            return hole is not None and hole > _HOLE_BYTES
+        if not self._joinable or step * self._tick_s > _JUMP_S:
+            return False
+        # A variable rate goes on at another step; a loss does not change it.
+        after = None if last is None else _step(later.packet, last.packet)
+        usual = self._steps[-1]
+        return after is None or abs(after - usual) <= max(1, usual // 5)
+
+    def _is_join(self, packet: Packet[VideoStream], later: CodedFrame | None) -> bool:
+        """Whether another recording begins behind a packet: its counters begin anew, no more."""
+        if later is None or not later.packet.is_keyframe:
+            return False
+        step = _step(packet, later.packet)
+        return step is not None and (step <= 0 or step * self._tick_s > _JUMP_S)
+
+
+def _step(packet: Packet[VideoStream], later: Packet[VideoStream]) -> int | None:
+    if packet.dts is None or later.dts is None:
+        return None
+    return later.dts - packet.dts
+
+
+def _hole_bytes(packet: Packet[VideoStream], later: Packet[VideoStream]) -> int | None:
+    """Bytes between two packets, of which those of other streams were given already."""
+    if packet.pos is None or later.pos is None or packet.pos < 0 or later.pos < 0:
+        return None
+    return later.pos - packet.pos - packet.size
+
+
+def _numbered(container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
+    """The packets; those of an AVI film with the numbers that its index gives them.
+
+    An AVI film holds no times: the reader counts its frames, and counts wrongly after a hole.
+    """
+    if container.format.name != "avi":
+        yield from map(CodedFrame, _packets(container, stream))
+        return
+    index, shift, earlier = AviIndex(stream), 0, None
+    with AviChunks(container.name) as chunks:
+        for packet in _packets(container, stream):
+            found = CodedFrame(packet)
+            if packet.size:
+                moved = index.shift(packet)
+                found.lost_before = moved > shift or not chunks.follows(packet, earlier)
+                found.uncounted = found.lost_before and not index.known
+                shift, earlier = moved, packet
+            if shift:
+                packet.dts = None if packet.dts is None else packet.dts + shift
+                packet.pts = None if packet.pts is None else packet.pts + shift
+            yield found
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """All packets of the stream; a part that cannot be read is passed over, as players do."""
+    for attempt in range(_RETRIES):
+        try:
+            yield from container.demux(stream)
+        except (av.FFmpegError, OSError):
+            if attempt == _RETRIES - 1:
+                raise
+        else:
+            return
