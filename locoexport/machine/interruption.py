@@ -24,7 +24,7 @@ from types import FrameType
 
 from locoexport.machine.writing.drafts import abandon_drafts
 
-__all__ = ["EndingSignals", "stoppable"]
+__all__ = ["EndingSignals", "ending_softly", "stoppable"]
 
 _ANSWER_WITHIN_S = 1.0
 """The main thread begins to unwind, or else is taken for stuck."""
@@ -56,6 +56,49 @@ class _RunningCalls:
 
 
 _RUNNING = _RunningCalls()
+
+
+class _SoftStop:
+    """What the first Ctrl-C does in place of ending the run, where something is there.
+
+    Both who hears of a signal, the handler in the main thread and the thread that watches, ask
+    once each: neither knows whether the other was there already.
+    """
+
+    def __init__(self) -> None:
+        self._stop: Callable[[], object] | None = None
+        self._heard: set[str] = set()
+
+    @contextmanager
+    def set_to(self, stop: Callable[[], object]) -> Iterator[None]:
+        self._stop, self._heard = stop, set()
+        try:
+            yield
+        finally:
+            self._stop = None
+
+    def takes(self, number: int, who: str) -> bool:
+        """Whether that signal was the first one for ``who``, and stopped something."""
+        stop = self._stop
+        if stop is None or number != signal.SIGINT or who in self._heard:
+            return False
+        self._heard.add(who)
+        stop()
+        return True
+
+
+_SOFT = _SoftStop()
+
+
+@contextmanager
+def ending_softly(stop: Callable[[], object]) -> Iterator[None]:
+    """A block in which the first Ctrl-C calls ``stop``, and the next one ends the run.
+
+    For sources that never end, of which Ctrl-C is the end. ``stop`` is called from any thread, may
+    be called twice and must not wait. It does nothing where no ``EndingSignals`` is at work.
+    """
+    with _SOFT.set_to(stop):
+        yield
 
 
 @contextmanager
@@ -135,6 +178,8 @@ class EndingSignals:
         """Unwind, so that temporary files are removed on the way out."""
         if self._answered.is_set():
             return  # it does already, and must not be thrown out of that
+        if _SOFT.takes(number, "handler"):
+            return
         self._met.set()
         self._answered.set()
         if number == signal.SIGINT:
@@ -143,12 +188,15 @@ class EndingSignals:
 
     def _watch(self, wakes: socket.socket) -> None:
         """The thread: wait for the first signal that is still ours, then end the process."""
-        number = 0
-        while number not in self._numbers or not self._is_ours(number):
+        while True:
             received = wakes.recv(1)
             if not received:
                 return
             number = received[0]
+            if number not in self._numbers or not self._is_ours(number):
+                continue
+            if not _SOFT.takes(number, "watcher"):
+                break
         self._met.set()
         begun = time.monotonic()
         while True:

@@ -19,8 +19,8 @@ __all__ = ["track"]
 
 def track(
     context: typer.Context,
-    video: options.Video,
     model: options.Model,
+    video: options.Video = None,
     points: options.Points = None,
     query: options.Query = None,
     queries: options.Queries = None,
@@ -57,6 +57,11 @@ def track(
     on_damage: options.OnDamage = "stop",
     json_target: JsonTarget = None,
     force: ReplaceFiles = False,
+    camera: options.Camera = None,
+    url: options.Url = None,
+    seconds: options.Seconds = None,
+    max_frames: options.MaxFrames = None,
+    fps: options.ImageRate = None,
 ) -> None:
     """Track points through a video with an exported file; needs no PyTorch.
 
@@ -64,10 +69,13 @@ def track(
     followed: their boxes are drawn, dashed where the detector lost them and their points know
     where they are. Exit code 1: the detector saw nothing, and no other point was asked for. A clip
     of any length is tracked window by window and never held in memory (but for a .pkl, which holds
-    it). An interrupt leaves no output. LOCOEXPORT_CACHE=off optimises the model anew at each start.
+    it). An interrupt leaves no output; of a camera, an address and stdin it is the end, and what
+    came until then is written (exit code 0, with a warning). LOCOEXPORT_CACHE=off optimises the
+    model anew at each start.
     """
     console.check_json_target(json_target, force=force)
     from locoexport.cli.commands.track_request import ObjectRequest, TrackRequest, select_frames
+    from locoexport.cli.commands.track_source import choose_source, is_clip_folder, named_outputs
     from locoexport.pipeline.tracking.objects import ObjectOutputs
     from locoexport.runtime.queries.sources import PointSources
 
@@ -89,16 +97,21 @@ def track(
     )
     if preset is not None:
         asked_objects = asked_objects.with_preset(preset, _typed_options(context))
+    source = choose_source(video, camera, url, fps)
     request = TrackRequest(
-        video,
+        source,
         model,
         points=PointSources(
             points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features
         ),
         objects=asked_objects,
-        outputs=ObjectOutputs(output, tracks, objects),
+        outputs=named_outputs(ObjectOutputs(output, tracks, objects), source),
         selection=select_frames(
-            start, end, stride, resize, deinterlace=deinterlace, on_damage=on_damage
+            *(start, end, stride, resize),
+            deinterlace=deinterlace,
+            on_damage=on_damage,
+            seconds=seconds,
+            max_frames=max_frames,
         ),
         provider=provider,
         window=window,
@@ -106,7 +119,7 @@ def track(
         compare_windows=compare_windows,
         force=force,
     )
-    if video.is_dir():
+    if is_clip_folder(source):
         _report_folder(context, request, json_target)
     elif request.needs_objects:
         _report_objects(context, request, json_target)

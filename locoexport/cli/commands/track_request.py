@@ -20,6 +20,8 @@ from locoexport.runtime.decoding.damage import OnDamage
 from locoexport.runtime.objects.rules import ObjectRules, find_preset
 from locoexport.runtime.queries.masks import parse_mask
 from locoexport.runtime.queries.sources import PointSources
+from locoexport.runtime.sources.named import stem_of
+from locoexport.runtime.sources.opening import NamedSource
 from locoexport.runtime.video.selection import Selection, parse_size
 
 __all__ = ["ObjectRequest", "TrackRequest", "select_frames", "with_default_points"]
@@ -147,7 +149,7 @@ class TrackRequest:
     ``outputs`` has what was named: of a folder of clips, ``overlay`` is the folder of outputs.
     """
 
-    video: Path
+    video: NamedSource
     model: Path
     points: PointSources
     objects: ObjectRequest
@@ -171,7 +173,7 @@ class TrackRequest:
         if self.outputs.written():
             return self.outputs
         ending = ".tracked.mp4"
-        return ObjectOutputs(overlay=Path(fit_name(self.video.stem, len(ending)) + ending))
+        return ObjectOutputs(overlay=Path(fit_name(stem_of(self.video), len(ending)) + ending))
 
     def point_sources(self) -> PointSources:
         """The points asked for; the default ones where no object was asked for either."""
@@ -207,16 +209,28 @@ def select_frames(
     stride: int,
     resize: str | None,
     *,
+    seconds: float | None = None,
+    max_frames: int | None = None,
     deinterlace: bool = False,
     on_damage: OnDamage = "stop",
 ) -> Selection:
     """Which part of a clip is meant; ``start`` and ``end`` in seconds, ``resize`` as ``HxW``.
 
+    ``seconds`` says ``end`` from ``start`` on.
+
     Raises:
         UsageError: a number cannot be read or is out of range.
     """
+    if seconds is not None:
+        if end is not None:
+            raise UsageError("--seconds and --end both say where to stop; give one of them.")
+        if not seconds > 0:
+            raise UsageError(f"--seconds is {seconds}; it must be above 0.")
+        end = start + seconds
     size = None if resize is None else parse_size(resize)
-    return Selection(start, end, stride, size, deinterlace=deinterlace, on_damage=on_damage)
+    return Selection(
+        *(start, end, stride, size, max_frames), deinterlace=deinterlace, on_damage=on_damage
+    )
 
 
 def with_default_points(points: PointSources) -> PointSources:

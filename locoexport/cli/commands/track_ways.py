@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from locoexport.cli.commands.track_request import TrackRequest
+from locoexport.cli.commands.track_source import ended_by_interrupt
 from locoexport.errors import UsageError
 from locoexport.notices import Listener
 from locoexport.pipeline.tracking.folder import ClipFiles, FolderReport, hash_files, track_folder
@@ -16,6 +17,8 @@ from locoexport.pipeline.tracking.objects import (
 )
 from locoexport.pipeline.tracking.points import TrackReport, track_video
 from locoexport.rendering.objects import objects_summary
+from locoexport.runtime.sources.named import name_of
+from locoexport.runtime.sources.opening import NamedSource
 
 __all__ = ["track_clip_folder", "track_clip_objects", "track_clip_points"]
 
@@ -28,20 +31,21 @@ def track_clip_points(request: TrackRequest, notify: Listener) -> TrackReport:
     """
     request.objects.refuse_without_objects()
     outputs = request.clip_outputs()
-    return track_video(
-        request.video,
-        request.model,
-        more_points=request.point_sources(),
-        overlay=outputs.overlay,
-        tracks_file=outputs.tracks_file,
-        provider=request.provider,
-        selection=request.selection,
-        window=request.window,
-        memory=request.memory,
-        compare_windows=request.compare_windows,
-        force=request.force,
-        notify=notify,
-    )
+    with ended_by_interrupt(request.video):
+        return track_video(
+            request.video,
+            request.model,
+            more_points=request.point_sources(),
+            overlay=outputs.overlay,
+            tracks_file=outputs.tracks_file,
+            provider=request.provider,
+            selection=request.selection,
+            window=request.window,
+            memory=request.memory,
+            compare_windows=request.compare_windows,
+            force=request.force,
+            notify=notify,
+        )
 
 
 def track_clip_objects(request: TrackRequest, notify: Listener) -> ObjectReport:
@@ -74,7 +78,7 @@ def track_clip_folder(request: TrackRequest, notify: Listener) -> FolderReport:
 
     options = request.described() | {"files_sha256": hash_files(request.files())}
     return track_folder(
-        *(request.video, out, request.model, options, track_clip),
+        *(Path(name_of(request.video)), out, request.model, options, track_clip),
         preset=request.objects.preset,
         force=request.force,
         notify=notify,
@@ -94,7 +98,7 @@ def _output_folder(request: TrackRequest) -> Path:
 
 def _track_objects(
     request: TrackRequest,
-    clip: Path,
+    clip: NamedSource,
     sources: ObjectSources,
     outputs: ObjectOutputs,
     force: bool,

@@ -10,11 +10,14 @@ import typer
 __all__ = [
     "DEFAULT_POINTS",
     "BoxesFile",
+    "Camera",
     "CompareWindows",
     "Deinterlace",
     "End",
+    "ImageRate",
     "Mask",
     "MaskErosion",
+    "MaxFrames",
     "Memory",
     "Model",
     "OnDamage",
@@ -23,8 +26,10 @@ __all__ = [
     "Queries",
     "Query",
     "Resize",
+    "Seconds",
     "Start",
     "TracksFile",
+    "Url",
     "Video",
     "Window",
 ]
@@ -33,7 +38,12 @@ DEFAULT_POINTS = "grid:8"
 """Tracked where neither points nor objects are asked for."""
 
 Video = Annotated[
-    Path, typer.Argument(metavar="VIDEO", help="A clip, or a folder of clips and folders.")
+    Path | None,
+    typer.Argument(
+        metavar="VIDEO",
+        help="A clip; a folder of clips and folders; images: a folder of them, f/%05d.png or "
+        "'f/*.png'; or - for y4m, MPEG-TS or Matroska on stdin.",
+    ),
 ]
 Model = Annotated[Path, typer.Option(help="An exported file.")]
 Points = Annotated[
@@ -114,6 +124,31 @@ CompareWindows = Annotated[
         "--compare-windows",
         help="Track the clip in one window as well, and report what windows changed.",
     ),
+]
+Camera = Annotated[
+    int | None,
+    typer.Option(
+        "--camera",
+        metavar="N",
+        help="Track what camera N sees, in place of a VIDEO; Ctrl-C ends it and keeps the tracks.",
+    ),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="ADDRESS",
+        help="Connect to an http(s):// or rtsp(s):// address, in place of a VIDEO; Ctrl-C ends it "
+        "and keeps the tracks.",
+    ),
+]
+Seconds = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Stop after so much time, from --start on.")
+]
+MaxFrames = Annotated[int | None, typer.Option(metavar="N", help="Stop after so many frames.")]
+ImageRate = Annotated[
+    float | None,
+    typer.Option("--fps", metavar="RATE", help="Frames a second of images (25, with a warning)."),
 ]
 OnDamage = Annotated[
     Literal["stop", "continue"],

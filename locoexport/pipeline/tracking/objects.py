@@ -34,11 +34,14 @@ from locoexport.runtime.objects.segmentation import Segmenter, open_segmenter
 from locoexport.runtime.objects.tracked import ObjectTracks
 from locoexport.runtime.queries.points import check_queries
 from locoexport.runtime.queries.sources import PointSources, collect_points
+from locoexport.runtime.sources.named import is_live, name_of, stem_of
+from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.budget import parse_memory
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.video.frame_source import FrameSource
 from locoexport.runtime.video.mp4 import SQUARE, write_mp4
-from locoexport.runtime.video.sources import FrameSource, Selection, open_source
+from locoexport.runtime.video.selection import Selection
 
 __all__ = ["ObjectOutputs", "ObjectReport", "ObjectSources", "track_video_objects"]
 
@@ -109,7 +112,7 @@ class ObjectReport:
     ``pixel_aspect`` is the width of a stored pixel to its height.
     """
 
-    video: Path
+    video: Path | str
     model: Path
     found: ObjectTracks
     frame_hw: tuple[int, int]
@@ -124,7 +127,7 @@ class ObjectReport:
 
 
 def track_video_objects(
-    video: str | Path,
+    video: NamedSource,
     model: str | Path,
     *,
     sources: ObjectSources,
@@ -145,7 +148,7 @@ def track_video_objects(
     it at once.
 
     Args:
-        video: a clip that PyAV can decode.
+        video: a clip that PyAV can decode, or a folder or pattern of images; no stream.
         model: a file written by ``locoexport export``.
         sources: a detector, boxes, or both.
         outputs: which files to write.
@@ -170,8 +173,13 @@ def track_video_objects(
     outputs.check(force=force)
     given = read_or_parse_boxes(sources.boxes)
     detector, segmenter = _open_plugins(sources)
-    notify(Notice(f"reading {video}"))
-    source = open_source(video, selection)
+    if is_live(video):
+        raise UsageError(
+            f"Objects and .pkl files need a clip that is read several times, and {name_of(video)} "
+            "comes once. Record it first, or track points alone."
+        )
+    notify(Notice(f"reading {name_of(video)}"))
+    source = open_video(video, selection)
     height, width = source.frame_hw()
     others = collect_points(points or PointSources(), height, width, source.first_frame)
     frames = _count_frames(source, notify)
@@ -183,7 +191,7 @@ def track_video_objects(
     named = name_objects(given, _detect(source, detector, notify), sources.rules, frames)
     detecting_seconds = time.perf_counter() - detecting_started
     if detector is not None and not len(named):
-        _say_nothing_was_found(video, sources, notify, fatal=not len(others))
+        _say_nothing_was_found(name_of(video), sources, notify, fatal=not len(others))
     with PointTracker(
         model, provider, window=window, memory=memory, model_sha256=model_sha256
     ) as tracker:
@@ -195,18 +203,18 @@ def track_video_objects(
             progress=make_counter(notify),
         )
         tracking_seconds = time.perf_counter() - tracking_started
-    _write(source, found, outputs, Path(video).stem, notify)
+    _write(source, found, outputs, stem_of(video), notify)
     if outputs.tracks_file is not None and is_for_another_program(outputs.tracks_file):
         write_clip_tracks(
             *(outputs.tracks_file, _with_meaning(found)),
             frame_hw=(height, width),
-            video=Path(video),
+            video=Path(name_of(video)),
             selection=selection,
             notify=notify,
         )
     seconds = time.perf_counter() - started
     return ObjectReport(
-        *(Path(video), Path(model), found, (height, width), outputs),
+        *(name_of(video), Path(model), found, (height, width), outputs),
         *(detecting_seconds, tracking_seconds, seconds),
         *(sources.rules, sources.preset),
         frames_repeated=source.frames_repeated,

@@ -23,13 +23,16 @@ from locoexport.runtime.drawing.film import drawn_film
 from locoexport.runtime.exchange.formats import check_format_of
 from locoexport.runtime.queries.points import parse_points, parse_query, read_queries
 from locoexport.runtime.queries.sources import PointSources, collect_points
+from locoexport.runtime.sources.named import is_live, name_of
+from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.tracking.window_effect import WindowingEffect, compare_tracks
 from locoexport.runtime.tracking.window_tracker import INFERENCE
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW
+from locoexport.runtime.video.frame_source import FrameSource
 from locoexport.runtime.video.mp4 import SQUARE
-from locoexport.runtime.video.sources import FrameSource, Selection, open_source
+from locoexport.runtime.video.selection import Selection
 
 __all__ = ["TrackReport", "track_video"]
 
@@ -49,7 +52,7 @@ class TrackReport:
     stored pixels, and players show each so much wider.
     """
 
-    video: Path
+    video: Path | str
     model: Path
     tracks: Tracks
     frame_hw: tuple[int, int]
@@ -70,7 +73,7 @@ class TrackReport:
 
 
 def track_video(
-    video: str | Path,
+    video: NamedSource,
     model: str | Path,
     *,
     points: str | None = None,
@@ -93,7 +96,8 @@ def track_video(
     Outputs appear at the end, whole; an interrupt leaves none.
 
     Args:
-        video: a clip that PyAV can decode.
+        video: a clip that PyAV can decode, a folder or pattern of images, ``-`` for stdin, or what
+            ``runtime.sources.named`` has.
         model: a file written by ``locoexport export``.
         points: ``grid:N`` or ``grid:NxM``; ``grid:8`` where no query is given in any way.
         queries: ``t,y,x`` each, in pixels of the clip.
@@ -117,8 +121,12 @@ def track_video(
     """
     watch = Stopwatch()
     film_path, tracks_path = _check_outputs(overlay, tracks_file, force)
-    notify(Notice(f"reading {video}"))
-    source = open_source(video, selection)
+    if compare_windows and is_live(video):
+        raise UsageError(
+            "--compare-windows reads a clip twice; a stream comes once. Record it first."
+        )
+    notify(Notice(f"reading {name_of(video)}"))
+    source = open_video(video, selection)
     with _open_tracker(source, watch, model, provider, window=window, memory=memory) as tracker:
         notify(Notice(tracker.model.load_note, detail=True))
         if compare_windows:
@@ -126,6 +134,12 @@ def track_video(
         frame_hw = source.frame_hw()
         query_points_tyx = _collect_queries(source, points, queries, query_file, more_points)
         tracks = _track_and_draw(tracker, source, query_points_tyx, film_path, watch, notify)
+    stop = getattr(video, "stop", None)
+    if stop is not None and stop.is_set():
+        source.warnings.append(
+            f"Interrupted: the {tracks.frames} frames that came until then were tracked, and are "
+            "kept."
+        )
     for warning in source.warnings:
         notify(Notice(warning, warning=True))
     if tracks_path is not None:
@@ -133,12 +147,12 @@ def track_video(
             write_clip_tracks(
                 *(tracks_path, tracks),
                 frame_hw=frame_hw,
-                video=Path(video),
+                video=Path(name_of(video)),
                 selection=selection,
                 notify=notify,
             )
     report = TrackReport(
-        video=Path(video),
+        video=name_of(video),
         model=Path(model),
         tracks=tracks,
         frame_hw=frame_hw,
@@ -154,7 +168,7 @@ def track_video(
     if not compare_windows:
         return report
     notify(Notice(f"tracking {tracks.frames} frames in one window"))
-    again = open_source(video, selection)
+    again = open_video(video, selection)
     return replace(report, windowing=_compare_to_one_window(tracks, again, model, provider))
 
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,20 @@ from locoexport.runtime.tracking.window_tracker import WindowTracker
 from locoexport.runtime.video.frames import scale_queries_to_model, scale_tracks_to_video
 from locoexport.runtime.video.sources import FrameSource
 
-__all__ = ["Tracking"]
+__all__ = ["Tracking", "TrackingInterrupt"]
+
+
+class TrackingInterrupt(KeyboardInterrupt):
+    """Ctrl-C while a video was tracked; ``tracks`` is what was found until then.
+
+    They end with the last window that was finished. A point that begins after that window, or was
+    to be tracked backwards still, is not visible where nothing was found, and its ``xy`` is NaN.
+    """
+
+    def __init__(self, tracks: Tracks) -> None:
+        """``tracks`` has at least one frame."""
+        super().__init__(f"Interrupted after {tracks.frames} frames, whose tracks are kept.")
+        self.tracks = tracks
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +94,34 @@ class Tracking:
                 report=ProgressReport(self.progress, hint),
                 watch=self.watch,
             )
-            begins = passes.forwards(itertools.chain([first], frames), None if late else delivery)
+            try:
+                begins = passes.forwards(
+                    itertools.chain([first], frames), None if late else delivery
+                )
+            except KeyboardInterrupt as stop:
+                tracks = self._tracks_until(passes.finished, store, points, fps)
+                if tracks is None:
+                    raise
+                raise TrackingInterrupt(tracks) from stop
             if late:
                 passes.backwards(begins)
                 delivery.hand_on_all(self.source, plan.size.frames)
             if fps is None:
                 return _gather_tracks(store, points, self.source.average_fps, self.source.times_s)
             return _gather_tracks(store, points, fps, np.arange(store.frames) / fps)
+
+    def _tracks_until(
+        self, end: int, store: TrackStore, points: NDArray[np.float32], fps: float | None
+    ) -> Tracks | None:
+        """What a stream that was interrupted gave; None where a video can be read again."""
+        if self.source.rereadable or not end:
+            return None
+        xy, confidence = (values[:, :end] for values in store.arrays())
+        if fps is None:
+            fps, time_s = self.source.average_fps, self.source.times_s[:end]
+        else:
+            time_s = np.arange(end) / fps
+        return Tracks(xy, is_visible(confidence), confidence, points, fps, time_s)
 
     def _checked_points(self, height: int, width: int) -> NDArray[np.float32]:
         """The points, of which one behind the end is told of before the work where it can be."""
@@ -132,6 +166,12 @@ class _Passes:
     store: TrackStore
     report: ProgressReport
     watch: Stopwatch
+    ends: list[int] = field(default_factory=list)
+
+    @property
+    def finished(self) -> int:
+        """How many frames, from the first on, the windows that are done have."""
+        return self.ends[-1] if self.ends else 0
 
     def forwards(
         self, frames: Iterator[NDArray[np.uint8]], delivery: Delivery | None
@@ -144,12 +184,13 @@ class _Passes:
         begins = np.full(len(self.points), np.iinfo(np.intp).max)
         window = None
         self.report.tell(0)
-        with closing(self.tracker.windows(frames)) as ahead:
+        with closing(self.tracker.windows(frames, self.source.stop)) as ahead:
             for window in ahead:
                 self.store.grow(window.end)
                 xy, confidence, new = self.tracker.track(stitcher, window, self.report.tell)
                 begins[new.any(axis=1)] = np.minimum(begins, window.start)[new.any(axis=1)]
                 self._write(np.arange(window.start, window.end), xy, confidence, new)
+                self.ends.append(window.end)
                 self.watch.mark("first tracked frame")
                 if delivery is not None:
                     delivery.hand_on(window, window.end - self.tracker.size.overlap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ from locoexport.machine.hardware import process_memory
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.runtime.queries.points import parse_points, parse_query
 from locoexport.runtime.session.opening import Model, open_model
+from locoexport.runtime.sources.opening import Source, open_video
 from locoexport.runtime.tracking.budget import (
     MemoryLimit,
     MemoryModel,
@@ -26,7 +28,8 @@ from locoexport.runtime.tracking.run import Tracking
 from locoexport.runtime.tracking.storage import BYTES_PER_POINT_FRAME
 from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW, WindowSize
-from locoexport.runtime.video.sources import FrameSource, Selection, Video, open_source
+from locoexport.runtime.video.frame_source import FrameSource
+from locoexport.runtime.video.selection import Selection, check_fps
 
 __all__ = ["DEFAULT_POINTS_PER_CALL", "PointTracker"]
 
@@ -131,7 +134,7 @@ class PointTracker:
 
     def track(
         self,
-        video: Video | FrameSource,
+        video: Source | FrameSource,
         query_points_tyx: Any,
         *,
         fps: float | None = None,
@@ -149,7 +152,9 @@ class PointTracker:
 
         Args:
             video: a clip, a file's path, uint8 RGB frames (frames, height, width, 3), an iterator
-                of uint8 RGB frames, a camera's index, or a source from ``open_source``.
+                of uint8 RGB frames, a camera's index, a folder or pattern of images, or whatever
+                else ``runtime.sources.opening.open_video`` takes; or what that gives. An iterator
+                that fails, or gives nothing for 60 s, ends the video there, with a RuntimeWarning.
             query_points_tyx: numbers of shape (points, 3): frame index, then y and x in the
                 video's pixels. Or text as on the command line: ``grid:8``, ``grid:8x12`` (rows x
                 columns, on frame 0), or one point ``t,y,x``.
@@ -168,12 +173,15 @@ class PointTracker:
             QueryError: no points, or one that is not finite or outside the video.
             MachineError: ONNX Runtime fails, mostly for want of memory.
             ModelFileError: the model's answer is not finite.
-            UsageError: the tracker was closed, or ``memory`` is too little.
+            UsageError: the tracker was closed, ``memory`` is too little, or ``fps`` is no number
+                above 0.
+            TrackingInterrupt: a KeyboardInterrupt while a stream was tracked; it has the tracks.
         """
+        fps = None if fps is None else check_fps(fps)
         source = (
             video
             if isinstance(video, FrameSource)
-            else open_source(video, Selection(max_frames=max_frames))
+            else open_video(video, Selection(max_frames=max_frames))
         )
         limit = None if self._memory is None else MemoryLimit(self._memory, self.model.size_bytes)
         tracking = Tracking(
@@ -188,9 +196,13 @@ class PointTracker:
             sink=sink,
         )
         try:
-            return tracking.run(fps)
+            tracks = tracking.run(fps)
         finally:
             source.close()
+        if source is not video and not source.rereadable:
+            for text in source.warnings:
+                warnings.warn(text, RuntimeWarning, stacklevel=2)
+        return tracks
 
     def close(self) -> None:
         """Give the model's memory back. Closing twice is fine."""

@@ -47,10 +47,15 @@ class WindowTracker:
         """Of every window, whatever memory there is."""
         return self._plan.size
 
-    def windows(self, frames: Iterator[NDArray[np.uint8]]) -> Generator[Window, None, None]:
-        """Windows over frames, the next of which is read in a thread; close it to end that."""
+    def windows(
+        self, frames: Iterator[NDArray[np.uint8]], cancel: Callable[[], object] = lambda: None
+    ) -> Generator[Window, None, None]:
+        """Windows over frames, the next of which is read in a thread; close it to end that.
+
+        ``cancel`` is called then, and makes ``frames`` wait for nothing.
+        """
         windows = read_windows(frames, self.size, self._model.signature, self._watch)
-        return read_ahead(windows, self._watch)
+        return read_ahead(windows, self._watch, cancel)
 
     def track(
         self, stitcher: Stitcher, window: Window, report: Callable[[int], None] | None = None

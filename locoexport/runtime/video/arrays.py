@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from locoexport.runtime.video.clips import Clip
 from locoexport.runtime.video.frame_source import Footage, Frame
 from locoexport.runtime.video.frames import check_frames
+from locoexport.runtime.video.selection import check_fps
 
 __all__ = ["clip_footage"]
 
@@ -16,8 +17,10 @@ def clip_footage(clip: Clip) -> Footage:
 
     Raises:
         VideoError: they are not uint8 (frames, height, width, 3).
+        UsageError: the clip's ``fps`` is no number above 0.
     """
     check_frames(clip.frames_rgb)
+    check_fps(clip.fps)
 
     def timed(seek_s: float | None) -> Iterator[tuple[float, Frame]]:
         first = 0 if seek_s is None else int(seek_s * clip.fps)

@@ -42,6 +42,7 @@ class Footage:
         warnings: what was wrong so far; it may grow while frames are read.
         repeated_s: times of frames that stand for lost ones; it may grow likewise.
         pixel_aspect: gives the width of a pixel to its height, once a frame was read.
+        stop: ends the reading of a stream, whoever waits for it, as though it ended there.
     """
 
     timed: Callable[[float | None], Iterator[tuple[float, Frame]]]
@@ -51,6 +52,7 @@ class Footage:
     warnings: list[str] = field(default_factory=list)
     repeated_s: set[float] = field(default_factory=set)
     pixel_aspect: Callable[[], Fraction] = _square
+    stop: Callable[[], object] = lambda: None
 
 
 class FrameSource:
@@ -60,6 +62,7 @@ class FrameSource:
         fps: frames a second of what is kept.
         frames_hint: about how many frames there will be; None where nobody knows.
         warnings: what was wrong so far.
+        stop: ends the reading of a stream, from any thread.
     """
 
     def __init__(self, footage: Footage, selection: Selection) -> None:
@@ -67,6 +70,7 @@ class FrameSource:
         self.fps = footage.fps / selection.stride
         self.warnings = footage.warnings
         self.rereadable = footage.rereadable
+        self.stop = footage.stop
         self.frames_hint = selection.count_kept(footage.frames_hint, footage.fps)
         self._timed = footage.timed
         self._repeated_s = footage.repeated_s
@@ -234,7 +238,7 @@ class FrameSource:
 
     def _read(self) -> Iterator[Frame]:
         self._times, self._read_to_the_end = [], False
-        for time_s, frame in self._chosen():
+        for time_s, frame in self._until_it_fails():
             self._times.append(time_s)
             if self._spool is not None:
                 self._spool.write(frame)
@@ -246,6 +250,26 @@ class FrameSource:
                 else "The video has no frames."
             )
         self._read_to_the_end = True
+
+    def _until_it_fails(self) -> Iterator[tuple[float, Frame]]:
+        """The chosen frames. A stream that fails ends there with a warning: it comes once, and what
+        came of it is not to be lost."""
+        chosen = self._chosen()
+        while True:
+            try:
+                item = next(chosen, None)
+            except Exception as error:
+                count = len(self._times)
+                if self.rereadable or not count:
+                    raise
+                said = str(error).rstrip(".") if isinstance(error, VideoError) else repr(error)
+                self.warnings.append(
+                    f"The stream failed after {count} frames, which were tracked: {said}."
+                )
+                return
+            if item is None:
+                return
+            yield item
 
     def _chosen(self) -> Iterator[tuple[float, Frame]]:
         for time_s, frame in self._selection.choose(self._from_origin()):

@@ -6,15 +6,17 @@ after the resize.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any, TypeVar
 
 from locoexport.errors import UsageError
 from locoexport.runtime.decoding.damage import OnDamage, check_on_damage
 
-__all__ = ["Selection", "parse_size"]
+__all__ = ["Selection", "check_fps", "parse_size"]
 
 Frame = TypeVar("Frame")
 
@@ -102,3 +104,18 @@ def parse_size(text: str) -> tuple[int, int]:
     if match is None:
         raise UsageError(f"A size is HxW in pixels, like 480x640, not {text!r}.")
     return int(match[1]), int(match[2])
+
+
+def check_fps(fps: object) -> float:
+    """A frame rate, as a float.
+
+    Raises:
+        UsageError: it is no finite number above 0.
+    """
+    is_number = isinstance(fps, Real) and not isinstance(fps, bool)
+    if not is_number or not (math.isfinite(float(fps)) and float(fps) > 0):  # type: ignore[arg-type]
+        raise UsageError(
+            f"fps is {fps!r}; it must be a number above 0. Some cameras say 0 where they do not "
+            "know: leave it out, or give the rate that you know."
+        )
+    return float(fps)  # type: ignore[arg-type]

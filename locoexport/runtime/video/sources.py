@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from locoexport.errors import UsageError
 from locoexport.runtime.video.arrays import clip_footage
-from locoexport.runtime.video.cameras import camera_footage
+from locoexport.runtime.video.cameras import camera_footage, check_camera
 from locoexport.runtime.video.clips import DEFAULT_FPS, Clip
 from locoexport.runtime.video.files import file_footage
 from locoexport.runtime.video.frame_source import Footage, FrameSource
@@ -49,10 +49,11 @@ def _footage_of(video: Video, selection: Selection) -> Footage:
         )
     if selection.deinterlace:
         raise UsageError("Only the frames of a file can be deinterlaced.")
-    if isinstance(video, bool | int):
-        if selection.max_frames is None:
+    if isinstance(video, int | np.integer):
+        index = check_camera(video)
+        if selection.max_frames is None and selection.end_s is None:
             raise UsageError("A camera never ends; say how many frames to take (max_frames).")
-        return camera_footage(int(video))
+        return camera_footage(index)
     if isinstance(video, np.ndarray):
         return clip_footage(Clip(video, DEFAULT_FPS))
     if isinstance(video, Clip):

@@ -199,23 +199,39 @@ def test_streams_that_go_wrong(make_model) -> None:
         yield from _numbered(20)
         raise OSError("the camera was unplugged")
 
+    frame = _numbered()[0]
     with PointTracker(make_model(eyes=True), window=6) as tracker:
-        with pytest.raises(OSError, match="unplugged"):
-            tracker.track(broken(), [[0, 1, 1]])
+        # What came before is not lost: no tracks of it would be, nor silence about the end.
+        expected = tracker.track(_numbered(20), [[0, 1, 1]])
+        with pytest.warns(RuntimeWarning, match=r"after 20 frames.*unplugged"):
+            np.testing.assert_array_equal(tracker.track(broken(), [[0, 1, 1]]).xy, expected.xy)
+        for second, said in (
+            (None, "Frame 1 is NoneType"),
+            ([1, 2], "Frame 1 is list"),
+            (frame / 2, "float64"),
+            (frame[:20], r"shape \(20, 40, 3\) where the first one had"),
+        ):
+            with pytest.warns(RuntimeWarning, match=f"after 1 frames.*{said}"):
+                assert tracker.track(iter([frame, second]), [[0, 1, 1]]).frames == 1
+        with pytest.raises(OSError, match="dead"):
+            tracker.track(_dead(), [[0, 1, 1]])
         with pytest.raises(VideoError, match="no frames"):
             tracker.track(iter([]), [[0, 1, 1]])
-        with pytest.raises(VideoError, match="Frame 1 is list"):
-            tracker.track(iter([_numbered()[0], [1, 2]]), [[0, 1, 1]])
+        with pytest.raises(VideoError, match="Frame 0 is NoneType"):
+            tracker.track(iter([None]), [[0, 1, 1]])
         with pytest.raises(VideoError, match="float64"):
             tracker.track(iter([_numbered()[0] / 2]), [[0, 1, 1]])
-        with pytest.raises(VideoError, match=r"shape \(20, 40, 3\) where the first one had"):
-            tracker.track(iter([_numbered()[0], _numbered()[0, :20]]), [[0, 1, 1]])
         with pytest.raises(UsageError, match="A camera never ends"):
             tracker.track(0, [[0, 1, 1]])
         with pytest.raises(VideoError, match="There is no camera 99"):
             tracker.track(99, [[0, 1, 1]], max_frames=3)
         # What failed before leaves nothing behind.
         assert tracker.track(iter(_numbered(4)), [[0, 1, 1]]).frames == 4
+
+
+def _dead() -> Iterator[np.ndarray]:
+    raise OSError("dead")
+    yield
 
 
 _PEAK = """

@@ -1,0 +1,1 @@
+"""Sources besides files, arrays and iterators: images, animations, streams, cameras by name."""
