@@ -113,7 +113,7 @@ def _times(table: Table, order: NDArray[np.intp]) -> NDArray[np.float64] | None:
     times = _column(table, "time_s")[order]
     if not (times == times[:1]).all():
         raise InputError("two rows of one frame have different times (time_s).")
-    return times[0]
+    return np.asarray(times[0])
 
 
 def _rate(times: NDArray[np.float64]) -> float | None:
