@@ -53,6 +53,7 @@ def track(
     memory: options.Memory = None,
     window: options.Window = None,
     compare_windows: options.CompareWindows = False,
+    query_order: options.QueryOrder = "tyx",
     json_target: JsonTarget = None,
     force: ReplaceFiles = False,
 ) -> None:
@@ -67,6 +68,7 @@ def track(
     console.check_json_target(json_target, force=force)
     from locoexport.cli.commands.track_request import ObjectRequest, TrackRequest, select_frames
     from locoexport.pipeline.tracking.objects import ObjectOutputs
+    from locoexport.runtime.queries.points import check_order
     from locoexport.runtime.queries.sources import PointSources
 
     asked_objects = ObjectRequest(
@@ -91,7 +93,8 @@ def track(
         video,
         model,
         points=PointSources(
-            points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features
+            *(points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features),
+            query_order=check_order(query_order),
         ),
         objects=asked_objects,
         outputs=ObjectOutputs(output, tracks, objects),
