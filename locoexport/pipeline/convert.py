@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from locoexport.errors import InputError, OutputError
+from locoexport.errors import InputError, OutputError, UsageError
 from locoexport.machine.writing.output_files import check_output
 from locoexport.notices import Listener, Notice, ignore
-from locoexport.runtime.exchange.clip_facts import ClipFacts
+from locoexport.runtime.exchange.clip_facts import ClipFacts, count_clip_frames
 from locoexport.runtime.exchange.formats import (
     FORMATS,
     TrackFormat,
@@ -58,7 +58,7 @@ def convert_tracks(
         tracks_file: .npz, .json or .csv of ``track``, or a file of any format that can be read.
         output: the file to write.
         to: the format's name; None is what the suffix of ``output`` tells.
-        video: the clip, which is asked for its size and frame rate.
+        video: the clip, which is asked for its size, frame rate and number of frames.
         facts: what is known of the clip; it goes before what the clip says.
         force: replace an existing file.
         notify: is told of warnings.
@@ -72,6 +72,8 @@ def convert_tracks(
     """
     path, target = Path(tracks_file), Path(output)
     chosen = find_format(target, to)
+    if chosen.is_own and facts is not None and facts.first_frame is not None:
+        raise UsageError("--first-frame is for other programs; in our own files frame 0 is first.")
     check_output(target, force=force)
     if target.exists() and path.exists() and target.samefile(path):
         raise OutputError(f"{target} is the file that is read; name another.")
@@ -79,11 +81,13 @@ def convert_tracks(
     known = _with_video(facts or ClipFacts(), video)
     assert source.read is not None
     tracks = source.read(path, known)
-    if known.fps is None and source.name != "csv":
-        known = replace(known, fps=tracks.fps)
-    known = replace(known, frame_count=known.frame_count or tracks.frames)
+    said = facts is not None and facts.fps is not None
+    # A rate that somebody said contradicts the times of the tracks.
+    known = replace(known, fps=known.fps or tracks.fps, time_s=None if said else tracks.time_s)
     check_facts(known, chosen)
-    warnings = tuple(_doubts(tracks, known))
+    if video is not None and known.frame_count is None and not chosen.is_own:
+        known = replace(known, frame_count=count_clip_frames(open_source(video), tracks.frames))
+    warnings = tuple([*_doubts_of_size(tracks, known), *_doubts_of_frames(tracks, known)])
     for text in warnings:
         notify(Notice(text, warning=True))
     export_tracks(target, tracks, known, chosen)
@@ -114,7 +118,7 @@ def _with_video(facts: ClipFacts, video: str | Path | None) -> ClipFacts:
     )
 
 
-def _doubts(tracks: Tracks, facts: ClipFacts) -> list[str]:
+def _doubts_of_size(tracks: Tracks, facts: ClipFacts) -> list[str]:
     """With another size than the clip's every point is wrong, in most formats."""
     shown = seen(tracks)
     if facts.width is None or facts.height is None or not shown.any():
@@ -125,3 +129,16 @@ def _doubts(tracks: Tracks, facts: ClipFacts) -> list[str]:
         return []
     size = f"{facts.height}x{facts.width}"
     return [f"{outside:.0%} of the visible points lie outside {size} (HxW); is that the size?"]
+
+
+def _doubts_of_frames(tracks: Tracks, facts: ClipFacts) -> list[str]:
+    """Tracks of a part of a clip begin at the wrong frame of it, where nobody says at which."""
+    count = facts.frame_count
+    if count is None or count == tracks.frames:
+        return []
+    found = f"The clip has {count} frames and the tracks have {tracks.frames}"
+    if tracks.frames > count:
+        return [f"{found}: are they of that clip?"]
+    if facts.first_frame is not None:
+        return []
+    return [f"{found}: they are laid over its first ones; --first-frame says where they begin."]

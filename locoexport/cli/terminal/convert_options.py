@@ -23,7 +23,7 @@ To = Annotated[
 ]
 Clip = Annotated[
     Path | None,
-    typer.Option(metavar="CLIP", help="The clip, which is asked for its size and frame rate."),
+    typer.Option(metavar="CLIP", help="The clip, which is asked for its size, rate and frames."),
 ]
 Size = Annotated[
     str | None, typer.Option(metavar="HxW", help="The size that the tracks are measured in.")

@@ -18,7 +18,7 @@ from locoexport.machine.writing.output_files import check_output
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.film import drawn_film
-from locoexport.runtime.exchange.clip_facts import ClipFacts
+from locoexport.runtime.exchange.clip_facts import ClipFacts, count_clip_frames
 from locoexport.runtime.exchange.formats import check_format_of, export_tracks, find_format
 from locoexport.runtime.queries.sources import (
     AskedPoints,
@@ -130,7 +130,7 @@ def track_video(
     if tracks_path is not None:
         _warn_of_other_frames(tracks_path, selection, notify)
         with watch.timed("writing tracks"):
-            facts = _clip_facts(tracks, frame_hw, Path(video))
+            facts = _clip_facts(tracks, frame_hw, Path(video), selection)
             export_tracks(tracks_path, tracks, facts, find_format(tracks_path))
     report = TrackReport(
         video=Path(video),
@@ -162,9 +162,14 @@ def _check_outputs(
     return film, check_output(check_format_of(tracks_file), force=force)
 
 
-def _clip_facts(tracks: Tracks, frame_hw: tuple[int, int], video: Path) -> ClipFacts:
+def _clip_facts(
+    tracks: Tracks, frame_hw: tuple[int, int], video: Path, selection: Selection | None
+) -> ClipFacts:
     height, width = frame_hw
-    return ClipFacts(width, height, tracks.fps, None, tracks.frames, video.name)
+    count = tracks.frames
+    if selection is not None and selection.end_s is not None:
+        count = count_clip_frames(open_source(video), count)
+    return ClipFacts(width, height, tracks.fps, tracks.time_s, count, video.name)
 
 
 def _warn_of_other_frames(path: Path, selection: Selection | None, notify: Listener) -> None:

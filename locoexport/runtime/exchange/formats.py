@@ -64,8 +64,8 @@ class TrackFormat:
 _SIZE = ("width", "height")
 
 FORMATS: tuple[TrackFormat, ...] = (
-    TrackFormat("npz", "locoexport's .npz", (".npz",), write_own, ("fps",), read_own),
-    TrackFormat("json", "locoexport's .json", (".json",), write_own, ("fps",), read_own),
+    TrackFormat("npz", "locoexport's .npz", (".npz",), write_own, (), read_own),
+    TrackFormat("json", "locoexport's .json", (".json",), write_own, (), read_own),
     TrackFormat("csv", "locoexport's .csv", (".csv",), write_own, (), read_own),
     TrackFormat("nuke", "Nuke", (".nk",), write_nuke, _SIZE),
     TrackFormat("3de", "3DEqualizer", (".3de.txt",), write_equalizer, _SIZE),

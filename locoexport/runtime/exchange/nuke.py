@@ -42,7 +42,8 @@ _COLUMNS = (
 )
 # T, R, S unticked; the error as Nuke's own tracks have it where none was measured; a pattern and a
 # search area of Nuke's default sizes; and no keys that Nuke would track from.
-_AFTER_OFFSETS = "0 0 0 {} 1 0 -32 -32 32 32 -22 -22 22 22 {} {} {} {} {} {} {} {} {} {} {}"
+_SWITCHES_AND_ERROR = "0 0 0 {{curve x{first} 0}} 1 0"
+_AREAS_AND_KEYS = "-32 -32 32 32 -22 -22 22 22 {} {} {} {} {} {} {} {} {} {} {}"
 
 
 def write_nuke(tracks: Tracks, path: Path, facts: ClipFacts) -> None:
@@ -67,7 +68,7 @@ def write_nuke(tracks: Tracks, path: Path, facts: ClipFacts) -> None:
             offset = f"{{curve K x{first} 0}}"
             file.write(
                 f' {{ {{curve K {enabled}}} "{point_name(point)}" {x} {y} {offset} {offset} '
-                f"{_AFTER_OFFSETS} }}\n"
+                f"{_SWITCHES_AND_ERROR.format(first=first)} {_AREAS_AND_KEYS} }}\n"
             )
         file.write(f"}}\n}}\n reference_frame {first}\n name LocoTrack1\n selected true\n}}\n")
 

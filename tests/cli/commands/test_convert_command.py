@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exchange_readers import read_cvat
 from moving_points import moving_points
 from nuke_script import read_tracker4
 from typer.testing import CliRunner
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from locoexport.cli.main import app
 from locoexport.errors import InputError, OutputError, UsageError
 from locoexport.runtime.tracking.tracks import read_tracks, write_tracks
+from locoexport.runtime.video.mp4 import write_mp4
 
 
 def convert(*arguments: object) -> str:
@@ -36,7 +38,9 @@ def test_every_file_that_track_writes_is_converted(suffix: str, tmp_path: Path) 
 def test_a_csv_becomes_an_npz_with_the_rate_that_is_said(tmp_path: Path) -> None:
     source, out = tmp_path / "t.csv", tmp_path / "t.npz"
     write_tracks(source, moving_points())
-    with pytest.raises(UsageError, match=r"clip's fps, which nobody said: give --fps N"):
+    rows = [line.rsplit(",", 1)[0] for line in source.read_text().splitlines()]
+    source.write_text("\n".join(rows))  # without times, as other programs write it
+    with pytest.raises(InputError, match="fps"):
         convert(source, "-o", out)
     convert(source, "-o", out, "--fps", 50)
     back, tracks = read_tracks(out), moving_points()
@@ -63,6 +67,42 @@ def test_the_document_says_what_was_written(tmp_path: Path) -> None:
     assert read_tracker4(out.read_text())
 
 
+@pytest.mark.parametrize(
+    ("frames", "first", "told"),
+    [
+        (6, None, None),
+        (5, None, "The clip has 5 frames and the tracks have 6: are they of that clip?"),
+        (9, None, "9 frames and the tracks have 6: they are laid over its first ones"),
+        (9, 2, None),
+    ],
+)
+def test_a_clip_of_another_length_is_told(
+    frames: int, first: int | None, told: str | None, tmp_path: Path
+) -> None:
+    source, out, clip = tmp_path / "t.csv", tmp_path / "out.xml", tmp_path / "clip.mp4"
+    write_tracks(source, moving_points())
+    write_mp4(clip, np.zeros((frames, 360, 640, 3), np.uint8), 10)
+    options = () if first is None else ("--first-frame", first)
+    found = json.loads(convert(source, "-o", out, "--video", clip, *options, "--json", "-"))
+    assert (found["frame_hw"], found["fps"]) == ([360, 640], 10)
+    assert [told in each for each in found["warnings"]] == ([] if told is None else [True])
+    _, flags = read_cvat(out.read_text())
+    # CVAT shows a point to the end of the clip, unless it is put outside after its last frame.
+    begin = first or 0
+    assert (flags["0"].get(begin + 6) == (1, 0)) == (frames > begin + 6)
+    assert min(flags["0"]) == begin
+
+
+def test_a_number_that_no_clip_has_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "t.npz"
+    write_tracks(source, moving_points())
+    for number in (-1, 10**20):
+        with pytest.raises(UsageError, match="it must be 0 to 1,000,000,000"):
+            convert(source, "-o", tmp_path / "o.rrd", "--first-frame", number)
+    with pytest.raises(UsageError, match="--first-frame is for other programs"):
+        convert(source, "-o", tmp_path / "o.csv", "--first-frame", 5)
+
+
 def test_nothing_is_lost_and_nothing_half_written(tmp_path: Path) -> None:
     source, out = tmp_path / "t.npz", tmp_path / "out.nk"
     write_tracks(source, moving_points())
@@ -78,26 +118,10 @@ def test_nothing_is_lost_and_nothing_half_written(tmp_path: Path) -> None:
     assert len(read_tracker4(out.read_text())) == 2
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "it is empty"),
-        ("frame,x,y\n", "it has no column point, visible, confidence"),
-        ("frame,point,x,y,visible,confidence\n", "it has a header and no rows"),
-        ("frame,point,x,y,visible,confidence\n0,0,1\n", "line 2 has 3 values; the header has 6"),
-        ("frame,point,x,y,visible,confidence\n0,0,1,1,1,one\n", "does not hold tracks"),
-        ("frame,point,x,y,visible,confidence\n0.5,0,1,1,1,1\n", "must be whole numbers"),
-        ("frame,point,x,y,visible,confidence\n0,1e9,1,1,1,1\n", "it has 1 rows; 1,000,000,001"),
-        (
-            "frame,point,x,y,visible,confidence\n0,0,1,1,1,1\n0,0,1,1,1,1\n1,1,1,1,1,1\n1,1,1,1,1,1\n",
-            "two rows are of the same frame and point",
-        ),
-    ],
-)
-def test_a_csv_that_is_no_tracks_is_told(text: str, message: str, tmp_path: Path) -> None:
+def test_what_is_no_tracks_is_told(tmp_path: Path) -> None:
     source = tmp_path / "t.csv"
-    source.write_text(text)
-    with pytest.raises(InputError, match=message):
+    source.write_text("frame,x\n0,1\n")
+    with pytest.raises(InputError, match=r"t\.csv: it has no column y"):
         convert(source, "-o", tmp_path / "out.nk", "--size", "360x640")
     with pytest.raises(InputError, match="tracks are read from"):
         convert(tmp_path / "t.mp4", "-o", tmp_path / "out.nk", "--size", "360x640")
