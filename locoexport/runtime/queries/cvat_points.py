@@ -32,7 +32,7 @@ def read_cvat(path: Path) -> PointList:
     parser.EndElementHandler = reader.end
     try:
         parser.Parse(read_at_most(path, TEXT_BYTES, "it"), True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # also an encoding of no name
         raise InputError(f"it is no XML: {error}.") from error
     if reader.root != "annotations":
         raise InputError(f"it is XML of {quote(reader.root)}, not CVAT's annotations.")

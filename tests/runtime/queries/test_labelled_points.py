@@ -172,6 +172,7 @@ OUTER = "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><annotations/>"
         ("a.xml", OUTER, "document type"),
         ("a.xml", "<annotations>", "no XML"),
         ("a.xml", "", "no XML"),
+        ("a.xml", '<?xml version="1.0" encoding="utf-9"?><annotations/>', "no XML: unknown encod"),
         ("a.xml", "<x>" * 200, "200|101"),
         ("a.xml", "<svg/>", "'svg', not CVAT"),
         ("a.xml", "<annotations/>", "no query points"),
