@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from locoexport.errors import NothingDetectedError, OutputError, UsageError
 from locoexport.machine.writing.output_files import check_output
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.tracking.exchanged import is_for_another_program, write_clip_tracks
 from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.objects import draw_objects
 from locoexport.runtime.drawing.points import Painter
@@ -34,6 +35,7 @@ from locoexport.runtime.queries.points import check_queries
 from locoexport.runtime.queries.sources import PointSources, collect_points
 from locoexport.runtime.tracking.budget import parse_memory
 from locoexport.runtime.tracking.tracker import PointTracker
+from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.video.mp4 import write_mp4
 from locoexport.runtime.video.sources import FrameSource, Selection, open_source
 
@@ -69,7 +71,8 @@ class ObjectOutputs:
 
     Attributes:
         overlay: .mp4.
-        tracks_file: .npz, .csv, .json or .pkl (TAP-Vid's layout): points and objects.
+        tracks_file: .npz, .csv, .json or .pkl (TAP-Vid's layout): points and objects; or points
+            alone for another program, as the suffix tells (``exchanged``).
         boxes_file: .csv or .json: a row a frame and object.
     """
 
@@ -83,7 +86,9 @@ class ObjectOutputs:
             check_output(self.overlay, force=force)
             if self.overlay.suffix.lower() != ".mp4":
                 raise OutputError(f"{self.overlay}: the overlay is written as .mp4; name it so.")
-        if self.tracks_file is not None:
+        if self.tracks_file is not None and is_for_another_program(self.tracks_file):
+            check_output(self.tracks_file, force=force)
+        elif self.tracks_file is not None:
             check_output(check_object_tracks_path(self.tracks_file), force=force)
         if self.boxes_file is not None:
             check_output(check_boxes_path(self.boxes_file), force=force)
@@ -186,6 +191,14 @@ def track_video_objects(
         )
         tracking_seconds = time.perf_counter() - tracking_started
     _write(source, found, outputs, Path(video).stem, notify)
+    if outputs.tracks_file is not None and is_for_another_program(outputs.tracks_file):
+        write_clip_tracks(
+            *(outputs.tracks_file, _with_meaning(found)),
+            frame_hw=(height, width),
+            video=Path(video),
+            selection=selection,
+            notify=notify,
+        )
     seconds = time.perf_counter() - started
     return ObjectReport(
         *(Path(video), Path(model), found, (height, width), outputs),
@@ -260,12 +273,22 @@ def _write(
         notify(Notice(f"drawing {outputs.overlay}"))
         frames = draw_objects(_draw_points(source, found), found.objects)
         write_mp4(outputs.overlay, frames, source.fps)
-    if outputs.tracks_file is not None:
+    if outputs.tracks_file is not None and not is_for_another_program(outputs.tracks_file):
         holds_video = outputs.tracks_file.suffix.lower() == ".pkl"
         frames_rgb = np.stack(list(source.frames())) if holds_video else None
         write_object_tracks(outputs.tracks_file, found, frames_rgb, name)
     if outputs.boxes_file is not None:
         write_boxes(outputs.boxes_file, found.objects)
+
+
+def _with_meaning(found: ObjectTracks) -> Tracks:
+    """The points' tracks, with no place where a point does not stand for its object."""
+    if found.spans is None:
+        return found.tracks
+    frames = np.arange(found.tracks.frames)
+    within = (found.spans[:, :1] <= frames) & (frames < found.spans[:, 1:])
+    xy = np.where(within[..., None], found.tracks.xy, np.float32(np.nan))
+    return replace(found.tracks, xy=xy, visible=found.tracks.visible & within)
 
 
 def _draw_points(source: FrameSource, found: ObjectTracks) -> Iterator[NDArray[np.uint8]]:

@@ -16,10 +16,10 @@ from locoexport.errors import OutputError, QueryError, UsageError
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.machine.writing.output_files import check_output
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.tracking.exchanged import write_clip_tracks
 from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.film import drawn_film
-from locoexport.runtime.exchange.clip_facts import ClipFacts, count_clip_frames
-from locoexport.runtime.exchange.formats import check_format_of, export_tracks, find_format
+from locoexport.runtime.exchange.formats import check_format_of
 from locoexport.runtime.queries.sources import (
     AskedPoints,
     PointSources,
@@ -128,10 +128,14 @@ def track_video(
     for warning in source.warnings:
         notify(Notice(warning, warning=True))
     if tracks_path is not None:
-        _warn_of_other_frames(tracks_path, selection, notify)
         with watch.timed("writing tracks"):
-            facts = _clip_facts(tracks, frame_hw, Path(video), selection)
-            export_tracks(tracks_path, tracks, facts, find_format(tracks_path))
+            write_clip_tracks(
+                *(tracks_path, tracks),
+                frame_hw=frame_hw,
+                video=Path(video),
+                selection=selection,
+                notify=notify,
+            )
     report = TrackReport(
         video=Path(video),
         model=Path(model),
@@ -160,29 +164,6 @@ def _check_outputs(
     if tracks_file is None:
         return film, None
     return film, check_output(check_format_of(tracks_file), force=force)
-
-
-def _clip_facts(
-    tracks: Tracks, frame_hw: tuple[int, int], video: Path, selection: Selection | None
-) -> ClipFacts:
-    height, width = frame_hw
-    count = tracks.frames
-    if selection is not None and selection.end_s is not None:
-        count = count_clip_frames(open_source(video), count)
-    return ClipFacts(width, height, tracks.fps, tracks.time_s, count, video.name)
-
-
-def _warn_of_other_frames(path: Path, selection: Selection | None, notify: Listener) -> None:
-    """Another program lays tracks over the whole clip, whose frames it counts itself."""
-    if selection is None or (selection.start_s == 0 and selection.stride == 1):
-        return
-    if find_format(path).is_own:
-        return
-    text = (
-        f"{path} counts tracked frames: after --start and --stride these are not the clip's. Track "
-        "all of the clip for another program, or convert a .npz with --first-frame."
-    )
-    notify(Notice(text, warning=True))
 
 
 def _check_frames_dynamic(tracker: PointTracker) -> None:

@@ -88,6 +88,8 @@ def read_deeplabcut_h5(path: Path) -> PointList:
         columns = _index(group, "block0_items")
         values = np.asarray(read_plain_array(group, "block0_values"), np.float64)
         rows = _index(group, "axis1")
+    if any(len(column) < 3 for column in columns):
+        raise InputError("its columns are not named by scorer, bodyparts and coords.")
     if values.shape != (len(rows), len(columns)):
         raise InputError(f"it has {len(rows)} rows and {len(columns)} names for {values.shape}.")
     return first_of_each(

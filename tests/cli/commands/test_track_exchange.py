@@ -54,3 +54,22 @@ def test_a_suffix_of_two_programs_is_refused(track, tmp_path: Path) -> None:
     assert finished.code == 2
     assert ".3de.txt" in finished.stderr
     assert not (tmp_path / "film.mp4").exists()
+
+
+def test_points_of_objects_go_to_another_program_too(
+    exported: Path, clip: Path, run, tmp_path: Path
+) -> None:
+    own, coco = tmp_path / "t.npz", tmp_path / "t.coco.json"
+    for path in (own, coco):
+        options = ("--boxes", "8,8,40,40", "--object-grid", "2", "-o", tmp_path / "film.mp4")
+        finished = run(*("track", clip, "--model", exported, *options, "--tracks", path, "--force"))
+        assert finished.code == 0, finished.stderr
+    tracks = read_tracks(own)
+    places, flags = read_coco(coco.read_text())  # and not our own .json under that name
+    assert len(places) == tracks.points > 0
+    for point, (place, flag) in enumerate(zip(places.values(), flags.values(), strict=True)):
+        assert [value == 2 for value in flag.values()] == tracks.visible[point].tolist()
+        for frame, value in flag.items():
+            if value:
+                back = np.array(place[frame]) + 0.5
+                np.testing.assert_allclose(back, tracks.xy[point, frame], atol=1e-4)
