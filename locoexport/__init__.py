@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from locoexport.contract.profile import ExportProfile, load_profile, profile_names
     from locoexport.errors import LocoExportError
     from locoexport.evaluation.metrics import sample_queries, tapvid_metrics
+    from locoexport.pipeline.convert import ConvertReport, convert_tracks
     from locoexport.pipeline.evaluate import EvalReport, evaluate_datasets, evaluate_model
     from locoexport.pipeline.export import ExportReport, export_model
     from locoexport.pipeline.proof.report import VerifyReport
@@ -33,12 +34,15 @@ if TYPE_CHECKING:
     )
     from locoexport.pipeline.tracking.points import TrackReport, track_video
     from locoexport.pipeline.verify import verify_model
+    from locoexport.runtime.exchange.clip_facts import ClipFacts
     from locoexport.runtime.objects.rules import ObjectRules
     from locoexport.runtime.tracking.tracker import PointTracker
     from locoexport.runtime.tracking.tracks import Tracks
     from locoexport.runtime.video.selection import Selection
 
 __all__ = [
+    "ClipFacts",
+    "ConvertReport",
     "EvalReport",
     "ExportProfile",
     "ExportReport",
@@ -55,6 +59,7 @@ __all__ = [
     "Tracks",
     "VerifyReport",
     "__version__",
+    "convert_tracks",
     "evaluate_datasets",
     "evaluate_model",
     "export_model",
@@ -71,6 +76,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ClipFacts": "locoexport.runtime.exchange.clip_facts",
+    "ConvertReport": "locoexport.pipeline.convert",
     "EvalReport": "locoexport.pipeline.evaluate",
     "ExportProfile": "locoexport.contract.profile",
     "ExportReport": "locoexport.pipeline.export",
@@ -86,6 +93,7 @@ _HOMES = {
     "TrackReport": "locoexport.pipeline.tracking.points",
     "Tracks": "locoexport.runtime.tracking.tracks",
     "VerifyReport": "locoexport.pipeline.proof.report",
+    "convert_tracks": "locoexport.pipeline.convert",
     "evaluate_datasets": "locoexport.pipeline.evaluate",
     "evaluate_model": "locoexport.pipeline.evaluate",
     "export_model": "locoexport.pipeline.export",

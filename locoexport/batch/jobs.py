@@ -63,7 +63,7 @@ class WorkSettings:
 
         Of a file of query points its content counts, not its name.
         """
-        points = asdict(job.points)
+        points = job.points.described()
         if job.points.query_file is not None:
             points["query_file"] = _content_of(job.points.query_file)
         options = {

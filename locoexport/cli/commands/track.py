@@ -55,6 +55,7 @@ def track(
     compare_windows: options.CompareWindows = False,
     deinterlace: options.Deinterlace = False,
     on_damage: options.OnDamage = "stop",
+    query_order: options.QueryOrder = "tyx",
     json_target: JsonTarget = None,
     force: ReplaceFiles = False,
     camera: options.Camera = None,
@@ -77,6 +78,7 @@ def track(
     from locoexport.cli.commands.track_request import ObjectRequest, TrackRequest, select_frames
     from locoexport.cli.commands.track_source import choose_source, is_clip_folder, named_outputs
     from locoexport.pipeline.tracking.objects import ObjectOutputs
+    from locoexport.runtime.queries.points import check_order
     from locoexport.runtime.queries.sources import PointSources
 
     asked_objects = ObjectRequest(
@@ -102,7 +104,8 @@ def track(
         source,
         model,
         points=PointSources(
-            points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features
+            *(points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features),
+            query_order=check_order(query_order),
         ),
         objects=asked_objects,
         outputs=named_outputs(ObjectOutputs(output, tracks, objects), source),

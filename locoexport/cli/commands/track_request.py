@@ -196,7 +196,7 @@ class TrackRequest:
 
     def described(self) -> dict[str, Any]:
         """What decides the tracks of a clip, as JSON values; a folder's records keep it."""
-        asked = asdict(self.points) | self.objects.kept() | self.selection.described()
+        asked = self.points.described() | self.objects.kept() | self.selection.described()
         values = asked | {"window": self.window, "memory": self.memory}
         return {
             name: str(value) if isinstance(value, Path) else value for name, value in values.items()

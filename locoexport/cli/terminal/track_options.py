@@ -25,6 +25,7 @@ __all__ = [
     "Points",
     "Queries",
     "Query",
+    "QueryOrder",
     "Resize",
     "Seconds",
     "Start",
@@ -58,14 +59,28 @@ Query = Annotated[
     list[str] | None,
     typer.Option(metavar="t,y,x", help="One query point, in pixels; may be repeated."),
 ]
-Queries = Annotated[Path | None, typer.Option(help="Query points from a .csv, .json or .npy file.")]
+Queries = Annotated[
+    Path | None,
+    typer.Option(
+        help="Query points from a .csv, .json or .npy file, or labelled in DeepLabCut (.csv, .h5), "
+        "SLEAP (.slp), COCO's keypoints (.json) or CVAT (.xml)."
+    ),
+]
+QueryOrder = Annotated[
+    str,
+    typer.Option(
+        metavar="tyx|txy",
+        help="The order of --query's numbers, and of those in a --queries file that does not name "
+        "them; CoTracker's is txy.",
+    ),
+]
 Mask = Annotated[
     list[str] | None,
     typer.Option(
         "--mask",
         metavar="FILE[@frame][:grid]",
-        help="A grid of points (8x8, or N, or NxM) inside an image's non-black pixels; may be "
-        "repeated.",
+        help="A grid of points (8x8, or N, or NxM) inside an image's non-black pixels, in each "
+        "object of a PNG with a palette; may be repeated.",
     ),
 ]
 MaskErosion = Annotated[

@@ -21,8 +21,12 @@ from locoexport.pipeline.tracking.exchanged import write_clip_tracks
 from locoexport.pipeline.tracking.progress import make_counter
 from locoexport.runtime.drawing.film import drawn_film
 from locoexport.runtime.exchange.formats import check_format_of
-from locoexport.runtime.queries.points import parse_points, parse_query, read_queries
-from locoexport.runtime.queries.sources import PointSources, collect_points
+from locoexport.runtime.queries.sources import (
+    AskedPoints,
+    PointSources,
+    collect_asked_points,
+    join_points,
+)
 from locoexport.runtime.sources.named import is_live, name_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.tracker import PointTracker
@@ -132,8 +136,10 @@ def track_video(
         if compare_windows:
             _check_frames_dynamic(tracker)
         frame_hw = source.frame_hw()
-        query_points_tyx = _collect_queries(source, points, queries, query_file, more_points)
+        asked = _collect_queries(source, points, queries, query_file, more_points)
+        query_points_tyx = asked.query_points_tyx
         tracks = _track_and_draw(tracker, source, query_points_tyx, film_path, watch, notify)
+        tracks = replace(tracks, object_ids=asked.object_ids)
     stop = getattr(video, "stop", None)
     if stop is not None and stop.is_set():
         source.warnings.append(
@@ -225,20 +231,19 @@ def _collect_queries(
     queries: Sequence[str],
     query_file: str | Path | None,
     more: PointSources | None,
-) -> NDArray[np.float32]:
-    collected = []
+) -> AskedPoints:
+    frame_hw = source.frame_hw()
     if points is None and not queries and query_file is None and more is None:
         points = _DEFAULT_POINTS
-    if points is not None:
-        collected.append(parse_points(points).queries(*source.frame_hw()))
-    if queries:
-        collected.append(np.stack([parse_query(text) for text in queries]).reshape(-1, 3))
-    if query_file is not None:
-        collected.append(read_queries(query_file))
-    if more is not None:
-        collected.append(collect_points(more, *source.frame_hw(), source.first_frame))
-    together = np.concatenate(collected).astype(np.float32)
-    if not len(together):
+    file = None if query_file is None else Path(query_file)
+    named = PointSources(points, tuple(queries), file)
+    asked = [
+        collect_asked_points(sources, *frame_hw, source.first_frame)
+        for sources in (named, more)
+        if sources is not None
+    ]
+    together = join_points(asked)
+    if not len(together.query_points_tyx):
         raise QueryError("There are no query points to track.")
     return together
 

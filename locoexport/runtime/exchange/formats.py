@@ -13,12 +13,14 @@ from locoexport.runtime.exchange.blender import write_blender
 from locoexport.runtime.exchange.clip_facts import ClipFacts
 from locoexport.runtime.exchange.coco import write_coco
 from locoexport.runtime.exchange.cvat import write_cvat
+from locoexport.runtime.exchange.deeplabcut import write_deeplabcut
 from locoexport.runtime.exchange.equalizer import write_equalizer
 from locoexport.runtime.exchange.fiftyone import write_fiftyone
 from locoexport.runtime.exchange.label_studio import write_label_studio
 from locoexport.runtime.exchange.nuke import write_nuke
 from locoexport.runtime.exchange.own import read_own, write_own
 from locoexport.runtime.exchange.rerun import write_rerun
+from locoexport.runtime.exchange.sleap import write_sleap
 from locoexport.runtime.tracking.tracks import Tracks
 
 __all__ = [
@@ -81,6 +83,8 @@ FORMATS: tuple[TrackFormat, ...] = (
     TrackFormat("coco", "COCO keypoints", (".coco.json",), write_coco, _SIZE),
     TrackFormat("fiftyone", "FiftyOne", (".fiftyone.json",), write_fiftyone, _SIZE),
     TrackFormat("rerun", "Rerun", (".rrd",), write_rerun),
+    TrackFormat("deeplabcut", "DeepLabCut", (".h5",), write_deeplabcut),
+    TrackFormat("sleap", "SLEAP", (".slp",), write_sleap),
 )
 """All of them, in the order in which they are shown."""
 

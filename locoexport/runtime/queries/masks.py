@@ -16,8 +16,16 @@ from locoexport.machine.limits import MASK_BYTES, MASK_PIXELS
 from locoexport.machine.reading.documents import read_at_most
 from locoexport.machine.reading.image_sizes import image_is_whole, image_kind, image_pixels
 from locoexport.machine.writing.output_files import is_file
+from locoexport.runtime.queries.palette_masks import split_by_index
 
-__all__ = ["MaskSource", "erode_mask", "grid_in_mask", "parse_mask", "read_mask"]
+__all__ = [
+    "MaskSource",
+    "erode_mask",
+    "grid_in_mask",
+    "parse_mask",
+    "read_mask",
+    "read_mask_objects",
+]
 
 _LOSSY = (".jpg", ".jpeg", ".jpe", ".webp")
 _LOSSY_KINDS = ("jpeg", "webp")
@@ -66,27 +74,20 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
         QueryError: the file is missing, lossy, too large (``MASK_PIXELS``) or no image; or nothing
             in it is inside.
     """
-    path = Path(path)
-    if path.suffix.lower() in _LOSSY:
-        raise QueryError(f"{path} is a lossy image, whose black is not quite 0; save it as .png.")
-    try:
-        data = read_at_most(path, MASK_BYTES, path, QueryError)
-    except (OSError, ValueError) as error:
-        raise QueryError(f"Cannot read {path}: {getattr(error, 'strerror', error)}.") from error
-    if image_kind(data) in _LOSSY_KINDS:
-        raise QueryError(f"{path} is a lossy image, whatever its name says; save it as .png.")
-    pixels = image_pixels(data)
-    if pixels is None:
-        raise QueryError(f"{path} is not an image whose header says its size; save it as .png.")
-    MASK_PIXELS.check(pixels, path, QueryError)
-    if not image_is_whole(data):
-        raise QueryError(f"{path} is not an image that OpenCV can read: it is cut short.")
-    mask = _decode(np.frombuffer(data, np.uint8))
-    if mask is None:
-        raise QueryError(f"{path} is not an image that OpenCV can read.")
-    if not mask.any():
-        raise QueryError(f"The mask {path} is empty: every pixel is black or transparent.")
-    return mask
+    return _read(Path(path))[0]
+
+
+def read_mask_objects(path: str | Path) -> tuple[tuple[int | None, NDArray[np.bool_]], ...]:
+    """The objects of a mask, each (its palette index, bool (height, width)); at least one.
+
+    A PNG with a palette has an object an index (``palette_masks``). All that is inside of any
+    other is one object, whose index is None.
+
+    Raises:
+        QueryError: as ``read_mask``.
+    """
+    mask, data = _read(Path(path))
+    return split_by_index(data, mask) or ((None, mask),)
 
 
 def erode_mask(mask: NDArray[np.bool_], erosion_px: float) -> NDArray[np.bool_]:
@@ -141,6 +142,30 @@ def grid_in_mask(
         boxed = (kept >= (y0, x0)).all(axis=1) & (kept <= (y1, x1)).all(axis=1)
         kept = kept[boxed] if boxed.any() else kept
     return np.asarray(kept, np.float32)
+
+
+def _read(path: Path) -> tuple[NDArray[np.bool_], bytes]:
+    """A mask, and the file that it is of."""
+    if path.suffix.lower() in _LOSSY:
+        raise QueryError(f"{path} is a lossy image, whose black is not quite 0; save it as .png.")
+    try:
+        data = read_at_most(path, MASK_BYTES, path, QueryError)
+    except (OSError, ValueError) as error:
+        raise QueryError(f"Cannot read {path}: {getattr(error, 'strerror', error)}.") from error
+    if image_kind(data) in _LOSSY_KINDS:
+        raise QueryError(f"{path} is a lossy image, whatever its name says; save it as .png.")
+    pixels = image_pixels(data)
+    if pixels is None:
+        raise QueryError(f"{path} is not an image whose header says its size; save it as .png.")
+    MASK_PIXELS.check(pixels, path, QueryError)
+    if not image_is_whole(data):
+        raise QueryError(f"{path} is not an image that OpenCV can read: it is cut short.")
+    mask = _decode(np.frombuffer(data, np.uint8))
+    if mask is None:
+        raise QueryError(f"{path} is not an image that OpenCV can read.")
+    if not mask.any():
+        raise QueryError(f"The mask {path} is empty: every pixel is black or transparent.")
+    return mask, data
 
 
 def _decode(data: NDArray[np.uint8]) -> NDArray[np.bool_] | None:

@@ -7,27 +7,43 @@ pixels, pixel centres at .5. Arrays of queries are float32 (points, 3).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.errors import QueryError
+from locoexport.errors import QueryError, UsageError
 from locoexport.machine.limits import ROWS
 from locoexport.machine.reading.arrays import load_array
 from locoexport.machine.reading.documents import quote, read_json
-from locoexport.machine.reading.input_files import read_by_suffix, read_rows
+from locoexport.machine.reading.input_files import read_by_suffix
+from locoexport.machine.reading.tables import Table, read_table
+from locoexport.runtime.queries.coco_points import is_coco, read_coco_document
+from locoexport.runtime.queries.cvat_points import read_cvat
+from locoexport.runtime.queries.deeplabcut_points import (
+    is_deeplabcut,
+    read_deeplabcut_h5,
+    read_deeplabcut_rows,
+)
+from locoexport.runtime.queries.sleap_points import read_slp
 
 __all__ = [
     "PointGrid",
+    "QueryOrder",
+    "check_order",
     "check_queries",
     "grid_queries",
     "parse_points",
     "parse_query",
     "read_queries",
 ]
+
+QueryOrder = Literal["tyx", "txy"]
+"""The order of a query's numbers where nothing names them: ours, and CoTracker's."""
 
 _COLUMNS = ("t", "y", "x")
 _MAX_GRID = 1000
@@ -87,34 +103,67 @@ def parse_points(text: str) -> PointGrid:
     return PointGrid(*sides)
 
 
-def parse_query(text: str) -> NDArray[np.float32]:
-    """Read ``t,y,x`` into float32 (3,).
+def check_order(order: str) -> QueryOrder:
+    """The order that a text names.
+
+    Raises:
+        UsageError: it is none.
+    """
+    for known in get_args(QueryOrder):
+        if order == known:
+            return known  # type: ignore[no-any-return]
+    raise UsageError(
+        f"Queries are in the order {' or '.join(get_args(QueryOrder))}, not {order!r}."
+    )
+
+
+def parse_query(text: str, order: QueryOrder = "tyx") -> NDArray[np.float32]:
+    """Read ``t,y,x`` (``t,x,y`` with the order txy) into float32 (3,) as (t, y, x).
 
     Raises:
         QueryError: it is not three numbers.
     """
     try:
-        t, y, x = (float(part) for part in text.split(","))
+        numbers = [float(part) for part in text.split(",")]
+        t, y, x = _in_order(numbers, order)
     except ValueError:
         raise QueryError(
-            f"A query is t,y,x: a frame index and a position in pixels, like 0,120.5,64; "
-            f"not {text!r}."
+            f"A query is {','.join(order)}: a frame index and a position in pixels, like "
+            f"0,120.5,64; not {text!r}."
         ) from None
     return np.array([t, y, x], np.float32)
 
 
-def read_queries(path: str | Path) -> NDArray[np.float32]:
-    """Read query points from a file; float32 (points, 3).
+def read_queries(path: str | Path, order: QueryOrder = "tyx") -> NDArray[np.float32]:
+    """Read query points from a file; float32 (points, 3) as (t, y, x).
 
     - .csv: three columns t, y, x; with a header line they may stand in any order, others are
-      ignored
-    - .json: a list of [t, y, x], or an object that holds one as ``query_points_tyx``
+      ignored, and t may be called frame. With commas, semicolons or tabs, and decimal commas. Or
+      DeepLabCut's (``deeplabcut_points``)
+    - .json: a list of [t, y, x], or an object that holds one as ``query_points_tyx``. Or COCO's
+      keypoints (``coco_points``)
     - .npy: an array of shape (points, 3)
+    - .h5: DeepLabCut's labelled frames
+    - .slp: SLEAP's (``sleap_points``)
+    - .xml: CVAT's (``cvat_points``)
+
+    Args:
+        path: the file.
+        order: of a query's numbers, where the file does not name them.
 
     Raises:
         QueryError: the file is missing, of another kind, or malformed; or it holds no points.
+        PackageMissingError: .h5 or .slp, and h5py is not installed.
     """
-    points = read_by_suffix(path, _READERS, "query points (t, y, x)", QueryError)
+    readers: dict[str, Callable[[Path], NDArray[np.float32]]] = {
+        ".csv": partial(_read_csv, order=order),
+        ".json": partial(_read_json, order=order),
+        ".npy": lambda path: _ordered(_as_float32(load_array(path)), order),
+        ".h5": lambda path: _as_float32(read_deeplabcut_h5(path)),
+        ".slp": lambda path: _as_float32(read_slp(path)),
+        ".xml": lambda path: _as_float32(read_cvat(path)),
+    }
+    points = read_by_suffix(path, readers, "query points (t, y, x)", QueryError)
     if len(points) == 0:
         raise QueryError(f"{path} holds no query points.")
     return points
@@ -149,53 +198,83 @@ def check_queries(
         raise QueryError(
             f"Query point {index} has {_COLUMNS[axis]} = {points[index, axis]:g}; the video has "
             f"{count}frames of {height}x{width}, so {_COLUMNS[axis]} must be from 0 to "
-            f"{limits[axis]:g}" + (f" ({others} more points are wrong)." if others else ".")
+            f"{limits[axis]:g}"
+            + (f" ({others} more points are wrong)." if others else ".")
+            + _swapped_hint(points, limits)
         )
     return points
 
 
-def _read_csv(path: Path) -> NDArray[np.float32]:
-    rows = read_rows(path)
-    columns = [0, 1, 2]
-    if rows and not _is_number(rows[0][1][0]):
-        header = [name.strip().lower() for name in rows.pop(0)[1]]
-        if not set(_COLUMNS) <= set(header):
-            raise QueryError(f"its header is {quote(','.join(header))}; it must name t, y and x.")
-        columns = [header.index(name) for name in _COLUMNS]
-    elif rows and len(rows[0][1]) != 3:
-        raise QueryError(f"line {rows[0][0]} has {len(rows[0][1])} columns where t, y, x are due.")
-    points = []
-    for number, row in rows:
-        try:
-            points.append([float(row[column]) for column in columns])
-        except (ValueError, IndexError):
-            raise QueryError(f"line {number} is not t,y,x: {quote(','.join(row))}.") from None
-    return _as_float32(points)
+def _swapped_hint(points: NDArray[np.float32], limits: NDArray[np.float32]) -> str:
+    """What to say where all points lie within once their columns change places."""
+    for columns, advice in _SWAPS:
+        swapped = points[:, columns]
+        if (np.isfinite(swapped) & (swapped >= 0) & (swapped <= limits)).all():
+            return f" All points would be inside as {advice}"
+    return ""
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+_SWAPS = (
+    ([0, 2, 1], "t,x,y: is that their order? --query-order says which it is (tyx or txy)."),
+    ([2, 1, 0], "x,y,t: is that their order? Name the columns in a header line: x,y,t."),
+    ([2, 0, 1], "y,x,t: is that their order? Name the columns in a header line: y,x,t."),
+)
+"""Where t, y and x stand among the numbers that were given, and what to say."""
 
 
-def _read_json(path: Path) -> NDArray[np.float32]:
+def _read_csv(path: Path, order: QueryOrder) -> NDArray[np.float32]:
+    table = read_table(path)
+    if is_deeplabcut(table):
+        return _as_float32(read_deeplabcut_rows(table))
+    columns = [order.index(name) for name in _COLUMNS]
+    if table.header is not None:
+        columns = _named_columns(table)
+    elif table.rows and len(table.rows[0].values) != 3:
+        first = table.rows[0]
+        raise QueryError(
+            f"line {first.line} has {len(first.values)} columns where {', '.join(order)} are due."
+        )
+    due = "t,y,x" if table.header is not None else ",".join(order)
+    return _as_float32([table.numbers(row, columns, due) for row in table.rows])
+
+
+def _named_columns(table: Table) -> list[int]:
+    header = ",".join(table.header or ())
+    places = [table.place("t", "frame"), table.place("y"), table.place("x")]
+    if None in places:
+        raise QueryError(f"its header is {quote(header)}; it must name t, y and x.")
+    if table.place("point") is not None and table.place("visible") is not None:
+        raise QueryError(
+            f"its header is {quote(header)}: these are tracks, not queries, with a place in every "
+            "frame. Keep the rows of the points and frames to begin at, and the columns t, y, x."
+        )
+    return [place for place in places if place is not None]
+
+
+def _in_order(numbers: list[float], order: QueryOrder) -> list[float]:
+    """Three numbers as t, y, x; ValueError for others."""
+    if len(numbers) != 3:
+        raise ValueError(f"{len(numbers)} numbers")
+    return [numbers[order.index(name)] for name in _COLUMNS]
+
+
+def _ordered(points: NDArray[np.float32], order: QueryOrder) -> NDArray[np.float32]:
+    return points[:, [order.index(name) for name in _COLUMNS]]
+
+
+def _read_json(path: Path, order: QueryOrder) -> NDArray[np.float32]:
     document = read_json(path, rows=ROWS)
+    if is_coco(document):
+        return _as_float32(read_coco_document(document))
     if isinstance(document, dict):
-        document = document["query_points_tyx"]
+        document, order = document["query_points_tyx"], "tyx"
     # json knows true and "1"; numpy would quietly make numbers of both.
     if not isinstance(document, list) or not all(
         isinstance(point, list) and all(type(value) in (int, float) for value in point)
         for point in document
     ):
         raise QueryError("it must hold a list of [t, y, x] numbers.")
-    return _as_float32(document)
-
-
-def _read_npy(path: Path) -> NDArray[np.float32]:
-    return _as_float32(load_array(path))
+    return _ordered(_as_float32(document), order)
 
 
 def _as_float32(points: Any) -> NDArray[np.float32]:
@@ -213,6 +292,3 @@ def _as_float32(points: Any) -> NDArray[np.float32]:
         )
     with np.errstate(over="ignore"):  # 1e300 becomes inf, which check_queries refuses
         return array.astype(np.float32)
-
-
-_READERS = {".csv": _read_csv, ".json": _read_json, ".npy": _read_npy}

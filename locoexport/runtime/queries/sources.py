@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import QueryError
-from locoexport.runtime.queries.masks import erode_mask, grid_in_mask, parse_mask, read_mask
-from locoexport.runtime.queries.points import parse_points, parse_query, read_queries
+from locoexport.runtime.queries.masks import (
+    erode_mask,
+    grid_in_mask,
+    parse_mask,
+    read_mask_objects,
+)
+from locoexport.runtime.queries.points import QueryOrder, parse_points, parse_query, read_queries
 
-__all__ = ["PointSources", "collect_points", "feature_queries"]
+__all__ = [
+    "AskedPoints",
+    "PointSources",
+    "collect_asked_points",
+    "collect_points",
+    "feature_queries",
+    "join_points",
+]
 
 _MAX_FEATURES = 100_000
+_NO_OBJECT = -1
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,7 @@ class PointSources:
         masks: ``FILE[@frame][:grid]`` each; see ``parse_mask``.
         mask_erosion_px: how far from a mask's edge points begin; see ``erode_mask``.
         features: how many corners to look for on frame 0; see ``feature_queries``.
+        query_order: of the numbers in ``queries``, and in a ``query_file`` that does not name them.
     """
 
     points: str | None = None
@@ -38,6 +53,7 @@ class PointSources:
     masks: tuple[str, ...] = ()
     mask_erosion_px: float = 2.0
     features: int | None = None
+    query_order: QueryOrder = "tyx"
 
     @property
     def given(self) -> bool:
@@ -45,11 +61,45 @@ class PointSources:
         asked = (self.points, self.queries, self.query_file, self.masks, self.features)
         return any(source not in (None, ()) for source in asked)
 
+    def described(self) -> dict[str, Any]:
+        """The fields by name, for a record: without an order that earlier versions had not got."""
+        fields = asdict(self)
+        if self.query_order == "tyx":
+            del fields["query_order"]
+        return fields
+
+
+@dataclass(frozen=True, eq=False)
+class AskedPoints:
+    """Query points, and the object that each is on.
+
+    Attributes:
+        query_points_tyx: float32 (points, 3).
+        object_ids: int64 (points,): the palette index of a mask of several objects, -1 for none.
+            None where no point has one.
+    """
+
+    query_points_tyx: NDArray[np.float32]
+    object_ids: NDArray[np.int64] | None
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """``object_ids``, -1 for all where there are none."""
+        none = np.full(len(self.query_points_tyx), _NO_OBJECT, np.int64)
+        return none if self.object_ids is None else self.object_ids
+
 
 def collect_points(
     sources: PointSources, height: int, width: int, first_frame: Callable[[], NDArray[np.uint8]]
 ) -> NDArray[np.float32]:
-    """All query points of all sources, float32 (points, 3) as (t, y, x).
+    """The query points of ``collect_asked_points``, without their objects."""
+    return collect_asked_points(sources, height, width, first_frame).query_points_tyx
+
+
+def collect_asked_points(
+    sources: PointSources, height: int, width: int, first_frame: Callable[[], NDArray[np.uint8]]
+) -> AskedPoints:
+    """All query points of all sources.
 
     They follow one another in the order of the fields of ``PointSources``. Points that two
     sources name are tracked twice. Whether they lie in the video is for ``check_queries``.
@@ -63,18 +113,32 @@ def collect_points(
     Raises:
         QueryError: a source is malformed, or does not fit the video's size.
     """
-    collected = [np.zeros((0, 3), np.float32)]
+    order = sources.query_order
+    free = [np.zeros((0, 3), np.float32)]
     if sources.points is not None:
-        collected.append(parse_points(sources.points).queries(height, width))
+        free.append(parse_points(sources.points).queries(height, width))
     if sources.queries:
-        collected.append(np.stack([parse_query(text) for text in sources.queries]))
+        free.append(np.stack([parse_query(text, order) for text in sources.queries]))
     if sources.query_file is not None:
-        collected.append(read_queries(sources.query_file))
+        free.append(read_queries(sources.query_file, order))
+    collected = [(_NO_OBJECT, points) for points in free]
     for text in sources.masks:
-        collected.append(_mask_queries(text, sources.mask_erosion_px, height, width))
+        collected += _mask_queries(text, sources.mask_erosion_px, height, width)
     if sources.features is not None:
-        collected.append(feature_queries(first_frame(), sources.features))
-    return np.concatenate(collected).astype(np.float32)
+        collected.append((_NO_OBJECT, feature_queries(first_frame(), sources.features)))
+    return join_points(
+        [
+            AskedPoints(points.astype(np.float32), np.full(len(points), name, np.int64))
+            for name, points in collected
+        ]
+    )
+
+
+def join_points(asked: Sequence[AskedPoints]) -> AskedPoints:
+    """Points after one another; an object of the same number is the same object."""
+    points_tyx = np.concatenate([each.query_points_tyx for each in asked])
+    ids = np.concatenate([each.ids for each in asked])
+    return AskedPoints(points_tyx, None if (ids == _NO_OBJECT).all() else ids)
 
 
 def feature_queries(frame_rgb: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
@@ -102,14 +166,20 @@ def feature_queries(frame_rgb: NDArray[np.uint8], count: int) -> NDArray[np.floa
     return np.concatenate([np.zeros((len(yx), 1)), yx], axis=1).astype(np.float32)
 
 
-def _mask_queries(text: str, erosion_px: float, height: int, width: int) -> NDArray[np.float32]:
+def _mask_queries(
+    text: str, erosion_px: float, height: int, width: int
+) -> list[tuple[int, NDArray[np.float32]]]:
+    """A grid in each object of a mask, and that object."""
     source = parse_mask(text)
-    mask = read_mask(source.path)
-    if mask.shape != (height, width):
-        raise QueryError(
-            f"The mask {source.path} has {mask.shape[1]}x{mask.shape[0]} pixels and the video "
-            f"{width}x{height}; they must be of one size."
-        )
-    yx = grid_in_mask(erode_mask(mask, erosion_px), source.grid_hw)
-    frame = np.full((len(yx), 1), source.frame)
-    return np.concatenate([frame, yx], axis=1).astype(np.float32)
+    found = []
+    for name, mask in read_mask_objects(source.path):
+        if mask.shape != (height, width):
+            raise QueryError(
+                f"The mask {source.path} has {mask.shape[1]}x{mask.shape[0]} pixels and the video "
+                f"{width}x{height}; they must be of one size."
+            )
+        yx = grid_in_mask(erode_mask(mask, erosion_px), source.grid_hw)
+        frame = np.full((len(yx), 1), source.frame)
+        points = np.concatenate([frame, yx], axis=1).astype(np.float32)
+        found.append((_NO_OBJECT if name is None else name, points))
+    return found

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from locoexport.errors import QueryError
 from locoexport.runtime.queries.masks import (
@@ -15,8 +16,14 @@ from locoexport.runtime.queries.masks import (
     grid_in_mask,
     parse_mask,
     read_mask,
+    read_mask_objects,
 )
-from locoexport.runtime.queries.sources import PointSources, collect_points, feature_queries
+from locoexport.runtime.queries.sources import (
+    PointSources,
+    collect_asked_points,
+    collect_points,
+    feature_queries,
+)
 
 MASK = np.zeros((20, 30), np.bool_)
 MASK[4:12, 6:26] = True
@@ -202,3 +209,71 @@ def test_a_lossy_image_is_known_by_its_bytes(tmp_path: Path) -> None:
     write(tmp_path / "m.jpg", MASK.astype(np.uint8)).rename(tmp_path / "m.png")
     with pytest.raises(QueryError, match="lossy image, whatever its name"):
         read_mask(tmp_path / "m.png")
+
+
+DAVIS_PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]
+
+
+def palette_png(path: Path, indices: np.ndarray, palette: list[int], bits: int = 8) -> Path:
+    """A PNG as Pillow writes it, which filters and packs as others do."""
+    image = Image.fromarray(indices.astype(np.uint8), mode="P")
+    image.putpalette(palette)
+    image.save(path, bits=bits)
+    return path
+
+
+def two_objects() -> np.ndarray:
+    """Object 1 at the left, object 3 at the right, in 40x60 pixels."""
+    indices = np.zeros((40, 60), np.uint8)
+    indices[4:24, 2:22] = 1
+    indices[10:30, 36:56] = 3
+    return indices
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_a_palette_has_an_object_an_index(tmp_path: Path, bits: int) -> None:
+    path = palette_png(tmp_path / "00000.png", two_objects(), DAVIS_PALETTE, bits)
+    found = read_mask_objects(path)
+    assert [name for name, _ in found] == [1, 3]
+    for name, mask in found:
+        np.testing.assert_array_equal(mask, two_objects() == name)
+    np.testing.assert_array_equal(read_mask(path), two_objects() > 0)
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
+def test_points_are_spread_in_each_object_and_know_it(tmp_path: Path) -> None:
+    path = palette_png(tmp_path / "m.png", two_objects(), DAVIS_PALETTE)
+    sources = PointSources(queries=("0,1,1",), masks=(f"{path}@7:2",))
+    asked = collect_asked_points(sources, 40, 60, frame)
+    np.testing.assert_array_equal(asked.object_ids, [-1, 1, 1, 1, 1, 3, 3, 3, 3])
+    # The centres of 2x2 cells of what is left of each object 2 px from its edge.
+    left = [[7, 9, 7], [7, 9, 17], [7, 19, 7], [7, 19, 17]]
+    right = [[7, 15, 41], [7, 15, 51], [7, 25, 41], [7, 25, 51]]
+    np.testing.assert_allclose(asked.query_points_tyx, [[0, 1, 1], *left, *right], atol=1.01)
+    assert collect_asked_points(PointSources(points="grid:2"), 40, 60, frame).object_ids is None
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
+def test_what_a_palette_has_besides_objects(tmp_path: Path) -> None:
+    """Black is outside wherever it stands, VOC's border is of nobody, shades are one object."""
+    swapped = two_objects()
+    swapped[two_objects() == 0], swapped[two_objects() == 1] = 1, 0
+    path = palette_png(tmp_path / "a.png", swapped, [128, 0, 0, 0, 0, 0, 0, 9, 0, 9, 9, 0])
+    assert [(name, int(mask.sum())) for name, mask in read_mask_objects(path)] == [
+        (0, 400),
+        (3, 400),
+    ]
+    bordered = two_objects()
+    bordered[3, 2:22] = 255
+    voc = DAVIS_PALETTE + [0] * (765 - len(DAVIS_PALETTE)) + [224, 224, 192]
+    names = [name for name, _ in read_mask_objects(palette_png(tmp_path / "b.png", bordered, voc))]
+    assert names == [1, 3]
+    one = palette_png(tmp_path / "c.png", two_objects() == 3, DAVIS_PALETTE)
+    shades = np.arange(2400).reshape(40, 60) % 256
+    grey = palette_png(tmp_path / "d.png", shades, np.repeat(np.arange(256), 3).tolist())
+    labels = write(tmp_path / "e.png", two_objects())
+    for path in (one, grey, labels):
+        ((name, mask),) = read_mask_objects(path)
+        assert name is None
+        np.testing.assert_array_equal(mask, read_mask(path))

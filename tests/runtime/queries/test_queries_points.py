@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locoexport.errors import QueryError
+from locoexport.errors import QueryError, UsageError
 from locoexport.runtime.queries.points import (
+    check_order,
     check_queries,
     grid_queries,
     parse_points,
@@ -85,7 +86,7 @@ def test_reads_npy_of_any_number_type(tmp_path: Path) -> None:
         ("a.csv", "0,1,2\n0,one,2\n", "line 2 is not t,y,x: '0,one,2'"),
         ("a.csv", "0,1,2\n0,1\n", "line 2"),
         ("a.csv", "0,1,2,3\n", "4 columns"),
-        ("a.csv", "frame,y,x\n0,1,2\n", "its header is 'frame,y,x'"),
+        ("a.csv", "time,y,x\n0,1,2\n", "its header is 'time,y,x'"),
         ("a.csv", "", "no query points"),
         ("a.csv", "t,y,x\n", "no query points"),
         ("a.json", "[]", "no query points"),
@@ -183,3 +184,55 @@ def test_check_refuses_shapes_and_nothing_at_all() -> None:
         check_queries([["a", "b", "c"]], 5, 48, 40)
     with pytest.raises(QueryError, match="1 more points are wrong"):
         check_queries([[9, 1, 1], [0, 99, 1]], 5, 48, 40)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "t;y;x\r\n0;10,5;20,25\r\n3,5;0;7\r\n".encode("utf-8-sig"),
+        b"frame,x,y\n0,20.25,10.5\n3.5,7,0\n",
+        "X\tY\tFrame\n20,25\t10,5\t0\n7\t0\t3,5\n".encode("utf-16"),
+        b"# t,y,x\n0,10.5,20.25\n3.5,0,7\n",
+        b"0;10,5;20,25\n3,5;0;7\n",
+        b"id,frame,t,y,x\n9,8,0,10.5,20.25\n9,8,3.5,0,7\n",
+    ],
+)
+def test_csv_of_other_programs(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "q.csv").write_bytes(data)
+    np.testing.assert_array_equal(read_queries(tmp_path / "q.csv"), POINTS)
+
+
+def test_another_order_counts_where_nothing_names_the_numbers(tmp_path: Path) -> None:
+    txy = POINTS[:, [0, 2, 1]]
+    np.save(tmp_path / "q.npy", txy)
+    (tmp_path / "q.json").write_text(json.dumps(txy.tolist()))
+    (tmp_path / "q.csv").write_text("0,20.25,10.5\n3.5,7,0\n")
+    for name in ("q.npy", "q.json", "q.csv"):
+        np.testing.assert_array_equal(read_queries(tmp_path / name, "txy"), POINTS)
+    (tmp_path / "q.json").write_text(json.dumps({"query_points_tyx": POINTS.tolist()}))
+    (tmp_path / "q.csv").write_text("t,y,x\n0,10.5,20.25\n3.5,0,7\n")
+    for name in ("q.json", "q.csv"):
+        np.testing.assert_array_equal(read_queries(tmp_path / name, "txy"), POINTS)
+    np.testing.assert_array_equal(parse_query("0,20.25,10.5", "txy"), POINTS[0])
+    with pytest.raises(QueryError, match="A query is t,x,y"):
+        parse_query("0,1", "txy")
+    with pytest.raises(UsageError, match="tyx or txy, not 'xyt'"):
+        check_order("xyt")
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ([0, 2, 1], "inside as t,x,y.*--query-order"),
+        ([2, 1, 0], "inside as x,y,t.*header line: x,y,t"),
+        ([1, 2, 0], "inside as y,x,t.*header line: y,x,t"),
+    ],
+)
+def test_numbers_in_another_order_are_recognised(columns: list[int], says: str) -> None:
+    points = np.array([[3, 90, 300], [9, 5, 10]], np.float32)
+    check_queries(points, 10, 100, 320)
+    with pytest.raises(QueryError, match=says):
+        check_queries(points[:, columns], 10, 100, 320)
+    with pytest.raises(QueryError) as raised:
+        check_queries(points * 10, 10, 100, 320)
+    assert "inside as" not in str(raised.value)

@@ -1,0 +1,12 @@
+"""Tracks as .json."""
+
+from pathlib import Path
+
+from locoexport.runtime.tracking.tracks import Tracks
+
+SUFFIX = ".json"
+
+
+def read(path: Path) -> None:
+    """What ``Tracks.load`` and ``convert`` do with it."""
+    repr(Tracks.load(path)[:1, 1:])
