@@ -9,6 +9,7 @@ from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from locoexport.pipeline.tracking.points import TrackReport
+from locoexport.rendering.parts.overlays import drawn_facts
 from locoexport.rendering.parts.tables import facts, size
 
 __all__ = ["track_document", "track_text"]
@@ -64,4 +65,6 @@ def track_document(report: TrackReport) -> dict[str, Any]:
         "first_frame_seconds": report.first_frame_seconds,
         "parts": dict(report.parts),
         "windowing": None if report.windowing is None else asdict(report.windowing),
+        **drawn_facts(report.drawn),
+        "warnings": list(report.warnings),
     }

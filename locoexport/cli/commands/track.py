@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from locoexport.cli.terminal import console, object_options
+from locoexport.cli.terminal import console, drawing_options, object_options
 from locoexport.cli.terminal import track_options as options
 from locoexport.cli.terminal.options import Features, JsonTarget, Provider, ReplaceFiles, Stride
 
@@ -53,6 +53,12 @@ def track(
     memory: options.Memory = None,
     window: options.Window = None,
     compare_windows: options.CompareWindows = False,
+    trail: drawing_options.Trail = 16,
+    point_size: drawing_options.PointSize = None,
+    line_width: drawing_options.LineWidth = None,
+    hide_occluded: drawing_options.HideOccluded = False,
+    scale: drawing_options.Scale = None,
+    colour: drawing_options.Colour = "query",
     json_target: JsonTarget = None,
     force: ReplaceFiles = False,
 ) -> None:
@@ -64,9 +70,10 @@ def track(
     of any length is tracked window by window and never held in memory (but for a .pkl, which holds
     it). An interrupt leaves no output. LOCOEXPORT_CACHE=off optimises the model anew at each start.
     """
-    console.check_json_target(json_target, force=force)
+    console.check_json_target(json_target, force=force, context=context)
     from locoexport.cli.commands.track_request import ObjectRequest, TrackRequest, select_frames
     from locoexport.pipeline.tracking.objects import ObjectOutputs
+    from locoexport.runtime.drawing.style import DrawingStyle
     from locoexport.runtime.queries.sources import PointSources
 
     asked_objects = ObjectRequest(
@@ -101,7 +108,9 @@ def track(
         memory=memory,
         compare_windows=compare_windows,
         force=force,
+        style=DrawingStyle(trail, point_size, line_width, hide_occluded, scale, colour),
     )
+    request.check_apart()
     if video.is_dir():
         _report_folder(context, request, json_target)
     elif request.needs_objects:

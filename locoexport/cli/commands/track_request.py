@@ -6,15 +6,16 @@ It is imported when the command runs: ``--help`` needs nothing of the runtime.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from locoexport.cli.terminal.option_values import parse_grid, parse_share
 from locoexport.cli.terminal.track_options import DEFAULT_POINTS
 from locoexport.errors import UsageError
-from locoexport.machine.writing.output_files import is_file
+from locoexport.machine.writing.output_files import check_apart, is_file
 from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
+from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
 from locoexport.runtime.objects.rules import ObjectRules, find_preset
 from locoexport.runtime.queries.masks import parse_mask
 from locoexport.runtime.queries.sources import PointSources
@@ -156,6 +157,7 @@ class TrackRequest:
     memory: str | None
     compare_windows: bool
     force: bool
+    style: DrawingStyle = field(default=OVERLAY_STYLE)
 
     @property
     def needs_objects(self) -> bool:
@@ -173,6 +175,23 @@ class TrackRequest:
     def point_sources(self) -> PointSources:
         """The points asked for; the default ones where no object was asked for either."""
         return self.points if self.objects.given else with_default_points(self.points)
+
+    def check_apart(self) -> None:
+        """Raises OutputError where an output is an input, or two outputs are one file."""
+        inputs: list[tuple[str, str | Path | None]] = [
+            ("VIDEO", self.video),
+            ("--model", self.model),
+            *(("an input", path) for path in self.files()),
+        ]
+        outputs = self.outputs if self.video.is_dir() else self.clip_outputs()
+        check_apart(
+            (
+                ("--output", outputs.overlay),
+                ("--tracks", outputs.tracks_file),
+                ("--objects", outputs.boxes_file),
+            ),
+            inputs,
+        )
 
     def refuse_comparison(self) -> None:
         """Raises UsageError where windows are to be compared though that is not done here."""
@@ -193,6 +212,8 @@ class TrackRequest:
         """What decides the tracks of a clip, as JSON values; a folder's records keep it."""
         asked = asdict(self.points) | self.objects.kept() | asdict(self.selection)
         values = asked | {"window": self.window, "memory": self.memory}
+        if self.style != OVERLAY_STYLE:  # earlier versions had one style
+            values["style"] = asdict(self.style)
         return {
             name: str(value) if isinstance(value, Path) else value for name, value in values.items()
         }

@@ -12,12 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.errors import OutputError, QueryError, UsageError
+from locoexport.errors import QueryError, UsageError
 from locoexport.machine.stopwatch import Stopwatch
-from locoexport.machine.writing.output_files import check_output
-from locoexport.notices import Listener, Notice, ignore
-from locoexport.pipeline.tracking.progress import make_counter
-from locoexport.runtime.drawing.film import drawn_film
+from locoexport.machine.writing.output_files import check_apart, check_output
+from locoexport.notices import Listener, Notice, ignore, noting
+from locoexport.pipeline.tracking.progress import make_counter, tell_of_reading
+from locoexport.runtime.drawing.animation import check_animation_fits
+from locoexport.runtime.drawing.film import check_film_path, drawn_film
+from locoexport.runtime.drawing.sound import ClipSound, find_sound
+from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
 from locoexport.runtime.queries.points import parse_points, parse_query, read_queries
 from locoexport.runtime.queries.sources import PointSources, collect_points
 from locoexport.runtime.tracking.tracker import PointTracker
@@ -27,9 +30,51 @@ from locoexport.runtime.tracking.window_tracker import INFERENCE
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW
 from locoexport.runtime.video.sources import FrameSource, Selection, open_source
 
-__all__ = ["TrackReport", "track_video"]
+__all__ = ["DrawnOverlay", "TrackReport", "track_video"]
 
 _DEFAULT_POINTS = "grid:8"
+
+
+@dataclass(frozen=True)
+class DrawnOverlay:
+    """How an overlay was made: so many times as large, and its sound or the lack of it."""
+
+    scale: int
+    sound: ClipSound | None
+    sound_left_out: str | None
+
+    @classmethod
+    def plan(
+        cls,
+        video: str | Path,
+        overlay: Path | None,
+        source: FrameSource,
+        selection: Selection | None,
+        style: DrawingStyle,
+        notify: Listener,
+    ) -> DrawnOverlay | None:
+        """For that overlay, if any, of that video; tells what a user may not expect.
+
+        Raises:
+            OutputError: an animation would be too large.
+        """
+        if overlay is None:
+            return None
+        height, width = source.frame_hw()
+        scale = style.scale_for(height, width)
+        check_animation_fits(overlay, source.frames_hint, (scale * height, scale * width))
+        stride = 1 if selection is None else selection.stride
+        sound, reason = find_sound(video, overlay, lambda: source.span_s, stride=stride)
+        if reason is not None:
+            notify(Notice(f"the overlay has no sound: {reason}"))
+        if scale > 1 and style.scale is None:
+            notify(
+                Notice(
+                    f"the overlay is drawn at {scale} times the clip's {width}x{height} pixels; "
+                    "--scale 1 keeps them"
+                )
+            )
+        return cls(scale, sound, reason)
 
 
 @dataclass(frozen=True)
@@ -39,7 +84,8 @@ class TrackReport:
     ``seconds`` is the wall time of it all and ``inference_seconds`` the part inside ONNX Runtime;
     ``parts`` tells where the threads were meanwhile (seconds by name: they overlap, so their sum
     may exceed the wall time); ``first_frame_seconds`` is when the first tracked frames were there.
-    ``windowing`` compares to the clip in one window, where that was asked for.
+    ``windowing`` compares to the clip in one window, where that was asked for; ``drawn`` is of the
+    overlay; ``warnings`` were told on the way.
     """
 
     video: Path
@@ -53,6 +99,8 @@ class TrackReport:
     first_frame_seconds: float
     parts: tuple[tuple[str, float], ...]
     windowing: WindowingEffect | None = None
+    drawn: DrawnOverlay | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def outside_share(self) -> float:
@@ -75,6 +123,7 @@ def track_video(
     window: int | None = None,
     memory: str | None = None,
     compare_windows: bool = False,
+    style: DrawingStyle = OVERLAY_STYLE,
     force: bool = False,
     notify: Listener = ignore,
 ) -> TrackReport:
@@ -90,7 +139,7 @@ def track_video(
         queries: ``t,y,x`` each, in pixels of the clip.
         query_file: .csv, .json or .npy.
         more_points: masks, features and whatever else ``PointSources`` has.
-        overlay: an .mp4 to write (H.264), or None.
+        overlay: an .mp4 (H.264, with the clip's sound), .gif or .webp to write, or None.
         tracks_file: .npz, .csv or .json, or None.
         provider: the execution provider; there is no fallback.
         selection: which part of the clip, every n-th frame, another size.
@@ -98,7 +147,8 @@ def track_video(
         memory: like ``1GiB``; see ``PointTracker``.
         compare_windows: track the clip once more in one window (it has to fit into memory) and
             report what windows changed. Not in the times of the report.
-        force: replace existing outputs.
+        style: how the overlay is drawn.
+        force: replace existing outputs, but never ``video``, ``model`` or ``query_file``.
         notify: is told of progress.
 
     Raises:
@@ -106,16 +156,35 @@ def track_video(
         UsageError: ``window``, ``memory`` or ``compare_windows`` do not fit the model.
     """
     watch = Stopwatch()
+    warnings: list[str] = []
+    notify = noting(warnings, notify)
+    _check_colours(style)
+    inputs = ("the clip", video), ("the model", model), ("the query file", query_file)
+    check_apart((("overlay", overlay), ("tracks", tracks_file)), inputs)
     film_path, tracks_path = _check_outputs(overlay, tracks_file, force)
     notify(Notice(f"reading {video}"))
     source = open_source(video, selection)
+    tell_of_reading(source, notify)
     with _open_tracker(source, watch, model, provider, window=window, memory=memory) as tracker:
         notify(Notice(tracker.model.load_note, detail=True))
         if compare_windows:
             _check_frames_dynamic(tracker)
         frame_hw = source.frame_hw()
         query_points_tyx = _collect_queries(source, points, queries, query_file, more_points)
-        tracks = _track_and_draw(tracker, source, query_points_tyx, film_path, watch, notify)
+        drawn = DrawnOverlay.plan(video, film_path, source, selection, style, notify)
+        with drawn_film(
+            *(film_path, source.fps, watch),
+            style=style,
+            sound=None if drawn is None else drawn.sound,
+            notify=notify,
+        ) as sink:
+            tracks = tracker.track(
+                source,
+                query_points_tyx,
+                progress=partial(make_counter(notify), "tracking frames"),
+                sink=sink,
+                watch=watch,
+            )
     for warning in source.warnings:
         notify(Notice(warning, warning=True))
     if tracks_path is not None:
@@ -132,6 +201,8 @@ def track_video(
         inference_seconds=watch.seconds(INFERENCE),
         first_frame_seconds=watch.first("first tracked frame") or watch.wall,
         parts=watch.shares(),
+        drawn=drawn,
+        warnings=tuple(warnings),
     )
     if not compare_windows:
         return report
@@ -144,11 +215,19 @@ def _check_outputs(
     overlay: str | Path | None, tracks_file: str | Path | None, force: bool
 ) -> tuple[Path | None, Path | None]:
     film = None if overlay is None else check_output(overlay, force=force)
-    if film is not None and film.suffix.lower() != ".mp4":
-        raise OutputError(f"{film}: the overlay is written as .mp4; name it so.")
+    if film is not None:
+        check_film_path(film)
     if tracks_file is None:
         return film, None
     return film, check_output(check_tracks_path(tracks_file), force=force)
+
+
+def _check_colours(style: DrawingStyle) -> None:
+    if style.colour == "object":
+        raise UsageError(
+            "--colour object is for objects; ask for some with --detect or --boxes, or colour by "
+            "query or confidence."
+        )
 
 
 def _check_frames_dynamic(tracker: PointTracker) -> None:
@@ -209,24 +288,6 @@ def _collect_queries(
     if not len(together):
         raise QueryError("There are no query points to track.")
     return together
-
-
-def _track_and_draw(
-    tracker: PointTracker,
-    source: FrameSource,
-    query_points_tyx: NDArray[np.float32],
-    film_path: Path | None,
-    watch: Stopwatch,
-    notify: Listener,
-) -> Tracks:
-    with drawn_film(film_path, source.fps, watch) as sink:
-        return tracker.track(
-            source,
-            query_points_tyx,
-            progress=partial(make_counter(notify), "tracking frames"),
-            sink=sink,
-            watch=watch,
-        )
 
 
 def _compare_to_one_window(

@@ -27,6 +27,7 @@ class FrameBatch:
         xy: float32 (points, frames, 2) in pixels of the video.
         visible: bool (points, frames).
         query_points: float32 (points, 3), all that were asked for.
+        confidence: float32 (points, frames), 0 to 1.
     """
 
     start: int
@@ -34,6 +35,7 @@ class FrameBatch:
     xy: NDArray[np.float32]
     visible: NDArray[np.bool_]
     query_points: NDArray[np.float32]
+    confidence: NDArray[np.float32]
 
 
 Sink = Callable[[FrameBatch], None]
@@ -77,4 +79,9 @@ class Delivery:
         values = self._store.values[first : first + len(frames)].transpose(1, 0, 2).copy()
         visible = is_visible(values[..., 2])
         with self._watch.timed("waiting for drawing"):
-            self._sink(FrameBatch(first, frames, values[..., :2], visible, self._query_points))
+            self._sink(
+                FrameBatch(
+                    *(first, frames, values[..., :2], visible, self._query_points),
+                    confidence=values[..., 2],
+                )
+            )

@@ -50,6 +50,7 @@ class FrameSource:
         fps: frames a second of what is kept.
         frames_hint: about how many frames there will be; None where nobody knows.
         warnings: what was wrong so far.
+        on_read: called with the number of frames read, for each, in the thread that reads.
     """
 
     def __init__(self, footage: Footage, selection: Selection) -> None:
@@ -64,6 +65,7 @@ class FrameSource:
         self._read_to_the_end = False
         self._spool: Spool | None = None
         self._shape: tuple[int, ...] = ()
+        self.on_read: Callable[[int], None] | None = None
         self._reading: Iterator[Frame] | None = None
         self._early: list[Frame] = []
 
@@ -129,6 +131,11 @@ class FrameSource:
         """How many frames there are; 0 before they were all read."""
         return len(self._times) if self._read_to_the_end else 0
 
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """When the first frame that was read begins and the last one ends, on the clip's clock."""
+        return self._times[0], self._times[-1] + 1 / self.fps
+
     def read_through(self) -> int:
         """Read every frame of a rereadable source and drop it; returns how many there are.
 
@@ -188,6 +195,8 @@ class FrameSource:
         self._times, self._read_to_the_end = [], False
         for time_s, frame in self._chosen():
             self._times.append(time_s)
+            if self.on_read is not None:
+                self.on_read(len(self._times))
             if self._spool is not None:
                 self._spool.write(frame)
             yield frame
