@@ -179,9 +179,9 @@ class TrackRequest:
     def check_apart(self) -> None:
         """Raises OutputError where an output is an input, or two outputs are one file."""
         inputs: list[tuple[str, str | Path | None]] = [
-            ("VIDEO", self.video),
+            ("VIDEO", None if self.video.is_dir() else self.video),
             ("--model", self.model),
-            *(("an input", path) for path in self.files()),
+            *(("the input", path) for path in self.files()),
         ]
         outputs = self.outputs if self.video.is_dir() else self.clip_outputs()
         check_apart(

@@ -97,7 +97,8 @@ def check_json_target(
     if target in (None, "-"):
         return
     if context is not None:
-        check_apart([(option, target)], _other_files(context, option))
+        for other in _other_files(context, option):
+            check_apart((other, (option, target)))
     check_output(str(target), force=force)
 
 

@@ -67,7 +67,7 @@ class AnimationWriter:
             UsageError: it is not a positive number.
             PackageMissingError: Pillow is not installed.
         """
-        require_packages("pillow", extra="eval")
+        require_packages("PIL", extra="eval")
         if not (math.isfinite(fps) and fps > 0):
             raise UsageError(f"fps is {fps}; it must be a positive number.")
         self._path, self._fps = path, fps

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import OutputError
+from locoexport.machine.installation import require_packages
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.machine.writing.output_files import whole_file
 from locoexport.notices import Listener, Notice, ignore
@@ -86,9 +87,16 @@ def write_film(
 
 
 def check_film_path(path: Path) -> Path:
-    """The path; raises OutputError where its suffix is of no film that is written."""
+    """The path of a film that can be written here.
+
+    Raises:
+        OutputError: its suffix is of no film that is written.
+        PackageMissingError: Pillow is missing, for a .gif or .webp.
+    """
     if path.suffix.lower() not in (".mp4", *ANIMATION_SUFFIXES):
         raise OutputError(f"{path}: the overlay is written as .mp4, .gif or .webp; name it so.")
+    if path.suffix.lower() in ANIMATION_SUFFIXES:
+        require_packages("PIL", extra="eval")
     return path
 
 
