@@ -61,7 +61,7 @@ def find_sound(
         return None, f"a {film.suffix.lower()} holds none (name it .mp4)"
     if stride > 1:
         return None, f"with --stride {stride} the film is over {stride} times as fast as the sound"
-    name = str(codec).removesuffix("float").removesuffix("_latm")
+    name = str(codec).removesuffix("float").removeprefix("lib")
     if name not in _TAKEN_BY_MP4:
         return None, f"an .mp4 takes no {codec}, and sound is not coded anew"
     return ClipSound(Path(clip), span_s), None

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -6,13 +7,19 @@ from PIL import Image
 
 from locoexport.errors import OutputError, VideoError
 from locoexport.runtime.drawing import animation
-from locoexport.runtime.drawing.animation import AnimationWriter, check_animation_fits
-from locoexport.runtime.drawing.film import check_film_path, open_film, write_film
+from locoexport.runtime.drawing.animation import check_animation_fits
+from locoexport.runtime.drawing.film import check_film_path, write_film
 
 
 def levels(count: int) -> list[np.ndarray]:
     """Frames of one grey level each."""
     return [np.full((20, 30, 3), 20 * index, np.uint8) for index in range(count)]
+
+
+def interrupted() -> Iterator[np.ndarray]:
+    """A frame, and then a fault."""
+    yield levels(1)[0]
+    raise RuntimeError("stop")
 
 
 def read(path: Path) -> tuple[list[int], list[int]]:
@@ -64,12 +71,10 @@ def test_what_is_too_large_is_refused_or_ends_early(
 def test_nothing_is_left_where_it_fails(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no frames"):
         write_film(tmp_path / "a.gif", [], 10)
-    with pytest.raises(RuntimeError, match="stop"), open_film(tmp_path / "a.gif", 10) as film:
-        film.write(levels(1)[0])
-        raise RuntimeError("stop")
-    with pytest.raises(VideoError, match="shape"), AnimationWriter(tmp_path / "a.gif", 5) as film:
-        film.write(levels(1)[0])
-        film.write(np.zeros((21, 30, 3), np.uint8))
+    with pytest.raises(RuntimeError, match="stop"):
+        write_film(tmp_path / "a.gif", interrupted(), 10)
+    with pytest.raises(VideoError, match="shape"):
+        write_film(tmp_path / "a.gif", [levels(1)[0], np.zeros((21, 30, 3), np.uint8)], 10)
     assert list(tmp_path.iterdir()) == []
 
 
