@@ -14,7 +14,7 @@ from locoexport.errors import NothingDetectedError, UsageError
 from locoexport.machine.writing.output_files import check_apart, check_output
 from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.pipeline.tracking.points import DrawnOverlay
-from locoexport.pipeline.tracking.progress import make_counter
+from locoexport.pipeline.tracking.progress import make_counter, tell_of_reading
 from locoexport.runtime.drawing.film import check_film_path, write_film
 from locoexport.runtime.drawing.objects import NO_OBJECT_COLOUR, draw_objects, object_colour
 from locoexport.runtime.drawing.points import Painter
@@ -207,7 +207,10 @@ def track_video_objects(
 
 
 def _count_frames(source: FrameSource, notify: Listener) -> int:
+    tell_of_reading(source, notify, live=False)
     frames = source.read_through()
+    source.on_read = None
+    make_counter(notify)("reading frames", frames, frames)
     for warning in source.warnings:
         notify(Notice(warning, warning=True))
     return frames

@@ -26,13 +26,16 @@ def make_counter(notify: Listener) -> Callable[[str, int, int | None], None]:
     return count
 
 
-def tell_of_reading(source: FrameSource, notify: Listener) -> None:
-    """Tell of frames as they are read: all that moves while the first window is in the model."""
+def tell_of_reading(source: FrameSource, notify: Listener, *, live: bool = True) -> None:
+    """Tell of frames as they are read: all that moves while the first window is in the model.
+
+    ``live`` where something else that counts goes on beside it, of which a log hears.
+    """
     total = source.frames_hint
 
     def tell(done: int) -> None:
         known = None if total is None else max(done, total)
-        notify(Notice("reading frames", done=done, total=known, live=True))
+        notify(Notice("reading frames", done=done, total=known, live=live))
 
     source.on_read = tell
 
