@@ -145,6 +145,8 @@ class AnimationWriter:
     def _images(self) -> Iterator[Image.Image]:
         from PIL import Image
 
+        # An octree keeps the colours of dots, which are too few for a median cut: on a drawn test
+        # picture the worst channel is 53 off, not 154, in a tenth of the time.
         for index in range(self._kept):
             image = Image.fromarray(self._spool.read(index, index + 1)[0])
-            yield image.quantize(256, Image.Quantize.MEDIANCUT) if self._is_gif else image
+            yield image.quantize(256, Image.Quantize.FASTOCTREE) if self._is_gif else image

@@ -81,3 +81,17 @@ def test_nothing_is_left_where_it_fails(tmp_path: Path) -> None:
 def test_other_suffixes_are_refused() -> None:
     with pytest.raises(OutputError, match=r"\.mp4, \.gif or \.webp"):
         check_film_path(Path("a.avi"))
+
+
+def test_a_gif_keeps_the_colours_of_small_marks(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = np.stack([rng.integers(0, 200, (120, 160), np.uint8) // 2] * 3, -1)
+    frame[..., 0] = np.linspace(0, 250, 160).astype(np.uint8)
+    colours = {(20, 30): (225, 225, 225), (60, 80): (40, 255, 60), (90, 130): (255, 40, 200)}
+    for (y, x), colour in colours.items():
+        frame[y - 1 : y + 2, x - 1 : x + 2] = colour
+    write_film(tmp_path / "a.gif", [frame], 10)
+    with Image.open(tmp_path / "a.gif") as image:
+        found = np.asarray(image.convert("RGB")).astype(int)
+    for (y, x), colour in colours.items():
+        assert np.abs(found[y - 1 : y + 2, x - 1 : x + 2].mean((0, 1)) - colour).max() < 40
