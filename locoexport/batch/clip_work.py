@@ -34,6 +34,7 @@ from locoexport.machine.writing.output_files import sha256_of
 from locoexport.notices import ignore, noting
 from locoexport.runtime.drawing.film import drawn_film
 from locoexport.runtime.drawing.sound import find_sound
+from locoexport.runtime.drawing.style import OVERLAY_STYLE
 from locoexport.runtime.queries.sources import collect_points
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import Tracks, write_tracks
@@ -243,7 +244,10 @@ class ClipWorker:
         if drawn is not None and reason is not None:
             told.append(f"the overlay has no sound: {reason}")
         with drawn_film(
-            drawn, source.fps, Stopwatch(), sound=sound, notify=noting(told, ignore)
+            *(drawn, source.fps, Stopwatch()),
+            style=OVERLAY_STYLE.within(self._settings.memory),
+            sound=sound,
+            notify=noting(told, ignore),
         ) as sink:
             tracks = self._tracker.track(
                 source,

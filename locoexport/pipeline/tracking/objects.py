@@ -162,7 +162,7 @@ def track_video_objects(
     """
     started = time.perf_counter()
     warnings: list[str] = []
-    notify = noting(warnings, notify)
+    notify, style = noting(warnings, notify), style.within(memory)
     check_apart(outputs.written(), (("the clip", video), ("the model", model)))
     outputs.check(force=force)
     given = read_or_parse_boxes(sources.boxes)

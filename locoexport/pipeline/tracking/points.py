@@ -157,7 +157,7 @@ def track_video(
     """
     watch = Stopwatch()
     warnings: list[str] = []
-    notify = noting(warnings, notify)
+    notify, style = noting(warnings, notify), style.within(memory)
     _check_colours(style)
     inputs = ("the clip", video), ("the model", model), ("the query file", query_file)
     check_apart((("overlay", overlay), ("tracks", tracks_file)), inputs)

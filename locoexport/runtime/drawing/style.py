@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from locoexport.errors import UsageError
@@ -61,6 +61,10 @@ class DrawingStyle:
             raise UsageError(
                 f"colour is {self.colour!r}; it must be one of {', '.join(get_args(ColourBy))}."
             )
+
+    def within(self, memory: int | str | None) -> DrawingStyle:
+        """This style; where memory is limited, nothing is enlarged that nobody asked for."""
+        return self if memory is None or self.scale is not None else replace(self, scale=1)
 
     def scale_for(self, height: int, width: int) -> int:
         """How many times frames of that size are enlarged."""

@@ -32,6 +32,8 @@ def test_small_frames_are_enlarged_by_their_shorter_side(
     assert OVERLAY_STYLE.scale_for(height, width) == scale
     assert OVERLAY_STYLE.scale_for(width, height) == scale
     assert DrawingStyle().scale_for(height, width) == 1
+    assert OVERLAY_STYLE.within("1GiB").scale_for(height, width) == 1
+    assert OVERLAY_STYLE.within(None).scale_for(height, width) == scale
     assert DrawingStyle(scale=2).scale_for(height, width) == 2
 
 
