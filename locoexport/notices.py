@@ -1,18 +1,22 @@
-"""How a long function tells its caller what it is doing, without knowing who listens."""
+"""How a long function tells its caller what it is doing, without knowing who listens.
+
+Warnings are data too: ``noting`` keeps them for a report, whoever listens or does not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Listener", "Notice", "ignore"]
+__all__ = ["Listener", "Notice", "ignore", "noting"]
 
 
 @dataclass(frozen=True)
 class Notice:
     """One message: a step that begins, or a warning. ``done`` of ``total`` where it counts.
 
-    ``detail`` marks what only ``--verbose`` shows.
+    ``detail`` marks what only ``--verbose`` shows, ``live`` a count for a moving bar alone, which
+    no log needs.
     """
 
     text: str
@@ -20,6 +24,7 @@ class Notice:
     total: int | None = None
     warning: bool = False
     detail: bool = False
+    live: bool = False
 
 
 Listener = Callable[[Notice], None]
@@ -27,3 +32,14 @@ Listener = Callable[[Notice], None]
 
 def ignore(notice: Notice) -> None:
     """Listen to nothing."""
+
+
+def noting(warnings: list[str], notify: Listener) -> Listener:
+    """A listener that passes all on, and keeps each warning's text once in ``warnings``."""
+
+    def listen(notice: Notice) -> None:
+        if notice.warning and notice.text not in warnings:
+            warnings.append(notice.text)
+        notify(notice)
+
+    return listen

@@ -32,7 +32,10 @@ from locoexport.errors import (
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.machine.writing.names import fit_name
 from locoexport.machine.writing.output_files import sha256_of
+from locoexport.notices import ignore, noting
 from locoexport.runtime.drawing.film import drawn_film
+from locoexport.runtime.drawing.sound import find_sound
+from locoexport.runtime.drawing.style import OVERLAY_STYLE
 from locoexport.runtime.queries.sources import collect_points
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import Tracks, write_tracks
@@ -111,7 +114,7 @@ def finished_earlier(
     if record.outcome == "failed":
         if retry_failed:
             return None
-        return ClipOutcome(job.clip, "failed", record.text, skipped=True)
+        return ClipOutcome(job.clip, "failed", record.text, skipped=True, warnings=record.warnings)
     part = _part_of(job, settings, str(record.result.get("clip_id")))
     if part is None:
         return None
@@ -123,6 +126,7 @@ def finished_earlier(
         points=part.facts.points,
         frames=part.facts.frames,
         skipped=True,
+        warnings=record.warnings or part.facts.warnings,
     )
 
 
@@ -203,16 +207,15 @@ class ClipWorker:
         options = self._settings.options_of(job)
         name = clip_id(_clip_sha256(job.clip), self._settings.model_sha256, options)
         part = _part_of(job, self._settings, name)
-        warnings: tuple[str, ...] = ()
         skipped = part is not None
         if not skipped:
-            warnings = self._track(job, name, seen, progress)
+            self._track(job, name, seen, progress)
             part = read_part(self._folder.part(name))
         assert part is not None
         facts = part.facts
         text = f"{facts.points} points, {facts.frames} frames"
         result = {"clip_id": name, "points": facts.points, "frames": facts.frames}
-        self._record(job, seen, "tracked", text, **result)
+        self._record(job, seen, "tracked", text, facts.warnings, **result)
         return ClipOutcome(
             job.clip,
             "tracked",
@@ -221,7 +224,7 @@ class ClipWorker:
             points=facts.points,
             frames=facts.frames,
             skipped=skipped,
-            warnings=warnings,
+            warnings=facts.warnings,
         )
 
     def _track(
@@ -230,14 +233,25 @@ class ClipWorker:
         name: str,
         seen: dict[str, int] | None,
         progress: Callable[[int], None] | None,
-    ) -> tuple[str, ...]:
+    ) -> None:
         source = open_source(job.clip, job.selection)
         frame_hw = source.frame_hw()
         queries = collect_points(job.points, *frame_hw, source.first_frame)
         film = self._folder.extra(job.clip, name, ".tracked.mp4")
-        film_path = film if self._settings.overlays else None
-        aspect = source.pixel_aspect()
-        with drawn_film(film_path, source.fps, Stopwatch(), pixel_aspect=aspect) as sink:
+        drawn = film if self._settings.overlays else None
+        told: list[str] = []
+        sound, reason = find_sound(
+            job.clip, film, lambda: source.span_s, stride=job.selection.stride
+        )
+        if drawn is not None and reason is not None:
+            told.append(f"the overlay has no sound: {reason}")
+        with drawn_film(
+            *(drawn, source.fps, Stopwatch()),
+            pixel_aspect=source.pixel_aspect(),
+            style=OVERLAY_STYLE.within(self._settings.memory),
+            sound=sound,
+            notify=noting(told, ignore),
+        ) as sink:
             tracks = self._tracker.track(
                 source,
                 queries,
@@ -247,21 +261,33 @@ class ClipWorker:
         if fingerprint(job.clip) != seen:
             # The name is of other bytes than the tracks.
             raise MachineError(f"{job.clip} changed while it was tracked; it is left for later.")
-        self._write(job, name, frame_hw, tracks)
-        return tuple(source.warnings)
+        self._write(job, name, frame_hw, tracks, (*source.warnings, *told))
 
-    def _write(self, job: ClipJob, name: str, frame_hw: tuple[int, int], tracks: Tracks) -> None:
+    def _write(
+        self,
+        job: ClipJob,
+        name: str,
+        frame_hw: tuple[int, int],
+        tracks: Tracks,
+        warnings: tuple[str, ...],
+    ) -> None:
         suffix = self._settings.tracks_suffix
         if suffix is not None:
             write_tracks(self._folder.extra(job.clip, name, f".tracks{suffix}"), tracks)
         # Last: with it the clip counts as done.
-        write_part(self._folder.part(name), str(job.clip), name, frame_hw, tracks)
+        write_part(self._folder.part(name), str(job.clip), name, frame_hw, tracks, warnings)
 
     def _record(
-        self, job: ClipJob, seen: dict[str, int] | None, outcome: str, text: str, **result: Any
+        self,
+        job: ClipJob,
+        seen: dict[str, int] | None,
+        outcome: str,
+        text: str,
+        warnings: tuple[str, ...] = (),
+        **result: Any,
     ) -> None:
         options, model = self._settings.options_of(job), self._settings.model_sha256
-        record = ClipRecord(model, options, seen, outcome, text, result)
+        record = ClipRecord(model, options, seen, outcome, text, result, warnings)
         write_record(self._folder.record(job_id(job, model, options)), record)
 
 

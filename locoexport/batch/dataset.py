@@ -39,6 +39,7 @@ class ClipFacts:
     fps: float
     points: int
     frames: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,19 @@ class PartFile:
     facts: ClipFacts
 
 
-def write_part(path: Path, clip: str, name: str, frame_hw: tuple[int, int], tracks: Tracks) -> None:
+def write_part(
+    path: Path,
+    clip: str,
+    name: str,
+    frame_hw: tuple[int, int],
+    tracks: Tracks,
+    warnings: Sequence[str] = (),
+) -> None:
     """Write one clip's rows, whole; the same tracks give the same bytes.
 
     Columns: clip and clip_id (text); point and frame (int32); x, y (float32, pixels of the clip);
-    visible (bool); confidence (float32); query_t, query_y, query_x (float32): what was asked for.
+    visible (bool); confidence (float32); query_t, query_y, query_x (float32): what was asked for;
+    warnings (list of text): what was wrong with the clip, in every row of it.
     Rows are sorted by point, then frame.
 
     Raises:
@@ -71,6 +80,7 @@ def write_part(path: Path, clip: str, name: str, frame_hw: tuple[int, int], trac
         "fps": tracks.fps,
         "points": tracks.points,
         "frames": tracks.frames,
+        "warnings": list(warnings),
     }
     schema = _part_schema().with_metadata({_FACTS: _dump(facts)})
     repeated = [name for name in schema.names if name not in _COORDINATES]
@@ -85,7 +95,7 @@ def write_part(path: Path, clip: str, name: str, frame_hw: tuple[int, int], trac
             column_encoding=dict.fromkeys(_COORDINATES, "BYTE_STREAM_SPLIT"),
         ) as writer,
     ):
-        for table in _row_groups(schema, clip, name, tracks):
+        for table in _row_groups(schema, clip, name, tracks, list(warnings)):
             writer.write_table(table)
 
 
@@ -121,9 +131,13 @@ def _read_footer(path: Path) -> tuple[int, bytes]:
 def _facts_of(said: Any, rows: int) -> ClipFacts:
     """Raises InputError where a fact is missing or of another type, or the rows are not as many."""
     sizes = ("height", "width", "points", "frames")
+    # Files of earlier versions say nothing of warnings.
+    warnings = said.get("warnings", []) if isinstance(said, dict) else None
     if not (
         isinstance(said, dict)
         and said.get("schema") == PART_SCHEMA
+        and isinstance(warnings, list)
+        and all(isinstance(text, str) for text in warnings)
         and all(isinstance(said.get(name), str) for name in ("clip", "clip_id"))
         and all(type(said.get(name)) is int and 0 < said[name] < 2**31 for name in sizes)
         and type(said.get("fps")) in (int, float)
@@ -138,6 +152,7 @@ def _facts_of(said: Any, rows: int) -> ClipFacts:
         fps=said["fps"],
         points=said["points"],
         frames=said["frames"],
+        warnings=tuple(warnings),
     )
 
 
@@ -163,6 +178,7 @@ def write_clip_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
             ("width", pyarrow.int32()),
             ("options", pyarrow.string()),
             ("model_sha256", pyarrow.string()),
+            ("warnings", pyarrow.list_(pyarrow.string())),
         ]
     )
     table = pyarrow.Table.from_pylist(list(rows), schema=schema)
@@ -187,11 +203,14 @@ def _part_schema() -> Any:
             ("query_t", single),
             ("query_y", single),
             ("query_x", single),
+            ("warnings", pyarrow.list_(text)),
         ]
     )
 
 
-def _row_groups(schema: Any, clip: str, name: str, tracks: Tracks) -> Iterator[Any]:
+def _row_groups(
+    schema: Any, clip: str, name: str, tracks: Tracks, warnings: list[str]
+) -> Iterator[Any]:
     """Tables of about a million rows, of whole points."""
     import pyarrow
 
@@ -211,6 +230,7 @@ def _row_groups(schema: Any, clip: str, name: str, tracks: Tracks) -> Iterator[A
             tracks.visible[some].reshape(-1),
             tracks.confidence[some].reshape(-1),
             *(tracks.query_points[some, axis].repeat(frames) for axis in range(3)),
+            pyarrow.repeat(pyarrow.scalar(warnings, pyarrow.list_(pyarrow.string())), rows),
         ]
         yield pyarrow.Table.from_arrays([pyarrow.array(c) for c in columns], schema=schema)
 

@@ -40,6 +40,7 @@ class ClipRecord:
         outcome: see ``ClipOutcome`` and ``ClipResult``.
         text: what was tracked, or the reason.
         result: more facts, as JSON values.
+        warnings: what was wrong with a clip that could be tracked; earlier versions kept none.
     """
 
     model_sha256: str
@@ -48,6 +49,7 @@ class ClipRecord:
     outcome: str
     text: str
     result: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def difference(self, other: ClipRecord) -> str | None:
         """Under which circumstance the other record was made that this one was not."""
@@ -62,6 +64,8 @@ def write_record(path: Path, record: ClipRecord) -> None:
         OutputError: it cannot be written.
     """
     document = {"schema": _SCHEMA, **vars(record)}
+    if not record.warnings:  # as earlier versions wrote it
+        del document["warnings"]
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
@@ -84,6 +88,9 @@ def _record_of(document: Any) -> ClipRecord:
     """Raises ValueError where a field is missing, unknown or of another type."""
     if not isinstance(document, dict) or document.pop("schema", None) != _SCHEMA:
         raise ValueError(f"its schema is not {_SCHEMA}")
+    warnings = document.pop("warnings", [])
+    if not (isinstance(warnings, list) and all(isinstance(text, str) for text in warnings)):
+        raise ValueError("its warnings are no list of texts")
     wrong = sorted(set(document) ^ set(_FIELDS)) or [
         name for name, kind in _FIELDS.items() if not isinstance(document[name], kind)
     ]
@@ -91,7 +98,7 @@ def _record_of(document: Any) -> ClipRecord:
         raise ValueError(f"{quote(wrong[0])} is missing, unknown or of another type")
     if document["outcome"] not in _OUTCOMES:
         raise ValueError(f"its outcome is {quote(document['outcome'])}")
-    return ClipRecord(**document)
+    return ClipRecord(**document, warnings=tuple(warnings))
 
 
 def fingerprint(clip: Path) -> dict[str, int] | None:

@@ -24,7 +24,7 @@ from locoexport.evaluation.sides import GraphSide, Side, TorchSide
 from locoexport.evaluation.track_scores import check_track_file, write_track_file
 from locoexport.machine.reading.tar_archive import container_of
 from locoexport.machine.writing.output_files import is_file, sha256_of
-from locoexport.notices import Listener, Notice, ignore
+from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.pipeline.weights.published import PUBLISHED, find_weights
 from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.runtime.session.opening import Model, open_model
@@ -44,7 +44,7 @@ class EvalReport:
     ``sides`` are in the order of every video's scores: ``onnx``, and ``torch`` where it ran;
     ``absent`` says why it did not. ``resumed`` counts the videos whose results are of an earlier,
     equal command. ``skipped`` names videos without a single visible point, ``missing`` annotated
-    videos that have no file.
+    videos that have no file; ``warnings`` were told on the way.
     """
 
     model: Path
@@ -60,6 +60,7 @@ class EvalReport:
     skipped: tuple[str, ...]
     seconds: float
     missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def unscored(self) -> tuple[str, ...]:
@@ -166,6 +167,8 @@ def evaluate_datasets(
         EvaluationInterrupt: in place of KeyboardInterrupt, where results were kept.
     """
     started = time.perf_counter()
+    warnings: list[str] = []
+    notify = noting(warnings, notify)
     if videos is not None and videos < 1:
         raise UsageError(f"--videos is {videos}; expected at least 1.")
     if not datasets:
@@ -191,7 +194,7 @@ def evaluate_datasets(
     setting = Setting(sides, query_mode, full_resolution)
     wishes = Wishes(table is not None, films, fresh, videos)
     reports, tables = [], []
-    kept = Kept(None)
+    kept, of_all = Kept(None), len(warnings)
     for clips, named in zip(opened, datasets, strict=True):
         if clips.missing:
             notify(Notice(_missing(clips), warning=True))
@@ -217,8 +220,10 @@ def evaluate_datasets(
                 skipped=tuple(found.skipped),
                 seconds=time.perf_counter() - started,
                 missing=clips.missing,
+                warnings=tuple(warnings),
             )
         )
+        del warnings[of_all:]
         started = time.perf_counter()
     if table is not None:
         write_track_file(table, tables)

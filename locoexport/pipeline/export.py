@@ -23,7 +23,7 @@ from locoexport.lowering.tracker.finishing import to_bytes, with_properties
 from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.machine.writing.output_files import check_output, whole_files
 from locoexport.network.loading import Network, load_network
-from locoexport.notices import Listener, Notice, ignore
+from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.parity.divergence import Localisation
 from locoexport.parity.pointwise import ParityReport
 from locoexport.parity.probes import Probe
@@ -136,7 +136,7 @@ def export_model(
     """
     started = time.perf_counter()
     warnings: list[str] = []
-    notify = _noting(warnings, notify)
+    notify = noting(warnings, notify)
     paths = _name_files(Path(output), profile, split=split, force=force)
     beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
     select_rewrites(profile)  # its names are checked before any work
@@ -177,17 +177,6 @@ def export_model(
         precision=cost,
         warnings=tuple(warnings),
     )
-
-
-def _noting(warnings: list[str], notify: Listener) -> Listener:
-    """A listener that keeps warnings as well."""
-
-    def listen(notice: Notice) -> None:
-        if notice.warning:
-            warnings.append(notice.text)
-        notify(notice)
-
-    return listen
 
 
 def _name_files(

@@ -16,7 +16,7 @@ from locoexport.contract.profile import (
 from locoexport.errors import MachineError, ModelFileError, UsageError
 from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.network.loading import Network
-from locoexport.notices import Listener, Notice, ignore
+from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.parity.pointwise import ParityReport
 from locoexport.parity.probes import Probe, probe_queries
 from locoexport.parity.quantiles import PrecisionParity
@@ -84,7 +84,8 @@ def verify_model(
         ProviderUnavailableError: the provider cannot be used here.
         UsageError: the tolerance is not a positive number.
     """
-    path = Path(model_path)
+    path, warnings = Path(model_path), list[str]()
+    notify = noting(warnings, notify)
     if tolerance_px is not None and not (0 < tolerance_px < np.inf):
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
     require_provider(provider)
@@ -99,6 +100,7 @@ def verify_model(
     _tell_of_ties(parity, notify)
     elsewhere = placed_elsewhere(session.placed_nodes(), provider)
     report = VerifyReport(path, session.metadata, parity, _ORACLE, _PROVES, elsewhere)
+    report = replace(report, warnings=tuple(warnings))
     if localise is False or not (localise or not parity.passed):
         return report
     metadata = session.metadata

@@ -110,6 +110,7 @@ def eval_document(report: EvalReport) -> dict[str, Any]:
             }
             for video in report.videos
         ],
+        "warnings": list(report.warnings),
         "resumed": report.resumed,
         "skipped": list(report.skipped),
         "unscored": list(report.unscored),

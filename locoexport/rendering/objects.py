@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 
+from locoexport.rendering.parts.overlays import drawn_facts
 from locoexport.rendering.parts.tables import facts, headed, pixel_facts
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def objects_document(report: ObjectReport) -> dict[str, Any]:
         "detecting_seconds": report.detecting_seconds,
         "tracking_seconds": report.tracking_seconds,
         "seconds": report.seconds,
+        **drawn_facts(report.drawn),
+        "warnings": list(report.warnings),
     }
 
 
@@ -96,9 +99,11 @@ def folder_document(report: FolderReport) -> dict[str, Any]:
                 "outcome": result.outcome,
                 "skipped": result.skipped,
                 "text": result.text,
+                "warnings": list(result.warnings),
             }
             for result in report.results
         ],
+        "warnings": list(report.warnings),
     }
 
 

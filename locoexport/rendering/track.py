@@ -9,6 +9,7 @@ from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from locoexport.pipeline.tracking.points import TrackReport
+from locoexport.rendering.parts.overlays import drawn_facts
 from locoexport.rendering.parts.tables import facts, pixel_facts, size
 
 __all__ = ["track_document", "track_text"]
@@ -75,4 +76,6 @@ def track_document(report: TrackReport) -> dict[str, Any]:
         "parts": dict(report.parts),
         "frames_repeated": list(report.frames_repeated),
         "windowing": None if report.windowing is None else asdict(report.windowing),
+        **drawn_facts(report.drawn),
+        "warnings": list(report.warnings),
     }

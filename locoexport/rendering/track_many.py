@@ -60,6 +60,7 @@ def many_document(report: ManyReport) -> dict[str, Any]:
         "failed": report.count("failed"),
         "lost": report.count("lost"),
         "skipped": report.skipped,
+        "warnings": list(report.warnings),
         "clips": [
             {
                 "clip": str(each.clip),
@@ -70,6 +71,7 @@ def many_document(report: ManyReport) -> dict[str, Any]:
                 "frames": each.frames,
                 "seconds": each.seconds,
                 "skipped": each.skipped,
+                "warnings": list(each.warnings),
             }
             for each in report.outcomes
         ],

@@ -85,4 +85,5 @@ def verify_document(report: VerifyReport) -> dict[str, Any]:
         else localisation_document(report.localisation),
         "growth": None if report.growth is None else growth_document(report.growth),
         "not_localised": report.not_localised or None,
+        "warnings": list(report.warnings),
     }

@@ -39,8 +39,8 @@ def evaluate(
     Nothing in a pickle is run.
     """
     _check_targets(json_target, latex, per_track)
-    console.check_json_target(json_target, force=force)
-    console.check_json_target(latex, force=force)
+    console.check_json_target(json_target, force=force, context=context)
+    console.check_json_target(latex, force=force, context=context, option="--latex")
     from locoexport.pipeline.evaluate import EvaluationInterrupt, evaluate_datasets
     from locoexport.rendering.evaluation import eval_latex, evals_document, evals_text
 

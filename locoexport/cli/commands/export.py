@@ -56,7 +56,7 @@ def export(
     """
     if backbone is not None and profile is not None:
         raise UsageError("--backbone and --profile both name the profile; pass one of them.")
-    console.check_json_target(json_target, force=force)
+    console.check_json_target(json_target, force=force, context=context)
     axes = _parse_axes(batch=batch, frames=frames, points=points)
     settings = parse_settings(
         resolution, refinement_resolutions, refinements, softmax_temperature, gelu

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typer
+
 from locoexport.cli.terminal import console
 from locoexport.cli.terminal import graph_options as options
 from locoexport.cli.terminal.model_arguments import AnyGraph
@@ -13,6 +15,7 @@ __all__ = ["inspect"]
 
 
 def inspect(
+    context: typer.Context,
     model: AnyGraph,
     frames: options.Frames = None,
     points: options.Points = None,
@@ -27,7 +30,7 @@ def inspect(
     FLOPs and memory are counted from the graph with its open axes bound; what cannot be resolved
     is named and counted. Findings of the lint leave the exit code 0 unless --strict is given.
     """
-    console.check_json_target(json_target, force=force)
+    console.check_json_target(json_target, force=force, context=context)
     axes = parse_axis_sizes(axis or [])
     named = {"frames": frames, "points": points, "batch": batch}
     axes |= {name: size for name, size in named.items() if size is not None}

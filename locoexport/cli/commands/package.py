@@ -38,7 +38,7 @@ def package(
     (`locoexport[triton]`). For OpenVINO the single file and config.json; the file is compiled first
     where OpenVINO is installed (`locoexport[openvino]`).
     """
-    console.check_json_target(json_target, force=force)
+    console.check_json_target(json_target, force=force, context=context)
     folder = triton or openvino_ms
     if folder is None or (triton is not None and openvino_ms is not None):
         raise UsageError("Say for which server, and one at a time: --triton or --openvino-ms DIR.")

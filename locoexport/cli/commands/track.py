@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from locoexport.cli.terminal import console, object_options
+from locoexport.cli.terminal import console, drawing_options, object_options
 from locoexport.cli.terminal import track_options as options
 from locoexport.cli.terminal.options import Features, JsonTarget, Provider, ReplaceFiles, Stride
 
@@ -56,6 +56,12 @@ def track(
     deinterlace: options.Deinterlace = False,
     on_damage: options.OnDamage = "stop",
     query_order: options.QueryOrder = "tyx",
+    trail: drawing_options.Trail = 16,
+    point_size: drawing_options.PointSize = None,
+    line_width: drawing_options.LineWidth = None,
+    hide_occluded: drawing_options.HideOccluded = False,
+    scale: drawing_options.Scale = None,
+    colour: drawing_options.Colour = "query",
     json_target: JsonTarget = None,
     force: ReplaceFiles = False,
     camera: options.Camera = None,
@@ -74,10 +80,11 @@ def track(
     came until then is written (exit code 0, with a warning). LOCOEXPORT_CACHE=off optimises the
     model anew at each start.
     """
-    console.check_json_target(json_target, force=force)
+    console.check_json_target(json_target, force=force, context=context)
     from locoexport.cli.commands.track_request import ObjectRequest, TrackRequest, select_frames
     from locoexport.cli.commands.track_source import choose_source, is_clip_folder, named_outputs
     from locoexport.pipeline.tracking.objects import ObjectOutputs
+    from locoexport.runtime.drawing.style import DrawingStyle
     from locoexport.runtime.queries.points import check_order
     from locoexport.runtime.queries.sources import PointSources
 
@@ -121,7 +128,9 @@ def track(
         memory=memory,
         compare_windows=compare_windows,
         force=force,
+        style=DrawingStyle(trail, point_size, line_width, hide_occluded, scale, colour),
     )
+    request.check_apart()
     if is_clip_folder(source):
         _report_folder(context, request, json_target)
     elif request.needs_objects:

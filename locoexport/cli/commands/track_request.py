@@ -6,21 +6,23 @@ It is imported when the command runs: ``--help`` needs nothing of the runtime.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from locoexport.cli.commands.track_source import is_clip_folder
 from locoexport.cli.terminal.option_values import parse_grid, parse_share
 from locoexport.cli.terminal.track_options import DEFAULT_POINTS
 from locoexport.errors import UsageError
 from locoexport.machine.writing.names import fit_name
-from locoexport.machine.writing.output_files import is_file
+from locoexport.machine.writing.output_files import check_apart, is_file
 from locoexport.pipeline.tracking.objects import ObjectOutputs, ObjectSources
 from locoexport.runtime.decoding.damage import OnDamage
+from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
 from locoexport.runtime.objects.rules import ObjectRules, find_preset
 from locoexport.runtime.queries.masks import parse_mask
 from locoexport.runtime.queries.sources import PointSources
-from locoexport.runtime.sources.named import stem_of
+from locoexport.runtime.sources.named import is_live, name_of, stem_of
 from locoexport.runtime.sources.opening import NamedSource
 from locoexport.runtime.video.selection import Selection, parse_size
 
@@ -160,6 +162,7 @@ class TrackRequest:
     memory: str | None
     compare_windows: bool
     force: bool
+    style: DrawingStyle = field(default=OVERLAY_STYLE)
 
     @property
     def needs_objects(self) -> bool:
@@ -178,6 +181,24 @@ class TrackRequest:
     def point_sources(self) -> PointSources:
         """The points asked for; the default ones where no object was asked for either."""
         return self.points if self.objects.given else with_default_points(self.points)
+
+    def check_apart(self) -> None:
+        """Raises OutputError where an output is an input, or two outputs are one file."""
+        is_folder = is_clip_folder(self.video)
+        inputs: list[tuple[str, str | Path | None]] = [
+            ("VIDEO", None if is_folder or is_live(self.video) else name_of(self.video)),
+            ("--model", self.model),
+            *(("the input", path) for path in self.files()),
+        ]
+        outputs = self.outputs if is_folder else self.clip_outputs()
+        check_apart(
+            (
+                ("--output", outputs.overlay),
+                ("--tracks", outputs.tracks_file),
+                ("--objects", outputs.boxes_file),
+            ),
+            inputs,
+        )
 
     def refuse_comparison(self) -> None:
         """Raises UsageError where windows are to be compared though that is not done here."""
@@ -198,6 +219,8 @@ class TrackRequest:
         """What decides the tracks of a clip, as JSON values; a folder's records keep it."""
         asked = self.points.described() | self.objects.kept() | self.selection.described()
         values = asked | {"window": self.window, "memory": self.memory}
+        if self.style != OVERLAY_STYLE:  # earlier versions had one style
+            values["style"] = asdict(self.style)
         return {
             name: str(value) if isinstance(value, Path) else value for name, value in values.items()
         }

@@ -8,7 +8,13 @@ from locoexport.cli.commands.track_request import TrackRequest
 from locoexport.cli.commands.track_source import ended_by_interrupt
 from locoexport.errors import UsageError
 from locoexport.notices import Listener
-from locoexport.pipeline.tracking.folder import ClipFiles, FolderReport, hash_files, track_folder
+from locoexport.pipeline.tracking.folder import (
+    ClipFiles,
+    FolderReport,
+    TrackedClip,
+    hash_files,
+    track_folder,
+)
 from locoexport.pipeline.tracking.objects import (
     ObjectOutputs,
     ObjectReport,
@@ -43,6 +49,7 @@ def track_clip_points(request: TrackRequest, notify: Listener) -> TrackReport:
             window=request.window,
             memory=request.memory,
             compare_windows=request.compare_windows,
+            style=request.style,
             force=request.force,
             notify=notify,
         )
@@ -69,12 +76,12 @@ def track_clip_folder(request: TrackRequest, notify: Listener) -> FolderReport:
     out = _output_folder(request)
     sources = request.objects.sources()
 
-    def track_clip(clip: Path, files: ClipFiles, model_sha256: str) -> str:
+    def track_clip(clip: Path, files: ClipFiles, model_sha256: str) -> TrackedClip:
         boxes = files.boxes if request.objects.given else None
         outputs = ObjectOutputs(files.overlay, files.tracks, boxes)
         # The record beside them says whether they may be replaced.
         found = _track_objects(request, clip, sources, outputs, True, notify, model_sha256)
-        return objects_summary(found)
+        return TrackedClip(objects_summary(found), found.warnings)
 
     options = request.described() | {"files_sha256": hash_files(request.files())}
     return track_folder(
@@ -116,6 +123,7 @@ def _track_objects(
         window=request.window,
         memory=request.memory,
         model_sha256=model_sha256,
+        style=request.style,
         force=force,
         notify=notify,
     )

@@ -30,7 +30,7 @@ def verify(
 
     A file in fp16 or int8 is held to its own limits, those that its export measured and allowed.
     """
-    console.check_json_target(json_target, force=force)
+    console.check_json_target(json_target, force=force, context=context)
     if sidecar is not None:
         _refuse_with_sidecar(checkpoint=checkpoint, video=video, localise=localise)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,8 @@ from rich.progress import (
 from rich.text import Text
 
 from locoexport.cli.terminal.escaping import escape_controls, escaped, shorten, width_needed
-from locoexport.machine.writing.output_files import check_output, whole_file
+from locoexport.cli.terminal.plain_lines import plain_lines
+from locoexport.machine.writing.output_files import check_apart, check_output, whole_file
 
 if TYPE_CHECKING:
     from locoexport.notices import Listener, Notice
@@ -76,13 +78,43 @@ def listening(context: typer.Context) -> Iterator[Listener]:
         with _live(console) as listener:
             yield _filtered(listener, verbosity)
     else:
-        yield _filtered(_print_plainly, verbosity)
+        with plain_lines() as listener:
+            yield _filtered(listener, verbosity)
 
 
-def check_json_target(target: str | None, *, force: bool) -> None:
-    """Raise OutputError before any work where ``--json FILE`` cannot be written."""
-    if target not in (None, "-"):
-        check_output(str(target), force=force)
+def check_json_target(
+    target: str | None,
+    *,
+    force: bool,
+    context: typer.Context | None = None,
+    option: str = "--json",
+) -> None:
+    """Raise OutputError before any work where ``--json FILE`` cannot be written.
+
+    With the ``context`` of the running command: nor may it be a file that the command was given,
+    to read or to write.
+    """
+    if target in (None, "-"):
+        return
+    if context is not None:
+        for other in _other_files(context, option):
+            check_apart((other, (option, target)))
+    check_output(str(target), force=force)
+
+
+def _other_files(context: typer.Context, option: str) -> list[tuple[str, str | Path]]:
+    """The values of the running command's other options that may name files, by their options."""
+    found: list[tuple[str, str | Path]] = []
+    for parameter in context.command.params:
+        name = max(parameter.opts, key=len)
+        if name == option:
+            continue
+        value = context.params.get(str(parameter.name))
+        for each in value if isinstance(value, list | tuple) else [value]:
+            # A word without a dot or a slash is the name of something else.
+            if isinstance(each, Path) or (isinstance(each, str) and re.search(r"[./]", each)):
+                found.append((name if name.startswith("-") else name.upper(), each))
+    return found
 
 
 def report(
@@ -188,17 +220,6 @@ def _filtered(listener: Listener, verbosity: Verbosity) -> Listener:
             listener(notice)
 
     return listen
-
-
-def _print_plainly(notice: Notice) -> None:
-    text = shorten(escape_controls(notice.text))
-    if notice.warning:
-        sys.stderr.write(f"warning: {text}\n")
-    elif notice.done is None:
-        sys.stderr.write(f"{text}\n")
-    elif notice.done == notice.total:
-        sys.stderr.write(f"{text}: {notice.done} of {notice.total}\n")
-    sys.stderr.flush()
 
 
 class _Rate(ProgressColumn):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +14,18 @@ from locoexport.errors import OutputError
 from locoexport.machine.writing.drafts import draft_folder, sweep
 from locoexport.machine.writing.replacement import put_in_place
 
-__all__ = ["check_output", "is_file", "link_or_copy", "sha256_of", "whole_file", "whole_files"]
+__all__ = [
+    "check_apart",
+    "check_output",
+    "is_file",
+    "link_or_copy",
+    "sha256_of",
+    "whole_file",
+    "whole_files",
+]
+
+Named = tuple[str, str | Path | None]
+"""What a file is, as its user calls it, and the file; None where there is none."""
 
 
 def check_output(path: str | Path, *, force: bool) -> Path:
@@ -46,6 +58,47 @@ def check_output(path: str | Path, *, force: bool) -> Path:
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"The folder {path.parent} is not writable for this user.")
     return path
+
+
+def check_apart(outputs: Iterable[Named], inputs: Iterable[Named] = ()) -> None:
+    """Check, before any work is done, that no output is an input, and no two outputs are one file.
+
+    Files are told apart by where their names lead (links are followed) and by their inodes: no
+    permission to replace a file is meant for what is being read.
+
+    Raises:
+        OutputError: two are the same; both are named.
+    """
+    sources = [(name, path, _places(path)) for name, path in inputs if path is not None]
+    earlier: list[tuple[str, str | Path, frozenset[object]]] = []
+    for name, path in outputs:
+        if path is None:
+            continue
+        places = _places(path)
+        for other, its_path, its_places in sources:
+            if places & its_places:
+                raise OutputError(
+                    f"{name} {path} is {other} {its_path} itself, which is read and never "
+                    "replaced; name another file."
+                )
+        for other, its_path, its_places in earlier:
+            if places & its_places:
+                raise OutputError(
+                    f"{other} {its_path} and {name} {path} are one file; name two files."
+                )
+        earlier.append((name, path, places))
+
+
+def _places(path: str | Path) -> frozenset[object]:
+    """Where a name leads, and the inode that is there: equal files share one of them."""
+    try:
+        places: set[object] = {os.path.realpath(path)}
+        status = os.stat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            places.add((status.st_dev, status.st_ino))
+    except (OSError, ValueError):  # it is not there, or no file can have that name
+        places = {str(path)} | {os.path.abspath(path)}
+    return frozenset(places)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class VerifyReport:
     for. ``parity`` is a ``PrecisionParity`` of a file in a smaller precision, judged by its own
     limits. ``localisation`` is there where it was asked for or parity failed, and ``growth`` in its
     place for a file in a smaller precision; ``not_localised`` says why it could not be made.
+    ``warnings`` were told on the way.
     """
 
     model_path: Path
@@ -39,6 +40,7 @@ class VerifyReport:
     growth: ErrorGrowth | None = None
     sidecar: SidecarMaker | None = None
     judge: str = "torch"
+    warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

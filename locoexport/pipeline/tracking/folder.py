@@ -27,7 +27,14 @@ from locoexport.errors import (
 from locoexport.machine.writing.names import fit_name
 from locoexport.notices import Listener, Notice, ignore
 
-__all__ = ["ClipFiles", "ClipResult", "FolderReport", "hash_files", "track_folder"]
+__all__ = [
+    "ClipFiles",
+    "ClipResult",
+    "FolderReport",
+    "TrackedClip",
+    "hash_files",
+    "track_folder",
+]
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,25 @@ class ClipFiles:
 
 
 @dataclass(frozen=True)
+class TrackedClip:
+    """What was found in a clip, in a few words, and the warnings on the way."""
+
+    text: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ClipResult:
-    """How one clip ended: ``outcome`` is ``tracked``, ``nothing detected`` or ``failed``."""
+    """How one clip ended: ``outcome`` is ``tracked``, ``nothing detected`` or ``failed``.
+
+    ``warnings`` are of the run that did it, this one or an earlier one.
+    """
 
     clip: Path
     outcome: str
     text: str
     skipped: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +102,13 @@ class FolderReport:
         """Whether every clip was tracked, now or earlier."""
         return all(result.outcome == "tracked" for result in self.results)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of all clips, each with its clip's path."""
+        return tuple(
+            f"{result.clip}: {text}" for result in self.results for text in result.warnings
+        )
+
 
 def hash_files(paths: Iterable[Path]) -> dict[str, str]:
     """The SHA-256 of each file by its name, for ``options``: a file of the same name may change.
@@ -98,7 +124,7 @@ def track_folder(
     out: Path,
     model: Path,
     options: Mapping[str, Any],
-    track_clip: Callable[[Path, ClipFiles, str], str],
+    track_clip: Callable[[Path, ClipFiles, str], TrackedClip],
     *,
     preset: str | None = None,
     force: bool = False,
@@ -178,20 +204,22 @@ def _track(
     clip: Path,
     files: ClipFiles,
     due: ClipRecord,
-    track_clip: Callable[[Path, ClipFiles, str], str],
+    track_clip: Callable[[Path, ClipFiles, str], TrackedClip],
     notify: Listener,
 ) -> ClipResult:
     _make_folder(files.record.parent)
     files.record.unlink(missing_ok=True)
     seen = fingerprint(clip)
     try:
-        result = ClipResult(clip, "tracked", track_clip(clip, files, due.model_sha256))
+        found = track_clip(clip, files, due.model_sha256)
+        result = ClipResult(clip, "tracked", found.text, warnings=found.warnings)
     except NothingDetectedError as error:
         result = ClipResult(clip, "nothing detected", str(error))
     except (VideoError, QueryError) as error:
         notify(Notice(str(error), warning=True))
         return ClipResult(clip, "failed", str(error))
-    write_record(files.record, replace(due, clip=seen, outcome=result.outcome, text=result.text))
+    told = replace(due, clip=seen, outcome=result.outcome, text=result.text)
+    write_record(files.record, replace(told, warnings=result.warnings))
     return result
 
 
@@ -213,7 +241,7 @@ def _earlier_result(clip: Path, files: ClipFiles, due: ClipRecord) -> ClipResult
             f"{files.record} is of another run: its {name} differs. Pass --force to do all "
             "clips again, or name another output folder."
         )
-    done = ClipResult(clip, record.outcome, record.text, skipped=True)
+    done = ClipResult(clip, record.outcome, record.text, True, record.warnings)
     if done.outcome == "tracked" and not files.tracks.is_file():
         return None
     return done

@@ -23,7 +23,7 @@ from locoexport.errors import OutputError, UsageError
 from locoexport.machine.hardware import read_cpu, read_memory
 from locoexport.machine.installation import require_packages
 from locoexport.machine.writing.drafts import sweep
-from locoexport.notices import Listener, Notice, ignore
+from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.pipeline.tracking.progress import ClipProgress
 from locoexport.runtime.tracking.budget import parse_memory
 
@@ -47,6 +47,7 @@ class ManyReport:
         threads: of the CPU, each.
         worker_deaths: how many workers were killed or crashed.
         seconds: all of it.
+        warnings: that were told on the way.
     """
 
     out: Path
@@ -56,6 +57,7 @@ class ManyReport:
     threads: int
     worker_deaths: int
     seconds: float
+    warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -129,6 +131,8 @@ def track_many(
         MachineError: workers cannot be started.
     """
     started = time.perf_counter()
+    warnings: list[str] = []
+    notify = noting(warnings, notify)
     _check_engine(engine, address)
     jobs = _collect(inputs, defaults or JobDefaults(), Path(out).absolute())
     model = Path(model).absolute()
@@ -159,6 +163,7 @@ def track_many(
         threads=threads,
         worker_deaths=run.deaths,
         seconds=time.perf_counter() - started,
+        warnings=tuple(warnings),
     )
 
 
@@ -243,6 +248,7 @@ def _row(
         "reason": None if outcome.outcome == "tracked" else outcome.text,
         "options": json.dumps(settings.options_of(job), sort_keys=True),
         "model_sha256": settings.model_sha256,
+        "warnings": list(outcome.warnings),
     }
     part = None if outcome.clip_id is None else read_part(folder.part(outcome.clip_id))
     if part is not None:

@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.errors import NothingDetectedError, OutputError, UsageError
-from locoexport.machine.writing.output_files import check_output
-from locoexport.notices import Listener, Notice, ignore
+from locoexport.errors import NothingDetectedError, UsageError
+from locoexport.machine.writing.output_files import check_apart, check_output
+from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.pipeline.tracking.exchanged import is_for_another_program, write_clip_tracks
-from locoexport.pipeline.tracking.progress import make_counter
-from locoexport.runtime.drawing.objects import draw_objects
+from locoexport.pipeline.tracking.points import DrawnOverlay
+from locoexport.pipeline.tracking.progress import make_counter, tell_of_reading
+from locoexport.runtime.drawing.film import check_film_path, write_film
+from locoexport.runtime.drawing.objects import NO_OBJECT_COLOUR, draw_objects, object_colour
 from locoexport.runtime.drawing.points import Painter
+from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
 from locoexport.runtime.objects.association import name_objects
 from locoexport.runtime.objects.box_files import check_boxes, read_or_parse_boxes
 from locoexport.runtime.objects.boxes import NO_OBJECT, Detections, gather_detections
@@ -40,7 +43,7 @@ from locoexport.runtime.tracking.budget import parse_memory
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.video.frame_source import FrameSource
-from locoexport.runtime.video.mp4 import SQUARE, write_mp4
+from locoexport.runtime.video.mp4 import SQUARE
 from locoexport.runtime.video.selection import Selection
 
 __all__ = ["ObjectOutputs", "ObjectReport", "ObjectSources", "track_video_objects"]
@@ -74,7 +77,7 @@ class ObjectOutputs:
     """Files to write; None for those that are not wanted.
 
     Attributes:
-        overlay: .mp4.
+        overlay: .mp4, .gif or .webp.
         tracks_file: .npz, .csv, .json or .pkl (TAP-Vid's layout): points and objects; or points
             alone for another program, as the suffix tells (``exchanged``).
         boxes_file: .csv or .json: a row a frame and object.
@@ -87,9 +90,7 @@ class ObjectOutputs:
     def check(self, *, force: bool) -> None:
         """Raises OutputError or UsageError where one cannot be written, before any work."""
         if self.overlay is not None:
-            check_output(self.overlay, force=force)
-            if self.overlay.suffix.lower() != ".mp4":
-                raise OutputError(f"{self.overlay}: the overlay is written as .mp4; name it so.")
+            check_film_path(check_output(self.overlay, force=force))
         if self.tracks_file is not None and is_for_another_program(self.tracks_file):
             check_output(self.tracks_file, force=force)
         elif self.tracks_file is not None:
@@ -124,6 +125,8 @@ class ObjectReport:
     preset: str | None = None
     frames_repeated: tuple[int, ...] = ()
     pixel_aspect: Fraction = SQUARE
+    drawn: DrawnOverlay | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def track_video_objects(
@@ -138,6 +141,7 @@ def track_video_objects(
     window: int | None = None,
     memory: str | None = None,
     model_sha256: str | None = None,
+    style: DrawingStyle = OVERLAY_STYLE,
     force: bool = False,
     notify: Listener = ignore,
 ) -> ObjectReport:
@@ -158,7 +162,8 @@ def track_video_objects(
         window: frames a window; see ``PointTracker``.
         memory: like ``1GiB``; see ``PointTracker``.
         model_sha256: that the model has to have; see ``PointTracker``.
-        force: replace existing outputs.
+        style: how the overlay is drawn.
+        force: replace existing outputs, but never ``video`` or ``model``.
         notify: is told of progress.
 
     Raises:
@@ -170,6 +175,10 @@ def track_video_objects(
         ProviderUnavailableError: see each.
     """
     started = time.perf_counter()
+    warnings: list[str] = []
+    notify, style = noting(warnings, notify), style.within(memory)
+    clip = None if is_live(video) else name_of(video)
+    check_apart(outputs.written(), (("the clip", clip), ("the model", model)))
     outputs.check(force=force)
     given = read_or_parse_boxes(sources.boxes)
     detector, segmenter = _open_plugins(sources)
@@ -187,6 +196,7 @@ def track_video_objects(
     if len(others):
         check_queries(others, frames, height, width)
     given = check_boxes(given, frames, height, width)
+    drawn = DrawnOverlay.plan(video, outputs.overlay, source, selection, style, notify)
     detecting_started = time.perf_counter()
     named = name_objects(given, _detect(source, detector, notify), sources.rules, frames)
     detecting_seconds = time.perf_counter() - detecting_started
@@ -203,7 +213,9 @@ def track_video_objects(
             progress=make_counter(notify),
         )
         tracking_seconds = time.perf_counter() - tracking_started
-    _write(source, found, outputs, stem_of(video), notify)
+    if drawn is not None:
+        _draw(source, found, outputs, drawn, style, notify)
+    _write(source, found, outputs, stem_of(video))
     if outputs.tracks_file is not None and is_for_another_program(outputs.tracks_file):
         write_clip_tracks(
             *(outputs.tracks_file, _with_meaning(found)),
@@ -219,11 +231,16 @@ def track_video_objects(
         *(sources.rules, sources.preset),
         frames_repeated=source.frames_repeated,
         pixel_aspect=source.pixel_aspect(),
+        drawn=drawn,
+        warnings=tuple(warnings),
     )
 
 
 def _count_frames(source: FrameSource, notify: Listener) -> int:
+    tell_of_reading(source, notify, live=False)
     frames = source.read_through()
+    source.on_read = None
+    make_counter(notify)("reading frames", frames, frames)
     for warning in source.warnings:
         notify(Notice(warning, warning=True))
     return frames
@@ -281,19 +298,31 @@ def _say_nothing_was_found(
     notify(Notice(text + " Only the points that were given are tracked.", warning=True))
 
 
-def _write(
-    source: FrameSource, found: ObjectTracks, outputs: ObjectOutputs, name: str, notify: Listener
+def _draw(
+    source: FrameSource,
+    found: ObjectTracks,
+    outputs: ObjectOutputs,
+    drawn: DrawnOverlay,
+    style: DrawingStyle,
+    notify: Listener,
 ) -> None:
-    if outputs.overlay is not None:
-        notify(Notice(f"drawing {outputs.overlay}"))
-        frames = draw_objects(_draw_points(source, found), found.objects)
-        write_mp4(
-            outputs.overlay,
-            frames,
-            source.fps,
-            found.tracks.frame_times_s,
-            pixel_aspect=source.pixel_aspect(),
-        )
+    assert outputs.overlay is not None
+    notify(Notice(f"drawing {outputs.overlay}"))
+    frames = draw_objects(
+        _draw_points(source, found, style, notify),
+        found.objects,
+        scale=drawn.scale,
+        line_width=style.line_width,
+    )
+    write_film(
+        *(outputs.overlay, frames, source.fps, found.tracks.frame_times_s),
+        pixel_aspect=source.pixel_aspect(),
+        sound=drawn.sound,
+        notify=notify,
+    )
+
+
+def _write(source: FrameSource, found: ObjectTracks, outputs: ObjectOutputs, name: str) -> None:
     if outputs.tracks_file is not None and not is_for_another_program(outputs.tracks_file):
         holds_video = outputs.tracks_file.suffix.lower() == ".pkl"
         frames_rgb = np.stack(list(source.frames())) if holds_video else None
@@ -312,12 +341,21 @@ def _with_meaning(found: ObjectTracks) -> Tracks:
     return replace(found.tracks, xy=xy, visible=found.tracks.visible & within)
 
 
-def _draw_points(source: FrameSource, found: ObjectTracks) -> Iterator[NDArray[np.uint8]]:
+def _draw_points(
+    source: FrameSource, found: ObjectTracks, style: DrawingStyle, notify: Listener
+) -> Iterator[NDArray[np.uint8]]:
     tracks, spans = found.tracks, found.spans
-    painter = Painter(source.frame_hw(), tracks.query_points)
+    colours = None
+    if style.colour == "object":
+        owners = found.object_ids.tolist()
+        colours = [NO_OBJECT_COLOUR if i == NO_OBJECT else object_colour(i) for i in owners]
+    painter = Painter(source.frame_hw(), tracks.query_points, style=style, colours=colours)
+    count = make_counter(notify)
     for index, frame in enumerate(source.frames()):
+        count("drawing, frames", index, tracks.frames)
         xy = tracks.xy[:, index]
         if spans is not None:  # no rings where a point says nothing
             within = (spans[:, 0] <= index) & (index < spans[:, 1])
             xy = np.where(within[:, None], xy, np.float32(np.nan))
-        yield painter.paint(frame, xy, tracks.visible[:, index])
+        yield painter.paint(frame, xy, tracks.visible[:, index], tracks.confidence[:, index])
+    count("drawing, frames", tracks.frames, tracks.frames)

@@ -13,13 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.errors import OutputError, QueryError, UsageError
+from locoexport.errors import QueryError, UsageError
 from locoexport.machine.stopwatch import Stopwatch
-from locoexport.machine.writing.output_files import check_output
-from locoexport.notices import Listener, Notice, ignore
+from locoexport.machine.writing.output_files import check_apart, check_output
+from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.pipeline.tracking.exchanged import write_clip_tracks
-from locoexport.pipeline.tracking.progress import make_counter
-from locoexport.runtime.drawing.film import drawn_film
+from locoexport.pipeline.tracking.progress import make_counter, tell_of_reading
+from locoexport.runtime.drawing.animation import check_animation_fits
+from locoexport.runtime.drawing.film import check_film_path, drawn_film
+from locoexport.runtime.drawing.sound import ClipSound, find_sound
+from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
 from locoexport.runtime.exchange.formats import check_format_of
 from locoexport.runtime.queries.sources import (
     AskedPoints,
@@ -38,9 +41,60 @@ from locoexport.runtime.video.frame_source import FrameSource
 from locoexport.runtime.video.mp4 import SQUARE
 from locoexport.runtime.video.selection import Selection
 
-__all__ = ["TrackReport", "track_video"]
+__all__ = ["DrawnOverlay", "TrackReport", "track_video"]
 
 _DEFAULT_POINTS = "grid:8"
+
+
+@dataclass(frozen=True)
+class DrawnOverlay:
+    """How an overlay was made: so many times as large, and its sound or the lack of it."""
+
+    scale: int
+    sound: ClipSound | None
+    sound_left_out: str | None
+
+    @classmethod
+    def plan(
+        cls,
+        video: NamedSource,
+        overlay: Path | None,
+        source: FrameSource,
+        selection: Selection | None,
+        style: DrawingStyle,
+        notify: Listener,
+    ) -> DrawnOverlay | None:
+        """For that overlay, if any, of that video; tells what a user may not expect.
+
+        Raises:
+            OutputError: an animation would be too large.
+        """
+        if overlay is None:
+            return None
+        height, width = source.frame_hw()
+        scale = style.scale_for(height, width)
+        check_animation_fits(overlay, source.frames_hint, (scale * height, scale * width))
+        stride = 1 if selection is None else selection.stride
+        sound, reason = None, None
+        if isinstance(video, str | Path):
+            sound, reason = find_sound(video, overlay, lambda: source.span_s, stride=stride)
+        if reason is not None:
+            notify(Notice(f"the overlay has no sound: {reason}"))
+        if source.pixel_aspect() != SQUARE and overlay.suffix.lower() != ".mp4":
+            notify(
+                Notice(
+                    f"the clip's pixels are not square, and a {overlay.suffix.lower()} cannot say "
+                    "so: it is shown too narrow or too wide (name it .mp4)"
+                )
+            )
+        if scale > 1 and style.scale is None:
+            notify(
+                Notice(
+                    f"the overlay is drawn at {scale} times the clip's {width}x{height} pixels; "
+                    "--scale 1 keeps them"
+                )
+            )
+        return cls(scale, sound, reason)
 
 
 @dataclass(frozen=True)
@@ -53,7 +107,8 @@ class TrackReport:
     ``windowing`` compares to the clip in one window, where that was asked for;
     ``frames_repeated`` names the frames that stand for lost ones and show the one before.
     ``pixel_aspect`` is the width of a pixel to its height: coordinates and ``frame_hw`` count
-    stored pixels, and players show each so much wider.
+    stored pixels, and players show each so much wider. ``drawn`` is of the overlay; ``warnings``
+    were told on the way.
     """
 
     video: Path | str
@@ -69,6 +124,8 @@ class TrackReport:
     windowing: WindowingEffect | None = None
     frames_repeated: tuple[int, ...] = ()
     pixel_aspect: Fraction = SQUARE
+    drawn: DrawnOverlay | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def outside_share(self) -> float:
@@ -91,6 +148,7 @@ def track_video(
     window: int | None = None,
     memory: str | None = None,
     compare_windows: bool = False,
+    style: DrawingStyle = OVERLAY_STYLE,
     force: bool = False,
     notify: Listener = ignore,
 ) -> TrackReport:
@@ -107,7 +165,7 @@ def track_video(
         queries: ``t,y,x`` each, in pixels of the clip.
         query_file: .csv, .json or .npy.
         more_points: masks, features and whatever else ``PointSources`` has.
-        overlay: an .mp4 to write (H.264), or None.
+        overlay: an .mp4 (H.264, with the clip's sound), .gif or .webp to write, or None.
         tracks_file: .npz, .csv, .json, or the file of another program whose suffix tells it (see
             ``exchange.formats``), or None.
         provider: the execution provider; there is no fallback.
@@ -116,7 +174,8 @@ def track_video(
         memory: like ``1GiB``; see ``PointTracker``.
         compare_windows: track the clip once more in one window (it has to fit into memory) and
             report what windows changed. Not in the times of the report.
-        force: replace existing outputs.
+        style: how the overlay is drawn.
+        force: replace existing outputs, but never ``video``, ``model`` or ``query_file``.
         notify: is told of progress.
 
     Raises:
@@ -124,6 +183,12 @@ def track_video(
         UsageError: ``window``, ``memory`` or ``compare_windows`` do not fit the model.
     """
     watch = Stopwatch()
+    warnings: list[str] = []
+    notify, style = noting(warnings, notify), style.within(memory)
+    _check_colours(style)
+    clip = None if is_live(video) else name_of(video)
+    inputs = ("the clip", clip), ("the model", model), ("the query file", query_file)
+    check_apart((("overlay", overlay), ("tracks", tracks_file)), inputs)
     film_path, tracks_path = _check_outputs(overlay, tracks_file, force)
     if compare_windows and is_live(video):
         raise UsageError(
@@ -131,14 +196,20 @@ def track_video(
         )
     notify(Notice(f"reading {name_of(video)}"))
     source = open_video(video, selection)
+    tell_of_reading(source, notify)
     with _open_tracker(source, watch, model, provider, window=window, memory=memory) as tracker:
         notify(Notice(tracker.model.load_note, detail=True))
         if compare_windows:
             _check_frames_dynamic(tracker)
         frame_hw = source.frame_hw()
         asked = _collect_queries(source, points, queries, query_file, more_points)
-        query_points_tyx = asked.query_points_tyx
-        tracks = _track_and_draw(tracker, source, query_points_tyx, film_path, watch, notify)
+        drawn = DrawnOverlay.plan(video, film_path, source, selection, style, notify)
+        tracks = _track_and_draw(
+            *(tracker, source, asked.query_points_tyx, film_path, drawn),
+            style=style,
+            watch=watch,
+            notify=notify,
+        )
         tracks = replace(tracks, object_ids=asked.object_ids)
     stop = getattr(video, "stop", None)
     if stop is not None and stop.is_set():
@@ -170,6 +241,8 @@ def track_video(
         parts=watch.shares(),
         frames_repeated=source.frames_repeated,
         pixel_aspect=source.pixel_aspect(),
+        drawn=drawn,
+        warnings=tuple(warnings),
     )
     if not compare_windows:
         return report
@@ -182,11 +255,19 @@ def _check_outputs(
     overlay: str | Path | None, tracks_file: str | Path | None, force: bool
 ) -> tuple[Path | None, Path | None]:
     film = None if overlay is None else check_output(overlay, force=force)
-    if film is not None and film.suffix.lower() != ".mp4":
-        raise OutputError(f"{film}: the overlay is written as .mp4; name it so.")
+    if film is not None:
+        check_film_path(film)
     if tracks_file is None:
         return film, None
     return film, check_output(check_format_of(tracks_file), force=force)
+
+
+def _check_colours(style: DrawingStyle) -> None:
+    if style.colour == "object":
+        raise UsageError(
+            "--colour object is for objects; ask for some with --detect or --boxes, or colour by "
+            "query or confidence."
+        )
 
 
 def _check_frames_dynamic(tracker: PointTracker) -> None:
@@ -253,11 +334,19 @@ def _track_and_draw(
     source: FrameSource,
     query_points_tyx: NDArray[np.float32],
     film_path: Path | None,
+    drawn: DrawnOverlay | None,
+    *,
+    style: DrawingStyle,
     watch: Stopwatch,
     notify: Listener,
 ) -> Tracks:
-    aspect = source.pixel_aspect()
-    with drawn_film(film_path, source.fps, watch, pixel_aspect=aspect) as sink:
+    with drawn_film(
+        *(film_path, source.fps, watch),
+        pixel_aspect=source.pixel_aspect(),
+        style=style,
+        sound=None if drawn is None else drawn.sound,
+        notify=notify,
+    ) as sink:
         return tracker.track(
             source,
             query_points_tyx,

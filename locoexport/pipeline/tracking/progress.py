@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from locoexport.batch.jobs import ClipOutcome
 from locoexport.notices import Listener, Notice
+from locoexport.runtime.video.sources import FrameSource
 
-__all__ = ["ClipProgress", "make_counter"]
+__all__ = ["ClipProgress", "make_counter", "tell_of_reading"]
 
 _REPORT_EVERY_S = 5.0
 
@@ -23,6 +24,20 @@ def make_counter(notify: Listener) -> Callable[[str, int, int | None], None]:
         notify(Notice(what, done=done, total=None if total is None else max(done, total)))
 
     return count
+
+
+def tell_of_reading(source: FrameSource, notify: Listener, *, live: bool = True) -> None:
+    """Tell of frames as they are read: all that moves while the first window is in the model.
+
+    ``live`` where something else that counts goes on beside it, of which a log hears.
+    """
+    total = source.frames_hint
+
+    def tell(done: int) -> None:
+        known = None if total is None else max(done, total)
+        notify(Notice("reading frames", done=done, total=known, live=live))
+
+    source.on_read = tell
 
 
 @dataclass(eq=False)

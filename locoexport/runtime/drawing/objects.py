@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from locoexport.errors import VideoError
 from locoexport.runtime.objects.tracked import BoxSource, TrackedObject
 
-__all__ = ["draw_objects"]
+__all__ = ["NO_OBJECT_COLOUR", "draw_objects", "object_colour"]
 
 _SHIFT = 4
 """cv2's fixed point: positions in sixteenths of a pixel."""
@@ -23,9 +23,17 @@ _OUTLINE = (0, 0, 0)
 
 _Colour = tuple[int, int, int]
 
+NO_OBJECT_COLOUR: _Colour = (225, 225, 225)
+"""Of points that belong to no object, where objects decide colours."""
+
 
 def draw_objects(
-    frames_rgb: Iterable[NDArray[np.uint8]], objects: Sequence[TrackedObject], *, hulls: bool = True
+    frames_rgb: Iterable[NDArray[np.uint8]],
+    objects: Sequence[TrackedObject],
+    *,
+    hulls: bool = True,
+    scale: int = 1,
+    line_width: int | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw objects over frames, one by one: also over those that ``draw_tracks`` gives.
 
@@ -36,6 +44,8 @@ def draw_objects(
         frames_rgb: uint8 (height, width, 3) each; left as they are.
         objects: of that video, in its pixels.
         hulls: whether to draw the hulls.
+        scale: how many times as large as the video the frames are.
+        line_width: of boxes, in pixels of the frames; None is chosen by their diagonal.
 
     Returns:
         An iterator over new uint8 (height, width, 3) frames.
@@ -43,7 +53,7 @@ def draw_objects(
     Raises:
         VideoError: there are more frames than the objects have; when that frame is asked for.
     """
-    colours = [_object_colour(item.object_id) for item in objects]
+    colours = [object_colour(item.object_id) for item in objects]
     for index, frame in enumerate(frames_rgb):
         canvas = np.ascontiguousarray(frame).copy()
         for item, colour in zip(objects, colours, strict=True):
@@ -54,15 +64,19 @@ def draw_objects(
             if item.source[index] == BoxSource.LOST:
                 continue
             if hulls and len(item.hulls_xy[index]):
-                _draw_hull(canvas, item.hulls_xy[index], colour)
-            dashed = item.source[index] == BoxSource.TRACKED
-            _draw_box(canvas, item.boxes_xyxy[index], colour, bool(dashed))
-            _draw_id(canvas, item.boxes_xyxy[index], str(item.object_id), colour)
+                _draw_hull(canvas, item.hulls_xy[index] * np.float32(scale), colour)
+            dashed = bool(item.source[index] == BoxSource.TRACKED)
+            box = item.boxes_xyxy[index] * np.float32(scale)
+            _draw_box(canvas, box, colour, dashed, line_width or _line_width(canvas))
+            _draw_id(canvas, box, str(item.object_id), colour)
         yield canvas
 
 
-def _object_colour(object_id: int) -> _Colour:
-    """Hues a golden section of the circle apart, so that following ids look different."""
+def object_colour(object_id: int) -> _Colour:
+    """The colour of an object's box, RGB from 0 to 255.
+
+    Hues are a golden section of the circle apart, so that following ids look different.
+    """
     red, green, blue = colorsys.hsv_to_rgb((0.33 + 0.618034 * object_id) % 1, 0.85, 1.0)
     return round(255 * red), round(255 * green), round(255 * blue)
 
@@ -88,11 +102,14 @@ def _draw_hull(canvas: NDArray[np.uint8], hull_xy: NDArray[np.float32], colour: 
 
 
 def _draw_box(
-    canvas: NDArray[np.uint8], box_xyxy: NDArray[np.float32], colour: _Colour, dashed: bool
+    canvas: NDArray[np.uint8],
+    box_xyxy: NDArray[np.float32],
+    colour: _Colour,
+    dashed: bool,
+    width: int,
 ) -> None:
     x0, y0, x1, y1 = box_xyxy.tolist()
     corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)])
-    width = _line_width(canvas)
     for start, stop in pairwise(corners):
         pieces = float(np.abs(stop - start).max()) / (_DASH * (width + 2)) if dashed else 1.0
         # An odd number: dashes meet at the corners.

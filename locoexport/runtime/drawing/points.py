@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import colorsys
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.errors import UsageError, VideoError
+from locoexport.errors import VideoError
+from locoexport.runtime.drawing.style import TRAIL_FRAMES, DrawingStyle
 from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.video.frames import check_frames
 
@@ -29,15 +30,13 @@ __all__ = [
     "Pen",
     "Point",
     "blend",
+    "confidence_colours",
     "draw_mark",
     "draw_tracks",
     "fixed_point",
     "make_ink",
     "query_colours",
 ]
-
-TRAIL_FRAMES = 16
-"""How long trails are, unless told otherwise."""
 
 SHIFT = 4
 """cv2's fixed point: positions and radii in sixteenths of a pixel."""
@@ -74,9 +73,28 @@ class Pen:
             trail=max(1, round(diagonal / 600)),
         )
 
+    def in_style(self, style: DrawingStyle) -> Pen:
+        """With the sizes that the style names; a ring keeps its share of a dot."""
+        pen = self
+        if style.point_size is not None:
+            dot = style.point_size / 2
+            ring = max(dot + 0.5, 1.15 * dot)
+            pen = replace(
+                pen,
+                dot=dot,
+                ring_outer=ring,
+                ring_inner=max(0.0, ring - max(1.2, 0.35 * dot)),
+                outline=max(0.75, dot / 6),
+            )
+        return pen if style.line_width is None else replace(pen, trail=style.line_width)
+
 
 def draw_tracks(
-    frames_rgb: NDArray[np.uint8], tracks: Tracks, *, trail_frames: int = TRAIL_FRAMES
+    frames_rgb: NDArray[np.uint8],
+    tracks: Tracks,
+    *,
+    trail_frames: int = TRAIL_FRAMES,
+    style: DrawingStyle | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw tracks over a video, frame by frame; see ``Painter``.
 
@@ -84,9 +102,10 @@ def draw_tracks(
         frames_rgb: uint8 (frames, height, width, 3); left as it is.
         tracks: of that video, in its pixels.
         trail_frames: how long trails are; 0 draws none.
+        style: how everything is drawn, in place of ``trail_frames``.
 
     Returns:
-        An iterator over new uint8 (height, width, 3) frames.
+        An iterator over new uint8 (height, width, 3) frames; larger where the style's scale says.
 
     Raises:
         VideoError: the frames are malformed, or there are more or fewer than the tracks have.
@@ -99,9 +118,11 @@ def draw_tracks(
             "be of the same video."
         )
     height, width = frames_rgb.shape[1:3]
-    painter = Painter((height, width), tracks.query_points, trail_frames=trail_frames)
+    painter = Painter((height, width), tracks.query_points, trail_frames=trail_frames, style=style)
     return (
-        painter.paint(frame, tracks.xy[:, index], tracks.visible[:, index])
+        painter.paint(
+            frame, tracks.xy[:, index], tracks.visible[:, index], tracks.confidence[:, index]
+        )
         for index, frame in enumerate(frames_rgb)
     )
 
@@ -120,52 +141,74 @@ class Painter:
         query_points_tyx: NDArray[np.float32],
         *,
         trail_frames: int = TRAIL_FRAMES,
+        style: DrawingStyle | None = None,
+        colours: Sequence[Colour] | None = None,
     ) -> None:
         """For frames of that (height, width) and the points of one video.
+
+        Args:
+            frame_hw: of the frames that will come.
+            query_points_tyx: float32 (points, 3) in their pixels.
+            trail_frames: how long trails are, where no ``style`` is given.
+            style: how everything is drawn.
+            colours: of the points, where not their queries decide.
 
         Raises:
             UsageError: ``trail_frames`` is negative.
         """
-        if trail_frames < 0:
-            raise UsageError(f"trail_frames is {trail_frames}; it must be 0 or more.")
-        self._frame_hw = frame_hw
-        self._trail_frames = trail_frames
-        self._pen = Pen.for_frame(*frame_hw)
-        self._colours = query_colours(query_points_tyx, *frame_hw)
-        # By age of a piece of the trail, then by point.
-        self._trail_inks = [
-            [make_ink(colour, _TRAIL_ALPHA * (1 - age / trail_frames)) for colour in self._colours]
-            for age in range(trail_frames)
-        ]
-        # The frames of the trail, newest last: positions, and where they are shown.
-        self._past: deque[tuple[list[Point], NDArray[np.bool_]]] = deque(maxlen=trail_frames + 1)
+        self._style = style or DrawingStyle(trail_frames=trail_frames)
+        self.scale = self._style.scale_for(*frame_hw)
+        self._drawn_hw = frame_hw[0] * self.scale, frame_hw[1] * self.scale
+        self._pen = Pen.for_frame(*self._drawn_hw).in_style(self._style)
+        self._colours = list(colours or query_colours(query_points_tyx, *frame_hw))
+        trail_frames = self._style.trail_frames
+        # The frames of the trail, newest last.
+        self._past: deque[_Painted] = deque(maxlen=trail_frames + 1)
 
     def paint(
         self,
         frame_rgb: NDArray[np.uint8],
         xy: NDArray[np.float32],
         visible: NDArray[np.bool_],
+        confidence: NDArray[np.float32] | None = None,
     ) -> NDArray[np.uint8]:
-        """The next frame, drawn on: a new uint8 (height, width, 3).
+        """The next frame, drawn on: a new uint8 (height, width, 3), ``scale`` times as large.
 
         Args:
             frame_rgb: uint8 (height, width, 3); left as it is.
             xy: float32 (points, 2) in its pixels; what is not finite is not drawn.
             visible: bool (points,).
+            confidence: float32 (points,), 0 to 1; colours need it where it decides them.
         """
-        height, width = self._frame_hw
+        height, width = self._drawn_hw
+        if self.scale > 1:
+            larger = cv2.resize(frame_rgb, (width, height), interpolation=cv2.INTER_LINEAR)
+            frame_rgb, xy = np.asarray(larger, np.uint8), xy * np.float32(self.scale)
+        colours = self._colours
+        if self._style.colour == "confidence" and confidence is not None:
+            colours = confidence_colours(confidence)
         drawable = np.isfinite(xy).all(axis=1)
-        self._past.append((fixed_point(xy, height, width), visible & drawable))
+        painted = _Painted(fixed_point(xy, height, width), visible & drawable, colours)
+        self._past.append(painted)
         canvas = np.zeros((height, width, 4), np.uint8)
-        for age in range(min(len(self._past) - 1, self._trail_frames) - 1, -1, -1):
-            before, after = self._past[-2 - age], self._past[-1 - age]
-            _draw_segments(canvas, before, after, self._trail_inks[age], self._pen)
-        positions = self._past[-1][0]
-        for point in np.flatnonzero(drawable):
-            draw_mark(
-                canvas, positions[point], self._colours[point], self._pen, bool(visible[point])
-            )
+        trail_frames = self._style.trail_frames
+        for age in range(min(len(self._past) - 1, trail_frames) - 1, -1, -1):
+            alpha = _TRAIL_ALPHA * (1 - age / trail_frames)
+            _draw_segments(canvas, self._past[-2 - age], self._past[-1 - age], alpha, self._pen)
+        marked = painted.shown if self._style.hide_occluded else drawable
+        for point in np.flatnonzero(marked).tolist():
+            centre, seen = painted.positions[point], bool(visible[point])
+            draw_mark(canvas, centre, colours[point], self._pen, seen)
         return blend(frame_rgb, canvas)
+
+
+@dataclass(frozen=True, eq=False)
+class _Painted:
+    """Points of one frame: where they are, bool (points,) which are visible, their colours."""
+
+    positions: list[Point]
+    shown: NDArray[np.bool_]
+    colours: list[Colour]
 
 
 def query_colours(query_points_tyx: NDArray[np.float32], height: int, width: int) -> list[Colour]:
@@ -174,6 +217,15 @@ def query_colours(query_points_tyx: NDArray[np.float32], height: int, width: int
     for _, y, x in query_points_tyx.astype(float):
         across, down = x / width, y / height
         red, green, blue = colorsys.hsv_to_rgb(0.65 * across + 0.2 * down, 1 - 0.45 * down, 1.0)
+        colours.append((round(255 * red), round(255 * green), round(255 * blue)))
+    return colours
+
+
+def confidence_colours(confidence: NDArray[np.float32]) -> list[Colour]:
+    """Red for 0, yellow for a half, green for 1; what is not finite counts as 0."""
+    colours: list[Colour] = []
+    for sure in np.clip(np.nan_to_num(confidence.astype(float)), 0, 1).tolist():
+        red, green, blue = colorsys.hsv_to_rgb(sure / 3, 0.9, 1.0)
         colours.append((round(255 * red), round(255 * green), round(255 * blue)))
     return colours
 
@@ -191,16 +243,13 @@ def fixed_point(xy: NDArray[np.float32], height: int, width: int) -> list[Point]
 
 
 def _draw_segments(
-    canvas: NDArray[np.uint8],
-    before: tuple[list[Point], NDArray[np.bool_]],
-    after: tuple[list[Point], NDArray[np.bool_]],
-    inks: list[Ink],
-    pen: Pen,
+    canvas: NDArray[np.uint8], before: _Painted, after: _Painted, alpha: float, pen: Pen
 ) -> None:
     """The piece of every trail from one frame to the next, where it is visible in both."""
-    for point in np.flatnonzero(before[1] & after[1]).tolist():
-        start, end = before[0][point], after[0][point]
-        cv2.line(canvas, start, end, inks[point], pen.trail, cv2.LINE_AA, SHIFT)
+    for point in np.flatnonzero(before.shown & after.shown).tolist():
+        start, end = before.positions[point], after.positions[point]
+        ink = make_ink(after.colours[point], alpha)
+        cv2.line(canvas, start, end, ink, pen.trail, cv2.LINE_AA, SHIFT)
 
 
 def draw_mark(

@@ -28,6 +28,7 @@ class FrameBatch:
         visible: bool (points, frames).
         query_points: float32 (points, 3), all that were asked for.
         time_s: float64 (frames,), when each is shown: seconds after the video's first frame.
+        confidence: float32 (points, frames), 0 to 1.
     """
 
     start: int
@@ -36,6 +37,7 @@ class FrameBatch:
     visible: NDArray[np.bool_]
     query_points: NDArray[np.float32]
     time_s: NDArray[np.float64]
+    confidence: NDArray[np.float32]
 
 
 Sink = Callable[[FrameBatch], None]
@@ -81,6 +83,10 @@ class Delivery:
         values = self._store.values[first : first + len(frames)].transpose(1, 0, 2).copy()
         visible = is_visible(values[..., 2])
         with self._watch.timed("waiting for drawing"):
-            time_s = self._source.times_s[first : first + len(frames)]
-            xy, points = values[..., :2], self._query_points
-            self._sink(FrameBatch(first, frames, xy, visible, points, time_s))
+            self._sink(
+                FrameBatch(
+                    *(first, frames, values[..., :2], visible, self._query_points),
+                    time_s=self._source.times_s[first : first + len(frames)],
+                    confidence=values[..., 2],
+                )
+            )

@@ -63,6 +63,7 @@ class FrameSource:
         frames_hint: about how many frames there will be; None where nobody knows.
         warnings: what was wrong so far.
         stop: ends the reading of a stream, from any thread.
+        on_read: called with the number of frames read, for each, in the thread that reads.
     """
 
     def __init__(self, footage: Footage, selection: Selection) -> None:
@@ -82,6 +83,7 @@ class FrameSource:
         self._read_to_the_end = False
         self._spool: Spool | None = None
         self._shape: tuple[int, ...] = ()
+        self.on_read: Callable[[int], None] | None = None
         self._reading: Iterator[Frame] | None = None
         self._early: list[Frame] = []
 
@@ -181,6 +183,11 @@ class FrameSource:
         """Frames a second of those read so far: ``fps``, or what their times say instead."""
         return average_rate(self.times_s, self.fps)
 
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """When the first frame that was read begins and the last one ends, on the clip's clock."""
+        return self._times[0], self._times[-1] + 1 / self.fps
+
     def read_through(self) -> int:
         """Read every frame of a rereadable source and drop it; returns how many there are.
 
@@ -240,6 +247,8 @@ class FrameSource:
         self._times, self._read_to_the_end = [], False
         for time_s, frame in self._until_it_fails():
             self._times.append(time_s)
+            if self.on_read is not None:
+                self.on_read(len(self._times))
             if self._spool is not None:
                 self._spool.write(frame)
             yield frame

@@ -31,7 +31,7 @@ def track(exported: Path, clip: Path, run):
 
 def test_an_overlay_and_tracks_of_a_grid(track, exported, clip, tmp_path: Path) -> None:
     film, file = tmp_path / "out.mp4", tmp_path / "tracks.npz"
-    finished = track("--points", "grid:3", "-o", film, "--tracks", file)
+    finished = track("--points", "grid:3", "-o", film, "--tracks", file, "--scale", "1")
     assert finished.code == 0
     assert str(film) in finished.stdout.replace("\n", "")
     assert "tracking frames: 3 of 3" in finished.stderr
@@ -158,7 +158,7 @@ def test_a_part_of_the_clip_in_another_size(exported: Path, run, tmp_path: Path)
     film, report = tmp_path / "out.mp4", tmp_path / "report.json"
     finished = run(
         *("-v", "track", clip, "--model", exported, "--points", "grid:2", "-o", film),
-        *("--start", "0.2", "--end", "1", "--stride", "2", "--resize", "24x32"),
+        *("--start", "0.2", "--end", "1", "--stride", "2", "--resize", "24x32", "--scale", "1"),
         *("--json", report),
     )
     assert finished.code == 0

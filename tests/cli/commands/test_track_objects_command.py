@@ -48,7 +48,7 @@ def track(run, dark: Path, model: Path):
 
 def test_boxes_become_objects_in_every_output(track, tmp_path: Path) -> None:
     film, points, boxes = tmp_path / "a.mp4", tmp_path / "a.npz", tmp_path / "a.csv"
-    outputs = ("-o", film, "--tracks", points, "--objects", boxes)
+    outputs = ("-o", film, "--tracks", points, "--objects", boxes, "--scale", "1")
     finished = track("--boxes", "16,24,40,40", "--boxes", "4,30,12,38@2", *outputs)
     assert finished.code == 0, finished.stderr
     assert names(tmp_path) == ["a.csv", "a.mp4", "a.npz"]
@@ -168,7 +168,14 @@ def test_points_that_stand_for_nothing_any_more_are_not_drawn(track, tmp_path: P
     boxes.write_text("".join(f"{t},16,24,40,40\n" for t in range(FRAMES)))
     drawn = []
     for name, more in (("a", ()), ("b", ("--mask-every", "1"))):
-        files = ("-o", tmp_path / f"{name}.mp4", "--tracks", tmp_path / f"{name}.npz")
+        files = (
+            "-o",
+            tmp_path / f"{name}.mp4",
+            "--tracks",
+            tmp_path / f"{name}.npz",
+            "--scale",
+            "1",
+        )
         assert track("--boxes", boxes, *files, *more).code == 0
         last = read_clip(tmp_path / f"{name}.mp4").frames_rgb[-1]
         drawn.append(int((last.max(axis=2) > 140).sum()))

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from locoexport.cli.terminal import console
 from locoexport.cli.terminal.escaping import escape_controls, shorten
+from locoexport.cli.terminal.plain_lines import plain_lines
 from locoexport.notices import Notice
 from locoexport.rendering.parts.tables import facts, headed
 
@@ -42,9 +43,11 @@ def test_results_show_what_files_say(capsys, make) -> None:
 
 
 def test_notices_show_what_files_say(capsys) -> None:
-    console._print_plainly(Notice(HOSTILE))
-    console._print_plainly(Notice(HOSTILE, warning=True))
-    assert capsys.readouterr().err == f"{SHOWN}\nwarning: {SHOWN}\n"
+    with plain_lines() as listen:
+        listen(Notice(HOSTILE))
+        listen(Notice(HOSTILE, warning=True))
+        listen(Notice(HOSTILE, done=2, total=2))
+    assert capsys.readouterr().err == f"{SHOWN}\nwarning: {SHOWN}\n{SHOWN}: 2 of 2\n"
 
 
 def test_live_notices_show_what_files_say() -> None:

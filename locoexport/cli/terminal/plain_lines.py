@@ -1,0 +1,112 @@
+"""Progress where there is no terminal: plain lines for logs, a few a minute."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locoexport.cli.terminal.escaping import escape_controls, shorten
+
+if TYPE_CHECKING:
+    from locoexport.notices import Listener, Notice
+
+__all__ = ["EVERY_S", "plain_lines"]
+
+EVERY_S = 10.0
+"""A task that counts is told of so often, and when it ends."""
+
+
+@dataclass
+class _Task:
+    """Something that counts: what it had done when, and when a line last told of it."""
+
+    text: str
+    began_s: float
+    began_at: int
+    told_s: float
+    done: int = 0
+    total: int | None = None
+
+    def line(self, now_s: float) -> str:
+        done = f"{self.done}" if self.total is None else f"{self.done} of {self.total}"
+        spent_s = now_s - self.began_s
+        rate = (self.done - self.began_at) / spent_s if spent_s > 0 else 0.0
+        return f"{self.text}: {done}, {rate:.1f}/s, {spent_s:.0f} s"
+
+    @property
+    def ended(self) -> bool:
+        return self.done == self.total
+
+
+@contextmanager
+def plain_lines(every_s: float = EVERY_S) -> Iterator[Listener]:
+    """A listener that writes lines to stderr, of a task that counts at most one every ``every_s``.
+
+    A line comes too while nothing is told: a window of a large model takes longer than that.
+    """
+    lines = _Lines(every_s)
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(every_s / 4):
+            lines.remind()
+
+    thread = threading.Thread(target=watch, name="locoexport-log", daemon=True)
+    thread.start()
+    try:
+        yield lines.listen
+    finally:
+        stop.set()
+        thread.join()
+
+
+class _Lines:
+    """What was told, and the one task that is under way. Threads may tell at once."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._lock = threading.Lock()
+        self._task: _Task | None = None
+
+    def listen(self, notice: Notice) -> None:
+        text = shorten(escape_controls(notice.text))
+        with self._lock:
+            if notice.warning:
+                _write(f"warning: {text}")
+            elif notice.done is None:
+                _write(text)
+            elif not notice.live:
+                self._count(text, notice.done, notice.total)
+
+    def remind(self) -> None:
+        with self._lock:
+            if self._task is not None:
+                self._tell(self._task)
+
+    def _count(self, text: str, done: int, total: int | None) -> None:
+        now_s = time.monotonic()
+        if self._task is None or self._task.text != text:
+            self._task = _Task(text, now_s, done, now_s)
+        task = self._task
+        task.done, task.total = done, total
+        if task.ended:
+            _write(f"{text}: {done} of {total}")
+            self._task = None
+        else:
+            self._tell(task)
+
+    def _tell(self, task: _Task) -> None:
+        now_s = time.monotonic()
+        if now_s - task.told_s >= self._every_s:
+            task.told_s = now_s
+            _write(task.line(now_s))
+
+
+def _write(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
