@@ -17,7 +17,7 @@ from typing import cast
 
 import numpy as np
 from av.filter import Graph
-from av.sidedata.sidedata import SideData, Type
+from av.sidedata.sidedata import SideData, SideDataContainer, Type
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -61,15 +61,27 @@ class Orientation:
 def read_orientation(frame: VideoFrame) -> Orientation:
     """How a decoded frame is to be shown; as it is where the file does not say."""
     try:
-        known = frame.side_data
+        known = _side_data(frame)
     except ValueError:
-        known = _with_named_data(frame).side_data
-    # It iterates over the data, not over their names as the types say.
-    for found in cast(Iterable[SideData], known):
+        known = _side_data(_with_named_data(frame))
+    for found in known:
         if found.type == Type.DISPLAYMATRIX and found.buffer_size >= 36:
             a, b, _, c, d, *_ = struct.unpack("=9i", bytes(found)[:36])
             return _nearest(a, b, c, d)
     return Orientation()
+
+
+def _side_data(frame: VideoFrame) -> Iterable[SideData]:
+    """What a frame has beside its picture.
+
+    ``frame.side_data`` keeps this in the frame, which it refers to: each picture would then stay in
+    memory until Python looks for circles.
+
+    Raises:
+        ValueError: some of it has no name in PyAV.
+    """
+    # It iterates over the data, not over their names as the types say.
+    return cast(Iterable[SideData], SideDataContainer(frame))  # type: ignore[call-arg]
 
 
 def _with_named_data(frame: VideoFrame) -> VideoFrame:

@@ -43,8 +43,9 @@ class Pictures:
         warnings: what was odd so far about the pictures, though they are shown.
     """
 
-    def __init__(self, path: Path, *, deinterlaced: bool = False) -> None:
-        """``deinterlaced`` says that frames are no longer interlaced, whatever they say."""
+    def __init__(self, path: Path | str, *, deinterlaced: bool = False) -> None:
+        """``path`` is what messages call the film; ``deinterlaced`` says that frames are no longer
+        interlaced, whatever they say."""
         self.warnings: list[str] = []
         self._path = path
         self._deinterlaced = deinterlaced

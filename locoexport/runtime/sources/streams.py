@@ -11,10 +11,10 @@ from io import RawIOBase
 from typing import Any, BinaryIO
 
 import av
-import numpy as np
 
 from locoexport.errors import StoppedError, UsageError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
+from locoexport.runtime.picture.rgb import Pictures
 from locoexport.runtime.sources.named import StandardInput, Url
 from locoexport.runtime.video.background import StalledError, taken_in_thread
 from locoexport.runtime.video.clips import DEFAULT_FPS
@@ -140,8 +140,9 @@ class _Stream:
 
     def footage(self, connect: Callable[[], Any]) -> Footage:
         """Of what ``connect`` opens, in the thread that goes on to read it."""
+        pictures = Pictures(self.name)
         items = taken_in_thread(
-            self._items(connect), self.stop, stall_s=self.stall_s, ahead=self.ahead
+            self._items(connect, pictures), self.stop, stall_s=self.stall_s, ahead=self.ahead
         )
         with self._explained():
             fps = next(items, None)
@@ -154,7 +155,13 @@ class _Stream:
                     assert isinstance(item, tuple)
                     yield item
 
-        return Footage(once, fps, None, rereadable=False, stop=self.stop.set)
+        return Footage(
+            *(once, fps, None),
+            rereadable=False,
+            warnings=pictures.warnings,
+            pixel_aspect=lambda: pictures.pixel_aspect,
+            stop=self.stop.set,
+        )
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -163,7 +170,9 @@ class _Stream:
         except StalledError as error:
             raise VideoError(f"{self.name}: {error}. {self.hint}") from error
 
-    def _items(self, connect: Callable[[], Any]) -> Iterator[float | tuple[float, Frame]]:
+    def _items(
+        self, connect: Callable[[], Any], pictures: Pictures
+    ) -> Iterator[float | tuple[float, Frame]]:
         """The frame rate, then (seconds, frame) of each."""
         count = 0
         try:
@@ -173,13 +182,13 @@ class _Stream:
                 stream = container.streams.video[0]
                 if stream.codec_context is None:
                     raise VideoError(f"{self.name} is coded in a way that is not known here.")
+                pictures.look_at(stream)
                 fps = float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
                 yield fps
                 for frame in container.decode(stream):
                     known = frame.pts is not None and frame.time_base is not None
                     time_s = float(frame.pts * frame.time_base) if known else count / fps
-                    image = frame.to_ndarray(format="rgb24")
-                    yield time_s, np.rot90(image, round(frame.rotation / 90)).copy()
+                    yield time_s, pictures.to_rgb(frame)
                     count += 1
         except _FAILURES as error:
             reason = getattr(error, "strerror", None) or type(error).__name__

@@ -51,7 +51,7 @@ def test_it_goes_on_where_that_is_asked_for(
     film, file = tmp_path / "o.mp4", tmp_path / "o.npz"
     done = track(
         *(lossy, "--points", "grid:1", *late, "-o", film, "--tracks", file, "--json", "-"),
-        *("--on-damage", "continue", "--window", "24"),
+        *("--on-damage", "continue", "--window", "24", "--scale", "1"),
     )
     assert done.code == 0
     document = json.loads(done.stdout)

@@ -37,6 +37,7 @@ def test_the_overlay_keeps_the_shape_of_pixels(
     run, model: Path, anamorphic: Path, tmp_path: Path, ask: tuple[str, str]
 ) -> None:
     command = ("track", anamorphic, "--model", model, *ask, "-o", tmp_path / "o.mp4", "--force")
+    command += ("--scale", "1")
     text = run(*command)
     assert text.code == 0
     assert "16:11, players show 48x93; coordinates are in stored pixels" in text.stdout
@@ -44,6 +45,14 @@ def test_the_overlay_keeps_the_shape_of_pixels(
     reader = VideoReader(tmp_path / "o.mp4")
     assert reader.pixel_aspect == _ANAMORPHIC
     assert next(reader.frames())[1].shape == (48, 64, 3)
+
+
+def test_a_gif_says_that_it_cannot_keep_the_shape_of_pixels(
+    run, model: Path, anamorphic: Path, tmp_path: Path
+) -> None:
+    found = run("track", anamorphic, "--model", model, "-o", tmp_path / "o.gif")
+    assert found.code == 0
+    assert "pixels are not square, and a .gif cannot say so" in found.stderr
 
 
 def test_square_pixels_are_not_talked_of(run, model: Path, tmp_path: Path) -> None:
@@ -60,6 +69,7 @@ def test_the_overlay_of_a_mirrored_clip_shows_what_players_show(
     write_mp4(tmp_path / "a.mp4", [image] * 3, 10)
     set_display_matrix(tmp_path / "a.mp4", -1, 0, 0, 1)
     command = ("track", tmp_path / "a.mp4", "--model", model, "-o", tmp_path / "o.mp4")
+    command += ("--scale", "1")
     assert run(*command, "--query", "0,40,10").code == 0  # drawn down to the left
     overlay = read_clip(tmp_path / "o.mp4").frames_rgb[0].astype(int)
     assert overlay[:12, 52:].mean() > 190

@@ -1,5 +1,6 @@
 """Each display matrix, against the definition: a stored point (x, y) goes to (ax + cy, bx + dy)."""
 
+import gc
 import itertools
 from pathlib import Path
 
@@ -95,3 +96,14 @@ def test_photographs_by_their_exif_orientation(tmp_path: Path, value: int) -> No
     assert got.shape == shown.shape
     # Two decoders of JPEG differ by little where colours are sampled; a mirror by 38.
     assert np.abs(got.astype(int) - shown).mean() < 4
+
+
+def test_a_picture_does_not_wait_for_pythons_garbage_collection(film: Path) -> None:
+    set_display_matrix(film, 0, 1, -1, 0)
+    gc.collect()
+    gc.disable()
+    try:
+        read_clip(film)
+        assert not [each for each in gc.get_objects() if type(each) is av.VideoFrame]
+    finally:
+        gc.enable()
