@@ -1,5 +1,6 @@
 """The overlay's sound: copied packets, at the time at which they belong."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -95,3 +96,18 @@ def test_a_film_stays_where_its_sound_cannot_be_copied(tmp_path: Path) -> None:
     assert "has no sound" in told[0].text
     with av.open(str(film)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 5
+
+
+def test_a_film_with_sound_keeps_its_times_and_the_shape_of_its_pixels(tmp_path: Path) -> None:
+    clip, film = make_clip(tmp_path / "clip.mp4", "aac"), tmp_path / "film.mp4"
+    time_s = np.array([0.0, 0.04, 0.2, 1.3, 1.5])
+    sound, _ = find_sound(clip, film, lambda: (0.0, 2.0))
+    frames = [np.zeros((32, 32, 3), np.uint8)] * 5
+    write_film(film, frames, 4 / 1.5, time_s, pixel_aspect=Fraction(16, 11), sound=sound)
+    assert beep_at(film) == pytest.approx(BEEP_S, abs=0.003)
+    with av.open(str(film)) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
+        shown = [frame.time for frame in container.decode(video=0)]
+        stream = container.streams.video[0]
+        assert float(stream.duration * stream.time_base) == pytest.approx(1.875, abs=0.002)
+    np.testing.assert_allclose(shown, time_s, atol=1e-3)

@@ -4,6 +4,7 @@ import io
 import os
 import threading
 import time
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from loopback import serving
+from tagged_films import set_display_matrix, write_colours
 
 from locoexport.errors import StoppedError, UsageError, VideoError
 from locoexport.runtime.sources.named import StandardInput, Url
@@ -60,6 +62,22 @@ def test_an_address_gives_what_the_file_holds(clip: Path) -> None:
         source = open_video(Url(f"{served.url}/clip.mp4"))
         np.testing.assert_array_equal(_frames(source), _frames(open_video(clip)))
     assert (source.fps, source.rereadable, source.warnings) == (20, False, [])
+
+
+def test_an_address_is_shown_as_the_file_would_be(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    write_colours(path, 1, full=True)
+    set_display_matrix(path, -1, 0, 0, 1)
+    with serving({"/a.mp4": path.read_bytes()}) as served:
+        np.testing.assert_array_equal(
+            _frames(open_video(Url(f"{served.url}/a.mp4"))), _frames(open_video(path))
+        )
+    noise = np.random.default_rng(0).integers(0, 255, (3, 48, 64, 3)).astype(np.uint8)
+    write_mp4(path, noise, 20, pixel_aspect=Fraction(16, 11))
+    with serving({"/a.mp4": path.read_bytes()}) as served:
+        source = open_video(Url(f"{served.url}/a.mp4"))
+        assert source.pixel_aspect() == Fraction(16, 11)
+        assert len(_frames(source)) == 3
 
 
 def test_a_playlist_is_not_followed(clip: Path) -> None:
