@@ -64,11 +64,15 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     names["said_occluded"] = np.zeros((1, 2, 6), bool)
     film = np.uint8(textured_video(6, (256, 256), seed=0) * 127 + 128)
     clip = TapVidClip(film, (points / 256).astype(np.float32), names["occluded"])
-    write_tapvid("tapvid_davis.pkl", {"clip": clip})
+    Path("robotap").mkdir()
+    for file in ("tapvid_davis.pkl", "robotap/split0.pkl"):
+        write_tapvid(file, {"clip": clip})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     exec(compile(scores, "python.md", "exec"), names)
     # sqrt(4.5) px: within 4, 8 and 16 px; the other point within all.
     assert names["metrics"]["average_pts_within_thresh"][0] == pytest.approx((0.5 * 2 + 3) / 5)
     assert names["report"].sides == ("onnx", "torch")
+    assert len(names["reports"]) == 2
+    assert Path("tracks.csv").read_text().count("\n") == 1 + 2 * 2 * 2  # data sets, sides, points
     exec(compile(networks, "python.md", "exec"), names)
     assert names["result"].tracks.shape == (1, 1, 8, 2)
