@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -79,11 +80,18 @@ def ended_by_interrupt(source: NamedSource) -> Iterator[None]:
     if not isinstance(source, Camera | Url | StandardInput):
         yield
         return
-    with ending_softly(source.stop.set):
+    # The source is stopped after any other failure too.
+    interrupted = threading.Event()
+
+    def end() -> None:
+        interrupted.set()
+        source.stop.set()
+
+    with ending_softly(end):
         try:
             yield
         except VideoError as error:
-            if source.stop.is_set():
+            if interrupted.is_set():
                 raise StoppedError(
                     "Interrupted before the first frame came; nothing is written."
                 ) from error

@@ -7,8 +7,10 @@ from pathlib import Path
 from locoexport.notices import Listener, Notice
 from locoexport.runtime.exchange.clip_facts import ClipFacts, count_clip_frames
 from locoexport.runtime.exchange.formats import export_tracks, find_format, format_of_suffix
+from locoexport.runtime.sources.named import is_live, name_of
+from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.tracks import Tracks
-from locoexport.runtime.video.sources import Selection, open_source
+from locoexport.runtime.video.selection import Selection
 
 __all__ = ["is_for_another_program", "write_clip_tracks"]
 
@@ -24,7 +26,7 @@ def write_clip_tracks(
     tracks: Tracks,
     *,
     frame_hw: tuple[int, int],
-    video: Path,
+    video: NamedSource,
     selection: Selection | None,
     notify: Listener,
 ) -> None:
@@ -34,7 +36,7 @@ def write_clip_tracks(
         path: the file, whose name tells a format.
         tracks: of the clip.
         frame_hw: of the frames that were tracked.
-        video: the clip.
+        video: the clip, or whatever else was tracked.
         selection: which part of it was tracked; None is all.
         notify: is told where tracked frames are not the clip's.
 
@@ -45,10 +47,17 @@ def write_clip_tracks(
     count = tracks.frames
     if is_for_another_program(path):
         _warn_of_other_frames(path, selection, notify)
-        if selection is not None and selection.end_s is not None:
-            count = count_clip_frames(open_source(video), count)
-    facts = ClipFacts(width, height, tracks.fps, tracks.time_s, count, video.name)
+        if _ends_early(selection) and not is_live(video):
+            count = count_clip_frames(open_video(video), count)
+    name = Path(name_of(video)).name
+    facts = ClipFacts(width, height, tracks.fps, tracks.time_s, count, name)
     export_tracks(path, tracks, facts, find_format(path))
+
+
+def _ends_early(selection: Selection | None) -> bool:
+    return selection is not None and (
+        selection.end_s is not None or selection.max_frames is not None
+    )
 
 
 def _warn_of_other_frames(path: Path, selection: Selection | None, notify: Listener) -> None:

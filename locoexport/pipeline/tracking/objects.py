@@ -220,7 +220,7 @@ def track_video_objects(
         write_clip_tracks(
             *(outputs.tracks_file, _with_meaning(found)),
             frame_hw=(height, width),
-            video=Path(name_of(video)),
+            video=video,
             selection=selection,
             notify=notify,
         )

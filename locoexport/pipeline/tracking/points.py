@@ -224,7 +224,7 @@ def track_video(
             write_clip_tracks(
                 *(tracks_path, tracks),
                 frame_hw=frame_hw,
-                video=Path(name_of(video)),
+                video=video,
                 selection=selection,
                 notify=notify,
             )

@@ -13,6 +13,8 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from locoexport.runtime.picture.addresses import file_address
+
 __all__ = ["ClipSound", "add_sound", "find_sound"]
 
 _TAKEN_BY_MP4 = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"})
@@ -117,4 +119,5 @@ def _packets(container: InputContainer, stream: Stream) -> Iterator[tuple[float,
 
 
 def _opened(clip: Path) -> InputContainer:
-    return av.open(f"file:{clip.absolute()}")
+    # Its frames were read before, so its format is one that names no other files.
+    return av.open(file_address(clip), options={"protocol_whitelist": "file"})

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from exchange_readers import read_coco
+from loopback import serving
 from nuke_script import read_tracker4
 
 from locoexport.runtime.tracking.tracks import read_tracks
@@ -47,6 +49,30 @@ def test_frames_that_are_not_the_clips_are_told(
     finished = run("track", clip, *options, "--tracks", path, "--stride", 2)
     assert finished.code == 0, finished.stderr
     assert (f"{name} counts tracked frames" in finished.stderr) == told
+
+
+@pytest.mark.parametrize("part", [("--end", "0.25"), ("--max-frames", "3")])
+@pytest.mark.parametrize("kind", ["file", "images", "address"])
+def test_a_part_of_anything_goes_to_another_program(
+    kind: str, part: tuple[str, str], exported: Path, run, tmp_path: Path
+) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (5, HEIGHT, 80, 3)).astype(np.uint8)
+    write_mp4(tmp_path / "a.mp4", images, 10)
+    (tmp_path / "images").mkdir()
+    for index, image in enumerate(images):
+        cv2.imwrite(str(tmp_path / "images" / f"{index}.png"), image)
+    with serving({"/a.mp4": (tmp_path / "a.mp4").read_bytes()}) as served:
+        sources = {
+            "file": (tmp_path / "a.mp4",),
+            "images": (tmp_path / "images", "--fps", 10),
+            "address": ("--url", f"{served.url}/a.mp4"),
+        }
+        options = ("--model", exported, "--points", "grid:2", "--tracks", tmp_path / "t.xml")
+        finished = run("track", *sources[kind], *part, *options)
+    assert finished.code == 0, finished.stderr
+    assert "Interrupted" not in finished.stderr
+    stated = 3 if kind == "address" else 5  # CVAT's frames are those of all that is read again
+    assert f"<size>{stated}</size>" in (tmp_path / "t.xml").read_text()
 
 
 def test_a_suffix_of_two_programs_is_refused(track, tmp_path: Path) -> None:
