@@ -111,11 +111,11 @@ def read_jax_checkpoint(path: str | Path) -> JaxCheckpoint:
     if not os.path.isfile(file_path):
         raise CheckpointError(f"There is no checkpoint file {file_path}.")
     try:
-        if wanted is None and not is_tar(file_path):
+        if not is_tar(file_path):
+            if wanted is not None:
+                raise InputError("it is no tar, and has no members")
             with open(file_path, "rb") as file:
                 return _read(file, os.fstat(file.fileno()).st_size, None)
-        if not is_tar(file_path):
-            raise InputError("it is no tar, and has no members")
         with open_member(file_path, wanted, _looks_right, "checkpoints of JAX") as member:
             return _read(member.file, member.size_bytes, member.name)
     except OSError as error:

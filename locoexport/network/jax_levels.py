@@ -5,7 +5,7 @@ Source: github cvlab-kaist/locotrack, folders ``locotrack/`` and ``locotrack_pyt
 
 from __future__ import annotations
 
-from locoexport.contract.checkpoint_settings import CheckpointSettings, Levels
+from locoexport.contract.checkpoint_settings import CheckpointSettings
 
 __all__ = ["JAX_LEVEL_HW", "JAX_SETTINGS", "explain_levels", "settle_levels"]
 
@@ -27,16 +27,13 @@ def explain_levels(settled: CheckpointSettings) -> str | None:
     levels = settled.refinement_resolutions or ()
     if settled.resolution_hw == JAX_LEVEL_HW and set(levels) == {JAX_LEVEL_HW}:
         return None
-    assert settled.resolution_hw is not None
+    said = settled.describe()
     return (
-        f"With initial resolution {_shown((settled.resolution_hw,))} and levels {_shown(levels)} "
+        f"With initial resolution {said['initial resolution']} and levels "
+        f"{said['refinement resolutions']} "
         "JAX and PyTorch are two functions. JAX takes its first estimate at 256x256 always, "
         "refines four times at each level, begins each with the first estimate's occlusion, "
         "answers with the mean over levels, and antialiases frames that it shrinks. PyTorch takes "
         "its first estimate at the first level, refines at the last level alone, has no mean and "
         "does not antialias."
     )
-
-
-def _shown(levels: Levels) -> str:
-    return ",".join(f"{height}x{width}" for height, width in levels)

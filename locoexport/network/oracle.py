@@ -13,7 +13,7 @@ from torch import Tensor
 from locoexport.models.locotrack import REFERENCE, LocoTrack
 from locoexport.parity.pointwise import Conditioning, TrackArrays
 
-__all__ = ["Reference", "measure_noise", "resize_reference", "run_reference"]
+__all__ = ["Reference", "measure_noise", "move_video", "resize_reference", "run_reference"]
 
 _QUERIES_AT_ONCE = 64
 _INPUT_NOISE = np.float32(1e-6)
@@ -111,9 +111,9 @@ def measure_noise(
     for seed in range(_NOISE_SAMPLES):
         moved = run_reference(
             model,
-            _moved(video, seed),
+            move_video(video, seed),
             query_points_tyx[:, chosen],
-            None if first_video is None else _moved(first_video, seed),
+            None if first_video is None else move_video(first_video, seed),
         ).outputs
         shift = np.abs(moved.tracks_xy - base.tracks_xy[:, chosen]).max((2, 3))
         noise_px[:, chosen] = np.maximum(noise_px[:, chosen], shift)
@@ -123,7 +123,8 @@ def measure_noise(
     return Conditioning(reference.peak_gap, noise_px, noise_logits)
 
 
-def _moved(video: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+def move_video(video: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """The video, and normal noise of 1e-6 on every value of it."""
     noise = np.random.default_rng(seed).standard_normal(video.shape, np.float32)
     moved: NDArray[np.float32] = video + _INPUT_NOISE * noise
     return moved

@@ -21,6 +21,7 @@ from locoexport.contract.profile import ExportProfile, Precision, Sampling, Targ
 from locoexport.contract.seams import Seam
 from locoexport.errors import LocoExportError, ModelFileError
 from locoexport.network.loading import Network
+from locoexport.network.oracle import move_video
 from locoexport.network.recording import model_seams, reference_seams
 from locoexport.notices import Listener, Notice
 from locoexport.parity.divergence import (
@@ -48,7 +49,6 @@ __all__ = [
     "seam_values",
 ]
 
-_INPUT_NOISE = np.float32(1e-6)
 _NOISE_SAMPLES = 2
 
 
@@ -141,9 +141,9 @@ def _compare(
     moved = [
         reference_seams(
             network.model,
-            _moved(asked.video, seed),
+            move_video(asked.video, seed),
             queries,
-            None if asked.first_video is None else _moved(asked.first_video, seed),
+            None if asked.first_video is None else move_video(asked.first_video, seed),
         )
         for seed in range(_NOISE_SAMPLES)
     ]
@@ -180,12 +180,6 @@ def seam_values(
         for seam in seams
         if seam.tensor in found
     }
-
-
-def _moved(video: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    noise = np.random.default_rng(seed).standard_normal(video.shape, np.float32)
-    moved: NDArray[np.float32] = video + _INPUT_NOISE * noise
-    return moved
 
 
 def fresh_export(
