@@ -129,6 +129,7 @@ def track(
         compare_windows=compare_windows,
         force=force,
         style=DrawingStyle(trail, point_size, line_width, hide_occluded, scale, colour),
+        image_fps=fps,
     )
     request.check_apart()
     if is_clip_folder(source):

@@ -149,6 +149,7 @@ class TrackRequest:
     """All that ``locoexport track`` was asked for, but how to report it.
 
     ``outputs`` has what was named: of a folder of clips, ``overlay`` is the folder of outputs.
+    ``image_fps`` is the rate of images in its folders.
     """
 
     video: NamedSource
@@ -163,6 +164,7 @@ class TrackRequest:
     compare_windows: bool
     force: bool
     style: DrawingStyle = field(default=OVERLAY_STYLE)
+    image_fps: float | None = None
 
     @property
     def needs_objects(self) -> bool:
@@ -221,6 +223,8 @@ class TrackRequest:
         values = asked | {"window": self.window, "memory": self.memory}
         if self.style != OVERLAY_STYLE:  # earlier versions had one style
             values["style"] = asdict(self.style)
+        if self.image_fps is not None:
+            values["image_fps"] = self.image_fps
         return {
             name: str(value) if isinstance(value, Path) else value for name, value in values.items()
         }
