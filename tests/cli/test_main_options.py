@@ -12,7 +12,7 @@ from locoexport.cli.main import app
 
 COMMANDS = (
     *("export", "verify", "track", "track-many", "package", "demo", "profiles", "bench", "eval"),
-    *("inspect", "doctor", "rewrite"),
+    *("inspect", "doctor", "rewrite", "convert"),
 )
 
 
@@ -106,6 +106,7 @@ WITH_JSON = {
     "package": ["none.onnx", "--triton", "out"],
     "track": ["none.mp4", "--model", "none.onnx"],
     "track-many": ["none.mp4", "--model", "none.onnx", "-o", "out"],
+    "convert": ["none.npz", "-o", "out.csv"],
     "profiles": [],
     "doctor": [],
 }

@@ -30,7 +30,7 @@ def inspect(
     FLOPs and memory are counted from the graph with its open axes bound; what cannot be resolved
     is named and counted. Findings of the lint leave the exit code 0 unless --strict is given.
     """
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context)
     axes = parse_axis_sizes(axis or [])
     named = {"frames": frames, "points": points, "batch": batch}
     axes |= {name: size for name, size in named.items() if size is not None}
@@ -40,4 +40,6 @@ def inspect(
 
     report = inspect_file(model, axes)
     passed = not (strict and report.has_faults)
-    console.report(json_target, inspect_document, inspect_text, report, passed=passed)
+    console.report(
+        json_target, inspect_document, inspect_text, report, context=context, passed=passed
+    )

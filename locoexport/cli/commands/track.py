@@ -80,7 +80,7 @@ def track(
     came until then is written (exit code 0, with a warning). LOCOEXPORT_CACHE=off optimises the
     model anew at each start.
     """
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context, files=("output", "tracks", "objects"))
     from locoexport.cli.commands.track_request import ObjectRequest, TrackRequest, select_frames
     from locoexport.cli.commands.track_source import choose_source, is_clip_folder, named_outputs
     from locoexport.pipeline.tracking.objects import ObjectOutputs
@@ -155,7 +155,9 @@ def _report_folder(context: typer.Context, request: TrackRequest, json_target: s
 
     with console.listening(context) as notify:
         report = track_clip_folder(request, notify)
-    console.report(json_target, folder_document, folder_text, report, passed=report.passed)
+    console.report(
+        json_target, folder_document, folder_text, report, context=context, passed=report.passed
+    )
 
 
 def _report_objects(context: typer.Context, request: TrackRequest, json_target: str | None) -> None:
@@ -164,7 +166,7 @@ def _report_objects(context: typer.Context, request: TrackRequest, json_target: 
 
     with console.listening(context) as notify:
         report = track_clip_objects(request, notify)
-    console.report(json_target, objects_document, objects_text, report)
+    console.report(json_target, objects_document, objects_text, report, context=context)
 
 
 def _report_points(context: typer.Context, request: TrackRequest, json_target: str | None) -> None:
@@ -174,4 +176,4 @@ def _report_points(context: typer.Context, request: TrackRequest, json_target: s
     with console.listening(context) as notify:
         report = track_clip_points(request, notify)
     text = partial(track_text, verbose=console.verbosity_of(context).verbose)
-    console.report(json_target, track_document, text, report)
+    console.report(json_target, track_document, text, report, context=context)

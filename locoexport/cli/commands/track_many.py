@@ -57,7 +57,7 @@ def track_many(
     listed with the reason, and left alone until it changes or --retry-failed is given. Exit code
     1: not every clip was tracked. Needs `locoexport[many]` (pyarrow), or `locoexport[ray]`.
     """
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context, files=("out",))
     from locoexport.batch.inputs import JobDefaults
     from locoexport.cli.commands.track_request import select_frames, with_default_points
     from locoexport.pipeline.tracking.many import track_many as track_clips
@@ -92,4 +92,6 @@ def track_many(
             retry_failed=retry_failed,
             notify=notify,
         )
-    console.report(json_target, many_document, many_text, report, passed=report.passed)
+    console.report(
+        json_target, many_document, many_text, report, context=context, passed=report.passed
+    )
