@@ -31,7 +31,7 @@ from locoexport.errors import (
 )
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.machine.writing.names import fit_name
-from locoexport.notices import ignore, noting
+from locoexport.notices import counted, ignore, noting
 from locoexport.runtime.drawing.film import drawn_film
 from locoexport.runtime.drawing.sound import find_sound
 from locoexport.runtime.queries.sources import collect_points
@@ -211,7 +211,7 @@ class ClipWorker:
             part = read_part(self._folder.part(name))
         assert part is not None
         facts = part.facts
-        text = f"{facts.points} points, {facts.frames} frames"
+        text = f"{counted(facts.points, 'point')}, {counted(facts.frames, 'frame')}"
         result = {"clip_id": name, "points": facts.points, "frames": facts.frames}
         self._record(job, seen, "tracked", text, facts.warnings, **result)
         return ClipOutcome(

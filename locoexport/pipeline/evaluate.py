@@ -24,7 +24,7 @@ from locoexport.evaluation.sides import GraphSide, Side, TorchSide
 from locoexport.evaluation.track_scores import check_track_file, write_track_file
 from locoexport.machine.reading.tar_archive import container_of
 from locoexport.machine.writing.output_files import check_apart, is_file, sha256_of
-from locoexport.notices import Listener, Notice, ignore, noting
+from locoexport.notices import Listener, Notice, counted, ignore, noting
 from locoexport.pipeline.weights.published import PUBLISHED, find_weights
 from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.runtime.session.opening import Model, open_model
@@ -248,7 +248,7 @@ def _kept_told(kept: Kept, fresh: bool) -> Iterator[None]:
     except KeyboardInterrupt as stop:
         if kept.folder is None or not kept.count:
             raise
-        videos = "1 video" if kept.count == 1 else f"{kept.count} videos"
+        videos = counted(kept.count, "video")
         command = "the same command without --fresh" if fresh else "the same command"
         raise EvaluationInterrupt(
             f"Interrupted. The results of {videos} are kept in {kept.folder}; {command} goes on "

@@ -78,7 +78,8 @@ def listening(context: typer.Context) -> Iterator[Listener]:
     told = context.meta.setdefault(_WARNINGS, [])
     if verbosity.quiet:
         yield noting(told, ignore)
-    elif console.is_terminal:
+    elif console.is_interactive and sys.stderr.isatty():
+        # FORCE_COLOR makes a pipe a terminal, and a dumb one shows no bar at all.
         with _live(console) as listener:
             yield noting(told, _filtered(listener, verbosity))
     else:

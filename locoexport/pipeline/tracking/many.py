@@ -23,7 +23,7 @@ from locoexport.errors import OutputError, UsageError
 from locoexport.machine.hardware import read_cpu, read_memory
 from locoexport.machine.installation import require_packages
 from locoexport.machine.writing.drafts import sweep
-from locoexport.notices import Listener, Notice, ignore, noting
+from locoexport.notices import Listener, Notice, counted, ignore, noting
 from locoexport.pipeline.tracking.points import check_colours
 from locoexport.pipeline.tracking.progress import ClipProgress
 from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
@@ -193,7 +193,7 @@ class _Run:
         due = [index for index in range(len(self.jobs)) if index not in self.outcomes]
         if len(due) < len(self.jobs):
             done = len(self.jobs) - len(due)
-            self.notify(Notice(f"{done} of {len(self.jobs)} clips were dealt with earlier"))
+            self.notify(Notice(f"{done} of {counted(len(self.jobs), 'clip')} dealt with earlier"))
         return due
 
     def follow(self, events: Iterator[Event], due: Sequence[int]) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from locoexport.errors import QueryError, UsageError
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.machine.writing.output_files import check_apart, check_output
-from locoexport.notices import Listener, Notice, ignore, noting
+from locoexport.notices import Listener, Notice, counted, ignore, noting
 from locoexport.pipeline.tracking.exchanged import write_clip_tracks
 from locoexport.pipeline.tracking.progress import make_counter, tell_of_reading
 from locoexport.runtime.drawing.animation import check_animation_fits
@@ -246,7 +246,7 @@ def track_video(
     )
     if not compare_windows:
         return report
-    notify(Notice(f"tracking {tracks.frames} frames in one window"))
+    notify(Notice(f"tracking {counted(tracks.frames, 'frame')} in one window"))
     again = open_video(video, selection)
     return replace(report, windowing=_compare_to_one_window(tracks, again, model, provider))
 
