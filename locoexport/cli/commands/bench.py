@@ -6,11 +6,11 @@ from pathlib import Path
 
 import typer
 
+from locoexport.cli.options import measurement_options as options
+from locoexport.cli.options.model_arguments import FileToTime
+from locoexport.cli.options.option_values import parse_sizes
+from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import measurement_options as options
-from locoexport.cli.terminal.model_arguments import FileToTime
-from locoexport.cli.terminal.option_values import parse_sizes
-from locoexport.cli.terminal.options import JsonTarget, Provider, ReplaceFiles
 from locoexport.errors import OutputError
 from locoexport.machine.installation import require_packages
 from locoexport.machine.writing.output_files import check_output

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options.model_arguments import FileToExamine
+from locoexport.cli.options.shared_options import JsonTarget, ReplaceJson
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal.model_arguments import FileToExamine
-from locoexport.cli.terminal.options import JsonTarget, ReplaceJson
 from locoexport.errors import MachineError
 
 __all__ = ["doctor"]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
+from locoexport.cli.options import measurement_options as options
+from locoexport.cli.options.model_arguments import ExportedFileOrWeights
+from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import measurement_options as options
-from locoexport.cli.terminal.model_arguments import ExportedFileOrWeights
-from locoexport.cli.terminal.options import JsonTarget, Provider, ReplaceFiles
 from locoexport.errors import StoppedError, UsageError
 
 __all__ = ["evaluate"]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import typer
 
+from locoexport.cli.options import export_options as options
+from locoexport.cli.options.option_values import parse_settings
+from locoexport.cli.options.shared_options import JsonTarget, OutputFile
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import export_options as options
-from locoexport.cli.terminal.option_values import parse_settings
-from locoexport.cli.terminal.options import JsonTarget, OutputFile
 from locoexport.contract.profile import DEFAULT_PROFILE, AxisSizes, load_profile, parse_axis
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options import graph_options as options
+from locoexport.cli.options.model_arguments import AnyGraph
+from locoexport.cli.options.option_values import parse_axis_sizes
+from locoexport.cli.options.shared_options import JsonTarget, ReplaceJson
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import graph_options as options
-from locoexport.cli.terminal.model_arguments import AnyGraph
-from locoexport.cli.terminal.option_values import parse_axis_sizes
-from locoexport.cli.terminal.options import JsonTarget, ReplaceJson
 from locoexport.machine.installation import require_packages
 
 __all__ = ["inspect"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options import serving_options as options
+from locoexport.cli.options.model_arguments import FileToPackage
+from locoexport.cli.options.option_values import parse_range
+from locoexport.cli.options.shared_options import JsonTarget
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import serving_options as options
-from locoexport.cli.terminal.model_arguments import FileToPackage
-from locoexport.cli.terminal.option_values import parse_range
-from locoexport.cli.terminal.options import JsonTarget
 from locoexport.errors import UsageError
 
 __all__ = ["package"]

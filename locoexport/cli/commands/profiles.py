@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options.shared_options import ProfilesJson, ReplaceJson
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal.options import ProfilesJson, ReplaceJson
 from locoexport.contract.profile import load_profile, profile_names
 
 __all__ = ["profiles"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options import graph_options as options
+from locoexport.cli.options.model_arguments import AnyGraphToRewrite
+from locoexport.cli.options.shared_options import JsonTarget, OutputFile, ReplaceFiles
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import graph_options as options
-from locoexport.cli.terminal.model_arguments import AnyGraphToRewrite
-from locoexport.cli.terminal.options import JsonTarget, OutputFile, ReplaceFiles
 from locoexport.machine.installation import require_packages
 
 __all__ = ["rewrite"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options import measurement_options as options
+from locoexport.cli.options.model_arguments import ExportedFile
+from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceJson
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import measurement_options as options
-from locoexport.cli.terminal.model_arguments import ExportedFile
-from locoexport.cli.terminal.options import JsonTarget, Provider, ReplaceJson
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from locoexport.cli.commands.track_request import TrackRequest
-from locoexport.cli.commands.track_source import ended_by_interrupt
+from locoexport.cli.commands.tracking.track_request import TrackRequest
+from locoexport.cli.commands.tracking.track_source import ended_by_interrupt
 from locoexport.errors import UsageError
 from locoexport.notices import Listener
 from locoexport.pipeline.tracking.folder import (
@@ -22,7 +22,7 @@ from locoexport.pipeline.tracking.objects import (
     track_video_objects,
 )
 from locoexport.pipeline.tracking.points import TrackReport, track_video
-from locoexport.rendering.objects import objects_summary
+from locoexport.rendering.tracking.objects import objects_summary
 from locoexport.runtime.sources.named import Images, name_of
 from locoexport.runtime.sources.opening import NamedSource
 

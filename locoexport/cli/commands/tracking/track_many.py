@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import typer
 
-from locoexport.cli.terminal import console, drawing_options
-from locoexport.cli.terminal import track_many_options as options
-from locoexport.cli.terminal.options import Features, JsonTarget, Provider, Stride
-from locoexport.cli.terminal.track_options import Deinterlace, OnDamage, QueryOrder
+from locoexport.cli.options import drawing_options
+from locoexport.cli.options import track_many_options as options
+from locoexport.cli.options.shared_options import Features, JsonTarget, Provider, Stride
+from locoexport.cli.options.track_options import Deinterlace, OnDamage, QueryOrder
+from locoexport.cli.terminal import console
 
 __all__ = ["track_many"]
 
@@ -59,9 +60,9 @@ def track_many(
     """
     console.check_outputs(context, files=("out",))
     from locoexport.batch.inputs import JobDefaults
-    from locoexport.cli.commands.track_request import select_frames, with_default_points
+    from locoexport.cli.commands.tracking.track_request import select_frames, with_default_points
     from locoexport.pipeline.tracking.many import track_many as track_clips
-    from locoexport.rendering.track_many import many_document, many_text
+    from locoexport.rendering.tracking.track_many import many_document, many_text
     from locoexport.runtime.drawing.style import DrawingStyle
     from locoexport.runtime.queries.points import check_order
     from locoexport.runtime.queries.sources import PointSources

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options import convert_options as options
+from locoexport.cli.options.shared_options import JsonTarget, OutputFile, ReplaceFiles
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import convert_options as options
-from locoexport.cli.terminal.options import JsonTarget, OutputFile, ReplaceFiles
 
 __all__ = ["convert"]
 
@@ -30,7 +30,7 @@ def convert(
     """
     console.check_outputs(context, files=("output",))
     from locoexport.pipeline.convert import convert_tracks
-    from locoexport.rendering.convert import convert_document, convert_text
+    from locoexport.rendering.tracking.convert import convert_document, convert_text
     from locoexport.runtime.exchange.clip_facts import ClipFacts
     from locoexport.runtime.video.selection import parse_size
 
