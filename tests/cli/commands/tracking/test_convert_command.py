@@ -109,7 +109,7 @@ def test_nothing_is_lost_and_nothing_half_written(tmp_path: Path) -> None:
     out.write_text("old")
     with pytest.raises(OutputError, match="exists already; pass --force"):
         convert(source, "-o", out, "--size", "360x640")
-    with pytest.raises(OutputError, match="is the file that is read"):
+    with pytest.raises(OutputError, match="is read and never replaced"):
         convert(source, "-o", source, "--force")
     with pytest.raises(UsageError, match="need the clip's width"):
         convert(source, "-o", out, "--force")
