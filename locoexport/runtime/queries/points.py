@@ -20,16 +20,21 @@ from locoexport.errors import QueryError, UsageError
 from locoexport.machine.limits import ROWS
 from locoexport.machine.reading.arrays import load_array
 from locoexport.machine.reading.documents import quote, read_json
+from locoexport.machine.reading.hdf5 import open_hdf5
 from locoexport.machine.reading.input_files import read_by_suffix
 from locoexport.machine.reading.tables import Table, read_table
 from locoexport.runtime.queries.coco_points import is_coco, read_coco_document
 from locoexport.runtime.queries.cvat_points import read_cvat
 from locoexport.runtime.queries.deeplabcut_points import (
     is_deeplabcut,
-    read_deeplabcut_h5,
+    read_deeplabcut_frames,
     read_deeplabcut_rows,
 )
-from locoexport.runtime.queries.sleap_points import read_slp
+from locoexport.runtime.queries.sleap_points import (
+    is_sleap_analysis,
+    read_sleap_analysis,
+    read_slp,
+)
 
 __all__ = [
     "PointGrid",
@@ -143,7 +148,7 @@ def read_queries(path: str | Path, order: QueryOrder = "tyx") -> NDArray[np.floa
     - .json: a list of [t, y, x], or an object that holds one as ``query_points_tyx``. Or COCO's
       keypoints (``coco_points``)
     - .npy: an array of shape (points, 3)
-    - .h5: DeepLabCut's labelled frames
+    - .h5: DeepLabCut's, or an analysis of SLEAP (``sleap_points``)
     - .slp: SLEAP's (``sleap_points``)
     - .xml: CVAT's (``cvat_points``)
 
@@ -159,7 +164,7 @@ def read_queries(path: str | Path, order: QueryOrder = "tyx") -> NDArray[np.floa
         ".csv": partial(_read_csv, order=order),
         ".json": partial(_read_json, order=order),
         ".npy": lambda path: _ordered(_as_float32(load_array(path)), order),
-        ".h5": lambda path: _as_float32(read_deeplabcut_h5(path)),
+        ".h5": _read_h5,
         ".slp": lambda path: _as_float32(read_slp(path)),
         ".xml": lambda path: _as_float32(read_cvat(path)),
     }
@@ -275,6 +280,12 @@ def _read_json(path: Path, order: QueryOrder) -> NDArray[np.float32]:
     ):
         raise QueryError("it must hold a list of [t, y, x] numbers.")
     return _ordered(_as_float32(document), order)
+
+
+def _read_h5(path: Path) -> NDArray[np.float32]:
+    with open_hdf5(path) as file:
+        read = read_sleap_analysis if is_sleap_analysis(file) else read_deeplabcut_frames
+        return _as_float32(read(file))
 
 
 def _as_float32(points: Any) -> NDArray[np.float32]:
