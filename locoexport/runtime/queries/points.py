@@ -20,21 +20,15 @@ from locoexport.errors import QueryError, UsageError
 from locoexport.machine.limits import ROWS
 from locoexport.machine.reading.arrays import load_array
 from locoexport.machine.reading.documents import quote, read_json
-from locoexport.machine.reading.hdf5 import open_hdf5
 from locoexport.machine.reading.input_files import read_by_suffix
 from locoexport.machine.reading.tables import Table, read_table
 from locoexport.runtime.queries.coco_points import is_coco, read_coco_document
 from locoexport.runtime.queries.cvat_points import read_cvat
 from locoexport.runtime.queries.deeplabcut_points import (
     is_deeplabcut,
-    read_deeplabcut_frames,
     read_deeplabcut_rows,
 )
-from locoexport.runtime.queries.sleap_points import (
-    is_sleap_analysis,
-    read_sleap_analysis,
-    read_slp,
-)
+from locoexport.runtime.queries.hdf5_points import read_hdf5_points
 
 __all__ = [
     "PointGrid",
@@ -164,8 +158,8 @@ def read_queries(path: str | Path, order: QueryOrder = "tyx") -> NDArray[np.floa
         ".csv": partial(_read_csv, order=order),
         ".json": partial(_read_json, order=order),
         ".npy": lambda path: _ordered(_as_float32(load_array(path)), order),
-        ".h5": _read_h5,
-        ".slp": lambda path: _as_float32(read_slp(path)),
+        ".h5": lambda path: _as_float32(read_hdf5_points(path)),
+        ".slp": lambda path: _as_float32(read_hdf5_points(path)),
         ".xml": lambda path: _as_float32(read_cvat(path)),
     }
     points = read_by_suffix(path, readers, "query points (t, y, x)", QueryError)
@@ -280,12 +274,6 @@ def _read_json(path: Path, order: QueryOrder) -> NDArray[np.float32]:
     ):
         raise QueryError("it must hold a list of [t, y, x] numbers.")
     return _ordered(_as_float32(document), order)
-
-
-def _read_h5(path: Path) -> NDArray[np.float32]:
-    with open_hdf5(path) as file:
-        read = read_sleap_analysis if is_sleap_analysis(file) else read_deeplabcut_frames
-        return _as_float32(read(file))
 
 
 def _as_float32(points: Any) -> NDArray[np.float32]:

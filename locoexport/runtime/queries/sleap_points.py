@@ -10,7 +10,6 @@ videos nor other parts of the files are read.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +22,12 @@ from locoexport.machine.reading.hdf5 import (
     array_shape,
     byte_attribute,
     has_array,
-    open_hdf5,
     read_large_array,
     read_plain_array,
 )
 from locoexport.runtime.queries.labelled_points import LabelledPoint, PointList, first_of_each
 
-__all__ = ["is_sleap_analysis", "read_sleap_analysis", "read_slp"]
+__all__ = ["is_sleap_analysis", "read_sleap_analysis", "read_sleap_labels"]
 
 _TABLES = {
     "frames": ("video", "frame_idx", "instance_id_start", "instance_id_end"),
@@ -46,21 +44,22 @@ _LEGACY = ("frame", "node", "xy", "track")
 """The order of axes where a file does not name them, and says that it is not ``transpose``d."""
 
 
-def read_slp(path: Path) -> PointList:
+def read_sleap_labels(file: Any) -> PointList:
     """A query for each node of each track where it is first seen, as (t, y, x).
 
     In a frame where somebody labelled instances, what SLEAP predicted there does not count.
     Instances without a track: where no frame has two, they are one animal; otherwise each place of
     each is a query.
 
+    Args:
+        file: an open HDF5 file.
+
     Raises:
         InputError: it is no such file, damaged, too large, or of several videos.
-        PackageMissingError: h5py is not installed.
     """
-    with open_hdf5(path) as file:
-        tables = {name: _table(file, name, columns) for name, columns in _TABLES.items()}
-        metadata = file.get("metadata")
-        form = float(metadata.attrs.get("format_id", 1.0)) if metadata is not None else 1.0
+    tables = {name: _table(file, name, columns) for name, columns in _TABLES.items()}
+    metadata = file.get("metadata")
+    form = float(metadata.attrs.get("format_id", 1.0)) if metadata is not None else 1.0
     if len(np.unique(tables["frames"]["video"])) > 1:
         raise InputError("it labels several videos; save the labels of one alone.")
     shift = _HALF_PIXEL if form >= _MIDPOINT_FORMAT else 0.0
