@@ -45,6 +45,7 @@ QueryOrder = Literal["tyx", "txy"]
 """The order of a query's numbers where nothing names them: ours, and CoTracker's."""
 
 _COLUMNS = ("t", "y", "x")
+_UNNAMED = ("0", "1", "2")
 _MAX_GRID = 1000
 
 
@@ -234,7 +235,13 @@ def _read_csv(path: Path, order: QueryOrder) -> NDArray[np.float32]:
             f"line {first.line} has {len(first.values)} columns where {', '.join(order)} are due."
         )
     due = "t,y,x" if table.header is not None else ",".join(order)
-    return _as_float32([table.numbers(row, columns, due) for row in table.rows])
+    points = _as_float32([table.numbers(row, columns, due) for row in table.rows])
+    if table.header is None and len(table.rows) > 1 and table.rows[0].values == _UNNAMED:
+        raise QueryError(
+            f"line {table.rows[0].line} is 0,1,2: a point, or the numbers that pandas gives to "
+            "columns without names? Name the columns t, y, x, or write the point as 0.0,1,2."
+        )
+    return points
 
 
 def _named_columns(table: Table) -> list[int]:
@@ -242,12 +249,35 @@ def _named_columns(table: Table) -> list[int]:
     places = [table.place("t", "frame"), table.place("y"), table.place("x")]
     if None in places:
         raise QueryError(f"its header is {quote(header)}; it must name t, y and x.")
-    if table.place("point") is not None and table.place("visible") is not None:
+    _check_one_time(table)
+    if _has_tracks(table):
         raise QueryError(
             f"its header is {quote(header)}: these are tracks, not queries, with a place in every "
             "frame. Keep the rows of the points and frames to begin at, and the columns t, y, x."
         )
     return [place for place in places if place is not None]
+
+
+def _check_one_time(table: Table) -> None:
+    """Raises QueryError where t is not the frame: it will be a time in seconds."""
+    times = [table.place("t"), table.place("frame")]
+    columns = [place for place in times if place is not None]
+    for row in table.rows if len(columns) == 2 else ():
+        t, frame = table.numbers(row, columns, "t,frame")
+        if t != frame:
+            raise QueryError(
+                f"line {row.line} has t = {t:g} and frame = {frame:g}, and either may be the "
+                "frame's number; leave one of the columns out."
+            )
+
+
+def _has_tracks(table: Table) -> bool:
+    """Whether a row is a place of a point that other rows have as well."""
+    point = table.place("point")
+    if point is None:
+        return False
+    names = [row.values[point] for row in table.rows if point < len(row.values)]
+    return table.place("visible") is not None or len(set(names)) < len(names)
 
 
 def _in_order(numbers: list[float], order: QueryOrder) -> list[float]:

@@ -91,7 +91,7 @@ def read_sleap_analysis(file: Any) -> PointList:
     ROWS.check(sides["track"] * sides["node"], "it")
     places = read_large_array(file, "tracks").transpose([order.index(axis) for axis in _AXES])
     points = places.reshape(-1, sides["frame"], 2)
-    seen = np.isfinite(points).all(axis=-1)
+    seen = np.asarray(np.isfinite(points).all(axis=-1))
     found = np.flatnonzero(seen.any(axis=1))
     first = seen[found].argmax(axis=1) if len(found) else np.zeros(0, np.intp)
     x, y = (points[found, first] + _HALF_PIXEL).T
