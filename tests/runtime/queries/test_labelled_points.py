@@ -246,6 +246,16 @@ def test_cvat_tracks_skeletons_and_images(tmp_path: Path) -> None:
     )
 
 
+def test_a_cvat_track_begins_where_it_is_seen(tmp_path: Path) -> None:
+    shape = '<points frame="{}" keyframe="1" outside="0" occluded="{}" points="{},2"/>'
+    tracks = [[(3, 1, 30), (4, 0, 40), (5, 0, 50)], [(6, 1, 60), (7, 1, 70)]]
+    text = "".join(
+        f"<track>{''.join(shape.format(*each) for each in track)}</track>" for track in tracks
+    )
+    (tmp_path / "a.xml").write_text(f"<annotations>{text}</annotations>")
+    np.testing.assert_array_equal(read_queries(tmp_path / "a.xml"), [[4, 2, 40], [6, 2, 60]])
+
+
 LAUGHS = "<!DOCTYPE a [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><annotations>&b;</annotations>"
 OUTER = "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><annotations/>"
 
