@@ -57,11 +57,16 @@ class _Reader:
         self._track: int | None = None  # which one is open; None outside of any
         self._tracks = 0
         self._skeleton = False
+        self._task: str | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         NESTING.check(self._depth, "it")
         self.root = self.root or name
+        task = attributes.get("task_id")
+        if task is not None and task != (self._task or task):
+            raise InputError("it has annotations of several tasks; export the task of one clip.")
+        self._task = task or self._task
         if name == "track":
             self._track, self._tracks = self._tracks, self._tracks + 1
         elif name == "image":

@@ -13,13 +13,14 @@ through without making anything else.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError
+from locoexport.machine.reading.documents import quote
 from locoexport.machine.reading.hdf5 import (
     byte_attribute,
     groups_of,
@@ -69,6 +70,8 @@ def read_deeplabcut_rows(table: Table) -> PointList:
         parts.insert(0, names["individuals"][first:])
     columns = list(zip(*parts, strict=False))
 
+    _check_one_clip("/".join(row.values[:first]) for row in rows)
+
     def labelled() -> Iterator[LabelledPoint]:
         for row in rows:
             label = next((text for text in reversed(row.values[:first]) if text), "")
@@ -96,7 +99,7 @@ def read_deeplabcut_frames(file: Any) -> PointList:
         if has_array(group, "block0_values"):
             columns = _index(group, "block0_items")
             values = np.asarray(read_plain_array(group, "block0_values"), np.float64)
-            rows = [row[-1] for row in _index(group, "axis1")]
+            rows = ["/".join(row) for row in _index(group, "axis1")]
             break
         if has_array(group, "table"):
             columns, values, rows = _table(group)
@@ -110,11 +113,23 @@ def read_deeplabcut_frames(file: Any) -> PointList:
         raise InputError("its columns are not named by scorer, bodyparts and coords.")
     if values.shape != (len(rows), len(columns)):
         raise InputError(f"it has {len(rows)} rows and {len(columns)} names for {values.shape}.")
+    _check_one_clip(rows)
     return first_of_each(
         point
         for row, numbers in zip(rows, values.tolist(), strict=True)
         for point in _points(_frame(row), [column[1:] for column in columns], numbers)
     )
+
+
+def _check_one_clip(labels: Iterable[str]) -> None:
+    """Raises InputError where images lie in several folders: DeepLabCut has one a clip."""
+    folders = {label.replace("\\", "/").strip("/").rpartition("/")[0] for label in labels}
+    if len(folders) > 1:
+        one, other = sorted(folders)[:2]
+        raise InputError(
+            f"it labels images of {len(folders)} folders, such as {quote(one)} and {quote(other)}, "
+            "each of a clip of its own; keep the rows of one."
+        )
 
 
 def _frame(label: str) -> int:

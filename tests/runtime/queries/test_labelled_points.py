@@ -170,6 +170,55 @@ def test_sleap_labels_as_sleap_io_writes_them(tmp_path: Path) -> None:
         np.testing.assert_array_equal(queries, [[4, 2.5, 1.5], [9, 8.75, 8]])
 
 
+TWO_CLIPS = ONE_ANIMAL.replace("clip/img0003", "other/img0003")
+TWO_TASKS = (
+    "<annotations><track task_id='1'/><track task_id='1'/><track task_id='2'/></annotations>"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.csv", TWO_CLIPS, r"2 folders, such as 'labeled-data/clip' and 'labeled-data/other'"),
+        ("a.csv", THREE_COLUMNS.replace("clip,img009", "b,img009"), "images of 2 folders"),
+        ("a.xml", TWO_TASKS, "several tasks; export the task of one clip"),
+    ],
+)
+def test_labels_of_two_clips_are_not_mixed(tmp_path: Path, name: str, text: str, says: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(QueryError, match=says):
+        read_queries(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("a/frame_7.png", "b/frame_7.png"), "2 of its images are frame 7"),
+        (("clip_1_1080.png", "clip_2_1080.png"), "2 of its images are frame 1080"),
+        (("0cc175b9c0f1b6a8.png", "92eb5ffee6ae2fec.png"), "nobody can tell the frame"),
+    ],
+)
+def test_coco_images_that_do_not_say_their_frames(
+    tmp_path: Path, names: tuple[str, str], says: str
+) -> None:
+    document = coco()
+    for image, name in zip(document["images"], names, strict=True):
+        image["file_name"] = name
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(QueryError, match=says):
+        read_queries(tmp_path / "a.json")
+
+
+def test_roboflows_names_of_images_say_their_frames(tmp_path: Path) -> None:
+    document = coco()
+    for image, number in zip(document["images"], (12, 10), strict=True):
+        image["file_name"] = f"frame_{number:06d}_png.rf.3f2a0c9d8e7b6a5f4e3d2c1b0a998877.jpg"
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    np.testing.assert_array_equal(
+        read_queries(tmp_path / "a.json"), [[12, 2.5, 1.5], [10, 8.5, 7.5]]
+    )
+
+
 def coco(**track: object) -> dict[str, object]:
     return {
         "images": [
