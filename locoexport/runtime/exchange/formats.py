@@ -8,19 +8,19 @@ from pathlib import Path
 
 from locoexport.errors import UsageError
 from locoexport.machine.writing.output_files import whole_file
-from locoexport.runtime.exchange.after_effects import write_after_effects
-from locoexport.runtime.exchange.blender import write_blender
+from locoexport.runtime.exchange.annotation.coco import write_coco
+from locoexport.runtime.exchange.annotation.cvat import write_cvat
+from locoexport.runtime.exchange.annotation.fiftyone import write_fiftyone
+from locoexport.runtime.exchange.annotation.label_studio import write_label_studio
 from locoexport.runtime.exchange.clip_facts import ClipFacts
-from locoexport.runtime.exchange.coco import write_coco
-from locoexport.runtime.exchange.cvat import write_cvat
-from locoexport.runtime.exchange.deeplabcut import write_deeplabcut
-from locoexport.runtime.exchange.equalizer import write_equalizer
-from locoexport.runtime.exchange.fiftyone import write_fiftyone
-from locoexport.runtime.exchange.label_studio import write_label_studio
-from locoexport.runtime.exchange.nuke import write_nuke
+from locoexport.runtime.exchange.compositing.after_effects import write_after_effects
+from locoexport.runtime.exchange.compositing.blender import write_blender
+from locoexport.runtime.exchange.compositing.equalizer import write_equalizer
+from locoexport.runtime.exchange.compositing.nuke import write_nuke
 from locoexport.runtime.exchange.own import read_own, write_own
+from locoexport.runtime.exchange.pose.deeplabcut import write_deeplabcut
+from locoexport.runtime.exchange.pose.sleap import write_sleap
 from locoexport.runtime.exchange.rerun import write_rerun
-from locoexport.runtime.exchange.sleap import write_sleap
 from locoexport.runtime.tracking.tracks import Tracks
 
 __all__ = [

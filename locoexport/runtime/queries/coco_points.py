@@ -1,7 +1,7 @@
 """COCO's keypoints: images, and annotations with x, y and v (0 absent, 1 hidden, 2 visible).
 
 Source: https://cocodataset.org/#format-data. Keypoints are pixel indices, the centre of the first
-pixel being (0, 0); half a pixel is added, as in ``exchange.coco`` half a pixel is taken away.
+pixel being (0, 0); half a pixel is added, as ``exchange.annotation.coco`` takes it away.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from locoexport.machine.reading.hdf5 import (
     has_array,
     read_plain_array,
 )
-from locoexport.machine.reading.pickle_reading import MalformedPickleError, PickleReader
+from locoexport.machine.reading.pickles.pickle_reading import MalformedPickleError, PickleReader
 from locoexport.machine.reading.tables import Table
 from locoexport.runtime.queries.labelled_points import (
     LabelledPoint,
