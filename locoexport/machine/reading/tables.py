@@ -200,7 +200,7 @@ def _with_header(rows: list[Row], decimal_comma: bool) -> Table:
         names = [_OF_PIXELS.sub("", name.lower()) for name in rows[0].values]
         names[0] = names[0].removeprefix("#").strip()
         # Of "# t y x" the mark is a column of its own.
-        header = tuple(names[1:] if rows[0].values[0] == "#" else names)
+        header = tuple(names[1:] if rows[0].values[0] == "#" and len(names) > 1 else names)
     width = len(rows[0].values) if header is None else len(header)
     for row in rows[0 if header is None else 1 :]:
         if len(row.values) > width:
