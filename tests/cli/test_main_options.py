@@ -12,7 +12,7 @@ from locoexport.cli.main import app
 
 COMMANDS = (
     *("export", "verify", "track", "track-many", "package", "demo", "profiles", "bench", "eval"),
-    *("inspect", "doctor", "rewrite"),
+    *("inspect", "doctor", "rewrite", "convert"),
 )
 
 
@@ -104,6 +104,7 @@ WITH_JSON = {
     "rewrite": ["none.onnx", "-o", "out.onnx"],
     "eval": ["none.onnx", "--dataset", "synthetic"],
     "package": ["none.onnx", "--triton", "out"],
+    "convert": ["none.npz", "-o", "out.rrd"],
     "track": ["none.mp4", "--model", "none.onnx"],
     "track-many": ["none.mp4", "--model", "none.onnx", "-o", "out"],
     "profiles": [],

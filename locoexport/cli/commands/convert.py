@@ -28,7 +28,7 @@ def convert(
     docs/exchange.md says for each format where frames and pixels begin, which way y goes, and what
     becomes of hidden points. Needs no model and no PyTorch.
     """
-    console.check_json_target(json_target, force=force)
+    console.check_json_target(json_target, force=force, context=context)
     from locoexport.pipeline.convert import convert_tracks
     from locoexport.rendering.convert import convert_document, convert_text
     from locoexport.runtime.exchange.clip_facts import ClipFacts
