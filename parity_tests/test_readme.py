@@ -45,7 +45,7 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     weights = locotrack.create_model("b5").state_dict()
     state_dict = {f"model.{key}": value for key, value in weights.items()}
     torch.save({"state_dict": state_dict}, "b5.ckpt")
-    export, streams, scores, networks = examples_of(PYTHON)
+    export, cutting, streams, scores, networks = examples_of(PYTHON)
     # README's example exports, verifies and tracks at full size with the trained weights; here a
     # quarter of it will do. Seeded, since the trained network is ill conditioned at that size:
     # verify counts 38 of 103 points apart and says that the rest proves nothing.
@@ -57,6 +57,7 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     names: dict[str, object] = {}
     exec(compile(export, "python.md", "exec"), names)
     assert names["tracks"].xy.shape == (2, 6, 2)
+    run_cutting(cutting)
     # Points that stand still, one of them a pixel and a half off; and a clip of the benchmark.
     points = np.full((2, 6, 2), 100.0)
     answer = (points + np.array([[[0.0]], [[1.5]]]))[None]
@@ -76,3 +77,14 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     assert Path("tracks.csv").read_text().count("\n") == 1 + 2 * 2 * 2  # data sets, sides, points
     exec(compile(networks, "python.md", "exec"), names)
     assert names["result"].tracks.shape == (1, 1, 8, 2)
+
+
+def run_cutting(example: str) -> None:
+    """The page's way to cut, compare and keep tracks, on 8 points in 24 frames."""
+    xy = np.random.default_rng(0).random((8, 24, 2), np.float32)
+    visible = np.ones((8, 24), bool)
+    queries = np.zeros((8, 3), np.float32)
+    tracks = locoexport.Tracks(xy, visible, visible.astype(np.float32), queries, fps=25.0)
+    given = {"locoexport": locoexport, "tracks": tracks, "mask": visible[:, 0], "other": tracks}
+    exec(compile(example, "python.md", "exec"), given)
+    assert given["tracks"] == tracks

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from locoexport.errors import CheckpointError, InputError
 from locoexport.machine.limits import CHECKPOINT_HEADER_BYTES, CHECKPOINT_TENSORS
-from locoexport.machine.reading.pickle_reading import MalformedPickleError, shown
+from locoexport.machine.reading.pickles.pickle_reading import MalformedPickleError, shown
 from locoexport.network.checkpoint_pickle import CheckpointReader
 
 __all__ = ["check_checkpoint"]

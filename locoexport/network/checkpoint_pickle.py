@@ -11,7 +11,7 @@ from torch.nn import Parameter
 
 from locoexport.errors import InputError
 from locoexport.machine.limits import CHECKPOINT_TENSORS
-from locoexport.machine.reading.pickle_reading import Name, PickleReader, shown
+from locoexport.machine.reading.pickles.pickle_reading import Name, PickleReader, shown
 
 __all__ = ["CheckpointReader"]
 

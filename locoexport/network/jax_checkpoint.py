@@ -26,8 +26,8 @@ from locoexport.machine.reading.arrays import (
     read_array_header,
 )
 from locoexport.machine.reading.documents import quote
-from locoexport.machine.reading.jax_pickle import JaxPickleReader, StoredArray, Unread
-from locoexport.machine.reading.pickle_reading import MalformedPickleError, shown
+from locoexport.machine.reading.pickles.jax_pickle import JaxPickleReader, StoredArray, Unread
+from locoexport.machine.reading.pickles.pickle_reading import MalformedPickleError, shown
 from locoexport.machine.reading.tar_archive import is_tar, open_member, split_member
 from locoexport.network.jax_mapping import JAX_VARIANTS, ROOT, JaxParameter, parameters_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from locoexport.errors import InputError, OutputError, UsageError
-from locoexport.machine.writing.output_files import check_output
+from locoexport.errors import InputError, UsageError
+from locoexport.machine.writing.output_files import check_apart, check_output, is_file
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.runtime.exchange.clip_facts import ClipFacts, count_clip_frames
 from locoexport.runtime.exchange.formats import (
@@ -20,8 +20,10 @@ from locoexport.runtime.exchange.formats import (
     format_of_suffix,
 )
 from locoexport.runtime.exchange.samples import seen
+from locoexport.runtime.sources.images import is_pattern
+from locoexport.runtime.sources.named import is_live, name_of
+from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.tracks import Tracks
-from locoexport.runtime.video.sources import open_source
 
 __all__ = ["ConvertReport", "convert_tracks"]
 
@@ -47,7 +49,7 @@ def convert_tracks(
     output: str | Path,
     *,
     to: str | None = None,
-    video: str | Path | None = None,
+    video: NamedSource | None = None,
     facts: ClipFacts | None = None,
     force: bool = False,
     notify: Listener = ignore,
@@ -58,7 +60,8 @@ def convert_tracks(
         tracks_file: .npz, .json or .csv of ``track``, or a file of any format that can be read.
         output: the file to write.
         to: the format's name; None is what the suffix of ``output`` tells.
-        video: the clip, which is asked for its size, frame rate and number of frames.
+        video: the clip, images or animation that was tracked, which is asked for its size, frame
+            rate and number of frames. Images have no rate: that of the tracks is taken.
         facts: what is known of the clip; it goes before what the clip says.
         force: replace an existing file.
         notify: is told of warnings.
@@ -66,17 +69,18 @@ def convert_tracks(
     Raises:
         InputError: the tracks cannot be read.
         VideoError: the clip cannot be read.
-        UsageError: no such format, or it needs what nobody said of the clip.
-        OutputError: the file cannot be written, or is the one that is read.
+        UsageError: no such format, it needs what nobody said of the clip, or the clip is a stream,
+            which comes once.
+        OutputError: the file cannot be written, or is one that is read.
         PackageMissingError: the format is written by a package that is not installed.
     """
     path, target = Path(tracks_file), Path(output)
     chosen = find_format(target, to)
     if chosen.is_own and facts is not None and facts.first_frame is not None:
         raise UsageError("--first-frame is for other programs; in our own files frame 0 is first.")
+    clip = None if video is None or is_live(video) else name_of(video)
+    check_apart([("output", target)], [("the tracks", path), ("the clip", clip)])
     check_output(target, force=force)
-    if target.exists() and path.exists() and target.samefile(path):
-        raise OutputError(f"{target} is the file that is read; name another.")
     source = _source_format(path)
     known = _with_video(facts or ClipFacts(), video)
     assert source.read is not None
@@ -86,7 +90,7 @@ def convert_tracks(
     known = replace(known, fps=known.fps or tracks.fps, time_s=None if said else tracks.time_s)
     check_facts(known, chosen)
     if video is not None and known.frame_count is None and not chosen.is_own:
-        known = replace(known, frame_count=count_clip_frames(open_source(video), tracks.frames))
+        known = replace(known, frame_count=count_clip_frames(open_video(video), tracks.frames))
     warnings = tuple([*_doubts_of_size(tracks, known), *_doubts_of_frames(tracks, known)])
     for text in warnings:
         notify(Notice(text, warning=True))
@@ -103,19 +107,27 @@ def _source_format(path: Path) -> TrackFormat:
     return source
 
 
-def _with_video(facts: ClipFacts, video: str | Path | None) -> ClipFacts:
+def _with_video(facts: ClipFacts, video: NamedSource | None) -> ClipFacts:
     """What the clip says wherever ``facts`` says nothing."""
     if video is None:
         return facts
-    source = open_source(video)
+    if is_live(video):
+        raise UsageError(f"{name_of(video)} comes once: say --size and --fps in place of --video.")
+    source = open_video(video)
     height, width = source.frame_hw()
     return replace(
         facts,
         width=facts.width or width,
         height=facts.height or height,
-        fps=facts.fps or source.fps,
-        file_name=facts.file_name or Path(video).name,
+        fps=facts.fps or (None if _is_images(name_of(video)) else source.fps),
+        file_name=facts.file_name or Path(name_of(video)).name,
     )
+
+
+def _is_images(name: Path | str) -> bool:
+    """Whether it is a folder or a pattern, whose rate is a guess."""
+    path = Path(name)
+    return not is_file(path) and (path.is_dir() or is_pattern(path))
 
 
 def _doubts_of_size(tracks: Tracks, facts: ClipFacts) -> list[str]:

@@ -104,9 +104,9 @@ WITH_JSON = {
     "rewrite": ["none.onnx", "-o", "out.onnx"],
     "eval": ["none.onnx", "--dataset", "synthetic"],
     "package": ["none.onnx", "--triton", "out"],
+    "convert": ["none.npz", "-o", "out.rrd"],
     "track": ["none.mp4", "--model", "none.onnx"],
     "track-many": ["none.mp4", "--model", "none.onnx", "-o", "out"],
-    "convert": ["none.npz", "-o", "out.csv"],
     "profiles": [],
     "doctor": [],
 }

@@ -4,6 +4,8 @@ import itertools
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import typer
 
@@ -145,3 +147,16 @@ def test_an_export_is_not_written_over_the_model_in_a_repository(run, tmp_path: 
     assert done.code == 2
     assert "which is read, lies in" in done.stderr
     assert model.read_bytes() == tracker_bytes()
+
+
+def test_what_is_drawn_of_images_may_lie_in_their_folder(run, tmp_path: Path) -> None:
+    from synthetic_tracker import tracker_bytes
+
+    images, model = tmp_path / "images", tmp_path / "m.onnx"
+    images.mkdir()
+    model.write_bytes(tracker_bytes())
+    for number in range(3):
+        cv2.imwrite(str(images / f"{number}.png"), np.full((48, 64, 3), 9, np.uint8))
+    done = run("track", images, "--model", model, "-o", images, "--fps", "10")
+    assert done.code == 0, done.stderr
+    assert (images / "images.tracked.mp4").is_file()

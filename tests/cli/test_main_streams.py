@@ -114,6 +114,6 @@ def test_a_name_with_a_line_break_and_an_escape_sequence_is_one_line(folder: Pat
     name = "a\nerror: b\x1b[2J\u202e.mp4"
     done = run("track", name, "--model", "m.onnx", "-o", "o.mp4")
     assert done.stderr.splitlines()[-1] == (
-        r"error: There is no video file a\nerror: b\x1b[2J\u202e.mp4."
+        r"error: There is no file a\nerror: b\x1b[2J\u202e.mp4, and none matches it as a pattern."
     )
     assert "\x1b" not in done.stderr

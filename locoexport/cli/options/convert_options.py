@@ -23,13 +23,21 @@ To = Annotated[
 ]
 Clip = Annotated[
     Path | None,
-    typer.Option(metavar="CLIP", help="The clip, which is asked for its size, rate and frames."),
+    typer.Option(
+        metavar="CLIP",
+        help="What was tracked (a clip, a folder or pattern of images, an animation), which is "
+        "asked for its size, rate and frames.",
+    ),
 ]
 Size = Annotated[
-    str | None, typer.Option(metavar="HxW", help="The size that the tracks are measured in.")
+    str | None,
+    typer.Option(
+        metavar="HxW",
+        help="The size that the tracks are measured in (what the tracks or CLIP say).",
+    ),
 ]
 Rate = Annotated[
-    float | None, typer.Option(metavar="N", help="Frames a second (what the tracks say).")
+    float | None, typer.Option(metavar="N", help="Frames a second (what CLIP or the tracks say).")
 ]
 FirstFrame = Annotated[
     int | None,

@@ -63,7 +63,7 @@ Queries = Annotated[
     Path | None,
     typer.Option(
         help="Query points from a .csv, .json or .npy file, or labelled in DeepLabCut (.csv, .h5), "
-        "SLEAP (.slp), COCO's keypoints (.json) or CVAT (.xml)."
+        "SLEAP (.slp, .h5), COCO's keypoints (.json) or CVAT (.xml)."
     ),
 ]
 QueryOrder = Annotated[

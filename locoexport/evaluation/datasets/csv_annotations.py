@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from locoexport.errors import InputError
 from locoexport.machine.limits import ANNOTATION_BYTES, ANNOTATION_ROW_BYTES, ROWS
 from locoexport.machine.reading.documents import quote
-from locoexport.machine.reading.pickle_reading import shown
+from locoexport.machine.reading.pickles.pickle_reading import shown
 
 __all__ = ["CLIP_FPS", "CLIP_FRAMES", "AnnotatedVideo", "index_annotations", "read_annotations"]
 

@@ -6,6 +6,7 @@ what pandas or PyTables pickled into a file stays bytes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,15 +17,24 @@ from numpy.typing import NDArray
 
 from locoexport.errors import InputError
 from locoexport.machine.installation import require_packages
-from locoexport.machine.limits import ROWS, TEXT_BYTES
+from locoexport.machine.limits import ROWS, TEXT_BYTES, TRACKS_BYTES
 from locoexport.machine.reading.documents import quote
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["groups_of", "has_array", "open_hdf5", "read_plain_array"]
+__all__ = [
+    "array_shape",
+    "byte_attribute",
+    "groups_of",
+    "has_array",
+    "open_hdf5",
+    "read_large_array",
+    "read_plain_array",
+]
 
-_KINDS = "biufS"
+_NUMBERS = "iuf"
+_KINDS = f"b{_NUMBERS}S"
 
 
 @contextmanager
@@ -67,18 +77,62 @@ def has_array(group: Any, name: str) -> bool:
     return isinstance(found, h5py.Dataset) and not found.is_virtual and not found.external
 
 
+def array_shape(group: Any, name: str) -> tuple[int, ...] | None:
+    """The shape of an array, which is not read; None where ``has_array`` finds none."""
+    return tuple(group[name].shape or ()) if has_array(group, name) else None
+
+
+def byte_attribute(holder: Any, name: str) -> bytes | None:
+    """What a group or array says of itself under that name, as bytes; None where that is no text.
+
+    An object or a link that it names is not looked up.
+    """
+    value = holder.attrs.get(name)
+    if isinstance(value, str):
+        return value.encode("utf-8")
+    return bytes(value) if isinstance(value, bytes) else None
+
+
 def read_plain_array(group: Any, name: str) -> NDArray[Any]:
     """An array of numbers or text, or a table whose columns are such, of at most ``ROWS`` values.
+
+    A column of a table may hold a list of numbers a row, as those of pandas do.
 
     Raises:
         InputError: there is none, it is too large, or holds something else.
     """
+    dataset = _plain_dataset(group, name)
+    fields = dataset.dtype.fields or {}
+    a_row = sum(math.prod(field[0].shape) for field in fields.values()) if fields else 1
+    ROWS.check((dataset.size or 0) * a_row, name)
+    if dataset.ndim > 2:
+        raise _not_plain(dataset, name)
+    return np.asarray(dataset[()])
+
+
+def read_large_array(group: Any, name: str) -> NDArray[np.float64]:
+    """An array of numbers of any shape, of at most ``TRACKS_BYTES`` bytes.
+
+    Raises:
+        InputError: there is none, it is too large, or holds something else.
+    """
+    dataset = _plain_dataset(group, name)
+    if dataset.dtype.kind not in _NUMBERS:
+        raise _not_plain(dataset, name)
+    TRACKS_BYTES.check(8 * (dataset.size or 0), name)
+    return np.asarray(dataset[()], np.float64)
+
+
+def _plain_dataset(group: Any, name: str) -> Any:
     if not has_array(group, name):
         raise InputError(f"it has no array {name}.")
     dataset = group[name]
-    ROWS.check(dataset.size or 0, name)
     fields = dataset.dtype.fields
     kinds = [dataset.dtype] if fields is None else [field[0] for field in fields.values()]
-    if dataset.ndim > 2 or any(kind.kind not in _KINDS or kind.shape for kind in kinds):
-        raise InputError(f"its array {name} is of {quote(str(dataset.dtype))}, not plain numbers.")
-    return np.asarray(dataset[()])
+    if dataset.shape is None or any(kind.base.kind not in _KINDS for kind in kinds):
+        raise _not_plain(dataset, name)
+    return dataset
+
+
+def _not_plain(dataset: Any, name: str) -> InputError:
+    return InputError(f"its array {name} is of {quote(str(dataset.dtype))}, not plain numbers.")

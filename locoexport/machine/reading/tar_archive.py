@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from locoexport.errors import InputError
-from locoexport.machine.reading.pickle_reading import shown
+from locoexport.machine.reading.pickles.pickle_reading import shown
 
 __all__ = [
     "OpenMember",

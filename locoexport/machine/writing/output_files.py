@@ -80,7 +80,9 @@ def check_apart(outputs: Iterable[Named], inputs: Iterable[Named] = ()) -> None:
     """
     given = [(name, path) for name, path in inputs if path is not None]
     folders = [(name, path) for name, path in given if os.path.isdir(path)]
-    sources = [(name, one, _places(one)) for name, path in given for one in _matches(path)]
+    # A folder is written into, and never replaced.
+    files = [(name, path) for name, path in given if not os.path.isdir(path)]
+    sources = [(name, one, _places(one)) for name, path in files for one in _matches(path)]
     earlier: list[tuple[str, str | Path, frozenset[object]]] = []
     for name, path in outputs:
         if path is None:

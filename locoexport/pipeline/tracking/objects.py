@@ -36,7 +36,7 @@ from locoexport.runtime.objects.rules import ObjectRules
 from locoexport.runtime.objects.segmentation import Segmenter, open_segmenter
 from locoexport.runtime.objects.tracked import ObjectTracks
 from locoexport.runtime.queries.points import check_queries
-from locoexport.runtime.queries.sources import PointSources, collect_points
+from locoexport.runtime.queries.sources import PointSources, collect_asked_points
 from locoexport.runtime.sources.named import is_live, name_of, stem_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.budget import parse_memory
@@ -156,7 +156,7 @@ def track_video_objects(
         model: a file written by ``locoexport export``.
         sources: a detector, boxes, or both.
         outputs: which files to write.
-        points: further points, which belong to no object.
+        points: further points; they carry no box, and belong to the objects of their masks.
         provider: the execution provider; there is no fallback.
         selection: which part of the clip, every n-th frame, another size.
         window: frames a window; see ``PointTracker``.
@@ -190,7 +190,8 @@ def track_video_objects(
     notify(Notice(f"reading {name_of(video)}"))
     source = open_video(video, selection)
     height, width = source.frame_hw()
-    others = collect_points(points or PointSources(), height, width, source.first_frame)
+    asked = collect_asked_points(points or PointSources(), height, width, source.first_frame)
+    others = asked.query_points_tyx
     frames = _count_frames(source, notify)
     _check_pickle_fits(outputs.tracks_file, frames * height * width * 3, memory)
     if len(others):
@@ -210,6 +211,7 @@ def track_video_objects(
             *(tracker, source, named, segmenter, sources.rules),
             keep_apart=set(given.object_ids.tolist()) - {NO_OBJECT},
             other_points_tyx=others,
+            other_object_ids=asked.ids,
             progress=make_counter(notify),
         )
         tracking_seconds = time.perf_counter() - tracking_started

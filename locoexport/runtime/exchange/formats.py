@@ -8,19 +8,19 @@ from pathlib import Path
 
 from locoexport.errors import UsageError
 from locoexport.machine.writing.output_files import whole_file
-from locoexport.runtime.exchange.after_effects import write_after_effects
-from locoexport.runtime.exchange.blender import write_blender
+from locoexport.runtime.exchange.annotation.coco import write_coco
+from locoexport.runtime.exchange.annotation.cvat import write_cvat
+from locoexport.runtime.exchange.annotation.fiftyone import write_fiftyone
+from locoexport.runtime.exchange.annotation.label_studio import write_label_studio
 from locoexport.runtime.exchange.clip_facts import ClipFacts
-from locoexport.runtime.exchange.coco import write_coco
-from locoexport.runtime.exchange.cvat import write_cvat
-from locoexport.runtime.exchange.deeplabcut import write_deeplabcut
-from locoexport.runtime.exchange.equalizer import write_equalizer
-from locoexport.runtime.exchange.fiftyone import write_fiftyone
-from locoexport.runtime.exchange.label_studio import write_label_studio
-from locoexport.runtime.exchange.nuke import write_nuke
+from locoexport.runtime.exchange.compositing.after_effects import write_after_effects
+from locoexport.runtime.exchange.compositing.blender import write_blender
+from locoexport.runtime.exchange.compositing.equalizer import write_equalizer
+from locoexport.runtime.exchange.compositing.nuke import write_nuke
 from locoexport.runtime.exchange.own import read_own, write_own
+from locoexport.runtime.exchange.pose.deeplabcut import write_deeplabcut
+from locoexport.runtime.exchange.pose.sleap import write_sleap
 from locoexport.runtime.exchange.rerun import write_rerun
-from locoexport.runtime.exchange.sleap import write_sleap
 from locoexport.runtime.tracking.tracks import Tracks
 
 __all__ = [
@@ -48,6 +48,7 @@ class TrackFormat:
         write: writes a whole file at a path that is free; ``export_tracks`` gives it a draft.
         needs: the fields of ``ClipFacts`` that it cannot do without.
         read: reads such a file as tracks, where that can be done.
+        shared: further endings, which tell nothing alone: other formats have them as well.
     """
 
     name: str
@@ -56,6 +57,7 @@ class TrackFormat:
     write: Writer
     needs: tuple[str, ...] = ()
     read: Reader | None = None
+    shared: tuple[str, ...] = ()
 
     @property
     def is_own(self) -> bool:
@@ -70,21 +72,25 @@ FORMATS: tuple[TrackFormat, ...] = (
     TrackFormat("json", "locoexport's .json", (".json",), write_own, (), read_own),
     TrackFormat("csv", "locoexport's .csv", (".csv",), write_own, (), read_own),
     TrackFormat("nuke", "Nuke", (".nk",), write_nuke, _SIZE),
-    TrackFormat("3de", "3DEqualizer", (".3de.txt",), write_equalizer, _SIZE),
+    TrackFormat("3de", "3DEqualizer", (".3de.txt",), write_equalizer, _SIZE, shared=(".txt",)),
     TrackFormat("blender", "Blender", (".py",), write_blender, _SIZE),
     TrackFormat(
-        *("after-effects", "After Effects", (".ae.txt",), write_after_effects, (*_SIZE, "fps"))
+        *("after-effects", "After Effects", (".ae.txt",), write_after_effects, (*_SIZE, "fps")),
+        shared=(".txt",),
     ),
     TrackFormat("cvat", "CVAT", (".xml",), write_cvat, _SIZE),
     TrackFormat(
         *("label-studio", "Label Studio", (".labelstudio.json",), write_label_studio),
         *((*_SIZE, "fps"),),
+        shared=(".json",),
     ),
-    TrackFormat("coco", "COCO keypoints", (".coco.json",), write_coco, _SIZE),
-    TrackFormat("fiftyone", "FiftyOne", (".fiftyone.json",), write_fiftyone, _SIZE),
+    TrackFormat("coco", "COCO keypoints", (".coco.json",), write_coco, _SIZE, shared=(".json",)),
+    TrackFormat(
+        *("fiftyone", "FiftyOne", (".fiftyone.json",), write_fiftyone, _SIZE), shared=(".json",)
+    ),
     TrackFormat("rerun", "Rerun", (".rrd",), write_rerun),
-    TrackFormat("deeplabcut", "DeepLabCut", (".h5",), write_deeplabcut),
-    TrackFormat("sleap", "SLEAP", (".slp",), write_sleap),
+    TrackFormat("deeplabcut", "DeepLabCut", (".h5",), write_deeplabcut, shared=(".csv",)),
+    TrackFormat("sleap", "SLEAP", (".slp", ".analysis.h5"), write_sleap, shared=(".h5",)),
 )
 """All of them, in the order in which they are shown."""
 
@@ -109,20 +115,36 @@ def find_format(path: str | Path, name: str | None = None) -> TrackFormat:
     """The format of that name, or where none is given the one that the file's name tells.
 
     Raises:
-        UsageError: there is no such format, or the file's name tells none.
+        UsageError: there is no such format, the file's name tells none, or it tells another one.
     """
-    known = ", ".join(each.name for each in FORMATS)
-    if name is not None:
-        found = next((each for each in FORMATS if each.name == name), None)
-        if found is None:
-            raise UsageError(f"There is no format {name!r}; there are {known}.")
-        return found
     told = format_of_suffix(path)
-    if told is None:
+    if name is None:
+        if told is None:
+            raise UsageError(_untold(Path(path)))
+        return told
+    found = next((each for each in FORMATS if each.name == name.lower()), None)
+    if found is None:
         raise UsageError(
-            f"{path}: its suffix does not tell the format; say --to with one of {known}."
+            f"There is no format {name!r}; there are {', '.join(each.name for each in FORMATS)}."
         )
-    return told
+    is_shared = Path(path).name.lower().endswith(found.shared)
+    if told is not found and (found.is_own or (told is not None and not is_shared)):
+        raise UsageError(
+            f"{path}: a file for {found.title} is named {' or '.join(found.suffixes)}"
+            + (f"; this is a name for {told.title}." if told is not None else ".")
+        )
+    return found
+
+
+def _untold(path: Path) -> str:
+    """What to say where a file's name tells no format."""
+    fitting = [each for each in FORMATS if path.name.lower().endswith(each.shared)]
+    if fitting:
+        titles = " or ".join(each.title for each in fitting)
+        names = " or ".join(f"--to {each.name}" for each in fitting)
+        return f"{path} may be for {titles}; say {names}."
+    known = ", ".join(f"{each.name} ({', '.join(each.suffixes)})" for each in FORMATS)
+    return f"{path}: its suffix does not tell the format; say --to with one of {known}."
 
 
 def check_format_of(path: str | Path) -> Path:

@@ -40,6 +40,7 @@ def track_objects(
     *,
     keep_apart: Collection[int] = (),
     other_points_tyx: NDArray[np.float32] | None = None,
+    other_object_ids: NDArray[np.int64] | None = None,
     progress: Progress | None = None,
 ) -> ObjectTracks:
     """Follow objects, and points that belong to none, through a clip.
@@ -61,7 +62,9 @@ def track_objects(
         segmenter: says where in a box points may be.
         rules: the numbers.
         keep_apart: ids that a person gave; such an object is never taken for another's return.
-        other_points_tyx: float32 (points, 3), further points, of no object.
+        other_points_tyx: float32 (points, 3), further points, which carry no box.
+        other_object_ids: int64 (points,), what each of these is on (-1 for nothing), such as an
+            object of a mask. Objects of the detector get other numbers.
         progress: is told how much of ``tracking frames`` and ``filling gaps`` is done.
 
     Raises:
@@ -87,7 +90,8 @@ def track_objects(
         tracks, object_ids, spans = renewal.renew(tracks, object_ids, count)
     # Ids without holes, unless a person gave them.
     free = [name for name in sorted(set(names.values())) if name not in keep_apart]
-    first = max(keep_apart, default=NO_OBJECT) + 1
+    asked = np.zeros(0, np.int64) if other_object_ids is None else other_object_ids
+    first = max([NO_OBJECT, *keep_apart, *asked.tolist()]) + 1
     numbers = {name: first + index for index, name in enumerate(free)}
     renamed = {NO_OBJECT: NO_OBJECT}
     renamed |= {old: numbers.get(name, name) for old, name in names.items()}
@@ -96,6 +100,7 @@ def track_objects(
     seen = see_objects(detections, frames)
     filler = GapFiller(tracker, source, segmenter, rules, seen, _counted("filling gaps", progress))
     objects = tuple(filler.fill(item, tracks, object_ids == item.object_id) for item in seen)
+    object_ids[len(queries) - len(asked) : len(queries)] = asked
     return ObjectTracks(tracks, object_ids, objects, spans)
 
 

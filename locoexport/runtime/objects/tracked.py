@@ -79,7 +79,7 @@ class ObjectTracks:
         tracks: of all points. The points of objects are also invisible in frames in which they
             are outliers (``mark_outliers``), whatever their confidence.
         object_ids: int64 (points,), the object of each point; ``NO_OBJECT`` for points that were
-            asked for by themselves.
+            asked for by themselves. Objects of a mask have points and no box.
         objects: in the order of their ids.
         spans: int64 (points, 2), from which frame to before which one a point stands for its
             object; elsewhere it is invisible, and of no meaning. None: through the whole clip.
@@ -99,9 +99,8 @@ class ObjectTracks:
             )
         if self.spans is not None and self.spans.shape != (self.tracks.points, 2):
             raise InputError(f"spans has the shape {self.spans.shape}; it is (points, 2).")
-        known = {NO_OBJECT, *(item.object_id for item in self.objects)}
-        if not set(self.object_ids.tolist()) <= known:
-            raise InputError("Some points belong to objects that are not there.")
+        if (self.object_ids < NO_OBJECT).any():
+            raise InputError("Some points belong to objects of numbers below 0.")
         if any(len(item.source) != self.tracks.frames for item in self.objects):
             raise InputError("The objects and the tracks have different numbers of frames.")
 

@@ -1,7 +1,7 @@
 """COCO's keypoints: images, and annotations with x, y and v (0 absent, 1 hidden, 2 visible).
 
 Source: https://cocodataset.org/#format-data. Keypoints are pixel indices, the centre of the first
-pixel being (0, 0); half a pixel is added, as in ``exchange.coco`` half a pixel is taken away.
+pixel being (0, 0); half a pixel is added, as ``exchange.annotation.coco`` takes it away.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def read_coco_document(document: dict[str, Any]) -> PointList:
     no image has two: of these the first place counts. Of all others every place is a query.
 
     Raises:
-        InputError: an annotation is malformed, or nobody can tell an image's frame.
+        InputError: an annotation is malformed, nobody can tell an image's frame, or two images
+            are of one.
     """
     frames = _frames(_objects(document, "images"))
     annotations = [each for each in _objects(document, "annotations") if each.get("keypoints")]
@@ -65,7 +66,14 @@ def _frames(images: list[dict[str, Any]]) -> dict[Hashable, int]:
             return {images[0]["id"]: frame_of_name(str(images[0].get("file_name", "")))}
         except InputError:
             return {images[0]["id"]: 0}
-    return {image["id"]: frame_of_name(str(image["file_name"])) for image in images}
+    frames = {image["id"]: frame_of_name(str(image["file_name"])) for image in images}
+    frame, count = Counter(frames.values()).most_common(1)[0] if frames else (0, 0)
+    if count > 1 or len(frames) < len(images):
+        raise InputError(
+            f"by the numbers that end their names, {max(count, 2)} of its images are frame {frame}:"
+            " keep those of one clip, and name them by its frames."
+        )
+    return frames
 
 
 def _identity(index: int, annotation: dict[str, Any], alone: set[Any]) -> tuple[str, Hashable]:

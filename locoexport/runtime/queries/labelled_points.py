@@ -13,6 +13,9 @@ from locoexport.machine.reading.documents import quote
 
 __all__ = ["LabelledPoint", "PointList", "first_of_each", "frame_of_name"]
 
+_ROBOFLOW = re.compile(r"(_[A-Za-z0-9]{2,5})?\.rf\.[0-9A-Za-z]{16,}$")
+_HASH = re.compile(r"(?=[0-9]*[A-Fa-f])(?<![0-9A-Za-z])[0-9A-Fa-f]{12,}$")
+
 PointList = list[tuple[float, float, float]]
 """Queries as (t, y, x)."""
 
@@ -55,12 +58,15 @@ def first_of_each(points: Iterable[LabelledPoint]) -> PointList:
 def frame_of_name(name: str) -> int:
     """The frame's number that ends an image's name, such as 42 of ``labeled-data/a/img0042.png``.
 
+    What Roboflow appends (``_jpg.rf.`` and a hash) is taken off before.
+
     Raises:
-        InputError: there is none.
+        InputError: there is none, or its digits are those of a hash.
     """
     stem = PurePosixPath(name.replace("\\", "/")).stem if "." in name else name
+    stem = _ROBOFLOW.sub("", stem)
     match = re.search(r"([0-9]{1,12})$", stem)
-    if match is None:
+    if match is None or _HASH.search(stem):
         raise InputError(
             f"nobody can tell the frame of the image {quote(name)}: no number ends its name."
         )

@@ -26,10 +26,9 @@ from locoexport.runtime.queries.coco_points import is_coco, read_coco_document
 from locoexport.runtime.queries.cvat_points import read_cvat
 from locoexport.runtime.queries.deeplabcut_points import (
     is_deeplabcut,
-    read_deeplabcut_h5,
     read_deeplabcut_rows,
 )
-from locoexport.runtime.queries.sleap_points import read_slp
+from locoexport.runtime.queries.hdf5_points import read_hdf5_points
 
 __all__ = [
     "PointGrid",
@@ -46,6 +45,7 @@ QueryOrder = Literal["tyx", "txy"]
 """The order of a query's numbers where nothing names them: ours, and CoTracker's."""
 
 _COLUMNS = ("t", "y", "x")
+_UNNAMED = ("0", "1", "2")
 _MAX_GRID = 1000
 
 
@@ -143,7 +143,7 @@ def read_queries(path: str | Path, order: QueryOrder = "tyx") -> NDArray[np.floa
     - .json: a list of [t, y, x], or an object that holds one as ``query_points_tyx``. Or COCO's
       keypoints (``coco_points``)
     - .npy: an array of shape (points, 3)
-    - .h5: DeepLabCut's labelled frames
+    - .h5: DeepLabCut's, or an analysis of SLEAP (``sleap_points``)
     - .slp: SLEAP's (``sleap_points``)
     - .xml: CVAT's (``cvat_points``)
 
@@ -159,8 +159,8 @@ def read_queries(path: str | Path, order: QueryOrder = "tyx") -> NDArray[np.floa
         ".csv": partial(_read_csv, order=order),
         ".json": partial(_read_json, order=order),
         ".npy": lambda path: _ordered(_as_float32(load_array(path)), order),
-        ".h5": lambda path: _as_float32(read_deeplabcut_h5(path)),
-        ".slp": lambda path: _as_float32(read_slp(path)),
+        ".h5": lambda path: _as_float32(read_hdf5_points(path)),
+        ".slp": lambda path: _as_float32(read_hdf5_points(path)),
         ".xml": lambda path: _as_float32(read_cvat(path)),
     }
     points = read_by_suffix(path, readers, "query points (t, y, x)", QueryError)
@@ -235,7 +235,13 @@ def _read_csv(path: Path, order: QueryOrder) -> NDArray[np.float32]:
             f"line {first.line} has {len(first.values)} columns where {', '.join(order)} are due."
         )
     due = "t,y,x" if table.header is not None else ",".join(order)
-    return _as_float32([table.numbers(row, columns, due) for row in table.rows])
+    points = _as_float32([table.numbers(row, columns, due) for row in table.rows])
+    if table.header is None and len(table.rows) > 1 and table.rows[0].values == _UNNAMED:
+        raise QueryError(
+            f"line {table.rows[0].line} is 0,1,2: a point, or the numbers that pandas gives to "
+            "columns without names? Name the columns t, y, x, or write the point as 0.0,1,2."
+        )
+    return points
 
 
 def _named_columns(table: Table) -> list[int]:
@@ -243,12 +249,35 @@ def _named_columns(table: Table) -> list[int]:
     places = [table.place("t", "frame"), table.place("y"), table.place("x")]
     if None in places:
         raise QueryError(f"its header is {quote(header)}; it must name t, y and x.")
-    if table.place("point") is not None and table.place("visible") is not None:
+    _check_one_time(table)
+    if _has_tracks(table):
         raise QueryError(
             f"its header is {quote(header)}: these are tracks, not queries, with a place in every "
             "frame. Keep the rows of the points and frames to begin at, and the columns t, y, x."
         )
     return [place for place in places if place is not None]
+
+
+def _check_one_time(table: Table) -> None:
+    """Raises QueryError where t is not the frame: it will be a time in seconds."""
+    times = [table.place("t"), table.place("frame")]
+    columns = [place for place in times if place is not None]
+    for row in table.rows if len(columns) == 2 else ():
+        t, frame = table.numbers(row, columns, "t,frame")
+        if t != frame:
+            raise QueryError(
+                f"line {row.line} has t = {t:g} and frame = {frame:g}, and either may be the "
+                "frame's number; leave one of the columns out."
+            )
+
+
+def _has_tracks(table: Table) -> bool:
+    """Whether a row is a place of a point that other rows have as well."""
+    point = table.place("point")
+    if point is None:
+        return False
+    names = [row.values[point] for row in table.rows if point < len(row.values)]
+    return table.place("visible") is not None or len(set(names)) < len(names)
 
 
 def _in_order(numbers: list[float], order: QueryOrder) -> list[float]:

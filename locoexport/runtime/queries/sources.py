@@ -40,7 +40,7 @@ class PointSources:
     Attributes:
         points: ``grid:N`` or ``grid:NxM``, on frame 0.
         queries: ``t,y,x`` each.
-        query_file: .csv, .json or .npy; see ``read_queries``.
+        query_file: of points, or of another program's labels; see ``read_queries``.
         masks: ``FILE[@frame][:grid]`` each; see ``parse_mask``.
         mask_erosion_px: how far from a mask's edge points begin; see ``erode_mask``.
         features: how many corners to look for on frame 0; see ``feature_queries``.

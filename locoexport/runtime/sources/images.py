@@ -50,7 +50,7 @@ def find_images(where: Path) -> tuple[list[Path], list[str]]:
         raise VideoError(
             f"{where} holds no image ({', '.join(IMAGE_SUFFIXES)})."
             if where.is_dir()
-            else f"No file matches {where}. Quote a pattern, so that the shell leaves it alone."
+            else f"There is no file {where}, and none matches it as a pattern."
         )
     others = [path for path in paths if path.suffix.lower() not in IMAGE_SUFFIXES]
     if others:

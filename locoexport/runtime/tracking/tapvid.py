@@ -23,8 +23,8 @@ from locoexport.errors import InputError
 from locoexport.machine.hardware import read_memory
 from locoexport.machine.limits import CLIP_BYTES, IMAGE_PIXELS, ROWS
 from locoexport.machine.reading.image_sizes import ImageHeader, read_image_header
-from locoexport.machine.reading.pickle_reading import shown
-from locoexport.machine.reading.plain_pickle import load_plain
+from locoexport.machine.reading.pickles.pickle_reading import shown
+from locoexport.machine.reading.pickles.plain_pickle import load_plain
 from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.tracking.tracks import Tracks
 

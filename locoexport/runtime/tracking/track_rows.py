@@ -55,7 +55,10 @@ def gather_rows(table: Table) -> TrackRows:
     xy = np.stack([_column(table, "x")[order], _column(table, "y")[order]], axis=-1)
     visible = np.isfinite(xy).all(axis=-1)
     if table.place("visible") is not None:
-        visible = _column(table, "visible")[order] != 0
+        said = _column(table, "visible")[order]
+        if not np.isin(said, (0, 1)).all():
+            raise InputError("its column visible must have 0 or 1 in every row.")
+        visible = said != 0
     confidence = visible.astype(np.float32)
     if table.place("confidence") is not None:
         confidence = _column(table, "confidence")[order].astype(np.float32)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from locoexport.machine.reading.plain_pickle import load_plain
+from locoexport.machine.reading.pickles.plain_pickle import load_plain
 
 SUFFIX = ".pkl"
 

@@ -142,6 +142,34 @@ def test_each_object_has_its_points_and_others_have_none(tracker) -> None:
     assert queries[128].tolist() == [2, 5, 6]
 
 
+def test_objects_of_a_mask_keep_their_numbers_and_the_detectors_come_after(tracker) -> None:
+    others = np.array([[2, 5, 6], [2, 7, 8], [0, 9, 9]], np.float32)
+    on = np.array([4, 2, NO_OBJECT], np.int64)
+    seen = detected(0, 1, 2)
+    found = follow(tracker, dark_clip(), seen, other_points_tyx=others, other_object_ids=on)
+    assert [item.object_id for item in found.objects] == [5]
+    assert found.object_ids[-3:].tolist() == on.tolist()
+    assert set(found.object_ids[:-3].tolist()) == {5}
+    alone = follow(tracker, dark_clip(), seen, other_points_tyx=others)
+    for one, other in zip(found.objects, alone.objects, strict=True):
+        np.testing.assert_array_equal(one.boxes_xyxy, other.boxes_xyxy)  # a mask moves no box
+
+
+def test_a_mask_and_a_box_of_one_number_are_one_object(tracker) -> None:
+    boxes = Detections(
+        np.array([0], np.int64), Boxes.of([[10, 30, 18, 38]]), np.array([4], np.int64)
+    )
+    points, on = np.array([[2, 5, 6]], np.float32), np.array([4], np.int64)
+    found = follow(
+        *(tracker, dark_clip(), boxes),
+        keep_apart={4},
+        other_points_tyx=points,
+        other_object_ids=on,
+    )
+    assert [item.object_id for item in found.objects] == [4]
+    assert set(found.object_ids.tolist()) == {4}
+
+
 def fast_boxes(ids: tuple[int, int]) -> Detections:
     """An object that is lost in frames 3 to 22, and has moved by twice its own width by then."""
     frames = [0, 1, 2, 23, 24, 25]

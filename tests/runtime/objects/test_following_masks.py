@@ -179,10 +179,13 @@ def test_points_of_no_object_count_through_the_whole_clip(tracker) -> None:
         detected(SEEN),
         Asked(),
         ObjectRules(mask_every=4),
-        other_points_tyx=np.array([[3, 20, 20]], np.float32),
+        other_points_tyx=np.array([[3, 20, 20], [3, 21, 20]], np.float32),
+        other_object_ids=np.array([-1, 6], np.int64),
     )
     alone = found.object_ids == -1
     assert alone.sum() == 1
+    (of_mask,) = np.flatnonzero(found.object_ids == 6)
+    assert found.tracks.query_points[of_mask].tolist() == [3, 21, 20]
     assert found.spans is not None
     assert found.spans[alone].tolist() == [[0, FRAMES]]
     assert found.tracks.visible[alone].all()

@@ -66,6 +66,91 @@ def test_deeplabcut_h5_as_pandas_writes_it(tmp_path: Path, rows: tuple[str, ...]
     )
 
 
+@pytest.mark.parametrize("individuals", [False, True])
+def test_deeplabcut_results_h5_as_deeplabcut_writes_it(tmp_path: Path, individuals: bool) -> None:
+    """Results are in pandas' "table" layout, whose names of columns are pickled."""
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("tables")
+    pytest.importorskip("h5py")
+    animal = ("mouse",) if individuals else ()
+    names = [("net", *animal, part, axis) for part in ("a", "b") for axis in ("x", "y", "p")]
+    names = [(*name[:-1], "likelihood" if name[-1] == "p" else name[-1]) for name in names]
+    values = [[1.0, 2.0, 0.1, 3.0, 4.0, 0.2], [1.5, 2.5, 0.9, 3.5, 4.5, 0.3]]
+    frame = pandas.DataFrame(values, columns=pandas.MultiIndex.from_tuples(names))
+    path = tmp_path / "clipDLC_resnet50.h5"
+    frame.to_hdf(path, key="df_with_missing", format="table", mode="w")
+    np.testing.assert_array_equal(read_queries(path), [[1, 3, 2], [0, 4.5, 3.5]])
+
+
+ANALYSIS_QUERIES = [[4, 2.5, 1.5], [9, 8.75, 8], [2, 61, 31]]
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [{}, {"preset": "standard"}, {"frame_dim": 1, "track_dim": 3, "node_dim": 0, "xy_dim": 2}],
+)
+def test_sleap_analysis_as_sleap_io_writes_it(tmp_path: Path, axes: dict[str, object]) -> None:
+    sleap = pytest.importorskip("sleap_io")
+    skeleton, one, other = sleap.Skeleton(["a", "b"]), sleap.Track("one"), sleap.Track("other")
+    video = sleap.Video("clip.mp4", open_backend=False)
+    nowhere = [np.nan, np.nan]
+    places = [(4, one, [[1.0, 2.0], nowhere]), (7, one, [[10.0, 20.0], nowhere])]
+    places += [(9, one, [[5.0, 6.0], [7.5, 8.25]]), (2, other, [[30.5, 60.5], nowhere])]
+    frames = []
+    for number, track, points in places:
+        instance = sleap.PredictedInstance.from_numpy(np.array(points), skeleton, track=track)
+        frames.append(sleap.LabeledFrame(video=video, frame_idx=number, instances=[instance]))
+    labels = sleap.Labels(frames, videos=[video], skeletons=[skeleton], tracks=[one, other])
+    path = tmp_path / "labels.v001.analysis.h5"
+    sleap.save_analysis_h5(labels, str(path), **axes)
+    np.testing.assert_array_equal(read_queries(path), ANALYSIS_QUERIES)
+
+
+@pytest.mark.parametrize("transposed", [True, False, None])
+def test_sleap_analysis_of_before_axes_had_names(tmp_path: Path, transposed: bool | None) -> None:
+    h5py = pytest.importorskip("h5py")
+    places = np.full((2, 2, 10, 2), np.nan)  # tracks, nodes, frames, xy
+    for track, node, frame, xy in ((0, 0, 4, (1, 2)), (0, 1, 9, (7.5, 8.25)), (0, 0, 9, (5, 6))):
+        places[track, node, frame] = xy
+    places[1, 0, 2] = (30.5, 60.5)
+    places[1, 1, 3, 0] = 5.0  # half a place is none
+    order = (2, 1, 3, 0) if transposed is False else (0, 3, 1, 2)
+    path = tmp_path / "old.h5"
+    with h5py.File(path, "w") as file:
+        file["tracks"] = places.transpose(order)
+        file["track_occupancy"] = np.zeros((10, 2))
+        file["node_names"] = np.array([b"a", b"b"])
+        if transposed is not None:
+            file.attrs["transpose"] = transposed
+    np.testing.assert_array_equal(read_queries(path), ANALYSIS_QUERIES)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dims", "says"),
+    [
+        ((1, 2, 3, 5), None, "shape .*track, xy, node, frame"),
+        ((1, 3, 2, 5), None, "shape .*track, xy, node, frame"),
+        ((2, 2, 5), None, "shape"),
+        ((1, 2, 2, 5), '["a", "xy", "node", "frame"]', "axes"),
+        ((1, 2, 2, 5), "{", "no JSON"),
+        ((1, 2, 2, 5), None, "holds no query points"),
+    ],
+)
+def test_what_is_no_sleap_analysis(
+    tmp_path: Path, shape: tuple[int, ...], dims: str | None, says: str
+) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["tracks"] = np.full(shape, np.nan)
+        file["track_occupancy"] = np.zeros((5, 1))
+        file["node_names"] = np.array([b"a", b"b"])
+        if dims is not None:
+            file["tracks"].attrs["dims"] = dims
+    with pytest.raises(QueryError, match=says):
+        read_queries(path)
+
+
 def test_sleap_labels_as_sleap_io_writes_them(tmp_path: Path) -> None:
     sleap = pytest.importorskip("sleap_io")
     skeleton, track = sleap.Skeleton(["a", "b"]), sleap.Track("one")
@@ -83,6 +168,55 @@ def test_sleap_labels_as_sleap_io_writes_them(tmp_path: Path) -> None:
         sleap.save_slp(sleap.Labels(frames), str(tmp_path / "l.slp"), verbose=False)
         queries = read_queries(tmp_path / "l.slp")
         np.testing.assert_array_equal(queries, [[4, 2.5, 1.5], [9, 8.75, 8]])
+
+
+TWO_CLIPS = ONE_ANIMAL.replace("clip/img0003", "other/img0003")
+TWO_TASKS = (
+    "<annotations><track task_id='1'/><track task_id='1'/><track task_id='2'/></annotations>"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.csv", TWO_CLIPS, r"2 folders, such as 'labeled-data/clip' and 'labeled-data/other'"),
+        ("a.csv", THREE_COLUMNS.replace("clip,img009", "b,img009"), "images of 2 folders"),
+        ("a.xml", TWO_TASKS, "several tasks; export the task of one clip"),
+    ],
+)
+def test_labels_of_two_clips_are_not_mixed(tmp_path: Path, name: str, text: str, says: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(QueryError, match=says):
+        read_queries(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("a/frame_7.png", "b/frame_7.png"), "2 of its images are frame 7"),
+        (("clip_1_1080.png", "clip_2_1080.png"), "2 of its images are frame 1080"),
+        (("0cc175b9c0f1b6a8.png", "92eb5ffee6ae2fec.png"), "nobody can tell the frame"),
+    ],
+)
+def test_coco_images_that_do_not_say_their_frames(
+    tmp_path: Path, names: tuple[str, str], says: str
+) -> None:
+    document = coco()
+    for image, name in zip(document["images"], names, strict=True):
+        image["file_name"] = name
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(QueryError, match=says):
+        read_queries(tmp_path / "a.json")
+
+
+def test_roboflows_names_of_images_say_their_frames(tmp_path: Path) -> None:
+    document = coco()
+    for image, number in zip(document["images"], (12, 10), strict=True):
+        image["file_name"] = f"frame_{number:06d}_png.rf.3f2a0c9d8e7b6a5f4e3d2c1b0a998877.jpg"
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    np.testing.assert_array_equal(
+        read_queries(tmp_path / "a.json"), [[12, 2.5, 1.5], [10, 8.5, 7.5]]
+    )
 
 
 def coco(**track: object) -> dict[str, object]:
@@ -161,6 +295,16 @@ def test_cvat_tracks_skeletons_and_images(tmp_path: Path) -> None:
     )
 
 
+def test_a_cvat_track_begins_where_it_is_seen(tmp_path: Path) -> None:
+    shape = '<points frame="{}" keyframe="1" outside="0" occluded="{}" points="{},2"/>'
+    tracks = [[(3, 1, 30), (4, 0, 40), (5, 0, 50)], [(6, 1, 60), (7, 1, 70)]]
+    text = "".join(
+        f"<track>{''.join(shape.format(*each) for each in track)}</track>" for track in tracks
+    )
+    (tmp_path / "a.xml").write_text(f"<annotations>{text}</annotations>")
+    np.testing.assert_array_equal(read_queries(tmp_path / "a.xml"), [[4, 2, 40], [6, 2, 60]])
+
+
 LAUGHS = "<!DOCTYPE a [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><annotations>&b;</annotations>"
 OUTER = "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><annotations/>"
 
@@ -204,5 +348,5 @@ def test_damaged_hdf5_is_told(tmp_path: Path, name: str) -> None:
     with h5py.File(tmp_path / name, "w") as file:
         file["x"] = 1
         file["frames"] = h5py.ExternalLink("/etc/passwd", "x")
-    with pytest.raises(QueryError, match=r"does not hold|is not SLEAP"):
+    with pytest.raises(QueryError, match=r"holds neither|is not SLEAP"):
         read_queries(tmp_path / name)

@@ -194,7 +194,7 @@ def test_check_refuses_shapes_and_nothing_at_all() -> None:
         "X\tY\tFrame\n20,25\t10,5\t0\n7\t0\t3,5\n".encode("utf-16"),
         b"# t,y,x\n0,10.5,20.25\n3.5,0,7\n",
         b"0;10,5;20,25\n3,5;0;7\n",
-        b"id,frame,t,y,x\n9,8,0,10.5,20.25\n9,8,3.5,0,7\n",
+        b"id,frame,t,y,x\n9,0,0,10.5,20.25\n9,3.5,3.5,0,7\n",
     ],
 )
 def test_csv_of_other_programs(tmp_path: Path, data: bytes) -> None:

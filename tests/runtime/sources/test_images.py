@@ -85,11 +85,11 @@ def test_what_holds_no_images(tmp_path: Path) -> None:
     (folder / "a.mp4").write_bytes(b"")
     for where, said in (
         (tmp_path, "holds no image"),
-        (folder / "%05d.png", "No file matches .*Quote a pattern"),
-        (folder / "*.tif", "No file matches"),
+        (folder / "%05d.png", "There is no file .*, and none matches it"),
+        (folder / "*.tif", "none matches it as a pattern"),
         (folder / "*.mp4", r"a\.mp4, which is no image"),
         (folder / "%d_%d.png", "one number"),
-        (tmp_path / "absent" / "%d.png", "No file matches"),
+        (tmp_path / "absent" / "%d.png", "none matches it as a pattern"),
     ):
         with pytest.raises(VideoError, match=said):
             open_video(where)

@@ -1,8 +1,10 @@
 """``locoexport convert``, from a file of tracks to a file of another program."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from exchange_readers import read_cvat
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 
 from locoexport.cli.main import app
 from locoexport.errors import InputError, OutputError, UsageError
+from locoexport.runtime.drawing.film import write_film
 from locoexport.runtime.tracking.tracks import read_tracks, write_tracks
 from locoexport.runtime.video.mp4 import write_mp4
 
@@ -116,6 +119,45 @@ def test_nothing_is_lost_and_nothing_half_written(tmp_path: Path) -> None:
     assert out.read_text() == "old"
     convert(source, "-o", out, "--size", "360x640", "--force")
     assert len(read_tracker4(out.read_text())) == 2
+
+
+def test_neither_the_clip_nor_the_report_is_lost(tmp_path: Path) -> None:
+    source, clip, out = tmp_path / "t.npz", tmp_path / "clip.mp4", tmp_path / "out.json"
+    write_tracks(source, moving_points())
+    write_mp4(clip, np.zeros((6, 360, 640, 3), np.uint8), 10)
+    before = clip.read_bytes()
+    with pytest.raises(OutputError, match=r"is --video .* itself, which is read"):
+        convert(source, "-o", clip, "--to", "3de", "--video", clip, "--force")
+    assert clip.read_bytes() == before
+    with pytest.raises(OutputError, match="are one file"):
+        convert(source, "-o", out, "--json", out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["frames", "frames/%03d.png", "frames/*.png", "a.gif"])
+def test_every_source_that_is_read_again_can_be_asked(name: str, tmp_path: Path) -> None:
+    source, out = tmp_path / "t.npz", tmp_path / "out.xml"
+    write_tracks(source, replace(moving_points(), fps=30.0))
+    (tmp_path / "frames").mkdir()
+    pictures = [np.full((30, 40, 3), 40 * index, np.uint8) for index in range(6)]
+    for index, picture in enumerate(pictures):
+        cv2.imwrite(str(tmp_path / "frames" / f"{index:03d}.png"), picture)
+    if name == "a.gif":
+        write_film(tmp_path / name, iter(pictures), 10, np.arange(6) / 10)
+    found = json.loads(
+        convert(source, "-o", out, "--video", tmp_path / name, "--first-frame", 0, "--json", "-")
+    )
+    assert found["frame_hw"] == [30, 40]
+    # Images have no rate: it is that of the tracks.
+    assert found["fps"] == (10 if name == "a.gif" else 30)
+    assert f"<name>{Path(name).name}</name>" in out.read_text()
+
+
+def test_a_stream_cannot_be_asked(tmp_path: Path) -> None:
+    source = tmp_path / "t.npz"
+    write_tracks(source, moving_points())
+    with pytest.raises(UsageError, match="comes once: say --size and --fps"):
+        convert(source, "-o", tmp_path / "o.nk", "--video", "-")
 
 
 def test_what_is_no_tracks_is_told(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from exchange_readers import read_label_studio
 from moving_points import FACTS, moving_points
 
+from locoexport.runtime.exchange.annotation.label_studio import CONFIG
 from locoexport.runtime.exchange.formats import export_tracks, find_format
-from locoexport.runtime.exchange.label_studio import CONFIG
 
 
 def test_a_moving_point_is_the_centre_of_a_box_in_percent_from_frame_1(tmp_path: Path) -> None:

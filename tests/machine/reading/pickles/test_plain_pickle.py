@@ -11,7 +11,7 @@ import pytest
 from bombs import Bomb
 
 from locoexport.errors import InputError
-from locoexport.machine.reading.plain_pickle import load_plain
+from locoexport.machine.reading.pickles.plain_pickle import load_plain
 
 
 def _written(path: Path, document: object, protocol: int = pickle.DEFAULT_PROTOCOL) -> Path:

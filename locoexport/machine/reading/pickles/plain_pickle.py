@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError
-from locoexport.machine.reading.pickle_reading import (
+from locoexport.machine.reading.pickles.pickle_reading import (
     MalformedPickleError,
     Name,
     PickleReader,

@@ -9,7 +9,7 @@ import pytest
 from bombs import Bomb
 
 from locoexport.errors import InputError
-from locoexport.machine.reading.jax_pickle import JaxPickleReader, StoredArray, Unread
+from locoexport.machine.reading.pickles.jax_pickle import JaxPickleReader, StoredArray, Unread
 
 
 def load(data: bytes) -> Any:

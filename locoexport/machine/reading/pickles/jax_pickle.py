@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError
-from locoexport.machine.reading.pickle_reading import Name, shown
-from locoexport.machine.reading.plain_pickle import ElementType, PlainReader, finished_type
+from locoexport.machine.reading.pickles.pickle_reading import Name, shown
+from locoexport.machine.reading.pickles.plain_pickle import ElementType, PlainReader, finished_type
 
 __all__ = ["JaxPickleReader", "StoredArray", "Unread"]
 

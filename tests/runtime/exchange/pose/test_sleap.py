@@ -40,6 +40,7 @@ def test_sleap_io_reads_the_analysis(tmp_path: Path) -> None:
     assert places.shape == (6, 1, 2, 2)
     expected = np.where(tracks.visible[..., None], tracks.xy, np.nan).swapaxes(0, 1)
     np.testing.assert_allclose(places[:, 0] + 0.5, expected, atol=1e-4)
+    np.testing.assert_allclose(read_queries(path), tracks.query_points, atol=1e-4)
 
 
 def test_without_sleap_io_it_says_what_to_install(

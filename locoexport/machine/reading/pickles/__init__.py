@@ -1,0 +1,1 @@
+"""Pickles, which are played through and never unpickled."""

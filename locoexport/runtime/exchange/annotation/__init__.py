@@ -1,0 +1,1 @@
+"""Tracks as annotations of a video or of images."""

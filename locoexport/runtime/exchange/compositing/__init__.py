@@ -1,0 +1,1 @@
+"""Tracks for programs of film: trackers, compositors, editors."""

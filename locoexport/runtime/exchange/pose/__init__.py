@@ -1,0 +1,1 @@
+"""Tracks as the poses of animals."""
