@@ -185,13 +185,13 @@ class _Renewal:
         for each in self._sets:
             if not len(each.queries_tyx):
                 spans[:old][object_ids == each.object_id] = each.start, each.stop
-        joined = Tracks(
-            np.zeros((points, frames, 2), np.float32),
-            np.zeros((points, frames), np.bool_),
-            np.zeros((points, frames), np.float32),
-            np.concatenate([tracks.query_points, *(each.queries_tyx for each in new)]),
-            tracks.fps,
-            tracks.time_s,
+        joined = replace(
+            tracks,
+            xy=np.zeros((points, frames, 2), np.float32),
+            visible=np.zeros((points, frames), np.bool_),
+            confidence=np.zeros((points, frames), np.float32),
+            query_points=np.concatenate([tracks.query_points, *(each.queries_tyx for each in new)]),
+            object_ids=None,
         )
         joined.xy[:old], joined.visible[:old] = tracks.xy, tracks.visible
         joined.confidence[:old] = tracks.confidence

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.objects.boxes import NO_OBJECT
 from locoexport.runtime.objects.tracked import BoxSource, ObjectTracks, TrackedObject
 from locoexport.runtime.tracking.tapvid import tapvid_clip, write_tapvid
-from locoexport.runtime.tracking.tracks import Tracks, write_point_rows
+from locoexport.runtime.tracking.tracks import track_arrays, tracks_of_arrays, write_point_rows
 
 __all__ = [
     "BOXES_SCHEMA",
@@ -53,8 +54,7 @@ def write_object_tracks(
 ) -> None:
     """Write all points and objects, by the path's suffix; an existing file is replaced.
 
-    - .npz: the arrays of ``Tracks`` by name, ``fps`` and ``time_s``; ``object_ids`` int64
-      (points,), -1 for none; ``objects`` int64 (objects,), their ids; ``boxes_xyxy`` float32
+    - .npz: what ``write_tracks`` writes of ``Tracks``; ``object_ids`` int64 (points,), -1 for none; ``objects`` int64 (objects,), their ids; ``boxes_xyxy`` float32
       (objects, frames, 4), NaN where lost; ``box_source`` uint8 (objects, frames), 0 lost, 1
       detected, 2 tracked;
       ``box_confidence`` float32 (objects, frames); ``hulls_xy`` float32 (corners, 2) of all hulls,
@@ -156,7 +156,7 @@ def _arrays(found: ObjectTracks) -> dict[str, NDArray[Any]]:
     hulls = [hull for item in objects for hull in item.hulls_xy]
     lengths = [len(hull) for hull in hulls]
     return {
-        **_track_arrays(found.tracks),
+        **track_arrays(found.tracks),
         "object_ids": found.object_ids,
         "objects": np.array([item.object_id for item in objects], np.int64),
         "boxes_xyxy": np.array([item.boxes_xyxy for item in objects], np.float32).reshape(
@@ -171,26 +171,8 @@ def _arrays(found: ObjectTracks) -> dict[str, NDArray[Any]]:
     }
 
 
-def _track_arrays(tracks: Tracks) -> dict[str, NDArray[Any]]:
-    return {
-        "tracks_xy": tracks.xy,
-        "visible": tracks.visible,
-        "confidence": tracks.confidence,
-        "query_points_tyx": tracks.query_points,
-        "fps": np.asarray(tracks.fps, np.float64),
-        **({} if tracks.time_s is None else {"time_s": tracks.time_s}),
-    }
-
-
 def _from_arrays(arrays: dict[str, NDArray[Any]]) -> ObjectTracks:
-    tracks = Tracks(
-        xy=arrays["tracks_xy"],
-        visible=arrays["visible"],
-        confidence=arrays["confidence"],
-        query_points=arrays["query_points_tyx"],
-        fps=float(arrays["fps"]),
-        time_s=arrays.get("time_s"),
-    )
+    tracks = replace(tracks_of_arrays(arrays), object_ids=None)
     starts = arrays["hull_starts"]
     hulls = [arrays["hulls_xy"][start:stop] for start, stop in pairwise(starts)]
     objects = tuple(
@@ -209,7 +191,7 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> ObjectTracks:
 def _document(found: ObjectTracks) -> dict[str, Any]:
     return {
         "schema": OBJECT_TRACKS_SCHEMA,
-        **{name: _plain(array) for name, array in _track_arrays(found.tracks).items()},
+        **{name: _plain(array) for name, array in track_arrays(found.tracks).items()},
         "object_ids": found.object_ids.tolist(),
         "objects": [
             {
@@ -228,9 +210,12 @@ def _document(found: ObjectTracks) -> dict[str, Any]:
 
 
 def _plain(value: NDArray[Any]) -> Any:
-    """Nested lists, or a number; float32s as the shortest float64s that read back the same."""
+    """Nested lists, or a number; float32s as the shortest float64s that read back the same, None
+    for NaN."""
     if value.dtype == np.float32:
         value = value.astype(str).astype(np.float64)
+        if np.isnan(value).any():
+            value = np.where(np.isnan(value), None, value)
     return value.tolist()
 
 

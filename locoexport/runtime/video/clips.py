@@ -223,7 +223,7 @@ class VideoReader:
     def _decoded(
         self, container: InputContainer, stream: VideoStream, watch: FrameWatch
     ) -> Iterator[tuple[float, int | None, NDArray[np.uint8]]]:
-        count, end_s, damaged = 0, 0.0, False
+        count, end_s, left = 0, 0.0, False
         image: NDArray[np.uint8] | None = None
         for shown in watch.shown():
             if not count and watch.dropped:
@@ -232,13 +232,14 @@ class VideoReader:
                     "be decoded were left out, and frame 0 is the first after them."
                 )
             if shown.damaged:
-                damaged = True
                 self._tell_damage(shown, count)
-                if self._on_damage == "stop":
+                left = self._on_damage == "stop"
+                if left:
                     break
             for time_s in shown.lost_s if image is not None else ():
                 self.repeated_s.add(time_s)
                 count += 1
+                end_s = time_s + 1 / self.fps
                 yield time_s, None, cast(NDArray[np.uint8], image)
             if shown.frame is None:
                 break
@@ -246,14 +247,15 @@ class VideoReader:
                 image = self._image(shown.frame)
             except _FAILURES as error:
                 self._warn(f"{self.path} is damaged after {count} frames ({_reason(error)}).")
-                damaged = True
+                left = True
                 break
             end_s = self._end_of(shown, shown.frame)
             self.end_s = end_s
             count += 1
             yield shown.time_s, shown.stamp, image
         missing_s = _duration_s(container, stream) - end_s
-        if count and not damaged and not self._damage_told and missing_s > 2 / self.fps:
+        # Of a film that was left before its end nobody knows whether it has one.
+        if count and not left and missing_s > 2 / self.fps:
             self._warn(
                 f"{self.path} ends {missing_s:.2f} s early: {count} frames could be read. "
                 "The file was probably cut short."
@@ -291,10 +293,6 @@ class VideoReader:
     def pixel_aspect(self) -> Fraction:
         """Width of a shown pixel to its height; known once a frame was read."""
         return self._pictures.pixel_aspect
-
-    @property
-    def _damage_told(self) -> bool:
-        return len(self.warnings) > len(self._pictures.warnings)
 
     def _warn(self, text: str) -> None:
         if text not in self.warnings:

@@ -132,6 +132,11 @@ class FrameSource:
             self.read_early(1)
         return self._early[0]
 
+    @property
+    def frame_shape_hw(self) -> tuple[int, int] | None:
+        """Height and width of the frames read so far; None before the first."""
+        return (self._shape[0], self._shape[1]) if self._shape else None
+
     def pixel_aspect(self) -> Fraction:
         """Width of a pixel of the frames to its height; reads the first one where none was read.
 
