@@ -11,6 +11,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from locoexport.runtime.decoding.numbering import NUMBERED
 from locoexport.runtime.decoding.packets import CodedFrame, read_coded_frames
 from locoexport.runtime.decoding.timeline import Timeline
 
@@ -19,8 +20,9 @@ __all__ = ["FrameWatch", "Shown"]
 _DECODER_FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
 """What PyAV raises over damaged files."""
 Filter = Callable[[Iterator[VideoFrame]], Iterator[VideoFrame]]
+_NO_TIMESTAMPS = 0x80
+"""FFmpeg's flag (AVFMT_NOTIMESTAMPS) of formats that hold coded frames and no more."""
 _LOST = "frames are missing or incomplete"
-_UNCOUNTED = "bytes are missing, and nothing tells how many frames those were"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,7 @@ class Shown:
         stamp: its time stamp in units of the stream; None where it has none.
         lost_s: when each frame would be shown that is lost before it.
         damaged: whether something is wrong between the last good frame and this one.
+        uncounted: whether nobody can say how many frames are lost before it, and which it is.
         reason: what, as far as the decoder says.
     """
 
@@ -41,6 +44,7 @@ class Shown:
     stamp: int | None
     lost_s: tuple[float, ...] = ()
     damaged: bool = False
+    uncounted: bool = False
     reason: str = ""
 
 
@@ -83,6 +87,10 @@ class FrameWatch:
         # What was found wrong, and the latest stamp where; later good frames clear it.
         self._reason = ""
         self._reason_stamp = 0
+        # A stream without times is counted by its frames, as far as none is lost.
+        kind = container.format
+        self._untimed = bool(kind.flags & _NO_TIMESTAMPS) and kind.name not in NUMBERED
+        self._uncounted = False
         # Frames that are decoded from wrong ones: until the next key frame.
         self._smeared = False
         self._bad_stamps: set[int] = set()
@@ -117,9 +125,10 @@ class FrameWatch:
                 seen_key = True
             elif not seen_key and packet.size:
                 self.dropped += 1
+            self.dropped += packet.is_keyframe and coded.undecodable
             if coded.broken or coded.lost_before:
                 broken_run = coded.broken or not packet.is_keyframe
-                self._note(_UNCOUNTED if coded.uncounted else _LOST, packet)
+                self._note(_LOST, packet, uncounted=coded.uncounted)
             elif packet.is_keyframe:
                 broken_run = False
             if packet.pts is not None and packet.size and not packet.is_discard:
@@ -143,8 +152,11 @@ class FrameWatch:
             self._note(_text_of(error), packet)
             self._smeared |= packet.pts is None and packet.size > 0
 
-    def _note(self, reason: str, packet: Packet[VideoStream] | None) -> None:
+    def _note(
+        self, reason: str, packet: Packet[VideoStream] | None, *, uncounted: bool = False
+    ) -> None:
         self._reason = self._reason or reason
+        self._uncounted |= uncounted
         if packet is not None and packet.pts is not None:
             self._reason_stamp = max(self._reason_stamp, packet.pts)
 
@@ -183,12 +195,16 @@ class FrameWatch:
             each_s = (time_s - last_s) / (count + 1)
             lost_s = tuple(last_s + each_s * (index + 1) for index in range(count))
             self._times.end_step(each_s)
-        damaged = bool(reason) and (wrong or bool(lost_s))
-        self._lost_stamps.clear()
         behind = frame.pts is None or frame.pts >= self._reason_stamp
+        uncounted = bool(reason) and (self._uncounted or self._untimed) and (behind or wrong)
+        damaged = bool(reason) and (wrong or bool(lost_s) or uncounted)
+        self._lost_stamps.clear()
         if behind and (damaged or frame.key_frame or last_s is None):
-            self._reason = ""
-        return Shown(frame, time_s, frame.pts, lost_s, damaged, reason if damaged else "")
+            self._reason, self._uncounted = "", False
+        return Shown(
+            *(frame, time_s, frame.pts, lost_s, damaged, uncounted),
+            reason=reason if damaged else "",
+        )
 
     def _lost_at_the_end(self, last_s: float) -> Iterator[float]:
         step_s, stamps = self._times.step_s, [*self._lost_stamps, *self._sent]

@@ -54,8 +54,9 @@ def write_object_tracks(
 ) -> None:
     """Write all points and objects, by the path's suffix; an existing file is replaced.
 
-    - .npz: what ``write_tracks`` writes of ``Tracks``; ``object_ids`` int64 (points,), -1 for none; ``objects`` int64 (objects,), their ids; ``boxes_xyxy`` float32
-      (objects, frames, 4), NaN where lost; ``box_source`` uint8 (objects, frames), 0 lost, 1
+    - .npz: what ``write_tracks`` writes of ``Tracks``; ``object_ids`` int64 (points,), -1 for
+      none; ``objects`` int64 (objects,), their ids; ``boxes_xyxy`` float32 (objects, frames, 4),
+      NaN where lost; ``box_source`` uint8 (objects, frames), 0 lost, 1
       detected, 2 tracked;
       ``box_confidence`` float32 (objects, frames); ``hulls_xy`` float32 (corners, 2) of all hulls,
       the one of object i in frame t being ``hulls_xy[s[k]:s[k + 1]]`` with s = ``hull_starts`` and

@@ -167,8 +167,8 @@ class PointTracker:
         Returns:
             The tracks. What was wrong with the video is in ``Tracks.warnings``; unless ``video``
             was opened before, each is a RuntimeWarning too. Points that a stream, or a file that
-            does not say its length, ended before are nowhere, with such a warning. Beyond 1 GiB, or an eighth of ``memory``, its arrays lie in a temporary
-            file that goes away with them.
+            does not say its length, ended before are nowhere, with such a warning. Beyond 1 GiB,
+            or an eighth of ``memory``, its arrays lie in a temporary file that goes away with them.
 
         Raises:
             VideoError: the video cannot be read, or is shorter than the model is fixed to.

@@ -233,7 +233,7 @@ class VideoReader:
                 )
             if shown.damaged:
                 self._tell_damage(shown, count)
-                left = self._on_damage == "stop"
+                left = self._on_damage == "stop" or shown.uncounted
                 if left:
                     break
             for time_s in shown.lost_s if image is not None else ():
@@ -267,6 +267,12 @@ class VideoReader:
             self._warn(
                 f"{self.path} is damaged after {count} frames ({reason}). What is before that was "
                 "read; --on-damage continue goes on behind it."
+            )
+        elif shown.uncounted:
+            self._warn(
+                f"{self.path} is damaged after {count} frames ({reason}). What is before that was "
+                "read: nothing in the file tells how many frames were lost, so those behind would "
+                "have wrong numbers."
             )
         else:
             self._warn(
