@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from av.packet import Packet
 from av.video.stream import VideoStream
@@ -173,5 +174,5 @@ def _step_of(heads: list[PictureHead]) -> int:
     orders = sorted(head.order for head in heads[:end])
     if len(heads) > 1 and len(first) == len(heads):
         return 1  # nothing but IDR pictures
-    steps = [later - earlier for earlier, later in zip(orders, orders[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(orders)]
     return math.gcd(*steps)

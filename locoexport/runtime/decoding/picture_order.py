@@ -136,10 +136,10 @@ class PictureHeads:
         if kind in _HEVC_IDR:
             self._order_msb = self._order_lsb = 0
             return PictureHead(True, 0, None, leads=kind == _HEVC_IDR[0])
-        steady = not unit[1] & 7 == 0 or kind in _HEVC_UNREFERENCED
-        return PictureHead(
-            False, self._unwrapped(bits.u(sequence.order_bits or 0), sequence, not steady), None
-        )
+        # Layers of time above the lowest are left out of it.
+        counts = unit[1] & 7 == 1 and kind not in _HEVC_UNREFERENCED
+        order = self._unwrapped(bits.u(sequence.order_bits or 0), sequence, counts)
+        return PictureHead(False, order, None)
 
     def _unwrapped(self, lsb: int, sequence: _Sequence, counts: bool) -> int:
         most, msb = 1 << (sequence.order_bits or 0), self._order_msb
