@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 from locoexport.runtime.decoding.avi import AviChunks, AviIndex
 from locoexport.runtime.decoding.frame_rate import DEFAULT_FPS
 from locoexport.runtime.decoding.numbering import NUMBERED, number_packets
+from locoexport.runtime.decoding.transport import goes_on_between
 
 __all__ = ["CodedFrame", "read_coded_frames"]
 
@@ -31,6 +32,8 @@ _JUMP_S = 10.0
 _JOINABLE = ("mpegts", "mpeg")
 _STEADY = (*_JOINABLE, "asf")
 """Containers of which a step is missing where it is longer than those before and behind it."""
+_PAUSE_S = 1.0
+"""A step as long as that may be a pause in which nothing was recorded."""
 _LENGTHS = ("mov", "matroska", "flv")
 """Containers that give the length of each part of a coded frame; no zeros stand between these."""
 _ESCAPED = ("h264", "hevc")
@@ -78,7 +81,7 @@ def read_coded_frames(container: InputContainer, stream: VideoStream) -> Iterato
         av.FFmpegError: the file cannot be read any further.
     """
     kind = container.format.name
-    checks = _Checks(kind, stream)
+    checks = _Checks(kind, container.name, stream)
     ahead: deque[CodedFrame] = deque()
     for found in _numbered(container, stream):
         ahead.append(found)
@@ -94,8 +97,9 @@ def read_coded_frames(container: InputContainer, stream: VideoStream) -> Iterato
 class _Checks:
     """Compares each coded frame with those before and behind it."""
 
-    def __init__(self, kind: str, stream: VideoStream) -> None:
+    def __init__(self, kind: str, name: str, stream: VideoStream) -> None:
         self._kind = kind
+        self._name = name
         self._joinable = kind in _JOINABLE
         self._dense = "matroska" in kind
         self._codec = stream.codec_context.name if stream.codec_context else ""
@@ -202,7 +206,10 @@ class _Checks:
         # A variable rate goes on at another step; a loss does not change it.
         after = None if last is None else _step(later.packet, last.packet)
         usual = self._steps[-1]
-        return after is None or abs(after - usual) <= max(1, usual // 5)
+        if after is not None and abs(after - usual) > max(1, usual // 5):
+            return False
+        is_pause = self._kind == "mpegts" and step * self._tick_s >= _PAUSE_S
+        return not (is_pause and goes_on_between(self._name, packet, later.packet))
 
     def _is_join(self, packet: Packet[VideoStream], later: CodedFrame | None) -> bool:
         """Whether another recording begins behind a packet: its counters begin anew, no more."""

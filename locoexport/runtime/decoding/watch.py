@@ -89,7 +89,8 @@ class FrameWatch:
         self._reason_stamp = 0
         # A stream without times is counted by its frames, as far as none is lost.
         kind = container.format
-        self._untimed = bool(kind.flags & _NO_TIMESTAMPS) and kind.name not in NUMBERED
+        self._raw = bool(kind.flags & _NO_TIMESTAMPS)
+        self._untimed = self._raw and kind.name not in NUMBERED
         self._uncounted = False
         # Frames that are decoded from wrong ones: until the next key frame.
         self._smeared = False
@@ -202,7 +203,7 @@ class FrameWatch:
         if behind and (damaged or frame.key_frame or last_s is None):
             self._reason, self._uncounted = "", False
         return Shown(
-            *(frame, time_s, frame.pts, lost_s, damaged, uncounted),
+            *(frame, time_s, None if self._raw else frame.pts, lost_s, damaged, uncounted),
             reason=reason if damaged else "",
         )
 

@@ -38,6 +38,8 @@ _FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
 """What PyAV raises over damaged files."""
 _SEEK_EARLIER_S = (0.0, 2.0, 10.0)
 """How long before a frame decoding begins: indexes of .ts files are searched, and lead astray."""
+_OFTEN = 2
+"""An index that led astray so many times is not asked again."""
 _FORMATS = (
     *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "asf", "asf_o"),
     *("ogg", "ivf", "obu", "av1", "h261", "h263", "h264", "hevc", "vvc", "evc", "m4v", "vc1"),
@@ -116,6 +118,7 @@ class VideoReader:
         self.repeated_s: set[float] = set()
         self._on_damage = on_damage
         self._ledger = Ledger()
+        self._led_astray = 0
         self._shape: tuple[int, ...] = ()
         self._through = deinterlace if deinterlaced else None
         self._pictures = Pictures(self.path, deinterlaced=deinterlaced)
@@ -148,10 +151,12 @@ class VideoReader:
             VideoError: there is no frame that can be decoded, or the file changed meanwhile.
         """
         begin = 0 if seek_s is None else self._ledger.number_at(seek_s)
-        if begin and self._ledger.findable:
+        if begin and self.findable:
+            asked = begin
             for found in self._from_index(begin):
                 begin += 1
                 yield found
+            self._led_astray += begin == asked
         if begin and begin == len(self._ledger):
             return
         for number, (time_s, stamp, image) in enumerate(self._from_start()):
@@ -159,6 +164,11 @@ class VideoReader:
                 raise VideoError(f"{self.path} gives other frames when it is read again.")
             if number >= begin:
                 yield time_s, image
+
+    @property
+    def findable(self) -> bool:
+        """Whether reading from a time begins near it, as far as is known."""
+        return self._ledger.findable and self._led_astray < _OFTEN
 
     def _from_index(self, begin: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Frames from ``begin`` on, as far as they are those of the first reading."""
@@ -254,8 +264,11 @@ class VideoReader:
             count += 1
             yield shown.time_s, shown.stamp, image
         missing_s = _duration_s(container, stream) - end_s
+        if watch.joined:
+            # Each recording has a clock of its own, and what the file says of its end is of all.
+            self._ledger.findable = False
         # Of a film that was left before its end nobody knows whether it has one.
-        if count and not left and missing_s > 2 / self.fps:
+        elif count and not left and missing_s > 2 / self.fps:
             self._warn(
                 f"{self.path} ends {missing_s:.2f} s early: {count} frames could be read. "
                 "The file was probably cut short."

@@ -30,4 +30,5 @@ def file_footage(
         warnings=reader.warnings,
         repeated_s=reader.repeated_s,
         pixel_aspect=lambda: reader.pixel_aspect,
+        findable=lambda: reader.findable,
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from locoexport.errors import UsageError, VideoError
 from locoexport.runtime.decoding.frame_rate import average_rate
 from locoexport.runtime.video.frames import check_frames
+from locoexport.runtime.video.lookback import Lookback
 from locoexport.runtime.video.selection import Selection
 from locoexport.runtime.video.spool import Spool
 
@@ -43,6 +44,7 @@ class Footage:
         repeated_s: times of frames that stand for lost ones; it may grow likewise.
         pixel_aspect: gives the width of a pixel to its height, once a frame was read.
         stop: ends the reading of a stream, whoever waits for it, as though it ended there.
+        findable: whether reading again from a time begins near that, after a first reading.
     """
 
     timed: Callable[[float | None], Iterator[tuple[float, Frame]]]
@@ -53,6 +55,7 @@ class Footage:
     repeated_s: set[float] = field(default_factory=set)
     pixel_aspect: Callable[[], Fraction] = _square
     stop: Callable[[], object] = lambda: None
+    findable: Callable[[], bool] = lambda: True
 
 
 class FrameSource:
@@ -75,6 +78,8 @@ class FrameSource:
         self.frames_hint = selection.count_kept(footage.frames_hint, footage.fps)
         self._timed = footage.timed
         self._repeated_s = footage.repeated_s
+        self._findable = footage.findable
+        self._lookback: Lookback | None = None
         self._pixel_aspect = footage.pixel_aspect
         self._unscaled_hw: tuple[int, int] | None = None
         self._selection = selection
@@ -102,6 +107,9 @@ class FrameSource:
         if self._spool is not None:
             self._spool.close()
             self._spool = None
+        if self._lookback is not None:
+            self._lookback.close()
+            self._lookback = None
 
     def read_early(self, count: int) -> None:
         """Read up to that many frames now, which ``frames`` still gives.
@@ -228,12 +236,32 @@ class FrameSource:
             return self._spool.read(first, end)
         if not self.rereadable:
             raise UsageError("These frames can be read once only; pass a file or an array.")
+        if not self._findable():
+            if self._lookback is None:
+                self._lookback = Lookback(len(self._times), self._take)
+            return self._lookback.read(first, end, int(np.prod(self._shape)))
         wanted = self._times[first:end]
         # Where the file's index leads astray, from its beginning.
         for seek_s in (wanted[0], None):
             found = self._found_again(wanted, seek_s)
             if len(found) == len(wanted):
                 return found
+        raise VideoError("The video gives other frames when it is read again.")
+
+    def _take(self, first: int, end: int, keep: Callable[[Frame], None]) -> None:
+        """Hand on frames ``first`` to ``end - 1``, read from the beginning.
+
+        Raises:
+            VideoError: the file gives other frames than before.
+        """
+        wanted = self._times[first:end]
+        taken = 0
+        for time_s, frame in self._timed(None):
+            if time_s == wanted[taken]:
+                keep(self._resized(frame))
+                taken += 1
+            if taken == len(wanted):
+                return
         raise VideoError("The video gives other frames when it is read again.")
 
     def _found_again(self, wanted: list[float], seek_s: float | None) -> list[Frame]:
