@@ -120,7 +120,7 @@ class _Numbers:
         if not self._begun:
             self._base -= number
             number, self._begun = 0, True
-        if self._leading and number < self._first:
+        if self._leading and self._first - _REORDERED <= number < self._first:
             number += self._make_room(self._first - number)
         if number - self._largest > _LEAP or (
             0 <= number <= self._largest and number not in self._due

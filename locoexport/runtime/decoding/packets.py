@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice, pairwise
 from typing import cast
 
 import av
@@ -86,11 +87,11 @@ def read_coded_frames(container: InputContainer, stream: VideoStream) -> Iterato
     for found in _numbered(container, stream):
         ahead.append(found)
         if len(ahead) > _REORDERED:
-            checks.look(ahead[0], ahead[1], ahead[2])
+            checks.look(ahead)
             yield ahead.popleft()
     checks.look_at_end(ahead)
     while ahead:
-        checks.look(ahead[0], *[*list(ahead)[1:3], None, None][:2])
+        checks.look(ahead)
         yield ahead.popleft()
 
 
@@ -112,7 +113,10 @@ class _Checks:
         self._latest: int | None = None
         self._behind = self._most_behind = 0
 
-    def look(self, this: CodedFrame, later: CodedFrame | None, last: CodedFrame | None) -> None:
+    def look(self, ahead: Sequence[CodedFrame]) -> None:
+        """Look at the first of some packets beside the others, which follow it."""
+        this, later, last = [*islice(ahead, 3), None, None][:3]
+        assert this is not None
         packet = this.packet
         self._note_reordering(packet)
         # Counted from packet to packet of the transport, a join is noticed up to two frames early.
@@ -131,6 +135,10 @@ class _Checks:
         usual = self._usual()
         if usual is not None and step > 1.5 * usual and self._means_loss(step, packet, later, last):
             later.lost_before = True
+            # Its bytes may be those of the next frame, that it has the time of.
+            this.broken |= self._joinable
+        if self._kind == "ogg":
+            this.broken |= _is_on_holed_page(ahead)
         self._steps.append(step)
 
     def look_at_end(self, last: Sequence[CodedFrame]) -> None:
@@ -188,6 +196,8 @@ class _Checks:
 
     def _usual(self) -> int | None:
         """The step of a stream of constant rate; None where the rate varies, or is not known."""
+        if self._codec == "theora":
+            return 1  # its stamps count frames
         if len(self._steps) < _STEPS or min(self._steps) <= 0:
             return None
         # Clocks of a thousandth of a second round each step.
@@ -223,6 +233,17 @@ def _step(packet: Packet[VideoStream], later: Packet[VideoStream]) -> int | None
     if packet.dts is None or later.dts is None:
         return None
     return later.dts - packet.dts
+
+
+def _is_on_holed_page(ahead: Iterable[CodedFrame]) -> bool:
+    """Whether a frame is missing on the page of Ogg on which the first one is: a page has one time,
+    from which those of its frames are counted."""
+    for one, other in pairwise(ahead):
+        if one.packet.pos != next(iter(ahead)).packet.pos:
+            return False
+        if (_step(one.packet, other.packet) or 0) > 1:
+            return True
+    return False
 
 
 def _hole_bytes(packet: Packet[VideoStream], later: CodedFrame) -> int | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 __all__ = ["PictureHead", "PictureHeads"]
 
 _START = b"\0\0\1"
+_MOST_BITS = 16
 _HEAD_BYTES = 400
 """More than any slice or sequence takes to say what is asked for here."""
 _H264_IDR, _H264_SPS, _H264_PPS = 5, 7, 8
@@ -160,6 +161,10 @@ class _Sequence:
     order_bits: int | None
     frames_only: bool
     planes: bool
+
+    def __post_init__(self) -> None:
+        if max(self.frame_num_bits, self.order_bits or 0) > _MOST_BITS:
+            raise ValueError("no standard counts so far")
 
 
 def _h264_sequence(bits: _Bits) -> tuple[int, _Sequence]:

@@ -11,7 +11,6 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from locoexport.runtime.decoding.numbering import NUMBERED
 from locoexport.runtime.decoding.packets import CodedFrame, read_coded_frames
 from locoexport.runtime.decoding.timeline import Timeline
 
@@ -56,6 +55,7 @@ class FrameWatch:
 
     Attributes:
         dropped: frames at the beginning that need an earlier one which the file does not hold.
+        spoilt: whether the first frames are damaged, and were left out.
     """
 
     def __init__(
@@ -88,16 +88,16 @@ class FrameWatch:
         self._reason = ""
         self._reason_stamp = 0
         # A stream without times is counted by its frames, as far as none is lost.
-        kind = container.format
-        self._raw = bool(kind.flags & _NO_TIMESTAMPS)
-        self._untimed = self._raw and kind.name not in NUMBERED
-        self._uncounted = False
+        self._raw = bool(container.format.flags & _NO_TIMESTAMPS)
+        # The first stamp from which nobody knows which frame is which.
+        self._uncounted_from: int | None = None
         # Frames that are decoded from wrong ones: until the next key frame.
         self._smeared = False
         self._bad_stamps: set[int] = set()
         self._sent: set[int] = set()
         self._lost_stamps: list[int | None] = []
         self.dropped = 0
+        self.spoilt = False
 
     @property
     def joined(self) -> bool:
@@ -113,6 +113,8 @@ class FrameWatch:
                 yield self._next(frame)
             elif self._given:
                 self._lost_stamps.append(frame.pts)
+            else:
+                self.spoilt |= bool(self._reason)
         last_s = self._times.last_s
         if self._reason and last_s is not None:
             lost_s = tuple(self._lost_at_the_end(last_s))
@@ -157,9 +159,12 @@ class FrameWatch:
         self, reason: str, packet: Packet[VideoStream] | None, *, uncounted: bool = False
     ) -> None:
         self._reason = self._reason or reason
-        self._uncounted |= uncounted
-        if packet is not None and packet.pts is not None:
-            self._reason_stamp = max(self._reason_stamp, packet.pts)
+        if packet is None or packet.pts is None:
+            return
+        self._reason_stamp = max(self._reason_stamp, packet.pts)
+        if uncounted or self._raw:
+            known = self._uncounted_from
+            self._uncounted_from = packet.pts if known is None else min(known, packet.pts)
 
     def _is_good(self, frame: VideoFrame) -> bool:
         skipped = self._take_out(frame.pts)
@@ -170,6 +175,8 @@ class FrameWatch:
             self._smeared = False
         elif not self._given and self.dropped and self._needs_key:
             return False
+        if frame.pts is None and self._reason and not self._raw:
+            return False  # the decoder may be right again, but nobody knows when this is shown
         self._smeared |= wrong or (skipped and bool(self._reason) and not frame.key_frame)
         return not self._smeared
 
@@ -197,15 +204,20 @@ class FrameWatch:
             lost_s = tuple(last_s + each_s * (index + 1) for index in range(count))
             self._times.end_step(each_s)
         behind = frame.pts is None or frame.pts >= self._reason_stamp
-        uncounted = bool(reason) and (self._uncounted or self._untimed) and (behind or wrong)
+        uncounted = bool(reason) and self._is_uncounted(frame, wrong=wrong)
         damaged = bool(reason) and (wrong or bool(lost_s) or uncounted)
         self._lost_stamps.clear()
         if behind and (damaged or frame.key_frame or last_s is None):
-            self._reason, self._uncounted = "", False
+            self._reason, self._uncounted_from = "", None
         return Shown(
             *(frame, time_s, None if self._raw else frame.pts, lost_s, damaged, uncounted),
             reason=reason if damaged else "",
         )
+
+    def _is_uncounted(self, frame: VideoFrame, *, wrong: bool) -> bool:
+        if frame.pts is None or wrong:
+            return self._raw or self._uncounted_from is not None
+        return self._uncounted_from is not None and frame.pts >= self._uncounted_from
 
     def _lost_at_the_end(self, last_s: float) -> Iterator[float]:
         step_s, stamps = self._times.step_s, [*self._lost_stamps, *self._sent]

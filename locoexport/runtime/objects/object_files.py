@@ -216,7 +216,9 @@ def _plain(value: NDArray[Any]) -> Any:
     if value.dtype == np.float32:
         value = value.astype(str).astype(np.float64)
         if np.isnan(value).any():
-            value = np.where(np.isnan(value), None, value)
+            known = value.astype(object)
+            known[np.isnan(value)] = None
+            return known.tolist()
     return value.tolist()
 
 

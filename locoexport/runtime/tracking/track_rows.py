@@ -99,7 +99,7 @@ def _counts(table: Table, name: str) -> NDArray[np.int64]:
 
 def _first_seen(xy: NDArray[np.float64], visible: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Where each point is first seen, or in frame 0; of one that is nowhere, behind the end."""
-    placed = np.isfinite(xy).all(axis=-1)
+    placed = np.isfinite(xy[..., 0]) & np.isfinite(xy[..., 1])
     first = (visible & placed).argmax(axis=1)
     at = xy[np.arange(len(xy)), first]
     nowhere = ~placed.any(axis=1)

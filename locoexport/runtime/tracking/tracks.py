@@ -402,8 +402,11 @@ def _origin_of(tracks: Tracks) -> dict[str, Any]:
 def _shortest(array: NDArray[np.float32]) -> Any:
     """Nested lists of the shortest float64s that read back as the same float32s; None for NaN."""
     shortest = array.astype(str).astype(np.float64)
-    known = np.isfinite(shortest)
-    return shortest.tolist() if known.all() else np.where(known, shortest, None).tolist()
+    if not np.isnan(shortest).any():
+        return shortest.tolist()
+    known = shortest.astype(object)
+    known[np.isnan(shortest)] = None
+    return known.tolist()
 
 
 _WRITERS = {".npz": _write_npz, ".csv": _write_csv, ".json": _write_json}
@@ -432,7 +435,8 @@ def _kept_numbers(numbers: NDArray[np.int64] | None, kept: slice) -> NDArray[np.
         return None
     step = kept.step or 1
     inside = (numbers >= kept.start) & (numbers < kept.stop) & ((numbers - kept.start) % step == 0)
-    return (numbers[inside] - kept.start) // step
+    chosen: NDArray[np.int64] = (numbers[inside] - kept.start) // step
+    return chosen
 
 
 def _rises_within(numbers: NDArray[np.int64], count: int) -> bool:

@@ -97,6 +97,7 @@ class VideoReader:
         start_s: when the file begins, sound included: the zero of FFmpeg's own clock.
         end_s: when the last frame ends that was read.
         warnings: what was wrong so far with the file though it could be read.
+        ended_early: whether frames behind the last one read are lost.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class VideoReader:
         self.frames_hint: int | None = None
         self.start_s = self.end_s = 0.0
         self.repeated_s: set[float] = set()
+        self.ended_early = False
         self._on_damage = on_damage
         self._ledger = Ledger()
         self._led_astray = 0
@@ -241,6 +243,11 @@ class VideoReader:
                     f"{self.path} begins between key frames: {watch.dropped} frames that cannot "
                     "be decoded were left out, and frame 0 is the first after them."
                 )
+            if not count and watch.spoilt:
+                self._warn(
+                    f"{self.path} is damaged at its beginning: its first frames were left out, and "
+                    "frame 0 is the first good one."
+                )
             if shown.damaged:
                 self._tell_damage(shown, count)
                 left = self._on_damage == "stop" or shown.uncounted
@@ -264,11 +271,13 @@ class VideoReader:
             count += 1
             yield shown.time_s, shown.stamp, image
         missing_s = _duration_s(container, stream) - end_s
+        self.ended_early |= left
         if watch.joined:
             # Each recording has a clock of its own, and what the file says of its end is of all.
             self._ledger.findable = False
         # Of a film that was left before its end nobody knows whether it has one.
         elif count and not left and missing_s > 2 / self.fps:
+            self.ended_early = True
             self._warn(
                 f"{self.path} ends {missing_s:.2f} s early: {count} frames could be read. "
                 "The file was probably cut short."

@@ -44,6 +44,7 @@ class Footage:
         repeated_s: times of frames that stand for lost ones; it may grow likewise.
         pixel_aspect: gives the width of a pixel to its height, once a frame was read.
         stop: ends the reading of a stream, whoever waits for it, as though it ended there.
+        ended_early: whether frames behind the last one that was read are lost.
         findable: whether reading again from a time begins near that, after a first reading.
     """
 
@@ -55,6 +56,7 @@ class Footage:
     repeated_s: set[float] = field(default_factory=set)
     pixel_aspect: Callable[[], Fraction] = _square
     stop: Callable[[], object] = lambda: None
+    ended_early: Callable[[], bool] = lambda: False
     findable: Callable[[], bool] = lambda: True
 
 
@@ -79,6 +81,7 @@ class FrameSource:
         self._timed = footage.timed
         self._repeated_s = footage.repeated_s
         self._findable = footage.findable
+        self._ended_early = footage.ended_early
         self._lookback: Lookback | None = None
         self._pixel_aspect = footage.pixel_aspect
         self._unscaled_hw: tuple[int, int] | None = None
@@ -190,6 +193,11 @@ class FrameSource:
         """Which of the frames read so far stand for one that is lost: they show the one before."""
         repeated = self._repeated_s
         return tuple(i for i, time_s in enumerate(self._times) if time_s in repeated)
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether the footage, as far as it was read, is damaged or was cut short at its end."""
+        return self._ended_early()
 
     @property
     def average_fps(self) -> float:
