@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from locoexport.errors import UsageError, VideoError
 from locoexport.runtime.decoding.frame_rate import average_rate
 from locoexport.runtime.video.frames import check_frames
-from locoexport.runtime.video.lookback import Lookback
 from locoexport.runtime.video.selection import Selection
-from locoexport.runtime.video.spool import Spool
+from locoexport.runtime.video.spool import Lookback, Spool
 
 __all__ = ["Footage", "Frame", "FrameSource"]
 

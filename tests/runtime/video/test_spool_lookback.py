@@ -8,8 +8,8 @@ import pytest
 from numbered_films import number_of, write_numbered
 from numpy.typing import NDArray
 
-from locoexport.runtime.video.lookback import Lookback
 from locoexport.runtime.video.sources import open_source
+from locoexport.runtime.video.spool import Lookback
 
 FRAMES = 30
 SHAPE = (4, 6, 3)
