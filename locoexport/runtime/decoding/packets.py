@@ -75,34 +75,48 @@ class CodedFrame:
     others_bytes: int = 0
 
 
-def read_coded_frames(container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
+def read_coded_frames(
+    container: InputContainer, stream: VideoStream, *, live: bool = False
+) -> Iterator[CodedFrame]:
     """The packets of a stream in the order of the file, each looked at beside those that follow.
 
+    Args:
+        container: the open file.
+        stream: of it.
+        live: whether it comes as it is made: then no packet waits for more than two others, and
+            nothing is read twice.
+
     Raises:
-        av.FFmpegError: the file cannot be read any further.
+        av.FFmpegError: the file cannot be read any further; what was read before comes first.
     """
-    kind = container.format.name
-    checks = _Checks(kind, container.name, stream)
+    checks = _Checks(container.format.name, None if live else container.name, stream)
     ahead: deque[CodedFrame] = deque()
-    for found in _numbered(container, stream):
-        ahead.append(found)
-        if len(ahead) > _REORDERED:
-            checks.look(ahead)
-            yield ahead.popleft()
+    failure: Exception | None = None
+    found_ones = map(CodedFrame, _demuxed(container, stream)) if live else None
+    try:
+        for found in found_ones or _numbered(container, stream):
+            ahead.append(found)
+            if len(ahead) > (2 if live else _REORDERED):
+                checks.look(ahead)
+                yield ahead.popleft()
+    except (av.FFmpegError, OSError) as error:
+        failure = error
     checks.look_at_end(ahead)
     while ahead:
         checks.look(ahead)
         yield ahead.popleft()
+    if failure is not None:
+        raise failure
 
 
 class _Checks:
     """Compares each coded frame with those before and behind it."""
 
-    def __init__(self, kind: str, name: str, stream: VideoStream) -> None:
+    def __init__(self, kind: str, name: str | None, stream: VideoStream) -> None:
         self._kind = kind
         self._name = name
         self._joinable = kind in _JOINABLE
-        self._dense = "matroska" in kind
+        self._dense = "matroska" in kind and name is not None
         self._codec = stream.codec_context.name if stream.codec_context else ""
         self._avi = kind == "avi"
         self._marks: bool | None = None
@@ -111,6 +125,7 @@ class _Checks:
         self._steps: deque[int] = deque(maxlen=_STEPS)
         self._last: int | None = None
         self._latest: int | None = None
+        self._most_delay = 0
         self._behind = self._most_behind = 0
 
     def look(self, ahead: Sequence[CodedFrame]) -> None:
@@ -174,9 +189,16 @@ class _Checks:
         """Whether a program stream gives a frame the time of one behind a hole: it is far later
         than when it is decoded."""
         usual = self._usual()
-        if self._kind != "mpeg" or usual is None or packet.pts is None or packet.dts is None:
+        if self._kind != "mpeg" or packet.pts is None or packet.dts is None:
             return False
-        return packet.pts - packet.dts > _REORDERED * usual
+        if usual is None:
+            self._most_delay = max(self._most_delay, packet.pts - packet.dts)
+            return False
+        delay = packet.pts - packet.dts
+        if delay > 2 * max(self._most_delay, usual):
+            return True
+        self._most_delay = max(self._most_delay, delay)
+        return False
 
     def _breaks_off(self, packet: Packet[VideoStream], before_hole: bool) -> bool:
         """Whether the bytes of a coded frame cannot be those of a whole one."""
@@ -218,8 +240,9 @@ class _Checks:
         usual = self._steps[-1]
         if after is not None and abs(after - usual) > max(1, usual // 5):
             return False
-        is_pause = self._kind == "mpegts" and step * self._tick_s >= _PAUSE_S
-        return not (is_pause and goes_on_between(self._name, packet, later.packet))
+        if self._kind != "mpegts" or step * self._tick_s < _PAUSE_S:
+            return True
+        return self._name is not None and not goes_on_between(self._name, packet, later.packet)
 
     def _is_join(self, packet: Packet[VideoStream], later: CodedFrame | None) -> bool:
         """Whether another recording begins behind a packet: its counters begin anew, no more."""
@@ -315,15 +338,21 @@ def _among_others(container: InputContainer, stream: VideoStream) -> Iterator[Co
             others_bytes += packet.size + _HEAD_BYTES
 
 
+def _demuxed(
+    container: InputContainer, stream: VideoStream | None
+) -> Iterator[Packet[VideoStream]]:
+    """The packets of a stream; of None those of all."""
+    packets = container.demux() if stream is None else container.demux(stream)
+    return cast("Iterator[Packet[VideoStream]]", packets)
+
+
 def _packets(
     container: InputContainer, stream: VideoStream | None
 ) -> Iterator[Packet[VideoStream]]:
     """All packets of the stream; a part that cannot be read is passed over, as players do."""
     for attempt in range(_RETRIES):
         try:
-            # Of no stream it is those of all.
-            packets = container.demux() if stream is None else container.demux(stream)
-            yield from cast("Iterator[Packet[VideoStream]]", packets)
+            yield from _demuxed(container, stream)
         except (av.FFmpegError, OSError):
             if attempt == _RETRIES - 1:
                 raise

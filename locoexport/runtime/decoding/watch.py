@@ -65,6 +65,7 @@ class FrameWatch:
         fps: float,
         *,
         needs_key: bool = True,
+        live: bool = False,
         through: Filter | None = None,
     ) -> None:
         """Watch a stream that nothing was read from since it was opened, or set to a place.
@@ -74,6 +75,7 @@ class FrameWatch:
             stream: of it.
             fps: frames a second, to count by where there are no time stamps.
             needs_key: whether frames before the first key frame are dropped. A film may have none.
+            live: whether the stream comes as it is made; a failure of its connection is raised.
             through: what all decoded frames go through, each of which keeps its time stamp and
                 flags; a deinterlacer, for one.
         """
@@ -83,6 +85,7 @@ class FrameWatch:
         self._tick_s = float(stream.time_base or 0)
         self._needs_key = needs_key
         self._through = through
+        self._live = live
         self._given = False
         # What was found wrong, and the latest stamp where; later good frames clear it.
         self._reason = ""
@@ -142,8 +145,10 @@ class FrameWatch:
 
     def _coded(self) -> Iterator[CodedFrame]:
         try:
-            yield from read_coded_frames(self._container, self._stream)
+            yield from read_coded_frames(self._container, self._stream, live=self._live)
         except _DECODER_FAILURES as error:
+            if self._live:
+                raise  # it comes once: whoever reads it says how far it came
             self._note(_text_of(error), None)
             self._smeared = True
 

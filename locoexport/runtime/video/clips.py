@@ -21,7 +21,7 @@ from locoexport.errors import UsageError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.reading.image_sizes import image_kind, image_pixels
 from locoexport.machine.writing.output_files import is_file
-from locoexport.runtime.decoding.damage import OnDamage
+from locoexport.runtime.decoding.damage import OnDamage, describe_beginning, describe_damage
 from locoexport.runtime.decoding.frame_rate import DEFAULT_FPS, read_frame_rate, read_seconds
 from locoexport.runtime.decoding.ledger import Ledger
 from locoexport.runtime.decoding.watch import FrameWatch, Shown
@@ -238,18 +238,14 @@ class VideoReader:
         count, end_s, left = 0, 0.0, False
         image: NDArray[np.uint8] | None = None
         for shown in watch.shown():
-            if not count and watch.dropped:
-                self._warn(
-                    f"{self.path} begins between key frames: {watch.dropped} frames that cannot "
-                    "be decoded were left out, and frame 0 is the first after them."
-                )
-            if not count and watch.spoilt:
-                self._warn(
-                    f"{self.path} is damaged at its beginning: its first frames were left out, and "
-                    "frame 0 is the first good one."
-                )
+            if not count:
+                name = str(self.path)
+                for text in describe_beginning(name, watch.dropped, spoilt=watch.spoilt):
+                    self._warn(text)
             if shown.damaged:
-                self._tell_damage(shown, count)
+                lost = None if shown.uncounted else len(shown.lost_s)
+                told = describe_damage(str(self.path), count, shown.reason, lost, self._on_damage)
+                self._warn(told)
                 left = self._on_damage == "stop" or shown.uncounted
                 if left:
                     break
@@ -281,25 +277,6 @@ class VideoReader:
             self._warn(
                 f"{self.path} ends {missing_s:.2f} s early: {count} frames could be read. "
                 "The file was probably cut short."
-            )
-
-    def _tell_damage(self, shown: Shown, count: int) -> None:
-        reason, lost = shown.reason, len(shown.lost_s)
-        if self._on_damage == "stop":
-            self._warn(
-                f"{self.path} is damaged after {count} frames ({reason}). What is before that was "
-                "read; --on-damage continue goes on behind it."
-            )
-        elif shown.uncounted:
-            self._warn(
-                f"{self.path} is damaged after {count} frames ({reason}). What is before that was "
-                "read: nothing in the file tells how many frames were lost, so those behind would "
-                "have wrong numbers."
-            )
-        else:
-            self._warn(
-                f"{self.path} is damaged after {count} frames ({reason}): the last good frame "
-                f"stands in place of {lost} that {'is' if lost == 1 else 'are'} lost."
             )
 
     def _end_of(self, shown: Shown, frame: VideoFrame) -> float:
