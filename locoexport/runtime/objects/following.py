@@ -6,6 +6,7 @@ they are in the others. Each rule is a function in ``rules``.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -94,6 +95,9 @@ def track_objects(
     object_ids = _rename(object_ids, renamed)
     detections = replace(detections, object_ids=_rename(detections.object_ids, renamed))
     seen = see_objects(detections, frames)
+    if source is not video:
+        for text in source.warnings:
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
     filler = GapFiller(tracker, source, segmenter, rules, seen, _counted("filling gaps", progress))
     objects = tuple(filler.fill(item, tracks, object_ids == item.object_id) for item in seen)
     return ObjectTracks(tracks, object_ids, objects, spans)
