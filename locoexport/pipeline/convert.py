@@ -20,7 +20,7 @@ from locoexport.runtime.exchange.formats import (
     format_of_suffix,
 )
 from locoexport.runtime.exchange.samples import seen
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.sources import open_source
 
 __all__ = ["ConvertReport", "convert_tracks"]

@@ -41,7 +41,7 @@ from locoexport.runtime.sources.named import is_live, name_of, stem_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.budget import parse_memory
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.frame_source import FrameSource
 from locoexport.runtime.video.mp4 import SQUARE
 from locoexport.runtime.video.selection import Selection

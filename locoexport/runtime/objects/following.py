@@ -23,7 +23,7 @@ from locoexport.runtime.objects.sightings import SeenObject, find_returns, see_o
 from locoexport.runtime.objects.tracked import ObjectTracks
 from locoexport.runtime.tracking.storage import BYTES_PER_POINT_FRAME
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.sources import FrameSource, Video, open_source
 
 __all__ = ["track_objects"]

@@ -19,8 +19,9 @@ from locoexport.machine.reading.arrays import load_archive
 from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.objects.boxes import NO_OBJECT
 from locoexport.runtime.objects.tracked import BoxSource, ObjectTracks, TrackedObject
-from locoexport.runtime.tracking.tapvid import tapvid_clip, write_tapvid
-from locoexport.runtime.tracking.tracks import track_arrays, tracks_of_arrays, write_point_rows
+from locoexport.runtime.tracks.tapvid import tapvid_clip, write_tapvid
+from locoexport.runtime.tracks.track_documents import plain_values
+from locoexport.runtime.tracks.tracks import track_arrays, tracks_of_arrays, write_point_rows
 
 __all__ = [
     "BOXES_SCHEMA",
@@ -192,41 +193,29 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> ObjectTracks:
 def _document(found: ObjectTracks) -> dict[str, Any]:
     return {
         "schema": OBJECT_TRACKS_SCHEMA,
-        **{name: _plain(array) for name, array in track_arrays(found.tracks).items()},
+        **{name: plain_values(array) for name, array in track_arrays(found.tracks).items()},
         "object_ids": found.object_ids.tolist(),
         "objects": [
             {
                 "object": item.object_id,
                 "boxes_xyxy": [
-                    None if source == BoxSource.LOST else _plain(box)
+                    None if source == BoxSource.LOST else plain_values(box)
                     for source, box in zip(item.source, item.boxes_xyxy, strict=True)
                 ],
                 "source": [BoxSource(source).name.lower() for source in item.source.tolist()],
-                "confidence": _plain(item.confidence),
-                "hulls_xy": [_plain(hull) for hull in item.hulls_xy],
+                "confidence": plain_values(item.confidence),
+                "hulls_xy": [plain_values(hull) for hull in item.hulls_xy],
             }
             for item in found.objects
         ],
     }
 
 
-def _plain(value: NDArray[Any]) -> Any:
-    """Nested lists, or a number; float32s as the shortest float64s that read back the same, None
-    for NaN."""
-    if value.dtype == np.float32:
-        value = value.astype(str).astype(np.float64)
-        if np.isnan(value).any():
-            known = value.astype(object)
-            known[np.isnan(value)] = None
-            return known.tolist()
-    return value.tolist()
-
-
 def _box_rows(objects: Sequence[TrackedObject]) -> Iterator[tuple[Any, ...]]:
     for frame in range(len(objects[0].source) if objects else 0):
         for item in objects:
             source = BoxSource(int(item.source[frame]))
-            corners: list[float | None] = _plain(item.boxes_xyxy[frame])
+            corners: list[float | None] = plain_values(item.boxes_xyxy[frame])
             if source == BoxSource.LOST:
                 corners = [None] * 4
             confidence = float(str(item.confidence[frame]))

@@ -21,8 +21,8 @@ from locoexport.runtime.tracking.delivery import Delivery, Sink
 from locoexport.runtime.tracking.progress import Progress, ProgressReport
 from locoexport.runtime.tracking.stitching import Stitcher
 from locoexport.runtime.tracking.storage import TrackStore
-from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.tracking.window_tracker import WindowTracker
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.frames import scale_queries_to_model, scale_tracks_to_video
 from locoexport.runtime.video.sources import FrameSource
 

@@ -26,8 +26,8 @@ from locoexport.runtime.tracking.delivery import Sink
 from locoexport.runtime.tracking.progress import Progress
 from locoexport.runtime.tracking.run import Tracking
 from locoexport.runtime.tracking.storage import BYTES_PER_POINT_FRAME
-from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW, WindowSize
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.frame_source import FrameSource
 from locoexport.runtime.video.selection import Selection, check_fps
 

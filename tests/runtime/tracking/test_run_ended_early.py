@@ -9,7 +9,7 @@ from numbered_films import write_numbered
 
 from locoexport.errors import QueryError
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 FRAMES = np.random.default_rng(4).integers(0, 255, (20, 24, 32, 3), np.uint8)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +17,13 @@ from locoexport.errors import InputError, UsageError
 from locoexport.machine.installation import require_packages
 from locoexport.machine.limits import TRACKS_BYTES
 from locoexport.machine.reading.arrays import load_archive
-from locoexport.machine.reading.documents import quote, read_json
+from locoexport.machine.reading.documents import quote
 from locoexport.machine.reading.input_files import read_by_suffix
 from locoexport.machine.reading.tables import read_table
 from locoexport.machine.writing.output_files import whole_file
-from locoexport.runtime.tracking.track_rows import gather_rows
+from locoexport.runtime.tracks.track_documents import read_document, write_document
+from locoexport.runtime.tracks.track_rows import gather_rows
+from locoexport.runtime.tracks.track_slices import frame_slice, kept_axis, kept_numbers
 
 if TYPE_CHECKING:
     import pandas
@@ -204,8 +205,8 @@ class Tracks:
             raise UsageError(
                 f"Tracks have two axes, points and frames; {len(index)} indices were given."
             )
-        chosen = _kept_axis(points)
-        kept = slice(0, self.frames) if frames is None else _frame_slice(frames, self.frames)
+        chosen = kept_axis(points)
+        kept = slice(0, self.frames) if frames is None else frame_slice(frames, self.frames)
         step = kept.step or 1
         queries = self.query_points[chosen]
         if kept.start or step != 1:
@@ -220,7 +221,7 @@ class Tracks:
             fps=self.fps / step,
             time_s=None if uncut else self.frame_times_s[kept],
             object_ids=None if self.object_ids is None else self.object_ids[chosen],
-            frames_repeated=_kept_numbers(self.frames_repeated, kept),
+            frames_repeated=kept_numbers(self.frames_repeated, kept),
             frame_hw=self.frame_hw,
             warnings=self.warnings,
         )
@@ -373,70 +374,10 @@ def _write_csv(path: Path, tracks: Tracks) -> None:
 
 
 def _write_json(path: Path, tracks: Tracks) -> None:
-    document = {
-        "schema": TRACKS_SCHEMA,
-        "fps": float(tracks.fps),
-        **({} if tracks.time_s is None else {"time_s": tracks.time_s.tolist()}),
-        **_origin_of(tracks),
-        "query_points_tyx": _shortest(tracks.query_points),
-        "tracks_xy": _shortest(tracks.xy),
-        "visible": tracks.visible.tolist(),
-        "confidence": _shortest(tracks.confidence),
-        **({} if tracks.object_ids is None else {"object_ids": tracks.object_ids.tolist()}),
-    }
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(document, file, allow_nan=False)
-        file.write("\n")
-
-
-def _origin_of(tracks: Tracks) -> dict[str, Any]:
-    """What is known of the video, as JSON has it."""
-    repeated = tracks.frames_repeated
-    return {
-        **({} if repeated is None else {"frames_repeated": repeated.tolist()}),
-        **({} if tracks.frame_hw is None else {"frame_hw": list(tracks.frame_hw)}),
-        **({"warnings": list(tracks.warnings)} if tracks.warnings else {}),
-    }
-
-
-def _shortest(array: NDArray[np.float32]) -> Any:
-    """Nested lists of the shortest float64s that read back as the same float32s; None for NaN."""
-    shortest = array.astype(str).astype(np.float64)
-    if not np.isnan(shortest).any():
-        return shortest.tolist()
-    known = shortest.astype(object)
-    known[np.isnan(shortest)] = None
-    return known.tolist()
+    write_document(path, TRACKS_SCHEMA, track_arrays(tracks))
 
 
 _WRITERS = {".npz": _write_npz, ".csv": _write_csv, ".json": _write_json}
-
-
-def _kept_axis(index: Any) -> Any:
-    """An index that keeps its axis: of a number, a list of it."""
-    return [int(index)] if isinstance(index, int | np.integer) else index
-
-
-def _frame_slice(index: Any, frames: int) -> slice:
-    """Frames as a slice from a number that is not negative."""
-    if isinstance(index, int | np.integer) and not isinstance(index, bool):
-        if not -frames <= index < frames:
-            raise IndexError(f"There is no frame {index}; there are {frames}.")
-        first = int(index) % frames
-        return slice(first, first + 1)
-    if not isinstance(index, slice) or (index.step is not None and index.step < 1):
-        raise UsageError("Frames of tracks are chosen by a number or a slice that goes forwards.")
-    return slice(*index.indices(frames))
-
-
-def _kept_numbers(numbers: NDArray[np.int64] | None, kept: slice) -> NDArray[np.int64] | None:
-    """Of frames those that are kept, by their numbers among the kept ones."""
-    if numbers is None:
-        return None
-    step = kept.step or 1
-    inside = (numbers >= kept.start) & (numbers < kept.stop) & ((numbers - kept.start) % step == 0)
-    chosen: NDArray[np.int64] = (numbers[inside] - kept.start) // step
-    return chosen
 
 
 def _rises_within(numbers: NDArray[np.int64], count: int) -> bool:
@@ -454,29 +395,7 @@ def _read_npz(path: Path) -> Tracks:
 
 
 def _read_json(path: Path) -> Tracks:
-    document = read_json(path, limit=TRACKS_BYTES)
-    known = (TRACKS_SCHEMA, _OBJECT_TRACKS_SCHEMA)
-    if not isinstance(document, dict) or document.get("schema") not in known:
-        raise InputError(f"it is not a document of the schema {TRACKS_SCHEMA}.")
-    time_s, ids = document.get("time_s"), document.get("object_ids")
-    repeated, size = document.get("frames_repeated"), document.get("frame_hw")
-    visible = np.array(document["visible"])
-    points, frames = visible.shape if visible.ndim == 2 else (0, 0)
-    return _checked(
-        Tracks(
-            # Of no points or no frames a list does not tell the other sides.
-            xy=np.array(document["tracks_xy"], np.float32).reshape(points, frames, 2),
-            visible=visible,
-            confidence=np.array(document["confidence"], np.float32),
-            query_points=np.array(document["query_points_tyx"], np.float32),
-            fps=float(document["fps"]),
-            time_s=None if time_s is None else np.array(time_s, np.float64),
-            object_ids=None if ids is None else np.array(ids, np.int64),
-            frames_repeated=None if repeated is None else np.array(repeated, np.int64),
-            frame_hw=None if size is None else _size_of(size),
-            warnings=tuple(_texts_of(document.get("warnings", []))),
-        )
-    )
+    return tracks_of_arrays(read_document(path, (TRACKS_SCHEMA, _OBJECT_TRACKS_SCHEMA)))
 
 
 def _size_of(value: Any) -> tuple[int, int]:

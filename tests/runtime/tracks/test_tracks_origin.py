@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from locoexport.errors import InputError
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 TRACKS = Tracks(
     xy=np.zeros((2, 10, 2), np.float32),
