@@ -38,7 +38,7 @@ from locoexport.runtime.drawing.sound import find_sound
 from locoexport.runtime.drawing.style import OVERLAY_STYLE
 from locoexport.runtime.queries.sources import collect_points
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks, write_tracks
+from locoexport.runtime.tracks.tracks import Tracks, write_tracks
 from locoexport.runtime.video.sources import open_source
 
 __all__ = ["MAX_ATTEMPTS", "ClipWorker", "OutputFolder", "finished_earlier"]

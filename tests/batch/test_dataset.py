@@ -10,7 +10,7 @@ import pytest
 from locoexport.batch import dataset
 from locoexport.batch.dataset import read_part, write_clip_table, write_part
 from locoexport.errors import InputError
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 
 def some_tracks(points: int, frames: int) -> Tracks:
