@@ -50,7 +50,7 @@ from locoexport.pipeline.proof.pointwise import make_probes, prove
 from locoexport.runtime.session.placement import count_placed, placed_elsewhere
 from locoexport.runtime.session.providers import PROVIDERS, probe_provider
 from locoexport.runtime.session.single import RawTracks, open_session
-from locoexport.runtime.tracking.tapvid import TapVidClip
+from locoexport.runtime.tracks.tapvid import TapVidClip
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"

@@ -25,8 +25,8 @@ from locoexport.contract.profile import load_profile  # noqa: E402
 from locoexport.pipeline.export import export_model  # noqa: E402
 from locoexport.runtime.queries.points import grid_queries  # noqa: E402
 from locoexport.runtime.tracking.tracker import PointTracker  # noqa: E402
-from locoexport.runtime.tracking.tracks import Tracks  # noqa: E402
 from locoexport.runtime.tracking.window_effect import compare_tracks  # noqa: E402
+from locoexport.runtime.tracks.tracks import Tracks  # noqa: E402
 from locoexport.runtime.video.clips import read_clip  # noqa: E402
 
 BEGIN = "<!-- window quality: begin (benchmarks/window_quality.py --write) -->"

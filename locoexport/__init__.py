@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from locoexport.runtime.exchange.clip_facts import ClipFacts
     from locoexport.runtime.objects.rules import ObjectRules
     from locoexport.runtime.tracking.tracker import PointTracker
-    from locoexport.runtime.tracking.tracks import Tracks
+    from locoexport.runtime.tracks.tracks import Tracks
     from locoexport.runtime.video.selection import Selection
 
 __all__ = [
@@ -91,7 +91,7 @@ _HOMES = {
     "RewriteReport": "locoexport.pipeline.rewrite",
     "Selection": "locoexport.runtime.video.selection",
     "TrackReport": "locoexport.pipeline.tracking.points",
-    "Tracks": "locoexport.runtime.tracking.tracks",
+    "Tracks": "locoexport.runtime.tracks.tracks",
     "VerifyReport": "locoexport.pipeline.proof.report",
     "convert_tracks": "locoexport.pipeline.convert",
     "evaluate_datasets": "locoexport.pipeline.evaluate",

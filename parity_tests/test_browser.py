@@ -21,7 +21,7 @@ from synthetic_tracker import VELOCITY_XY, tracker_bytes
 
 from locoexport import PointTracker, load_profile
 from locoexport.contract.checkpoint_settings import CheckpointSettings
-from locoexport.runtime.tracking.tracks import read_tracks, write_tracks
+from locoexport.runtime.tracks.tracks import read_tracks, write_tracks
 from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.mp4 import write_mp4
 

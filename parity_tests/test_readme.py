@@ -13,7 +13,7 @@ from exported import seeded_profile
 import locoexport
 from locoexport.models import locotrack
 from locoexport.parity.probes import textured_video
-from locoexport.runtime.tracking.tapvid import TapVidClip, write_tapvid
+from locoexport.runtime.tracks.tapvid import TapVidClip, write_tapvid
 from locoexport.runtime.video.mp4 import write_mp4
 
 ROOT = Path(__file__).parents[1]

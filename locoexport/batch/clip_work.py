@@ -37,7 +37,7 @@ from locoexport.runtime.drawing.sound import find_sound
 from locoexport.runtime.queries.sources import collect_points
 from locoexport.runtime.sources.opening import open_video
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks, write_tracks
+from locoexport.runtime.tracks.tracks import Tracks, write_tracks
 
 __all__ = ["MAX_ATTEMPTS", "ClipWorker", "OutputFolder", "finished_earlier"]
 

@@ -20,7 +20,7 @@ import numpy as np
 from locoexport.errors import InputError
 from locoexport.machine.reading.documents import parse_json
 from locoexport.machine.writing.output_files import whole_file
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = [
     "PART_SCHEMA",

@@ -13,7 +13,7 @@ from locoexport.contract.profile import SCORED_HW
 from locoexport.errors import OutputError
 from locoexport.evaluation.scored_clip import ScoredClip
 from locoexport.runtime.drawing.comparison import ComparedTracks, draw_comparison
-from locoexport.runtime.tracking.tapvid import TapVidClip
+from locoexport.runtime.tracks.tapvid import TapVidClip
 from locoexport.runtime.video.clips import DEFAULT_FPS
 from locoexport.runtime.video.frames import scale_queries_to_model, scale_tracks_to_video
 from locoexport.runtime.video.mp4 import write_mp4

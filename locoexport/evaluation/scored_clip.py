@@ -17,7 +17,7 @@ from locoexport.evaluation.metrics import sample_queries, tapvid_metrics
 from locoexport.evaluation.scores import Scores
 from locoexport.evaluation.sides import Side
 from locoexport.evaluation.track_scores import score_tracks
-from locoexport.runtime.tracking.tapvid import TapVidClip
+from locoexport.runtime.tracks.tapvid import TapVidClip
 
 __all__ = ["ScoredClip", "score_clip"]
 

@@ -17,7 +17,7 @@ from locoexport.evaluation.scores import VideoResult, difference
 from locoexport.evaluation.sides import Side
 from locoexport.evaluation.track_scores import TrackTable
 from locoexport.notices import Listener, Notice
-from locoexport.runtime.tracking.tapvid import TapVidClip
+from locoexport.runtime.tracks.tapvid import TapVidClip
 
 __all__ = ["FoundScores", "Kept", "Setting", "Wishes", "score_dataset"]
 

@@ -23,7 +23,7 @@ from locoexport.runtime.exchange.samples import seen
 from locoexport.runtime.sources.images import is_pattern
 from locoexport.runtime.sources.named import is_live, name_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = ["ConvertReport", "convert_tracks"]
 
@@ -87,7 +87,14 @@ def convert_tracks(
     tracks = source.read(path, known)
     said = facts is not None and facts.fps is not None
     # A rate that somebody said contradicts the times of the tracks.
-    known = replace(known, fps=known.fps or tracks.fps, time_s=None if said else tracks.time_s)
+    height, width = tracks.frame_hw or (None, None)
+    known = replace(
+        known,
+        width=known.width or width,
+        height=known.height or height,
+        fps=known.fps or tracks.fps,
+        time_s=None if said else tracks.time_s,
+    )
     check_facts(known, chosen)
     if video is not None and known.frame_count is None and not chosen.is_own:
         known = replace(known, frame_count=count_clip_frames(open_video(video), tracks.frames))
@@ -132,6 +139,13 @@ def _is_images(name: Path | str) -> bool:
 
 def _doubts_of_size(tracks: Tracks, facts: ClipFacts) -> list[str]:
     """With another size than the clip's every point is wrong, in most formats."""
+    given = facts.height, facts.width
+    if tracks.frame_hw is not None and given != tracks.frame_hw:
+        tracked = "{}x{}".format(*tracks.frame_hw)
+        return [
+            f"The tracks count pixels of frames of {tracked}, and the clip has "
+            f"{facts.height}x{facts.width} (HxW): points are at other places in it."
+        ]
     shown = seen(tracks)
     if facts.width is None or facts.height is None or not shown.any():
         return []

@@ -23,7 +23,7 @@ from locoexport.errors import MachineError, ModelFileError, OutputError
 from locoexport.runtime.drawing.style import DrawingStyle
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import read_tracks
+from locoexport.runtime.tracks.tracks import read_tracks
 from locoexport.runtime.video.clips import VideoReader
 from locoexport.runtime.video.mp4 import write_mp4
 from locoexport.runtime.video.selection import Selection

@@ -12,7 +12,7 @@ import pytest
 from locoexport.batch import dataset
 from locoexport.batch.dataset import ClipPicture, read_part, write_clip_table, write_part
 from locoexport.errors import InputError
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 PICTURE = ClipPicture((48, 64), Fraction(16, 11), (3, 4), deinterlaced=True)
 SMALL = ClipPicture((1, 2))

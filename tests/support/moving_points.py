@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from locoexport.runtime.exchange.clip_facts import ClipFacts
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 FACTS = ClipFacts(width=640, height=360, fps=25.0, frame_count=6, file_name="clip.mp4")
 

@@ -18,8 +18,8 @@ from locoexport.runtime.drawing.points import Pen, query_colours
 from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.session.signature import Signature
 from locoexport.runtime.tracking.stitching import Stitcher
-from locoexport.runtime.tracking.tracks import Tracks, write_tracks
 from locoexport.runtime.tracking.windows import Window, WindowSize, read_windows
+from locoexport.runtime.tracks.tracks import Tracks, write_tracks
 from locoexport.runtime.video.frames import (
     scale_queries_to_model,
     scale_tracks_to_video,

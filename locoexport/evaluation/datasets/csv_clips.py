@@ -22,7 +22,7 @@ from locoexport.evaluation.datasets.csv_annotations import (
 )
 from locoexport.evaluation.datasets.resizing import resize_as_published
 from locoexport.machine.limits import CLIP_BYTES
-from locoexport.runtime.tracking.tapvid import TapVidClip
+from locoexport.runtime.tracks.tapvid import TapVidClip
 from locoexport.runtime.video.clips import VideoReader
 
 __all__ = ["LONGEST_PART", "CsvClip", "at_rate", "find_videos", "videos_by_name"]

@@ -19,7 +19,7 @@ from locoexport.evaluation.datasets.csv_clips import (
 )
 from locoexport.evaluation.datasets.stereo import find_motorcycle, read_motorcycle
 from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_sequence
-from locoexport.runtime.tracking.tapvid import TapVidClip, iterate_tapvid
+from locoexport.runtime.tracks.tapvid import TapVidClip, iterate_tapvid
 
 __all__ = [
     "BUILT_IN",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import InputError, PackageMissingError
-from locoexport.runtime.tracking.tapvid import TapVidClip
+from locoexport.runtime.tracks.tapvid import TapVidClip
 
 __all__ = ["find_motorcycle", "read_motorcycle"]
 

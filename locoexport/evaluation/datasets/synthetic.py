@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.evaluation.datasets.textures import TEXTURE_SIZE, make_texture
-from locoexport.runtime.tracking.tapvid import TapVidClip
+from locoexport.runtime.tracks.tapvid import TapVidClip
 
 __all__ = ["SyntheticSettings", "make_sequence"]
 

@@ -22,7 +22,7 @@ from locoexport.notices import Listener, Notice
 from locoexport.pipeline.assembly.precision import describe_calibration
 from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.single import RawTracks
-from locoexport.runtime.tracking.tapvid import TapVidClip
+from locoexport.runtime.tracks.tapvid import TapVidClip
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input
 
 __all__ = ["PrecisionRefusedError", "cost_sequences", "measure_precision", "refuse_beyond_limit"]

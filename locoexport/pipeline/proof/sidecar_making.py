@@ -23,7 +23,7 @@ from locoexport.parity.quantiles import PrecisionGroup, compare_precision, preci
 from locoexport.parity.sidecar import Sidecar, SidecarCase, SidecarMaker, video_of_blocks
 from locoexport.pipeline.assembly.cost import cost_sequences
 from locoexport.runtime.session.opening import open_model
-from locoexport.runtime.tracking.tapvid import TapVidClip
+from locoexport.runtime.tracks.tapvid import TapVidClip
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input
 from locoexport.version import __version__
 

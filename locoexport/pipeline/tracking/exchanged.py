@@ -9,7 +9,7 @@ from locoexport.runtime.exchange.clip_facts import ClipFacts, count_clip_frames
 from locoexport.runtime.exchange.formats import export_tracks, find_format, format_of_suffix
 from locoexport.runtime.sources.named import is_live, name_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.selection import Selection
 
 __all__ = ["is_for_another_program", "write_clip_tracks"]

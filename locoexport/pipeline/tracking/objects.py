@@ -41,7 +41,7 @@ from locoexport.runtime.sources.named import is_live, name_of, stem_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.budget import parse_memory
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.frame_source import FrameSource
 from locoexport.runtime.video.mp4 import SQUARE
 from locoexport.runtime.video.selection import Selection
@@ -194,6 +194,7 @@ def track_video_objects(
     others = asked.query_points_tyx
     frames = _count_frames(source, notify)
     _check_pickle_fits(outputs.tracks_file, frames * height * width * 3, memory)
+    given, others = _before_the_end(source, given, others, notify)
     if len(others):
         check_queries(others, frames, height, width)
     given = check_boxes(given, frames, height, width)
@@ -246,6 +247,26 @@ def _count_frames(source: FrameSource, notify: Listener) -> int:
     for warning in source.warnings:
         notify(Notice(warning, warning=True))
     return frames
+
+
+def _before_the_end(
+    source: FrameSource, given: Detections, others: NDArray[np.float32], notify: Listener
+) -> tuple[Detections, NDArray[np.float32]]:
+    """The boxes and points that begin before a damaged clip ends; of the others it is told.
+
+    Of a sound clip all stay: those behind its end are a mistake.
+    """
+    frames = source.frames_read
+    boxes_kept, points_kept = given.frames < frames, others[:, 0] <= frames - 1
+    missed = int((~boxes_kept).sum()), int((~points_kept).sum())
+    if not source.ended_early or not any(missed):
+        return given, others
+    text = (
+        f"The clip ended early, after {frames} frames: {missed[0]} boxes and {missed[1]} points "
+        "that were asked for behind that were left out."
+    )
+    notify(Notice(text, warning=True))
+    return given.select(boxes_kept), others[points_kept]
 
 
 def _check_pickle_fits(tracks_file: Path | None, video_bytes: int, memory: str | None) -> None:

@@ -33,10 +33,10 @@ from locoexport.runtime.queries.sources import (
 from locoexport.runtime.sources.named import is_live, name_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.tracking.window_effect import WindowingEffect, compare_tracks
 from locoexport.runtime.tracking.window_tracker import INFERENCE
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.frame_source import FrameSource
 from locoexport.runtime.video.mp4 import SQUARE
 from locoexport.runtime.video.selection import Selection

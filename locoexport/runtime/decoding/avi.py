@@ -30,10 +30,9 @@ class AviIndex:
         self._first: int | None = None
         self._shift = 0
 
-    @property
-    def known(self) -> bool:
-        """Whether the index names the frames that were asked for so far."""
-        return self._first is not None
+    def names(self, packet: Packet[VideoStream]) -> bool:
+        """Whether it says which frame that is."""
+        return packet.pos in self._numbers
 
     def shift(self, packet: Packet[VideoStream]) -> int:
         """How many frames were lost up to this one, as far as the index knows."""

@@ -19,8 +19,9 @@ __all__ = ["FrameWatch", "Shown"]
 _DECODER_FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
 """What PyAV raises over damaged files."""
 Filter = Callable[[Iterator[VideoFrame]], Iterator[VideoFrame]]
+_NO_TIMESTAMPS = 0x80
+"""FFmpeg's flag (AVFMT_NOTIMESTAMPS) of formats that hold coded frames and no more."""
 _LOST = "frames are missing or incomplete"
-_UNCOUNTED = "bytes are missing, and nothing tells how many frames those were"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,7 @@ class Shown:
         stamp: its time stamp in units of the stream; None where it has none.
         lost_s: when each frame would be shown that is lost before it.
         damaged: whether something is wrong between the last good frame and this one.
+        uncounted: whether nobody can say how many frames are lost before it, and which it is.
         reason: what, as far as the decoder says.
     """
 
@@ -41,6 +43,7 @@ class Shown:
     stamp: int | None
     lost_s: tuple[float, ...] = ()
     damaged: bool = False
+    uncounted: bool = False
     reason: str = ""
 
 
@@ -52,6 +55,7 @@ class FrameWatch:
 
     Attributes:
         dropped: frames at the beginning that need an earlier one which the file does not hold.
+        spoilt: whether the first frames are damaged, and were left out.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class FrameWatch:
         fps: float,
         *,
         needs_key: bool = True,
+        live: bool = False,
         through: Filter | None = None,
     ) -> None:
         """Watch a stream that nothing was read from since it was opened, or set to a place.
@@ -70,6 +75,7 @@ class FrameWatch:
             stream: of it.
             fps: frames a second, to count by where there are no time stamps.
             needs_key: whether frames before the first key frame are dropped. A film may have none.
+            live: whether the stream comes as it is made; a failure of its connection is raised.
             through: what all decoded frames go through, each of which keeps its time stamp and
                 flags; a deinterlacer, for one.
         """
@@ -79,16 +85,22 @@ class FrameWatch:
         self._tick_s = float(stream.time_base or 0)
         self._needs_key = needs_key
         self._through = through
+        self._live = live
         self._given = False
         # What was found wrong, and the latest stamp where; later good frames clear it.
         self._reason = ""
         self._reason_stamp = 0
+        # A stream without times is counted by its frames, as far as none is lost.
+        self._raw = bool(container.format.flags & _NO_TIMESTAMPS)
+        # The first stamp from which nobody knows which frame is which.
+        self._uncounted_from: int | None = None
         # Frames that are decoded from wrong ones: until the next key frame.
         self._smeared = False
         self._bad_stamps: set[int] = set()
         self._sent: set[int] = set()
         self._lost_stamps: list[int | None] = []
         self.dropped = 0
+        self.spoilt = False
 
     @property
     def joined(self) -> bool:
@@ -104,6 +116,8 @@ class FrameWatch:
                 yield self._next(frame)
             elif self._given:
                 self._lost_stamps.append(frame.pts)
+            else:
+                self.spoilt |= bool(self._reason)
         last_s = self._times.last_s
         if self._reason and last_s is not None:
             lost_s = tuple(self._lost_at_the_end(last_s))
@@ -117,9 +131,10 @@ class FrameWatch:
                 seen_key = True
             elif not seen_key and packet.size:
                 self.dropped += 1
+            self.dropped += packet.is_keyframe and coded.undecodable
             if coded.broken or coded.lost_before:
                 broken_run = coded.broken or not packet.is_keyframe
-                self._note(_UNCOUNTED if coded.uncounted else _LOST, packet)
+                self._note(_LOST, packet, uncounted=coded.uncounted)
             elif packet.is_keyframe:
                 broken_run = False
             if packet.pts is not None and packet.size and not packet.is_discard:
@@ -130,8 +145,10 @@ class FrameWatch:
 
     def _coded(self) -> Iterator[CodedFrame]:
         try:
-            yield from read_coded_frames(self._container, self._stream)
+            yield from read_coded_frames(self._container, self._stream, live=self._live)
         except _DECODER_FAILURES as error:
+            if self._live:
+                raise  # it comes once: whoever reads it says how far it came
             self._note(_text_of(error), None)
             self._smeared = True
 
@@ -143,10 +160,16 @@ class FrameWatch:
             self._note(_text_of(error), packet)
             self._smeared |= packet.pts is None and packet.size > 0
 
-    def _note(self, reason: str, packet: Packet[VideoStream] | None) -> None:
+    def _note(
+        self, reason: str, packet: Packet[VideoStream] | None, *, uncounted: bool = False
+    ) -> None:
         self._reason = self._reason or reason
-        if packet is not None and packet.pts is not None:
-            self._reason_stamp = max(self._reason_stamp, packet.pts)
+        if packet is None or packet.pts is None:
+            return
+        self._reason_stamp = max(self._reason_stamp, packet.pts)
+        if uncounted or self._raw:
+            known = self._uncounted_from
+            self._uncounted_from = packet.pts if known is None else min(known, packet.pts)
 
     def _is_good(self, frame: VideoFrame) -> bool:
         skipped = self._take_out(frame.pts)
@@ -157,6 +180,8 @@ class FrameWatch:
             self._smeared = False
         elif not self._given and self.dropped and self._needs_key:
             return False
+        if frame.pts is None and self._reason and not self._raw:
+            return False  # the decoder may be right again, but nobody knows when this is shown
         self._smeared |= wrong or (skipped and bool(self._reason) and not frame.key_frame)
         return not self._smeared
 
@@ -183,12 +208,21 @@ class FrameWatch:
             each_s = (time_s - last_s) / (count + 1)
             lost_s = tuple(last_s + each_s * (index + 1) for index in range(count))
             self._times.end_step(each_s)
-        damaged = bool(reason) and (wrong or bool(lost_s))
-        self._lost_stamps.clear()
         behind = frame.pts is None or frame.pts >= self._reason_stamp
+        uncounted = bool(reason) and self._is_uncounted(frame, wrong=wrong)
+        damaged = bool(reason) and (wrong or bool(lost_s) or uncounted)
+        self._lost_stamps.clear()
         if behind and (damaged or frame.key_frame or last_s is None):
-            self._reason = ""
-        return Shown(frame, time_s, frame.pts, lost_s, damaged, reason if damaged else "")
+            self._reason, self._uncounted_from = "", None
+        return Shown(
+            *(frame, time_s, None if self._raw else frame.pts, lost_s, damaged, uncounted),
+            reason=reason if damaged else "",
+        )
+
+    def _is_uncounted(self, frame: VideoFrame, *, wrong: bool) -> bool:
+        if frame.pts is None or wrong:
+            return self._raw or self._uncounted_from is not None
+        return self._uncounted_from is not None and frame.pts >= self._uncounted_from
 
     def _lost_at_the_end(self, last_s: float) -> Iterator[float]:
         step_s, stamps = self._times.step_s, [*self._lost_stamps, *self._sent]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from locoexport.errors import VideoError
 from locoexport.runtime.drawing.style import TRAIL_FRAMES, DrawingStyle
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.frames import check_frames
 
 __all__ = [

@@ -21,7 +21,7 @@ from locoexport.runtime.exchange.own import read_own, write_own
 from locoexport.runtime.exchange.pose.deeplabcut import write_deeplabcut
 from locoexport.runtime.exchange.pose.sleap import write_sleap
 from locoexport.runtime.exchange.rerun import write_rerun
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = [
     "FORMATS",

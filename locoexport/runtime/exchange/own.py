@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from locoexport.runtime.exchange.clip_facts import ClipFacts
-from locoexport.runtime.tracking.tracks import Tracks, read_tracks, write_tracks
+from locoexport.runtime.tracks.tracks import Tracks, read_tracks, write_tracks
 
 __all__ = ["read_own", "write_own"]
 

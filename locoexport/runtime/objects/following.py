@@ -6,6 +6,7 @@ they are in the others. Each rule is a function in ``rules``.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -22,7 +23,7 @@ from locoexport.runtime.objects.sightings import SeenObject, find_returns, see_o
 from locoexport.runtime.objects.tracked import ObjectTracks
 from locoexport.runtime.tracking.storage import BYTES_PER_POINT_FRAME
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.sources import FrameSource, Video, open_source
 
 __all__ = ["track_objects"]
@@ -98,6 +99,9 @@ def track_objects(
     object_ids = _rename(object_ids, renamed)
     detections = replace(detections, object_ids=_rename(detections.object_ids, renamed))
     seen = see_objects(detections, frames)
+    if source is not video:
+        for text in source.warnings:
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
     filler = GapFiller(tracker, source, segmenter, rules, seen, _counted("filling gaps", progress))
     objects = tuple(filler.fill(item, tracks, object_ids == item.object_id) for item in seen)
     object_ids[len(queries) - len(asked) : len(queries)] = asked
@@ -190,13 +194,13 @@ class _Renewal:
         for each in self._sets:
             if not len(each.queries_tyx):
                 spans[:old][object_ids == each.object_id] = each.start, each.stop
-        joined = Tracks(
-            np.zeros((points, frames, 2), np.float32),
-            np.zeros((points, frames), np.bool_),
-            np.zeros((points, frames), np.float32),
-            np.concatenate([tracks.query_points, *(each.queries_tyx for each in new)]),
-            tracks.fps,
-            tracks.time_s,
+        joined = replace(
+            tracks,
+            xy=np.zeros((points, frames, 2), np.float32),
+            visible=np.zeros((points, frames), np.bool_),
+            confidence=np.zeros((points, frames), np.float32),
+            query_points=np.concatenate([tracks.query_points, *(each.queries_tyx for each in new)]),
+            object_ids=None,
         )
         joined.xy[:old], joined.visible[:old] = tracks.xy, tracks.visible
         joined.confidence[:old] = tracks.confidence

@@ -27,7 +27,7 @@ from locoexport.runtime.objects.sightings import (
 from locoexport.runtime.objects.tracked import BoxSource, TrackedObject
 from locoexport.runtime.queries.masks import grid_in_mask
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.sources import FrameSource
 
 __all__ = ["GapFiller", "masked_points", "object_points", "track_part"]

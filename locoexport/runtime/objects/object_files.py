@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from locoexport.machine.reading.arrays import load_archive
 from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.objects.boxes import NO_OBJECT
 from locoexport.runtime.objects.tracked import BoxSource, ObjectTracks, TrackedObject
-from locoexport.runtime.tracking.tapvid import tapvid_clip, write_tapvid
-from locoexport.runtime.tracking.tracks import Tracks, write_point_rows
+from locoexport.runtime.tracks.tapvid import tapvid_clip, write_tapvid
+from locoexport.runtime.tracks.track_documents import plain_values
+from locoexport.runtime.tracks.tracks import track_arrays, tracks_of_arrays, write_point_rows
 
 __all__ = [
     "BOXES_SCHEMA",
@@ -53,9 +55,9 @@ def write_object_tracks(
 ) -> None:
     """Write all points and objects, by the path's suffix; an existing file is replaced.
 
-    - .npz: the arrays of ``Tracks`` by name, ``fps`` and ``time_s``; ``object_ids`` int64
-      (points,), -1 for none; ``objects`` int64 (objects,), their ids; ``boxes_xyxy`` float32
-      (objects, frames, 4), NaN where lost; ``box_source`` uint8 (objects, frames), 0 lost, 1
+    - .npz: what ``write_tracks`` writes of ``Tracks``; ``object_ids`` int64 (points,), -1 for
+      none; ``objects`` int64 (objects,), their ids; ``boxes_xyxy`` float32 (objects, frames, 4),
+      NaN where lost; ``box_source`` uint8 (objects, frames), 0 lost, 1
       detected, 2 tracked;
       ``box_confidence`` float32 (objects, frames); ``hulls_xy`` float32 (corners, 2) of all hulls,
       the one of object i in frame t being ``hulls_xy[s[k]:s[k + 1]]`` with s = ``hull_starts`` and
@@ -156,7 +158,7 @@ def _arrays(found: ObjectTracks) -> dict[str, NDArray[Any]]:
     hulls = [hull for item in objects for hull in item.hulls_xy]
     lengths = [len(hull) for hull in hulls]
     return {
-        **_track_arrays(found.tracks),
+        **track_arrays(found.tracks),
         "object_ids": found.object_ids,
         "objects": np.array([item.object_id for item in objects], np.int64),
         "boxes_xyxy": np.array([item.boxes_xyxy for item in objects], np.float32).reshape(
@@ -171,26 +173,8 @@ def _arrays(found: ObjectTracks) -> dict[str, NDArray[Any]]:
     }
 
 
-def _track_arrays(tracks: Tracks) -> dict[str, NDArray[Any]]:
-    return {
-        "tracks_xy": tracks.xy,
-        "visible": tracks.visible,
-        "confidence": tracks.confidence,
-        "query_points_tyx": tracks.query_points,
-        "fps": np.asarray(tracks.fps, np.float64),
-        **({} if tracks.time_s is None else {"time_s": tracks.time_s}),
-    }
-
-
 def _from_arrays(arrays: dict[str, NDArray[Any]]) -> ObjectTracks:
-    tracks = Tracks(
-        xy=arrays["tracks_xy"],
-        visible=arrays["visible"],
-        confidence=arrays["confidence"],
-        query_points=arrays["query_points_tyx"],
-        fps=float(arrays["fps"]),
-        time_s=arrays.get("time_s"),
-    )
+    tracks = replace(tracks_of_arrays(arrays), object_ids=None)
     starts = arrays["hull_starts"]
     hulls = [arrays["hulls_xy"][start:stop] for start, stop in pairwise(starts)]
     objects = tuple(
@@ -209,36 +193,29 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> ObjectTracks:
 def _document(found: ObjectTracks) -> dict[str, Any]:
     return {
         "schema": OBJECT_TRACKS_SCHEMA,
-        **{name: _plain(array) for name, array in _track_arrays(found.tracks).items()},
+        **{name: plain_values(array) for name, array in track_arrays(found.tracks).items()},
         "object_ids": found.object_ids.tolist(),
         "objects": [
             {
                 "object": item.object_id,
                 "boxes_xyxy": [
-                    None if source == BoxSource.LOST else _plain(box)
+                    None if source == BoxSource.LOST else plain_values(box)
                     for source, box in zip(item.source, item.boxes_xyxy, strict=True)
                 ],
                 "source": [BoxSource(source).name.lower() for source in item.source.tolist()],
-                "confidence": _plain(item.confidence),
-                "hulls_xy": [_plain(hull) for hull in item.hulls_xy],
+                "confidence": plain_values(item.confidence),
+                "hulls_xy": [plain_values(hull) for hull in item.hulls_xy],
             }
             for item in found.objects
         ],
     }
 
 
-def _plain(value: NDArray[Any]) -> Any:
-    """Nested lists, or a number; float32s as the shortest float64s that read back the same."""
-    if value.dtype == np.float32:
-        value = value.astype(str).astype(np.float64)
-    return value.tolist()
-
-
 def _box_rows(objects: Sequence[TrackedObject]) -> Iterator[tuple[Any, ...]]:
     for frame in range(len(objects[0].source) if objects else 0):
         for item in objects:
             source = BoxSource(int(item.source[frame]))
-            corners: list[float | None] = _plain(item.boxes_xyxy[frame])
+            corners: list[float | None] = plain_values(item.boxes_xyxy[frame])
             if source == BoxSource.LOST:
                 corners = [None] * 4
             confidence = float(str(item.confidence[frame]))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from locoexport.runtime.objects.boxes import Boxes, Detections, box_overlaps, clip_boxes
 from locoexport.runtime.objects.rules import ObjectRules, lost_frames, move_box, tight_box
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = [
     "SeenObject",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from locoexport.errors import InputError
 from locoexport.runtime.objects.boxes import NO_OBJECT
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = ["BoxSource", "ObjectTracks", "TrackedObject"]
 

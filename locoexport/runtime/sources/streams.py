@@ -6,14 +6,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import RawIOBase
 from typing import Any, BinaryIO
 
 import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from locoexport.errors import StoppedError, UsageError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
+from locoexport.runtime.decoding.damage import OnDamage, describe_beginning, describe_damage
+from locoexport.runtime.decoding.watch import FrameWatch
 from locoexport.runtime.picture.rgb import Pictures
 from locoexport.runtime.sources.named import StandardInput, Url
 from locoexport.runtime.video.background import StalledError, taken_in_thread
@@ -44,8 +48,10 @@ _AHEAD = 16
 _PIPED = "y4m, MPEG-TS or Matroska, like ffmpeg -i IN -f mpegts - | locoexport track -"
 
 
-def url_footage(url: Url) -> Footage:
+def url_footage(url: Url, on_damage: OnDamage = "stop") -> Footage:
     """What an address gives, connected to now. One that gives nothing for 10 s has failed.
+
+    ``on_damage`` says whether it ends where frames are lost, or goes on.
 
     Raises:
         VideoError: nobody answers there, or it is no video.
@@ -62,15 +68,22 @@ def url_footage(url: Url) -> Footage:
         return av.open(url.address, options=options, timeout=(_CONNECT_S, _STALL_S))
 
     hint = "Check the address; a playlist (.m3u8, .mpd) is not followed, name the stream in it."
-    return _Stream(url.shown, hint, url.stop, _GIVE_UP_S, _AHEAD).footage(connect)
+    stream = _Stream(url.shown, hint, url.stop, _GIVE_UP_S, _AHEAD, on_damage)
+    return stream.footage(connect)
 
 
-def stdin_footage(source: StandardInput, pipe: RawIOBase | BinaryIO | None = None) -> Footage:
+def stdin_footage(
+    source: StandardInput,
+    pipe: RawIOBase | BinaryIO | None = None,
+    *,
+    on_damage: OnDamage = "stop",
+) -> Footage:
     """What is piped in: y4m, MPEG-TS or Matroska, told apart by the first bytes.
 
     Args:
         source: of it, its ``stop``.
         pipe: in place of stdin.
+        on_damage: whether it ends where frames are lost, or goes on.
 
     Raises:
         UsageError: stdin is a terminal.
@@ -89,7 +102,7 @@ def stdin_footage(source: StandardInput, pipe: RawIOBase | BinaryIO | None = Non
         options = {"max_pixels": str(FRAME_PIXELS.value), "protocol_whitelist": ""}
         return av.open(_Piped(head, pipe), format=kind, options=options)
 
-    return _Stream("stdin", hint, source.stop, None, 0).footage(connect)
+    return _Stream("stdin", hint, source.stop, None, 0, on_damage).footage(connect)
 
 
 _HEAD_BYTES = 1 << 10
@@ -137,6 +150,8 @@ class _Stream:
     stop: threading.Event
     stall_s: float | None
     ahead: int
+    on_damage: OnDamage
+    repeated_s: set[float] = field(default_factory=set)
 
     def footage(self, connect: Callable[[], Any]) -> Footage:
         """Of what ``connect`` opens, in the thread that goes on to read it."""
@@ -159,6 +174,7 @@ class _Stream:
             *(once, fps, None),
             rereadable=False,
             warnings=pictures.warnings,
+            repeated_s=self.repeated_s,
             pixel_aspect=lambda: pictures.pixel_aspect,
             stop=self.stop.set,
         )
@@ -174,7 +190,6 @@ class _Stream:
         self, connect: Callable[[], Any], pictures: Pictures
     ) -> Iterator[float | tuple[float, Frame]]:
         """The frame rate, then (seconds, frame) of each."""
-        count = 0
         try:
             with connect() as container:
                 if not container.streams.video:
@@ -185,11 +200,36 @@ class _Stream:
                 pictures.look_at(stream)
                 fps = float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
                 yield fps
-                for frame in container.decode(stream):
-                    known = frame.pts is not None and frame.time_base is not None
-                    time_s = float(frame.pts * frame.time_base) if known else count / fps
-                    yield time_s, pictures.to_rgb(frame)
-                    count += 1
+                yield from self._good_frames(container, stream, fps, pictures)
         except _FAILURES as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise VideoError(f"{self.name} cannot be read ({reason}). {self.hint}") from error
+
+    def _good_frames(
+        self, container: InputContainer, stream: VideoStream, fps: float, pictures: Pictures
+    ) -> Iterator[tuple[float, Frame]]:
+        """(seconds, frame), up to where frames are lost, or with the last one for each of them."""
+        watch, count = FrameWatch(container, stream, fps, live=True), 0
+        image: Frame | None = None
+        for shown in watch.shown():
+            if not count:
+                pictures.warnings += describe_beginning(
+                    self.name, watch.dropped, spoilt=watch.spoilt
+                )
+            if shown.damaged:
+                lost = None if shown.uncounted else len(shown.lost_s)
+                pictures.warnings.append(
+                    describe_damage(self.name, count, shown.reason, lost, self.on_damage)
+                )
+                if self.on_damage == "stop" or lost is None:
+                    return
+            for time_s in shown.lost_s:
+                if image is not None:
+                    self.repeated_s.add(time_s)
+                    count += 1
+                    yield time_s, image
+            if shown.frame is None:
+                return
+            image = pictures.to_rgb(shown.frame)
+            count += 1
+            yield shown.time_s, image

@@ -21,12 +21,15 @@ from locoexport.runtime.tracking.delivery import Delivery, Sink
 from locoexport.runtime.tracking.progress import Progress, ProgressReport
 from locoexport.runtime.tracking.stitching import Stitcher
 from locoexport.runtime.tracking.storage import TrackStore
-from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.tracking.window_tracker import WindowTracker
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.frames import scale_queries_to_model, scale_tracks_to_video
 from locoexport.runtime.video.sources import FrameSource
 
 __all__ = ["Tracking", "TrackingInterrupt"]
+
+_NEVER = np.iinfo(np.intp).max
+_SHOWN = 8
 
 
 class TrackingInterrupt(KeyboardInterrupt):
@@ -106,9 +109,7 @@ class Tracking:
             if late:
                 passes.backwards(begins)
                 delivery.hand_on_all(self.source, plan.size.frames)
-            if fps is None:
-                return _gather_tracks(store, points, self.source.average_fps, self.source.times_s)
-            return _gather_tracks(store, points, fps, np.arange(store.frames) / fps)
+            return self._gathered(store, store.frames, points, fps)
 
     def _tracks_until(
         self, end: int, store: TrackStore, points: NDArray[np.float32], fps: float | None
@@ -116,12 +117,23 @@ class Tracking:
         """What a stream that was interrupted gave; None where a video can be read again."""
         if self.source.rereadable or not end:
             return None
+        return self._gathered(store, end, points, fps)
+
+    def _gathered(
+        self, store: TrackStore, end: int, points: NDArray[np.float32], fps: float | None
+    ) -> Tracks:
+        """What the store has of the first ``end`` frames, and what the source said of them."""
+        source = self.source
         xy, confidence = (values[:, :end] for values in store.arrays())
-        if fps is None:
-            fps, time_s = self.source.average_fps, self.source.times_s[:end]
-        else:
-            time_s = np.arange(end) / fps
-        return Tracks(xy, is_visible(confidence), confidence, points, fps, time_s)
+        repeated = np.array(source.frames_repeated, np.int64)
+        return Tracks(
+            *(xy, is_visible(confidence), confidence, points),
+            fps=source.average_fps if fps is None else fps,
+            time_s=source.times_s[:end] if fps is None else np.arange(end) / fps,
+            frames_repeated=repeated[repeated < end],
+            frame_hw=source.frame_shape_hw,
+            warnings=tuple(source.warnings),
+        )
 
     def _checked_points(self, height: int, width: int) -> NDArray[np.float32]:
         """The points, of which one behind the end is told of before the work where it can be."""
@@ -181,7 +193,7 @@ class _Passes:
         Frames whose tracks are final are handed on as windows end, where there is a ``delivery``.
         """
         stitcher = Stitcher(self.scale.to_model(self.points), self.tracker.size)
-        begins = np.full(len(self.points), np.iinfo(np.intp).max)
+        begins = np.full(len(self.points), _NEVER)
         window = None
         self.report.tell(0)
         with closing(self.tracker.windows(frames, self.source.stop)) as ahead:
@@ -196,18 +208,31 @@ class _Passes:
                     delivery.hand_on(window, window.end - self.tracker.size.overlap)
                 self._give_back()
         assert window is not None
-        check_queries(self.points, window.end, *self.scale.frame_hw)
+        self._tell_of_missed(window.end)
         self.report.tell_end(window.end)
         if delivery is not None:
             delivery.hand_on(window, window.end)
         return begins
+
+    def _tell_of_missed(self, end: int) -> None:
+        """Warn of points that begin behind the end; raises QueryError where all do."""
+        missed = np.flatnonzero(self.points[:, 0] > end - 1)
+        if len(missed) == len(self.points):
+            check_queries(self.points, end, *self.scale.frame_hw)
+        if len(missed):
+            self.source.warnings.append(
+                f"The video ended after {end} frames, before {_named(missed)} could begin: not "
+                "visible, and without a place, in all frames. The others were tracked."
+            )
 
     def backwards(self, begins: NDArray[np.intp]) -> None:
         """Track points that began late through all frames before that, last frame first.
 
         This is the pass forwards over the video in reverse; only what is still missing is kept.
         """
-        size, rows = self.tracker.size, np.flatnonzero(begins > 0)
+        size, rows = self.tracker.size, np.flatnonzero((begins > 0) & (begins < _NEVER))
+        if not len(rows):
+            return
         queries = self.scale.to_model(self.points)[rows]
         newest = max(math.ceil(queries[:, 0].max()) + size.frames // 2, size.frames - 1)
         newest = min(newest, self.store.frames - 1)
@@ -246,8 +271,8 @@ class _Passes:
         self.tracker.give_back()
 
 
-def _gather_tracks(
-    store: TrackStore, points: NDArray[np.float32], fps: float, time_s: NDArray[np.float64]
-) -> Tracks:
-    xy, confidence = store.arrays()
-    return Tracks(xy, is_visible(confidence), confidence, points, fps, time_s)
+def _named(points: NDArray[np.intp]) -> str:
+    """``point 3``, or ``points 3, 4, 5 and 7 more``."""
+    shown = ", ".join(str(point) for point in points[:_SHOWN].tolist())
+    more = f" and {len(points) - _SHOWN} more" if len(points) > _SHOWN else ""
+    return f"point{'s' if len(points) > 1 else ''} {shown}{more}"

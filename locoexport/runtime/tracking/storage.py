@@ -26,7 +26,8 @@ _CANNOT_RESERVE = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 class TrackStore:
     """Positions and confidences by frame and point; frames may be written in any order.
 
-    ``values`` is float32 (frames, points, 3): x, y, confidence. NaN where nothing was written.
+    ``values`` is float32 (frames, points, 3): x, y, confidence. Where nothing was written x and y
+    are NaN and the confidence is 0.
     """
 
     def __init__(self, points: int, *, on_disk: bool) -> None:
@@ -62,7 +63,7 @@ class TrackStore:
             return
         if frames > len(self._values):
             self._reserve(max(frames, _FIRST_FRAMES, len(self._values) * 5 // 4))
-        self._values[self.frames : frames] = np.nan
+        self._values[self.frames : frames] = np.nan, np.nan, 0
         self.frames = frames
 
     def release(self) -> None:

@@ -26,8 +26,8 @@ from locoexport.runtime.tracking.delivery import Sink
 from locoexport.runtime.tracking.progress import Progress
 from locoexport.runtime.tracking.run import Tracking
 from locoexport.runtime.tracking.storage import BYTES_PER_POINT_FRAME
-from locoexport.runtime.tracking.tracks import Tracks
 from locoexport.runtime.tracking.windows import DEFAULT_WINDOW, WindowSize
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.frame_source import FrameSource
 from locoexport.runtime.video.selection import Selection, check_fps
 
@@ -154,7 +154,7 @@ class PointTracker:
             video: a clip, a file's path, uint8 RGB frames (frames, height, width, 3), an iterator
                 of uint8 RGB frames, a camera's index, a folder or pattern of images, or whatever
                 else ``runtime.sources.opening.open_video`` takes; or what that gives. An iterator
-                that fails, or gives nothing for 60 s, ends the video there, with a RuntimeWarning.
+                that fails, or gives nothing for 60 s, ends the video there.
             query_points_tyx: numbers of shape (points, 3): frame index, then y and x in the
                 video's pixels. Or text as on the command line: ``grid:8``, ``grid:8x12`` (rows x
                 columns, on frame 0), or one point ``t,y,x``.
@@ -165,8 +165,10 @@ class PointTracker:
             watch: counts the seconds of each part.
 
         Returns:
-            The tracks. Beyond 1 GiB, or an eighth of ``memory``, its arrays lie in a temporary
-            file that goes away with them.
+            The tracks. What was wrong with the video is in ``Tracks.warnings``; unless ``video``
+            was opened before, each is a RuntimeWarning too. Points that a stream, or a file that
+            does not say its length, ended before are nowhere, with such a warning. Beyond 1 GiB,
+            or an eighth of ``memory``, its arrays lie in a temporary file that goes away with them.
 
         Raises:
             VideoError: the video cannot be read, or is shorter than the model is fixed to.
@@ -199,7 +201,7 @@ class PointTracker:
             tracks = tracking.run(fps)
         finally:
             source.close()
-        if source is not video and not source.rereadable:
+        if source is not video:
             for text in source.warnings:
                 warnings.warn(text, RuntimeWarning, stacklevel=2)
         return tracks

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from locoexport.errors import InputError
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = ["WindowingEffect", "compare_tracks"]
 

@@ -21,7 +21,7 @@ from locoexport.errors import UsageError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.reading.image_sizes import image_kind, image_pixels
 from locoexport.machine.writing.output_files import is_file
-from locoexport.runtime.decoding.damage import OnDamage
+from locoexport.runtime.decoding.damage import OnDamage, describe_beginning, describe_damage
 from locoexport.runtime.decoding.frame_rate import DEFAULT_FPS, read_frame_rate, read_seconds
 from locoexport.runtime.decoding.ledger import Ledger
 from locoexport.runtime.decoding.watch import FrameWatch, Shown
@@ -38,6 +38,8 @@ _FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
 """What PyAV raises over damaged files."""
 _SEEK_EARLIER_S = (0.0, 2.0, 10.0)
 """How long before a frame decoding begins: indexes of .ts files are searched, and lead astray."""
+_OFTEN = 2
+"""An index that led astray so many times is not asked again."""
 _FORMATS = (
     *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "asf", "asf_o"),
     *("ogg", "ivf", "obu", "av1", "h261", "h263", "h264", "hevc", "vvc", "evc", "m4v", "vc1"),
@@ -95,6 +97,7 @@ class VideoReader:
         start_s: when the file begins, sound included: the zero of FFmpeg's own clock.
         end_s: when the last frame ends that was read.
         warnings: what was wrong so far with the file though it could be read.
+        ended_early: whether frames behind the last one read are lost.
     """
 
     def __init__(
@@ -114,8 +117,10 @@ class VideoReader:
         self.frames_hint: int | None = None
         self.start_s = self.end_s = 0.0
         self.repeated_s: set[float] = set()
+        self.ended_early = False
         self._on_damage = on_damage
         self._ledger = Ledger()
+        self._led_astray = 0
         self._shape: tuple[int, ...] = ()
         self._through = deinterlace if deinterlaced else None
         self._pictures = Pictures(self.path, deinterlaced=deinterlaced)
@@ -148,10 +153,12 @@ class VideoReader:
             VideoError: there is no frame that can be decoded, or the file changed meanwhile.
         """
         begin = 0 if seek_s is None else self._ledger.number_at(seek_s)
-        if begin and self._ledger.findable:
+        if begin and self.findable:
+            asked = begin
             for found in self._from_index(begin):
                 begin += 1
                 yield found
+            self._led_astray += begin == asked
         if begin and begin == len(self._ledger):
             return
         for number, (time_s, stamp, image) in enumerate(self._from_start()):
@@ -159,6 +166,11 @@ class VideoReader:
                 raise VideoError(f"{self.path} gives other frames when it is read again.")
             if number >= begin:
                 yield time_s, image
+
+    @property
+    def findable(self) -> bool:
+        """Whether reading from a time begins near it, as far as is known."""
+        return self._ledger.findable and self._led_astray < _OFTEN
 
     def _from_index(self, begin: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Frames from ``begin`` on, as far as they are those of the first reading."""
@@ -223,22 +235,24 @@ class VideoReader:
     def _decoded(
         self, container: InputContainer, stream: VideoStream, watch: FrameWatch
     ) -> Iterator[tuple[float, int | None, NDArray[np.uint8]]]:
-        count, end_s, damaged = 0, 0.0, False
+        count, end_s, left = 0, 0.0, False
         image: NDArray[np.uint8] | None = None
         for shown in watch.shown():
-            if not count and watch.dropped:
-                self._warn(
-                    f"{self.path} begins between key frames: {watch.dropped} frames that cannot "
-                    "be decoded were left out, and frame 0 is the first after them."
-                )
+            if not count:
+                name = str(self.path)
+                for text in describe_beginning(name, watch.dropped, spoilt=watch.spoilt):
+                    self._warn(text)
             if shown.damaged:
-                damaged = True
-                self._tell_damage(shown, count)
-                if self._on_damage == "stop":
+                lost = None if shown.uncounted else len(shown.lost_s)
+                told = describe_damage(str(self.path), count, shown.reason, lost, self._on_damage)
+                self._warn(told)
+                left = self._on_damage == "stop" or shown.uncounted
+                if left:
                     break
             for time_s in shown.lost_s if image is not None else ():
                 self.repeated_s.add(time_s)
                 count += 1
+                end_s = time_s + 1 / self.fps
                 yield time_s, None, cast(NDArray[np.uint8], image)
             if shown.frame is None:
                 break
@@ -246,30 +260,23 @@ class VideoReader:
                 image = self._image(shown.frame)
             except _FAILURES as error:
                 self._warn(f"{self.path} is damaged after {count} frames ({_reason(error)}).")
-                damaged = True
+                left = True
                 break
             end_s = self._end_of(shown, shown.frame)
             self.end_s = end_s
             count += 1
             yield shown.time_s, shown.stamp, image
         missing_s = _duration_s(container, stream) - end_s
-        if count and not damaged and not self._damage_told and missing_s > 2 / self.fps:
+        self.ended_early |= left
+        if watch.joined:
+            # Each recording has a clock of its own, and what the file says of its end is of all.
+            self._ledger.findable = False
+        # Of a film that was left before its end nobody knows whether it has one.
+        elif count and not left and missing_s > 2 / self.fps:
+            self.ended_early = True
             self._warn(
                 f"{self.path} ends {missing_s:.2f} s early: {count} frames could be read. "
                 "The file was probably cut short."
-            )
-
-    def _tell_damage(self, shown: Shown, count: int) -> None:
-        reason, lost = shown.reason, len(shown.lost_s)
-        if self._on_damage == "stop":
-            self._warn(
-                f"{self.path} is damaged after {count} frames ({reason}). What is before that was "
-                "read; --on-damage continue goes on behind it."
-            )
-        else:
-            self._warn(
-                f"{self.path} is damaged after {count} frames ({reason}): the last good frame "
-                f"stands in place of {lost} that {'is' if lost == 1 else 'are'} lost."
             )
 
     def _end_of(self, shown: Shown, frame: VideoFrame) -> float:
@@ -291,10 +298,6 @@ class VideoReader:
     def pixel_aspect(self) -> Fraction:
         """Width of a shown pixel to its height; known once a frame was read."""
         return self._pictures.pixel_aspect
-
-    @property
-    def _damage_told(self) -> bool:
-        return len(self.warnings) > len(self._pictures.warnings)
 
     def _warn(self, text: str) -> None:
         if text not in self.warnings:

@@ -30,4 +30,6 @@ def file_footage(
         warnings=reader.warnings,
         repeated_s=reader.repeated_s,
         pixel_aspect=lambda: reader.pixel_aspect,
+        ended_early=lambda: reader.ended_early,
+        findable=lambda: reader.findable,
     )

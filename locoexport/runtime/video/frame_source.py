@@ -15,7 +15,7 @@ from locoexport.errors import UsageError, VideoError
 from locoexport.runtime.decoding.frame_rate import average_rate
 from locoexport.runtime.video.frames import check_frames
 from locoexport.runtime.video.selection import Selection
-from locoexport.runtime.video.spool import Spool
+from locoexport.runtime.video.spool import Lookback, Spool
 
 __all__ = ["Footage", "Frame", "FrameSource"]
 
@@ -43,6 +43,8 @@ class Footage:
         repeated_s: times of frames that stand for lost ones; it may grow likewise.
         pixel_aspect: gives the width of a pixel to its height, once a frame was read.
         stop: ends the reading of a stream, whoever waits for it, as though it ended there.
+        ended_early: whether frames behind the last one that was read are lost.
+        findable: whether reading again from a time begins near that, after a first reading.
     """
 
     timed: Callable[[float | None], Iterator[tuple[float, Frame]]]
@@ -53,6 +55,8 @@ class Footage:
     repeated_s: set[float] = field(default_factory=set)
     pixel_aspect: Callable[[], Fraction] = _square
     stop: Callable[[], object] = lambda: None
+    ended_early: Callable[[], bool] = lambda: False
+    findable: Callable[[], bool] = lambda: True
 
 
 class FrameSource:
@@ -75,6 +79,9 @@ class FrameSource:
         self.frames_hint = selection.count_kept(footage.frames_hint, footage.fps)
         self._timed = footage.timed
         self._repeated_s = footage.repeated_s
+        self._findable = footage.findable
+        self._ended_early = footage.ended_early
+        self._lookback: Lookback | None = None
         self._pixel_aspect = footage.pixel_aspect
         self._unscaled_hw: tuple[int, int] | None = None
         self._selection = selection
@@ -102,6 +109,9 @@ class FrameSource:
         if self._spool is not None:
             self._spool.close()
             self._spool = None
+        if self._lookback is not None:
+            self._lookback.close()
+            self._lookback = None
 
     def read_early(self, count: int) -> None:
         """Read up to that many frames now, which ``frames`` still gives.
@@ -131,6 +141,11 @@ class FrameSource:
         if not self._early:
             self.read_early(1)
         return self._early[0]
+
+    @property
+    def frame_shape_hw(self) -> tuple[int, int] | None:
+        """Height and width of the frames read so far; None before the first."""
+        return (self._shape[0], self._shape[1]) if self._shape else None
 
     def pixel_aspect(self) -> Fraction:
         """Width of a pixel of the frames to its height; reads the first one where none was read.
@@ -179,6 +194,11 @@ class FrameSource:
         return tuple(i for i, time_s in enumerate(self._times) if time_s in repeated)
 
     @property
+    def ended_early(self) -> bool:
+        """Whether the footage, as far as it was read, is damaged or was cut short at its end."""
+        return self._ended_early()
+
+    @property
     def average_fps(self) -> float:
         """Frames a second of those read so far: ``fps``, or what their times say instead."""
         return average_rate(self.times_s, self.fps)
@@ -223,12 +243,32 @@ class FrameSource:
             return self._spool.read(first, end)
         if not self.rereadable:
             raise UsageError("These frames can be read once only; pass a file or an array.")
+        if not self._findable():
+            if self._lookback is None:
+                self._lookback = Lookback(len(self._times), self._take)
+            return self._lookback.read(first, end, int(np.prod(self._shape)))
         wanted = self._times[first:end]
         # Where the file's index leads astray, from its beginning.
         for seek_s in (wanted[0], None):
             found = self._found_again(wanted, seek_s)
             if len(found) == len(wanted):
                 return found
+        raise VideoError("The video gives other frames when it is read again.")
+
+    def _take(self, first: int, end: int, keep: Callable[[Frame], None]) -> None:
+        """Hand on frames ``first`` to ``end - 1``, read from the beginning.
+
+        Raises:
+            VideoError: the file gives other frames than before.
+        """
+        wanted = self._times[first:end]
+        taken = 0
+        for time_s, frame in self._timed(None):
+            if time_s == wanted[taken]:
+                keep(self._resized(frame))
+                taken += 1
+            if taken == len(wanted):
+                return
         raise VideoError("The video gives other frames when it is read again.")
 
     def _found_again(self, wanted: list[float], seek_s: float | None) -> list[Frame]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 SUFFIX = ".json"
 

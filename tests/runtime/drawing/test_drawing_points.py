@@ -3,7 +3,7 @@ import pytest
 
 from locoexport.errors import UsageError, VideoError
 from locoexport.runtime.drawing.points import draw_tracks
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 GREY = 90
 

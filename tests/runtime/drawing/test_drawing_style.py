@@ -4,7 +4,7 @@ import pytest
 from locoexport.errors import UsageError
 from locoexport.runtime.drawing.points import Painter, Pen, confidence_colours, draw_tracks
 from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 GREY = 90
 QUERY = np.array([[0, 30.5, 20.5]], np.float32)

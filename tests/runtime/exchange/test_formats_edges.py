@@ -25,7 +25,7 @@ from stand_in_for_bpy import MovieClip, stand_in
 from locoexport.runtime.exchange.clip_facts import ClipFacts
 from locoexport.runtime.exchange.formats import FORMATS, export_tracks, find_format
 from locoexport.runtime.queries.points import read_queries
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 NTSC = 30000 / 1001
 NAME = "my clip é [1080p]'s.mp4"

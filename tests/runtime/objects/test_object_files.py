@@ -19,8 +19,8 @@ from locoexport.runtime.objects.object_files import (
     write_object_tracks,
 )
 from locoexport.runtime.objects.tracked import ObjectTracks, TrackedObject
-from locoexport.runtime.tracking.tapvid import TapVidClip, read_tapvid, write_tapvid
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tapvid import TapVidClip, read_tapvid, write_tapvid
+from locoexport.runtime.tracks.tracks import Tracks
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 10, 20, 3), np.uint8)
 

@@ -7,7 +7,7 @@ from synthetic_tracker import VELOCITY_XY
 from locoexport.errors import ModelFileError, QueryError, UsageError, VideoError
 from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.tracking.tracker import PointTracker
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 from locoexport.runtime.video.clips import Clip
 from locoexport.runtime.video.mp4 import write_mp4
 

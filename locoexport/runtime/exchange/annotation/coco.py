@@ -15,7 +15,7 @@ import numpy as np
 
 from locoexport.runtime.exchange.clip_facts import ClipFacts
 from locoexport.runtime.exchange.samples import point_name
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = ["HALF_PIXEL", "write_coco"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from locoexport.runtime.exchange.clip_facts import ClipFacts
 from locoexport.runtime.exchange.samples import point_name
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = ["write_fiftyone"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from locoexport.runtime.exchange.clip_facts import ClipFacts
 from locoexport.runtime.exchange.samples import point_name, runs, seen
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = ["CONFIG", "write_label_studio"]
 

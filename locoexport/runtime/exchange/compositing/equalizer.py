@@ -14,7 +14,7 @@ import numpy as np
 
 from locoexport.runtime.exchange.clip_facts import ClipFacts
 from locoexport.runtime.exchange.samples import decimal, point_name, seen
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = ["write_equalizer"]
 

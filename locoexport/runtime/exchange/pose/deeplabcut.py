@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from locoexport.machine.installation import require_packages
 from locoexport.runtime.exchange.clip_facts import ClipFacts
 from locoexport.runtime.exchange.samples import decimal, point_name
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = ["SCORER", "write_deeplabcut"]
 

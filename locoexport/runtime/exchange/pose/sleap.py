@@ -13,7 +13,7 @@ import numpy as np
 from locoexport.machine.installation import require_packages
 from locoexport.runtime.exchange.clip_facts import ClipFacts
 from locoexport.runtime.exchange.samples import point_name, seen
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = ["write_sleap"]
 

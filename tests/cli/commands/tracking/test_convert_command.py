@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from locoexport.cli.main import app
 from locoexport.errors import InputError, OutputError, UsageError
 from locoexport.runtime.drawing.film import write_film
-from locoexport.runtime.tracking.tracks import read_tracks, write_tracks
+from locoexport.runtime.tracks.tracks import read_tracks, write_tracks
 from locoexport.runtime.video.mp4 import write_mp4
 
 

@@ -48,6 +48,8 @@ def test_an_overlay_and_tracks_of_a_grid(track, exported, clip, tmp_path: Path) 
             "confidence": (9, 3),
             "query_points_tyx": (9, 3),
             "fps": (),
+            "frame_hw": (2,),
+            "frames_repeated": (0,),
             "time_s": (3,),
         }
         assert arrays["visible"].dtype == bool

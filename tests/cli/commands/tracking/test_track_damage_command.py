@@ -78,6 +78,44 @@ def test_objects_too(track, lossy: Path, tmp_path: Path) -> None:
     assert {float(row["time_s"]) for row in rows if row["frame"] == "50"} == {2.0}
 
 
+def test_a_late_point_of_a_damaged_clip_costs_no_other(track, lossy: Path, tmp_path: Path) -> None:
+    asked = ("--query", "0,20,20", "--query", "50,20,20")
+    done = track(lossy, *asked, "--tracks", tmp_path / "o.npz", "--json", "-")
+    assert done.code == 0
+    warnings = json.loads(done.stdout)["warnings"]
+    assert "is damaged after" in warnings[0]
+    assert "before point 1 could begin" in warnings[1]
+    with np.load(tmp_path / "o.npz") as arrays:
+        assert np.isfinite(arrays["tracks_xy"][0]).all()
+        assert np.isnan(arrays["tracks_xy"][1]).all()
+        assert arrays["warnings"].tolist() == warnings
+        assert arrays["frame_hw"].tolist() == [48, 128]
+        assert len(arrays["frames_repeated"]) == 0
+
+
+def test_repeated_frames_are_in_the_files(track, lossy: Path, tmp_path: Path) -> None:
+    done = track(
+        *(lossy, "--points", "grid:1", "--on-damage", "continue", "--json", "-"),
+        *("--tracks", tmp_path / "o.npz"),
+    )
+    repeated = json.loads(done.stdout)["frames_repeated"]
+    assert repeated
+    with np.load(tmp_path / "o.npz") as arrays:
+        assert arrays["frames_repeated"].tolist() == repeated
+
+
+def test_a_late_box_of_a_damaged_clip_costs_no_other(track, lossy: Path, tmp_path: Path) -> None:
+    late = ("--boxes", "8,8,40,40@50", "--object-grid", "2x2")
+    objects = ("--objects", tmp_path / "o.csv", "--json", "-")
+    done = track(lossy, "--boxes", "50,8,90,40@5", *late, *objects)
+    assert done.code == 0
+    document = json.loads(done.stdout)
+    assert len(document["objects"]) == 1
+    assert "1 boxes and 0 points" in " ".join(document["warnings"])
+    sound = write_numbered(tmp_path / "sound.ts", 30)
+    assert track(sound, *late, *objects).code == 2
+
+
 def test_a_browsers_recording_keeps_its_times(track, tmp_path: Path) -> None:
     stamps = [0, 107, 140, 213, 265, 327, 384, 427, 476, 544, 587, 631, 683, 809, 935, 1055]
     clip = write_numbered(

@@ -9,7 +9,7 @@ from exchange_readers import read_coco
 from loopback import serving
 from nuke_script import read_tracker4
 
-from locoexport.runtime.tracking.tracks import read_tracks
+from locoexport.runtime.tracks.tracks import read_tracks
 from locoexport.runtime.video.mp4 import write_mp4
 
 HEIGHT = 48  # of the clip that the fixtures make

@@ -13,7 +13,7 @@ import pytest
 from synthetic_tracker import tracker_bytes
 
 from locoexport.runtime.objects.object_files import read_object_tracks
-from locoexport.runtime.tracking.tapvid import read_tapvid
+from locoexport.runtime.tracks.tapvid import read_tapvid
 from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.mp4 import write_mp4
 

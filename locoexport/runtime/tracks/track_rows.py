@@ -101,12 +101,16 @@ def _counts(table: Table, name: str) -> NDArray[np.int64]:
 
 
 def _first_seen(xy: NDArray[np.float64], visible: NDArray[np.bool_]) -> NDArray[np.float32]:
-    first = (visible & np.isfinite(xy).all(axis=-1)).argmax(axis=1)
+    """Where each point is first seen, or in frame 0; of one that is nowhere, behind the end."""
+    placed = np.isfinite(xy[..., 0]) & np.isfinite(xy[..., 1])
+    first = (visible & placed).argmax(axis=1)
     at = xy[np.arange(len(xy)), first]
-    if not np.isfinite(at).all():
+    nowhere = ~placed.any(axis=1)
+    if nowhere.all() or not np.isfinite(at[~nowhere]).all():
         raise InputError(
             "a point in it is nowhere: it is seen in no frame, nor has it a place in 0."
         )
+    first[nowhere], at[nowhere] = xy.shape[1], 0
     return np.column_stack([first, at[:, 1], at[:, 0]]).astype(np.float32)
 
 

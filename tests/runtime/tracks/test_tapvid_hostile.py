@@ -9,8 +9,8 @@ import pytest
 from annotated import as_jpeg, make_clip, write_pickle
 
 from locoexport.errors import InputError
-from locoexport.runtime.tracking import tapvid
-from locoexport.runtime.tracking.tapvid import iterate_tapvid, read_tapvid
+from locoexport.runtime.tracks import tapvid
+from locoexport.runtime.tracks.tapvid import iterate_tapvid, read_tapvid
 
 
 def refused(path: Path, document: object) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,11 +17,13 @@ from locoexport.errors import InputError, UsageError
 from locoexport.machine.installation import require_packages
 from locoexport.machine.limits import TRACKS_BYTES
 from locoexport.machine.reading.arrays import load_archive
-from locoexport.machine.reading.documents import read_json
+from locoexport.machine.reading.documents import quote
 from locoexport.machine.reading.input_files import read_by_suffix
 from locoexport.machine.reading.tables import read_table
 from locoexport.machine.writing.output_files import whole_file
-from locoexport.runtime.tracking.track_rows import gather_rows
+from locoexport.runtime.tracks.track_documents import read_document, write_document
+from locoexport.runtime.tracks.track_rows import gather_rows
+from locoexport.runtime.tracks.track_slices import frame_slice, kept_axis, kept_numbers
 
 if TYPE_CHECKING:
     import pandas
@@ -32,6 +33,8 @@ __all__ = [
     "Tracks",
     "check_tracks_path",
     "read_tracks",
+    "track_arrays",
+    "tracks_of_arrays",
     "write_point_rows",
     "write_tracks",
 ]
@@ -61,9 +64,18 @@ class Tracks:
             rising. None where nobody knows more than ``fps``.
         object_ids: int64 (points,): which object each point was asked for on, -1 for none. None
             where no point is of any.
+        frames_repeated: int64 (any,), rising: which frames stand for one that the video lost; they
+            show the frame before. None where nobody knows.
+        frame_hw: (height, width) of a frame in the pixels that ``xy`` counts; None where nobody
+            knows.
+        warnings: what was wrong with the video, though it could be tracked.
 
-    ``len`` is the number of points. Two are equal where all of this is, NaN counting as equal to
-    NaN; like arrays, they have no hash.
+    A point that the video ended before, or that was not reached, is nowhere: it is invisible in all
+    frames, with confidence 0, and its ``xy`` is NaN.
+
+    ``len`` is the number of points. Two are equal where arrays and ``fps`` are, NaN counting as
+    equal to NaN, whatever is known of where they come from (the last three); like arrays, they
+    have no hash.
     """
 
     xy: NDArray[np.float32]
@@ -73,6 +85,9 @@ class Tracks:
     fps: float
     time_s: NDArray[np.float64] | None = None
     object_ids: NDArray[np.int64] | None = None
+    frames_repeated: NDArray[np.int64] | None = None
+    frame_hw: tuple[int, int] | None = None
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises InputError where types or shapes do not fit together."""
@@ -87,6 +102,9 @@ class Tracks:
             expected += (("time_s", self.time_s, np.float64, (frames,)),)
         if self.object_ids is not None:
             expected += (("object_ids", self.object_ids, np.int64, (points,)),)
+        repeated = self.frames_repeated
+        if repeated is not None:
+            expected += (("frames_repeated", repeated, np.int64, (repeated.size,)),)
         for name, array, dtype, shape in expected:
             if array.dtype != dtype or array.shape != shape:
                 raise InputError(
@@ -95,6 +113,12 @@ class Tracks:
                 )
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"Tracks: fps is {self.fps}; it must be a positive number.")
+        if repeated is not None and not _rises_within(repeated, frames):
+            raise InputError(
+                f"Tracks: frames_repeated is {repeated}; it must rise within 0 to {frames - 1}."
+            )
+        if self.frame_hw is not None and min(self.frame_hw) < 1:
+            raise InputError(f"Tracks: frame_hw is {self.frame_hw}; both must be at least 1.")
 
     @property
     def frame_times_s(self) -> NDArray[np.float64]:
@@ -181,8 +205,8 @@ class Tracks:
             raise UsageError(
                 f"Tracks have two axes, points and frames; {len(index)} indices were given."
             )
-        chosen = _kept_axis(points)
-        kept = slice(0, self.frames) if frames is None else _frame_slice(frames, self.frames)
+        chosen = kept_axis(points)
+        kept = slice(0, self.frames) if frames is None else frame_slice(frames, self.frames)
         step = kept.step or 1
         queries = self.query_points[chosen]
         if kept.start or step != 1:
@@ -197,6 +221,9 @@ class Tracks:
             fps=self.fps / step,
             time_s=None if uncut else self.frame_times_s[kept],
             object_ids=None if self.object_ids is None else self.object_ids[chosen],
+            frames_repeated=kept_numbers(self.frames_repeated, kept),
+            frame_hw=self.frame_hw,
+            warnings=self.warnings,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -230,10 +257,11 @@ def check_tracks_path(path: str | Path) -> Path:
 def write_tracks(path: str | Path, tracks: Tracks) -> None:
     """Write tracks as .npz, .csv or .json, by the name's suffix; an existing file is replaced.
 
-    - .npz: the arrays of ``Tracks`` by name, ``fps``, and ``time_s`` where it is known
+    - .npz: the arrays of ``Tracks`` by name, ``fps``, and what else is known: ``time_s``,
+      ``object_ids``, ``frames_repeated``, ``frame_hw`` int64 (2,), and ``warnings``, text (any,)
     - .csv: a row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence,time_s, of
       which object is empty for a point of none
-    - .json: the data of the .npz, and a ``schema``
+    - .json: the data of the .npz, and a ``schema``; null where a point is nowhere
 
     Numbers in text are the shortest that read back as the same float32.
 
@@ -272,6 +300,11 @@ def read_tracks(path: str | Path, *, fps: float | None = None) -> Tracks:
 
 
 def _write_npz(path: Path, tracks: Tracks) -> None:
+    np.savez_compressed(path, allow_pickle=False, **track_arrays(tracks))
+
+
+def track_arrays(tracks: Tracks) -> dict[str, NDArray[Any]]:
+    """What a .npz holds of tracks, by name: all that is known. ``tracks_of_arrays`` reads it."""
     arrays: dict[str, Any] = {
         "tracks_xy": tracks.xy,
         "visible": tracks.visible,
@@ -280,9 +313,34 @@ def _write_npz(path: Path, tracks: Tracks) -> None:
         "fps": np.float64(tracks.fps),
         "time_s": tracks.time_s,
         "object_ids": tracks.object_ids,
+        "frames_repeated": tracks.frames_repeated,
+        "frame_hw": tracks.frame_hw,
+        "warnings": tracks.warnings or None,
     }
-    known = {name: array for name, array in arrays.items() if array is not None}
-    np.savez_compressed(path, allow_pickle=False, **known)
+    return {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+
+
+def tracks_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> Tracks:
+    """Tracks of what a .npz holds; of other arrays in it nothing is read.
+
+    Raises:
+        InputError, LookupError, ValueError, TypeError: it is malformed.
+    """
+    size = arrays.get("frame_hw")
+    return _checked(
+        Tracks(
+            xy=arrays["tracks_xy"],
+            visible=arrays["visible"],
+            confidence=arrays["confidence"],
+            query_points=arrays["query_points_tyx"],
+            fps=float(arrays["fps"]),
+            time_s=arrays.get("time_s"),
+            object_ids=arrays.get("object_ids"),
+            frames_repeated=arrays.get("frames_repeated"),
+            frame_hw=None if size is None else _size_of(size.tolist()),
+            warnings=tuple(_texts_of(arrays["warnings"].tolist())) if "warnings" in arrays else (),
+        )
+    )
 
 
 def write_point_rows(path: Path, tracks: Tracks, objects: Sequence[int | None]) -> None:
@@ -316,44 +374,14 @@ def _write_csv(path: Path, tracks: Tracks) -> None:
 
 
 def _write_json(path: Path, tracks: Tracks) -> None:
-    document = {
-        "schema": TRACKS_SCHEMA,
-        "fps": float(tracks.fps),
-        **({} if tracks.time_s is None else {"time_s": tracks.time_s.tolist()}),
-        "query_points_tyx": _shortest(tracks.query_points),
-        "tracks_xy": _shortest(tracks.xy),
-        "visible": tracks.visible.tolist(),
-        "confidence": _shortest(tracks.confidence),
-        **({} if tracks.object_ids is None else {"object_ids": tracks.object_ids.tolist()}),
-    }
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(document, file)
-        file.write("\n")
-
-
-def _shortest(array: NDArray[np.float32]) -> Any:
-    """Nested lists of the shortest float64s that read back as the same float32s."""
-    return array.astype(str).astype(np.float64).tolist()
+    write_document(path, TRACKS_SCHEMA, track_arrays(tracks))
 
 
 _WRITERS = {".npz": _write_npz, ".csv": _write_csv, ".json": _write_json}
 
 
-def _kept_axis(index: Any) -> Any:
-    """An index that keeps its axis: of a number, a list of it."""
-    return [int(index)] if isinstance(index, int | np.integer) else index
-
-
-def _frame_slice(index: Any, frames: int) -> slice:
-    """Frames as a slice from a number that is not negative."""
-    if isinstance(index, int | np.integer) and not isinstance(index, bool):
-        if not -frames <= index < frames:
-            raise IndexError(f"There is no frame {index}; there are {frames}.")
-        first = int(index) % frames
-        return slice(first, first + 1)
-    if not isinstance(index, slice) or (index.step is not None and index.step < 1):
-        raise UsageError("Frames of tracks are chosen by a number or a slice that goes forwards.")
-    return slice(*index.indices(frames))
+def _rises_within(numbers: NDArray[np.int64], count: int) -> bool:
+    return bool(((numbers >= 0) & (numbers < count)).all() and (np.diff(numbers) > 0).all())
 
 
 def _equal(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
@@ -363,40 +391,24 @@ def _equal(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
 
 
 def _read_npz(path: Path) -> Tracks:
-    arrays = load_archive(path, TRACKS_BYTES)
-    return _checked(
-        Tracks(
-            xy=arrays["tracks_xy"],
-            visible=arrays["visible"],
-            confidence=arrays["confidence"],
-            query_points=arrays["query_points_tyx"],
-            fps=float(arrays["fps"]),
-            time_s=arrays.get("time_s"),
-            object_ids=arrays.get("object_ids"),
-        )
-    )
+    return tracks_of_arrays(load_archive(path, TRACKS_BYTES))
 
 
 def _read_json(path: Path) -> Tracks:
-    document = read_json(path, limit=TRACKS_BYTES)
-    known = (TRACKS_SCHEMA, _OBJECT_TRACKS_SCHEMA)
-    if not isinstance(document, dict) or document.get("schema") not in known:
-        raise InputError(f"it is not a document of the schema {TRACKS_SCHEMA}.")
-    time_s, ids = document.get("time_s"), document.get("object_ids")
-    visible = np.array(document["visible"])
-    points, frames = visible.shape if visible.ndim == 2 else (0, 0)
-    return _checked(
-        Tracks(
-            # Of no points or no frames a list does not tell the other sides.
-            xy=np.array(document["tracks_xy"], np.float32).reshape(points, frames, 2),
-            visible=visible,
-            confidence=np.array(document["confidence"], np.float32),
-            query_points=np.array(document["query_points_tyx"], np.float32),
-            fps=float(document["fps"]),
-            time_s=None if time_s is None else np.array(time_s, np.float64),
-            object_ids=None if ids is None else np.array(ids, np.int64),
-        )
-    )
+    return tracks_of_arrays(read_document(path, (TRACKS_SCHEMA, _OBJECT_TRACKS_SCHEMA)))
+
+
+def _size_of(value: Any) -> tuple[int, int]:
+    match value:
+        case [int(height), int(width)]:
+            return height, width
+    raise InputError(f"frame_hw in it is {quote(value)}; it must be two whole numbers.")
+
+
+def _texts_of(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise InputError("the warnings in it are no list of texts.")
+    return value
 
 
 def _read_csv(path: Path, fps: float | None) -> Tracks:

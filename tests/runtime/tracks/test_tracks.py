@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from locoexport.errors import InputError, OutputError, UsageError
-from locoexport.runtime.tracking.tracks import (
+from locoexport.runtime.tracks.tracks import (
     Tracks,
     check_tracks_path,
     read_tracks,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from locoexport.errors import InputError, PackageMissingError, UsageError
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 
 @pytest.fixture

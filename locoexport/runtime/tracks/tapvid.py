@@ -26,7 +26,7 @@ from locoexport.machine.reading.image_sizes import ImageHeader, read_image_heade
 from locoexport.machine.reading.pickles.pickle_reading import shown
 from locoexport.machine.reading.pickles.plain_pickle import load_plain
 from locoexport.machine.writing.output_files import whole_file
-from locoexport.runtime.tracking.tracks import Tracks
+from locoexport.runtime.tracks.tracks import Tracks
 
 __all__ = [
     "TapVidClip",

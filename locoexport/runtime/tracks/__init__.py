@@ -1,0 +1,1 @@
+"""Tracks as data: cut, compared, and the files that hold them."""
