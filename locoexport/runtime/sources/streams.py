@@ -11,10 +11,14 @@ from io import RawIOBase
 from typing import Any, BinaryIO
 
 import av
+from av.video.frame import VideoFrame
 
 from locoexport.errors import StoppedError, UsageError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
+from locoexport.runtime.decoding.damage import OnDamage
+from locoexport.runtime.decoding.watch import FrameWatch, Shown
 from locoexport.runtime.picture.rgb import Pictures
+from locoexport.runtime.picture.streams import choose_stream
 from locoexport.runtime.sources.named import StandardInput, Url
 from locoexport.runtime.video.background import StalledError, taken_in_thread
 from locoexport.runtime.video.clips import DEFAULT_FPS
@@ -44,8 +48,10 @@ _AHEAD = 16
 _PIPED = "y4m, MPEG-TS or Matroska, like ffmpeg -i IN -f mpegts - | locoexport track -"
 
 
-def url_footage(url: Url) -> Footage:
+def url_footage(url: Url, on_damage: OnDamage = "stop") -> Footage:
     """What an address gives, connected to now. One that gives nothing for 10 s has failed.
+
+    ``on_damage`` says whether it ends where frames are lost, or goes on behind that.
 
     Raises:
         VideoError: nobody answers there, or it is no video.
@@ -62,15 +68,20 @@ def url_footage(url: Url) -> Footage:
         return av.open(url.address, options=options, timeout=(_CONNECT_S, _STALL_S))
 
     hint = "Check the address; a playlist (.m3u8, .mpd) is not followed, name the stream in it."
-    return _Stream(url.shown, hint, url.stop, _GIVE_UP_S, _AHEAD).footage(connect)
+    return _Stream(url.shown, hint, url.stop, _GIVE_UP_S, _AHEAD, on_damage).footage(connect)
 
 
-def stdin_footage(source: StandardInput, pipe: RawIOBase | BinaryIO | None = None) -> Footage:
+def stdin_footage(
+    source: StandardInput,
+    pipe: RawIOBase | BinaryIO | None = None,
+    on_damage: OnDamage = "stop",
+) -> Footage:
     """What is piped in: y4m, MPEG-TS or Matroska, told apart by the first bytes.
 
     Args:
         source: of it, its ``stop``.
         pipe: in place of stdin.
+        on_damage: whether it ends where frames are lost, or goes on behind that.
 
     Raises:
         UsageError: stdin is a terminal.
@@ -89,7 +100,7 @@ def stdin_footage(source: StandardInput, pipe: RawIOBase | BinaryIO | None = Non
         options = {"max_pixels": str(FRAME_PIXELS.value), "protocol_whitelist": ""}
         return av.open(_Piped(head, pipe), format=kind, options=options)
 
-    return _Stream("stdin", hint, source.stop, None, 0).footage(connect)
+    return _Stream("stdin", hint, source.stop, None, 0, on_damage).footage(connect)
 
 
 _HEAD_BYTES = 1 << 10
@@ -137,12 +148,14 @@ class _Stream:
     stop: threading.Event
     stall_s: float | None
     ahead: int
+    on_damage: OnDamage
 
     def footage(self, connect: Callable[[], Any]) -> Footage:
         """Of what ``connect`` opens, in the thread that goes on to read it."""
         pictures = Pictures(self.name)
+        film = _Film(self.name, pictures, self.on_damage)
         items = taken_in_thread(
-            self._items(connect, pictures), self.stop, stall_s=self.stall_s, ahead=self.ahead
+            self._items(connect, film), self.stop, stall_s=self.stall_s, ahead=self.ahead
         )
         with self._explained():
             fps = next(items, None)
@@ -159,6 +172,7 @@ class _Stream:
             *(once, fps, None),
             rereadable=False,
             warnings=pictures.warnings,
+            repeated_s=film.repeated_s,
             pixel_aspect=lambda: pictures.pixel_aspect,
             stop=self.stop.set,
         )
@@ -171,25 +185,85 @@ class _Stream:
             raise VideoError(f"{self.name}: {error}. {self.hint}") from error
 
     def _items(
-        self, connect: Callable[[], Any], pictures: Pictures
+        self, connect: Callable[[], Any], film: _Film
     ) -> Iterator[float | tuple[float, Frame]]:
         """The frame rate, then (seconds, frame) of each."""
-        count = 0
         try:
             with connect() as container:
-                if not container.streams.video:
-                    raise VideoError(f"{self.name} has no video stream.")
-                stream = container.streams.video[0]
+                stream = choose_stream(self.name, container)
                 if stream.codec_context is None:
                     raise VideoError(f"{self.name} is coded in a way that is not known here.")
-                pictures.look_at(stream)
+                film.pictures.look_at(stream)
                 fps = float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
                 yield fps
-                for frame in container.decode(stream):
-                    known = frame.pts is not None and frame.time_base is not None
-                    time_s = float(frame.pts * frame.time_base) if known else count / fps
-                    yield time_s, pictures.to_rgb(frame)
-                    count += 1
+                yield from film.frames(FrameWatch(container, stream, fps))
         except _FAILURES as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise VideoError(f"{self.name} cannot be read ({reason}). {self.hint}") from error
+
+
+class _Film:
+    """The frames of a stream as those of a file: times rise, and what is lost is said.
+
+    Attributes:
+        pictures: makes them; its warnings are those of the stream.
+        repeated_s: the times of frames that stand for lost ones.
+    """
+
+    def __init__(self, name: str, pictures: Pictures, on_damage: OnDamage) -> None:
+        self.pictures = pictures
+        self.repeated_s: set[float] = set()
+        self._name = name
+        self._on_damage = on_damage
+        self._count = 0
+        self._shape: tuple[int, ...] = ()
+
+    def frames(self, watch: FrameWatch) -> Iterator[tuple[float, Frame]]:
+        """(seconds, frame) of each in the order of display."""
+        image: Frame | None = None
+        for shown in watch.shown():
+            if not self._count and watch.dropped:
+                self._warn(
+                    f"{self._name} begins between key frames: {watch.dropped} frames that cannot "
+                    "be decoded were left out, and frame 0 is the first after them."
+                )
+            if shown.damaged:
+                self._tell_damage(shown)
+                if self._on_damage == "stop":
+                    return
+            for time_s in shown.lost_s if image is not None else ():
+                assert image is not None
+                self.repeated_s.add(time_s)
+                self._count += 1
+                yield time_s, image
+            if shown.frame is None:
+                return
+            image = self._image(shown.frame)
+            self._count += 1
+            yield shown.time_s, image
+
+    def _image(self, frame: VideoFrame) -> Frame:
+        image = self.pictures.to_rgb(frame)
+        if self._shape and image.shape != self._shape:
+            self._warn(f"{self._name}: frames change size; all were scaled to the first one's.")
+            image = self.pictures.to_rgb(frame, *self._shape[:2])
+        self._shape = self._shape or image.shape
+        return image
+
+    def _tell_damage(self, shown: Shown) -> None:
+        said = f"{self._name} is damaged after {self._count} frames ({shown.reason})"
+        lost = len(shown.lost_s)
+        if self._on_damage == "stop":
+            self._warn(
+                f"{said}. What came before that was tracked; --on-damage continue goes on behind "
+                "it."
+            )
+        else:
+            self._warn(
+                f"{said}: the last good frame stands in place of {lost} that "
+                f"{'is' if lost == 1 else 'are'} lost."
+            )
+
+    def _warn(self, text: str) -> None:
+        if text not in self.pictures.warnings:
+            self.pictures.warnings.append(text)
