@@ -16,6 +16,7 @@ from locoexport.errors import VideoError
 from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.reading.image_sizes import image_is_whole, image_kind, image_pixels
 from locoexport.runtime.decoding.damage import OnDamage
+from locoexport.runtime.sources.stacks import warn_of_stacks
 from locoexport.runtime.video.clips import DEFAULT_FPS
 from locoexport.runtime.video.frame_source import Footage, Frame
 from locoexport.runtime.video.selection import check_fps
@@ -59,7 +60,7 @@ def find_images(where: Path) -> tuple[list[Path], list[str]]:
         )
     _check_one_sequence(where, paths)
     ordered = sorted(paths, key=_natural)
-    return ordered, _gaps(ordered)
+    return ordered, [*_gaps(ordered), *warn_of_stacks(ordered)]
 
 
 def image_footage(where: Path, fps: float | None = None, on_damage: OnDamage = "stop") -> Footage:

@@ -11,6 +11,7 @@ from locoexport.runtime.decoding.damage import OnDamage
 from locoexport.runtime.sources.animations import animation_footage, animation_kind
 from locoexport.runtime.sources.images import image_footage, is_pattern
 from locoexport.runtime.sources.named import Camera, Images, StandardInput, Url
+from locoexport.runtime.sources.stacks import warn_of_stacks
 from locoexport.runtime.sources.streams import stdin_footage, url_footage
 from locoexport.runtime.video.cameras import camera_footage
 from locoexport.runtime.video.frame_source import Footage, FrameSource
@@ -47,7 +48,9 @@ def open_video(video: Source, selection: Selection | None = None) -> FrameSource
     if isinstance(video, str | Path):
         footage = _footage_of_path(Path(video), selection.on_damage)
         if footage is None:
-            return open_source(video, selection)
+            source = open_source(video, selection)
+            source.warnings += warn_of_stacks([Path(video)])
+            return source
         _refuse_deinterlacing(selection)
         return FrameSource(footage, selection)
     if isinstance(video, Camera | Url | StandardInput | Images):
