@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import RawIOBase
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
+from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from locoexport.errors import StoppedError, UsageError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
@@ -196,10 +199,45 @@ class _Stream:
                 film.pictures.look_at(stream)
                 fps = float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
                 yield fps
-                yield from film.frames(FrameWatch(container, stream, fps))
+                connected = _Connected(container, stream)
+                yield from film.frames(FrameWatch(cast(InputContainer, connected), stream, fps))
+                if connected.failure is not None:
+                    raise connected.failure
         except _FAILURES as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise VideoError(f"{self.name} cannot be read ({reason}). {self.hint}") from error
+            raise VideoError(
+                f"{self.name} cannot be read ({_reason(error)}). {self.hint}"
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, av.error.ExitError):  # PyAV's own end of waiting
+        return f"nothing came for {_STALL_S:g} s"
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+class _Connected:
+    """An open stream that ends where its connection does, so that no frame which came is lost.
+
+    Attributes:
+        failure: why it ended; None for its own end.
+    """
+
+    def __init__(self, container: Any, stream: VideoStream) -> None:
+        self.format = container.format
+        self.name = ""
+        self.failure: Exception | None = None
+        self._container = container
+        self._stream = stream
+
+    def demux(self, *streams: VideoStream) -> Iterator[Packet[Any]]:
+        """All packets; the last one is empty and drains the decoder."""
+        try:
+            yield from self._container.demux(*streams)
+        except _FAILURES as error:
+            self.failure = error
+            last: Packet[Any] = Packet()
+            last.stream = self._stream
+            yield last
 
 
 class _Film:
