@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Listener", "Notice", "ignore", "noting"]
+__all__ = ["Listener", "Notice", "counted", "ignore", "noting"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ Listener = Callable[[Notice], None]
 
 def ignore(notice: Notice) -> None:
     """Listen to nothing."""
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """``1 point``, ``2 points``: a number and its noun; ``plural`` where no -s makes it."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def noting(warnings: list[str], notify: Listener) -> Listener:

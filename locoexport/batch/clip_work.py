@@ -19,27 +19,25 @@ from typing import Any
 
 import cv2
 
-from locoexport.batch.dataset import PartFile, read_part, write_part
+from locoexport.batch.clip_content import clip_sha256, fingerprint
+from locoexport.batch.dataset import ClipPicture, PartFile, read_part, write_part
 from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings, clip_id, job_id
-from locoexport.batch.records import ClipRecord, fingerprint, read_record, write_record
+from locoexport.batch.records import ClipRecord, read_record, write_record
 from locoexport.errors import (
     InputError,
     MachineError,
     OutputError,
     UsageError,
-    VideoError,
 )
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.machine.writing.names import fit_name
-from locoexport.machine.writing.output_files import sha256_of
-from locoexport.notices import ignore, noting
+from locoexport.notices import counted, ignore, noting
 from locoexport.runtime.drawing.film import drawn_film
 from locoexport.runtime.drawing.sound import find_sound
-from locoexport.runtime.drawing.style import OVERLAY_STYLE
 from locoexport.runtime.queries.sources import collect_points
+from locoexport.runtime.sources.opening import open_video
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracks.tracks import Tracks, write_tracks
-from locoexport.runtime.video.sources import open_source
 
 __all__ = ["MAX_ATTEMPTS", "ClipWorker", "OutputFolder", "finished_earlier"]
 
@@ -205,7 +203,7 @@ class ClipWorker:
         self, job: ClipJob, seen: dict[str, int] | None, progress: Callable[[int], None] | None
     ) -> ClipOutcome:
         options = self._settings.options_of(job)
-        name = clip_id(_clip_sha256(job.clip), self._settings.model_sha256, options)
+        name = clip_id(clip_sha256(job.clip), self._settings.model_sha256, options)
         part = _part_of(job, self._settings, name)
         skipped = part is not None
         if not skipped:
@@ -213,7 +211,7 @@ class ClipWorker:
             part = read_part(self._folder.part(name))
         assert part is not None
         facts = part.facts
-        text = f"{facts.points} points, {facts.frames} frames"
+        text = f"{counted(facts.points, 'point')}, {counted(facts.frames, 'frame')}"
         result = {"clip_id": name, "points": facts.points, "frames": facts.frames}
         self._record(job, seen, "tracked", text, facts.warnings, **result)
         return ClipOutcome(
@@ -234,7 +232,7 @@ class ClipWorker:
         seen: dict[str, int] | None,
         progress: Callable[[int], None] | None,
     ) -> None:
-        source = open_source(job.clip, job.selection)
+        source = open_video(job.source, job.selection)
         frame_hw = source.frame_hw()
         queries = collect_points(job.points, *frame_hw, source.first_frame)
         film = self._folder.extra(job.clip, name, ".tracked.mp4")
@@ -248,7 +246,7 @@ class ClipWorker:
         with drawn_film(
             *(drawn, source.fps, Stopwatch()),
             pixel_aspect=source.pixel_aspect(),
-            style=OVERLAY_STYLE.within(self._settings.memory),
+            style=self._settings.style.within(self._settings.memory),
             sound=sound,
             notify=noting(told, ignore),
         ) as sink:
@@ -261,13 +259,19 @@ class ClipWorker:
         if fingerprint(job.clip) != seen:
             # The name is of other bytes than the tracks.
             raise MachineError(f"{job.clip} changed while it was tracked; it is left for later.")
-        self._write(job, name, frame_hw, tracks, (*source.warnings, *told))
+        picture = ClipPicture(
+            frame_hw,
+            source.pixel_aspect(),
+            source.frames_repeated,
+            deinterlaced=job.selection.deinterlace,
+        )
+        self._write(job, name, picture, tracks, (*source.warnings, *told))
 
     def _write(
         self,
         job: ClipJob,
         name: str,
-        frame_hw: tuple[int, int],
+        picture: ClipPicture,
         tracks: Tracks,
         warnings: tuple[str, ...],
     ) -> None:
@@ -275,7 +279,7 @@ class ClipWorker:
         if suffix is not None:
             write_tracks(self._folder.extra(job.clip, name, f".tracks{suffix}"), tracks)
         # Last: with it the clip counts as done.
-        write_part(self._folder.part(name), str(job.clip), name, frame_hw, tracks, warnings)
+        write_part(self._folder.part(name), str(job.clip), name, picture, tracks, warnings)
 
     def _record(
         self,
@@ -289,13 +293,6 @@ class ClipWorker:
         options, model = self._settings.options_of(job), self._settings.model_sha256
         record = ClipRecord(model, options, seen, outcome, text, result, warnings)
         write_record(self._folder.record(job_id(job, model, options)), record)
-
-
-def _clip_sha256(clip: Path) -> str:
-    try:
-        return sha256_of(clip)
-    except OSError as error:
-        raise VideoError(f"Cannot read {clip}: {error.strerror or error}.") from error
 
 
 def _part_of(job: ClipJob, settings: WorkSettings, name: str) -> PartFile | None:

@@ -1,31 +1,40 @@
-"""Which files of a folder are clips."""
+"""Which files of a folder are clips, and which of its folders are clips of images."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from locoexport.errors import VideoError
+from locoexport.runtime.sources.animations import animation_kind
+from locoexport.runtime.sources.images import IMAGE_SUFFIXES
 
-__all__ = ["find_clip_tree", "find_clips"]
+__all__ = ["find_clip_tree", "find_clips", "find_source_tree", "holds_images"]
 
 _SUFFIXES = (
     *(".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4"),
     *(".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"),
 )
+_MAYBE_ANIMATED = (".webp", ".avif")
 
 
 def find_clips(folder: Path) -> list[Path]:
-    """The clips in a folder, by their suffix, in alphabetical order; folders in it are left out.
+    """The clips in a folder, by their suffix, in alphabetical order.
+
+    Folders in it are left out. Where it holds no clip it is one itself if it holds images; else
+    each of its folders that holds some is one.
 
     Raises:
         VideoError: there is none, or the folder cannot be read.
     """
-    try:
-        clips = sorted(path for path in folder.iterdir() if _is_clip(path))
-    except OSError as error:
-        raise VideoError(f"Cannot read {folder}: {error.strerror or error}.") from error
+    entries = _entries(folder)
+    clips = [path for path in entries if _is_clip(path)]
+    if not clips:
+        shown = [path for path in entries if not path.name.startswith(".")]
+        clips = [path for path in (folder, *shown) if path.is_dir() and holds_images(path)]
+        clips = [folder] if folder in clips else clips
     return _not_none(clips, folder)
 
 
@@ -43,7 +52,46 @@ def find_clip_tree(folder: Path, left_out: Path) -> list[Path]:
     Raises:
         VideoError: there is none, or one of the folders cannot be read.
     """
-    clips: list[Path] = []
+    return _not_none(_clips_below(folder, left_out), folder)
+
+
+def find_source_tree(folder: Path, left_out: Path) -> list[Path]:
+    """The clips of ``find_clip_tree``; where there is none, the folders below that hold images.
+
+    Folders of images beside clips are taken for thumbnails and the like, and left out.
+
+    Raises:
+        VideoError: there is neither, or one of the folders cannot be read.
+    """
+    clips = _clips_below(folder, left_out)
+    if not clips:
+        below = (here for here, _ in _walk(folder, left_out) if here != folder)
+        clips = sorted(here for here in below if holds_images(here))
+    return _not_none(clips, folder)
+
+
+def holds_images(folder: Path) -> bool:
+    """Whether an image, and no animation, lies directly in a folder.
+
+    Raises:
+        VideoError: the folder cannot be read.
+    """
+    return any(
+        path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
+        and animation_kind(path) is None
+        for path in _entries(folder)
+    )
+
+
+def _clips_below(folder: Path, left_out: Path) -> list[Path]:
+    found = (path for _, entries in _walk(folder, left_out) for path in entries)
+    return sorted(path for path in found if _is_clip(path) and not _was_written_here(path))
+
+
+def _walk(folder: Path, left_out: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Each folder once, with what lies in it and is neither hidden nor a folder."""
     read = {_real(left_out), *map(str, Path(_real(folder)).parents)}
     folders, links = deque([folder]), deque[Path]()
     while folders or links:
@@ -51,22 +99,29 @@ def find_clip_tree(folder: Path, left_out: Path) -> list[Path]:
         if _real(here) in read:
             continue
         read.add(_real(here))
-        try:
-            entries = sorted(here.iterdir())
-            for path in entries:
-                if path.name.startswith("."):
-                    continue
-                if path.is_dir():
-                    (links if path.is_symlink() else folders).append(path)
-                elif _is_clip(path) and not _was_written_here(path):
-                    clips.append(path)
-        except OSError as error:
-            raise VideoError(f"Cannot read {here}: {error.strerror or error}.") from error
-    return _not_none(sorted(clips), folder)
+        files = []
+        for path in _entries(here):
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                (links if path.is_symlink() else folders).append(path)
+            else:
+                files.append(path)
+        yield here, files
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise VideoError(f"Cannot read {folder}: {error.strerror or error}.") from error
 
 
 def _is_clip(path: Path) -> bool:
-    return path.suffix.lower() in _SUFFIXES and path.is_file()
+    suffix = path.suffix.lower()
+    if suffix in _MAYBE_ANIMATED:
+        return path.is_file() and animation_kind(path) is not None
+    return suffix in _SUFFIXES and path.is_file()
 
 
 def _was_written_here(path: Path) -> bool:
@@ -81,5 +136,5 @@ def _real(folder: Path) -> str:
 
 def _not_none(clips: list[Path], folder: Path) -> list[Path]:
     if not clips:
-        raise VideoError(f"{folder} holds no clip ({', '.join(_SUFFIXES)}).")
+        raise VideoError(f"{folder} holds no clip ({', '.join(_SUFFIXES)}), and no images.")
     return clips

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,40 @@ from locoexport.machine.reading.documents import parse_json
 from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.tracks.tracks import Tracks
 
-__all__ = ["PART_SCHEMA", "ClipFacts", "PartFile", "read_part", "write_clip_table", "write_part"]
+__all__ = [
+    "PART_SCHEMA",
+    "ClipFacts",
+    "ClipPicture",
+    "PartFile",
+    "read_part",
+    "write_clip_table",
+    "write_part",
+]
 
 PART_SCHEMA = "locoexport.clip-tracks/1"
 _FACTS = b"locoexport.clip"
 _ROWS_A_GROUP = 1 << 20
 _COORDINATES = ("x", "y", "confidence")
+
+
+_SQUARE = Fraction(1)
+
+
+@dataclass(frozen=True)
+class ClipPicture:
+    """What is known of a clip's frames.
+
+    Attributes:
+        frame_hw: height and width in stored pixels, in which coordinates are.
+        pixel_aspect: the width of a pixel to its height, as players show it.
+        frames_repeated: the frames that stand for lost ones, and show the one before.
+        deinterlaced: whether interlaced frames were made frames of one time.
+    """
+
+    frame_hw: tuple[int, int]
+    pixel_aspect: Fraction = _SQUARE
+    frames_repeated: tuple[int, ...] = ()
+    deinterlaced: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,7 +64,7 @@ class ClipFacts:
 
     clip: str
     clip_id: str
-    frame_hw: tuple[int, int]
+    picture: ClipPicture
     fps: float
     points: int
     frames: int
@@ -54,7 +83,7 @@ def write_part(
     path: Path,
     clip: str,
     name: str,
-    frame_hw: tuple[int, int],
+    picture: ClipPicture,
     tracks: Tracks,
     warnings: Sequence[str] = (),
 ) -> None:
@@ -62,7 +91,9 @@ def write_part(
 
     Columns: clip and clip_id (text); point and frame (int32); x, y (float32, pixels of the clip);
     visible (bool); confidence (float32); query_t, query_y, query_x (float32): what was asked for;
-    warnings (list of text): what was wrong with the clip, in every row of it.
+    warnings (list of text): what was wrong with the clip, in every row of it; time_s (float64):
+    when the frame is shown, in seconds after the clip's first; repeated (bool): whether it stands
+    for a lost one.
     Rows are sorted by point, then frame.
 
     Raises:
@@ -70,7 +101,7 @@ def write_part(
     """
     import pyarrow.parquet
 
-    height, width = frame_hw
+    height, width = picture.frame_hw
     facts = {
         "schema": PART_SCHEMA,
         "clip": clip,
@@ -81,21 +112,25 @@ def write_part(
         "points": tracks.points,
         "frames": tracks.frames,
         "warnings": list(warnings),
+        "pixel_aspect": list(picture.pixel_aspect.as_integer_ratio()),
+        "frames_repeated": list(picture.frames_repeated),
+        "deinterlaced": picture.deinterlaced,
     }
     schema = _part_schema().with_metadata({_FACTS: _dump(facts)})
     repeated = [name for name in schema.names if name not in _COORDINATES]
+    plain = ("visible", "repeated")
     with (
         whole_file(path) as temporary,
         pyarrow.parquet.ParquetWriter(
             temporary,
             schema,
             compression="zstd",
-            use_dictionary=[name for name in repeated if name != "visible"],
+            use_dictionary=[name for name in repeated if name not in plain],
             # Neighbouring floats share their upper bytes: kept together they compress.
             column_encoding=dict.fromkeys(_COORDINATES, "BYTE_STREAM_SPLIT"),
         ) as writer,
     ):
-        for table in _row_groups(schema, clip, name, tracks, list(warnings)):
+        for table in _row_groups(schema, clip, name, picture, tracks, list(warnings)):
             writer.write_table(table)
 
 
@@ -145,14 +180,37 @@ def _facts_of(said: Any, rows: int) -> ClipFacts:
         and said["points"] * said["frames"] == rows
     ):
         raise InputError("what it says is not what is due")
+    picture = _picture_of(said)
     return ClipFacts(
         clip=said["clip"],
         clip_id=said["clip_id"],
-        frame_hw=(said["height"], said["width"]),
+        picture=picture,
         fps=said["fps"],
         points=said["points"],
         frames=said["frames"],
         warnings=tuple(warnings),
+    )
+
+
+def _picture_of(said: dict[str, Any]) -> ClipPicture:
+    """Files of earlier versions say the size alone. Raises InputError for what is not due."""
+    aspect = said.get("pixel_aspect", [1, 1])
+    repeated = said.get("frames_repeated", [])
+    deinterlaced = said.get("deinterlaced", False)
+    if not (
+        isinstance(aspect, list)
+        and len(aspect) == 2
+        and all(type(part) is int and 0 < part < 2**31 for part in aspect)
+        and isinstance(repeated, list)
+        and all(type(frame) is int and 0 <= frame < said["frames"] for frame in repeated)
+        and isinstance(deinterlaced, bool)
+    ):
+        raise InputError("what it says of the picture is not what is due")
+    return ClipPicture(
+        (said["height"], said["width"]),
+        Fraction(*aspect),
+        tuple(repeated),
+        deinterlaced=deinterlaced,
     )
 
 
@@ -179,6 +237,9 @@ def write_clip_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
             ("options", pyarrow.string()),
             ("model_sha256", pyarrow.string()),
             ("warnings", pyarrow.list_(pyarrow.string())),
+            ("pixel_aspect", pyarrow.float64()),
+            ("frames_repeated", pyarrow.list_(pyarrow.int32())),
+            ("deinterlaced", pyarrow.bool_()),
         ]
     )
     table = pyarrow.Table.from_pylist(list(rows), schema=schema)
@@ -204,17 +265,25 @@ def _part_schema() -> Any:
             ("query_y", single),
             ("query_x", single),
             ("warnings", pyarrow.list_(text)),
+            ("time_s", pyarrow.float64()),
+            ("repeated", pyarrow.bool_()),
         ]
     )
 
 
 def _row_groups(
-    schema: Any, clip: str, name: str, tracks: Tracks, warnings: list[str]
+    schema: Any,
+    clip: str,
+    name: str,
+    picture: ClipPicture,
+    tracks: Tracks,
+    warnings: list[str],
 ) -> Iterator[Any]:
     """Tables of about a million rows, of whole points."""
     import pyarrow
 
     frames = tracks.frames
+    repeated = np.isin(np.arange(frames), picture.frames_repeated)
     step = max(1, _ROWS_A_GROUP // frames)
     for first in range(0, tracks.points, step):
         some = slice(first, min(first + step, tracks.points))
@@ -231,6 +300,8 @@ def _row_groups(
             tracks.confidence[some].reshape(-1),
             *(tracks.query_points[some, axis].repeat(frames) for axis in range(3)),
             pyarrow.repeat(pyarrow.scalar(warnings, pyarrow.list_(pyarrow.string())), rows),
+            np.tile(tracks.frame_times_s, count),
+            np.tile(repeated, count),
         ]
         yield pyarrow.Table.from_arrays([pyarrow.array(c) for c in columns], schema=schema)
 

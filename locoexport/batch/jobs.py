@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from locoexport.machine.writing.output_files import sha256_of
+from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
 from locoexport.runtime.queries.sources import PointSources
+from locoexport.runtime.sources.named import Images
 from locoexport.runtime.video.selection import Selection
 
 __all__ = ["ClipJob", "ClipOutcome", "WorkSettings", "clip_id", "job_id"]
@@ -22,14 +24,21 @@ class ClipJob:
     """One clip to track.
 
     Attributes:
-        clip: its path, absolute.
+        clip: its path, absolute: of a file, of a folder of images, or their pattern.
         points: where the query points come from.
         selection: which part of the clip.
+        image_fps: frames a second of images; None for a file, and where nobody said any.
     """
 
     clip: Path
     points: PointSources = field(default_factory=lambda: PointSources(points="grid:8"))
     selection: Selection = field(default_factory=Selection)
+    image_fps: float | None = None
+
+    @property
+    def source(self) -> Path | Images:
+        """What ``open_video`` opens."""
+        return self.clip if self.image_fps is None else Images(self.clip, self.image_fps)
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class WorkSettings:
         memory: like ``1GiB``, for one worker; see ``PointTracker``.
         tracks_suffix: ``.npz``, ``.csv`` or ``.json`` where a file a clip is wanted besides.
         overlays: whether a drawn .mp4 a clip is wanted.
+        style: how these are drawn.
     """
 
     model: Path
@@ -57,6 +67,7 @@ class WorkSettings:
     memory: str | None = None
     tracks_suffix: str | None = None
     overlays: bool = False
+    style: DrawingStyle = OVERLAY_STYLE
 
     def options_of(self, job: ClipJob) -> dict[str, Any]:
         """Whatever else than clip and model decides what comes out, as JSON values.
@@ -66,13 +77,18 @@ class WorkSettings:
         points = job.points.described()
         if job.points.query_file is not None:
             points["query_file"] = _content_of(job.points.query_file)
-        options = {
+        options: dict[str, Any] = {
             "points": points,
             "selection": job.selection.described(),
             "provider": self.provider,
             "window": self.window,
             "memory": self.memory,
         }
+        # Earlier versions had one style, and no images.
+        if self.overlays and self.style != OVERLAY_STYLE:
+            options["style"] = asdict(self.style)
+        if job.image_fps is not None:
+            options["image_fps"] = job.image_fps
         # As it is read back: JSON makes lists of tuples.
         return dict(json.loads(json.dumps(options)))
 

@@ -15,7 +15,7 @@ from locoexport.machine.reading.documents import quote, read_json
 from locoexport.machine.writing.output_files import sha256_of, whole_file
 from locoexport.runtime.session.split_files import find_split_files
 
-__all__ = ["ClipRecord", "fingerprint", "hash_file", "model_sha256", "read_record", "write_record"]
+__all__ = ["ClipRecord", "hash_file", "model_sha256", "read_record", "write_record"]
 
 _SCHEMA = "locoexport.tracked-clip/1"
 _OUTCOMES = ("tracked", "nothing detected", "failed")
@@ -36,7 +36,7 @@ class ClipRecord:
     Attributes:
         model_sha256: of the model.
         options: whatever else decides what comes out, as JSON values.
-        clip: its ``fingerprint``; None where it was not there.
+        clip: its ``clip_content.fingerprint``; None where it was not there.
         outcome: see ``ClipOutcome`` and ``ClipResult``.
         text: what was tracked, or the reason.
         result: more facts, as JSON values.
@@ -99,15 +99,6 @@ def _record_of(document: Any) -> ClipRecord:
     if document["outcome"] not in _OUTCOMES:
         raise ValueError(f"its outcome is {quote(document['outcome'])}")
     return ClipRecord(**document, warnings=tuple(warnings))
-
-
-def fingerprint(clip: Path) -> dict[str, int] | None:
-    """Size and time of change, had without reading the clip; None where it is not there."""
-    try:
-        status = clip.stat()
-    except OSError:
-        return None
-    return {"size_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
 
 
 def model_sha256(model: Path) -> str:

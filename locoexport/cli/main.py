@@ -13,7 +13,6 @@ import typer
 
 from locoexport.cli.commands import (
     bench,
-    convert,
     demo,
     doctor,
     export,
@@ -21,18 +20,17 @@ from locoexport.cli.commands import (
     package,
     profiles,
     rewrite,
-    track,
-    track_many,
     verify,
 )
 from locoexport.cli.commands import evaluate as eval
+from locoexport.cli.commands.tracking import convert, track, track_many
+from locoexport.cli.options.measurement_options import SIDECAR_BESIDE
 from locoexport.cli.terminal.console import (
     Verbosity,
     print_error,
     print_traceback,
     set_verbosity,
 )
-from locoexport.cli.terminal.measurement_options import SIDECAR_BESIDE
 from locoexport.errors import LocoExportError, OutputError
 from locoexport.machine.interruption import EndingSignals
 from locoexport.version import __version__

@@ -23,8 +23,8 @@ from locoexport.evaluation.scores import Difference, Scores, VideoResult, mean_s
 from locoexport.evaluation.sides import GraphSide, Side, TorchSide
 from locoexport.evaluation.track_scores import check_track_file, write_track_file
 from locoexport.machine.reading.tar_archive import container_of
-from locoexport.machine.writing.output_files import is_file, sha256_of
-from locoexport.notices import Listener, Notice, ignore, noting
+from locoexport.machine.writing.output_files import check_apart, is_file, sha256_of
+from locoexport.notices import Listener, Notice, counted, ignore, noting
 from locoexport.pipeline.weights.published import PUBLISHED, find_weights
 from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.runtime.session.opening import Model, open_model
@@ -175,6 +175,8 @@ def evaluate_datasets(
         raise UsageError("There is no dataset; name at least one.")
     sample_queries(np.zeros((1, 1), bool), np.zeros((1, 1, 2)), query_mode)  # refuses other modes
     require_provider(provider)
+    read = (("the model", model), *(("the dataset", dataset) for dataset in datasets))
+    check_apart([("the scores of tracks", track_file)], read)
     table = None if track_file is None else check_track_file(track_file, force=force)
     films = None if film_folder is None else open_film_folder(film_folder, force=force)
     opened = open_datasets(datasets, full_resolution=full_resolution)
@@ -246,7 +248,7 @@ def _kept_told(kept: Kept, fresh: bool) -> Iterator[None]:
     except KeyboardInterrupt as stop:
         if kept.folder is None or not kept.count:
             raise
-        videos = "1 video" if kept.count == 1 else f"{kept.count} videos"
+        videos = counted(kept.count, "video")
         command = "the same command without --fresh" if fresh else "the same command"
         raise EvaluationInterrupt(
             f"Interrupted. The results of {videos} are kept in {kept.folder}; {command} goes on "

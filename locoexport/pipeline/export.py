@@ -21,7 +21,7 @@ from locoexport.evaluation.precision_cost import PrecisionReport
 from locoexport.graphs.walking import count_nodes
 from locoexport.lowering.tracker.finishing import to_bytes, with_properties
 from locoexport.machine.writing.drafts import scratch_folder
-from locoexport.machine.writing.output_files import check_output, whole_files
+from locoexport.machine.writing.output_files import check_apart, check_output, whole_files
 from locoexport.network.loading import Network, load_network
 from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.parity.divergence import Localisation
@@ -138,6 +138,7 @@ def export_model(
     warnings: list[str] = []
     notify = noting(warnings, notify)
     paths = _name_files(Path(output), profile, split=split, force=force)
+    _check_apart(output, paths, checkpoint, calibrate, sidecar=sidecar)
     beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
     select_rewrites(profile)  # its names are checked before any work
     check_precision(profile, split=split, calibrate=calibrate)
@@ -190,6 +191,22 @@ def _name_files(
         )
     named: dict[FileRole, Path] = name_split_files(output) if split else {"whole": output}
     return {role: check_output(file, force=force) for role, file in named.items()}
+
+
+def _check_apart(
+    output: str | Path,
+    paths: Mapping[FileRole, Path],
+    checkpoint: str | Path | None,
+    calibrate: Sequence[str | Path],
+    *,
+    sidecar: bool,
+) -> None:
+    """Raises OutputError where a file to write is one to read, which ``force`` is not meant for."""
+    outputs = [("the output", path) for path in paths.values()]
+    if sidecar:
+        outputs.append(("the sidecar", sidecar_path(Path(output))))
+    clips = [("the clip", clip) for clip in calibrate]
+    check_apart(outputs, [("the checkpoint", checkpoint), *clips])
 
 
 def _load(

@@ -35,7 +35,7 @@ from locoexport.lowering.volumetric.local_functions import (
 from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
 from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
 from locoexport.machine.reading.linked_files import find_file
-from locoexport.machine.writing.output_files import check_output, whole_file
+from locoexport.machine.writing.output_files import check_apart, check_output, whole_file
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.passes import (
     DEFAULT_LOWERING,
@@ -151,6 +151,7 @@ def rewrite_file(
         others: see ``rewrite``.
     """
     started = time.perf_counter()
+    check_apart([("the output", output)], [("the model", source)])
     source, output = Path(source), check_output(output, force=force)
     size_bytes = model_file_size(source)
     report, locations = run_bounded(
@@ -167,6 +168,8 @@ def rewrite_file(
         during={PROVING: _proof_allowance(size_bytes)},
     )
     contents = _serialised(report, source)
+    data = [("the model's external data", source.parent / location) for location in locations]
+    check_apart([("the output", output)], data)
     with _destination(source, output, locations, force=force) as temporary:
         temporary.write_bytes(contents)
         loads = None

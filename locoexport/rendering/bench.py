@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.notices import counted
 from locoexport.rendering.parts.by_part import by_part_document
 from locoexport.rendering.parts.placement import elsewhere_text, nodes_text
 from locoexport.rendering.parts.tables import facts, gigabytes, headed, megabytes, titled
@@ -153,7 +154,7 @@ def _grid(report: BenchReport) -> RenderableType:
                 *_side_cells(report, cell, side, first=index == 0),
                 *(_ratio_cells(cell) if index == 0 else ()),
             )
-    return titled(f"latency of one call, {report.runs} runs a side in turn", table)
+    return titled(f"latency of one call, {counted(report.runs, 'run')} a side in turn", table)
 
 
 def _side_cells(report: BenchReport, cell: Cell, side: Side, *, first: bool) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locoexport.machine.writing.output_files import whole_file
+from locoexport.notices import counted
 from locoexport.rendering.bench import largest, seconds_by_step
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _draw_latency(axes: Axes, report: BenchReport) -> None:
     axes.invert_yaxis()
     axes.set_ylabel("frames x points")
     axes.set_xlabel("latency of one call, ms (bar: median, whisker: p10 to p90)")
-    title = f"Latency, {report.runs} runs a side in turn"
+    title = f"Latency, {counted(report.runs, 'run')} a side in turn"
     if sides > 1:
         title += " (×: ratio run by run)"
     axes.set_title(title, fontsize=11)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from locoexport.evaluation.metrics import THRESHOLDS_PX
+from locoexport.notices import counted
 from locoexport.rendering.parts.metadata import short_weights
 from locoexport.rendering.parts.tables import facts, headed
 
@@ -173,23 +174,27 @@ def _facts(report: EvalReport) -> Table:
     metadata = report.metadata
     height, width = metadata.resolution_hw
     resized = "" if report.full_resolution else ", frames at 256x256"
+    videos = counted(len(report.videos), "video")
+    queries = counted(_queries(report), "query", "queries")
     rows = [
         ("file", str(report.model)),
         ("profile", f"{metadata.profile}, {height}x{width}, {metadata.precision}"),
         ("weights", short_weights(report.metadata)),
-        ("dataset", f"{report.dataset}: {len(report.videos)} videos, {_queries(report)} queries"),
+        ("dataset", f"{report.dataset}: {videos}, {queries}"),
         ("protocol", f"TAP-Vid, {report.query_mode}{resized}, scored at 256x256"),
         ("provider", report.provider),
     ]
     if report.skipped:
         rows.append(("left out", f"no visible point: {', '.join(report.skipped)} ({_PUBLISHED})"))
     if report.missing:
-        rows.append(("missing", f"{len(report.missing)} annotated videos without a .mp4 file"))
+        rows.append(
+            ("missing", f"{counted(len(report.missing), 'annotated video')} without a .mp4 file")
+        )
     if report.unscored:
         names = ", ".join(report.unscored)
         rows.append(("not in mean", f"no visible point is scored: {names} ({_PUBLISHED})"))
     if report.resumed:
-        rows.append(("resumed", f"{report.resumed} videos of an earlier, equal command"))
+        rows.append(("resumed", f"{counted(report.resumed, 'video')} of an earlier, equal command"))
     if report.absent is not None:
         rows.append(("torch", report.absent))
     rows.append(("seconds", f"{report.seconds:.1f}"))

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.notices import counted
 from locoexport.rendering.parts.tables import FittedTable
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _verdict(report: RewriteReport) -> Text:
     points = sum(proof.points for proof in proofs)
     runtimes = ", ".join(dict.fromkeys(proof.runtime for proof in proofs))
     head = Text("PASS ", style="bold green") if report.passed else Text("FAIL ", "bold red")
-    tail = f"worst error {report.worst_error:.1e} at {points} points, on {runtimes}"
+    tail = f"worst error {report.worst_error:.1e} at {counted(points, 'point')}, on {runtimes}"
     if any(proof.reduced for proof in proofs):
         tail += "; sizes that take too much memory to try were tried smaller"
     if report.unproven:

@@ -77,6 +77,7 @@ def write_repository(
         raise OutputError(
             f"{taken[0]} exists already; pass --force to replace it, or choose another --name."
         )
+    _check_apart(real, entries)
     files = {note: readme, **(texts or {})}
     try:
         with draft_folder(real.parent) as drafts:
@@ -95,6 +96,17 @@ def write_repository(
         raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
     written = (p for e in entries for p in sorted((folder / e.name).rglob("*.*")))
     return (*written, *(folder / name for name in files))
+
+
+def _check_apart(real: Path, entries: Sequence[RepositoryEntry]) -> None:
+    """Raises OutputError where a model that is read lies in what would be replaced."""
+    for entry in entries:
+        for source in (each.file for each in entries if each.file is not None):
+            if real / entry.name in Path(os.path.realpath(source)).parents:
+                raise OutputError(
+                    f"{source}, which is read, lies in {real / entry.name}, which would be "
+                    "replaced; choose another --name or folder."
+                )
 
 
 def _write_entry(folder: Path, entry: RepositoryEntry) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow.parquet
 import pytest
@@ -15,9 +16,11 @@ from batch_reading import part_of
 from synthetic_tracker import tracker_bytes
 
 from locoexport.batch.clip_work import ClipWorker, OutputFolder, finished_earlier
+from locoexport.batch.dataset import ClipPicture, read_part
 from locoexport.batch.jobs import ClipJob, WorkSettings
 from locoexport.batch.records import model_sha256
 from locoexport.errors import MachineError, ModelFileError, OutputError
+from locoexport.runtime.drawing.style import DrawingStyle
 from locoexport.runtime.queries.sources import PointSources
 from locoexport.runtime.tracking.tracker import PointTracker
 from locoexport.runtime.tracks.tracks import read_tracks
@@ -279,3 +282,46 @@ def test_a_clip_with_a_long_name_and_wide_pixels(settings, clips: Path) -> None:
     assert outcome.outcome == "tracked", outcome.text
     (film,) = OutputFolder(settings.out).files.glob("長*.tracked.mp4")
     assert VideoReader(film).pixel_aspect == Fraction(16, 15)
+
+
+def test_a_folder_of_images_is_a_clip_by_its_content(worker, settings, tmp_path: Path) -> None:
+    folder = tmp_path / "shot"
+    folder.mkdir()
+    for number in (8, 9, 10):
+        image = np.full((48, 64, 3), 20 * number, np.uint8)
+        cv2.imwrite(str(folder / f"f{number}.png"), image)
+    job = ClipJob(folder, PointSources(points="grid:2"), image_fps=4.0)
+    outcome = worker.work(job)
+    assert (outcome.outcome, outcome.points, outcome.frames) == ("tracked", 4, 3)
+    assert outcome.warnings == ()
+    table = pyarrow.parquet.read_table(part_of(settings, outcome))
+    assert table["time_s"].to_pylist() == [0.0, 0.25, 0.5] * 4
+    assert earlier(job, settings) == replace(outcome, skipped=True, seconds=0.0)
+    # Another rate is another job; none is 25, which is told.
+    other = worker.work(replace(job, image_fps=None))
+    assert not other.skipped
+    assert "25 a second" in other.warnings[0]
+    # Its pattern stands for the same bytes.
+    same = worker.work(replace(job, clip=folder / "f%d.png"))
+    assert (same.skipped, same.clip_id) == (True, outcome.clip_id)
+    # Another order of the same images is another clip.
+    (folder / "f8.png").rename(folder / "f11.png")
+    assert earlier(job, settings) is None
+    assert worker.work(job).clip_id != outcome.clip_id
+
+
+def test_repeated_frames_and_the_picture_are_kept(worker, settings, clips: Path) -> None:
+    outcome = worker.work(ClipJob(clips / "a.mp4", selection=Selection(on_damage="continue")))
+    part = read_part(part_of(settings, outcome))
+    assert part is not None
+    assert part.facts.picture == ClipPicture((48, 64))
+
+
+def test_a_style_counts_where_it_is_drawn(settings: WorkSettings, clips: Path) -> None:
+    job, style = ClipJob(clips / "a.mp4"), DrawingStyle(trail_frames=0)
+    plain = settings.options_of(job)
+    assert replace(settings, style=style).options_of(job) == plain
+    assert replace(settings, overlays=True).options_of(job) == plain
+    drawn = replace(settings, overlays=True, style=style).options_of(job)
+    assert drawn.pop("style")["trail_frames"] == 0
+    assert drawn == plain

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from locoexport.batch.clips import find_clip_tree, find_clips
+from locoexport.batch.clips import find_clip_tree, find_clips, find_source_tree
 from locoexport.errors import VideoError
 
 
@@ -86,3 +86,18 @@ def test_a_folder_below_that_cannot_be_read(clips: Path, monkeypatch) -> None:
     monkeypatch.setattr(Path, "iterdir", iterdir)
     with pytest.raises(VideoError, match=r"Cannot read .*x/y: Permission denied"):
         found(clips)
+
+
+def test_folders_of_images_are_clips_where_there_is_no_other(tmp_path: Path) -> None:
+    for name in ("a/one/1.png", "a/one/2.png", "b/1.jpg", "b/.hidden/1.jpg", "empty/x.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    left_out = tmp_path / "out"
+    (left_out / "c").mkdir(parents=True)
+    (left_out / "c" / "1.png").write_bytes(b"")
+    assert find_source_tree(tmp_path, left_out) == [tmp_path / "a/one", tmp_path / "b"]
+    (tmp_path / "b" / "film.mp4").write_bytes(b"")
+    assert find_source_tree(tmp_path, left_out) == [tmp_path / "b" / "film.mp4"]
+    with pytest.raises(VideoError, match="holds no clip"):
+        find_source_tree(tmp_path / "empty", left_out)

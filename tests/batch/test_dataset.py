@@ -1,5 +1,7 @@
 """The Parquet dataset: what is in it, and that it can be read back as the tracks."""
 
+import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +10,12 @@ import pyarrow.parquet
 import pytest
 
 from locoexport.batch import dataset
-from locoexport.batch.dataset import read_part, write_clip_table, write_part
+from locoexport.batch.dataset import ClipPicture, read_part, write_clip_table, write_part
 from locoexport.errors import InputError
 from locoexport.runtime.tracks.tracks import Tracks
+
+PICTURE = ClipPicture((48, 64), Fraction(16, 11), (3, 4), deinterlaced=True)
+SMALL = ClipPicture((1, 2))
 
 
 def some_tracks(points: int, frames: int) -> Tracks:
@@ -21,6 +26,7 @@ def some_tracks(points: int, frames: int) -> Tracks:
         confidence=rng.random((points, frames), np.float32),
         query_points=rng.random((points, 3), np.float32),
         fps=12.5,
+        time_s=np.arange(frames) ** 2 / 12.5,
     )
 
 
@@ -29,7 +35,7 @@ def test_rows_are_the_tracks(rows_a_group: int, tmp_path: Path, monkeypatch) -> 
     monkeypatch.setattr(dataset, "_ROWS_A_GROUP", rows_a_group)
     tracks = some_tracks(7, 10)
     path = tmp_path / "a.parquet"
-    write_part(path, "/clips/a.mp4", "abc", (48, 64), tracks)
+    write_part(path, "/clips/a.mp4", "abc", PICTURE, tracks)
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
     table = pyarrow.parquet.read_table(path)
     column = {name: table[name].to_numpy() for name in table.column_names}
@@ -44,21 +50,24 @@ def test_rows_are_the_tracks(rows_a_group: int, tmp_path: Path, monkeypatch) -> 
     for index, name in enumerate("tyx"):
         asked = column[f"query_{name}"].reshape(7, 10)
         assert np.array_equal(asked, tracks.query_points[:, index, None].repeat(10, 1))
+    assert np.array_equal(column["time_s"].reshape(7, 10), [np.arange(10) ** 2 / 12.5] * 7)
+    assert [row["frame"] for row in table.to_pylist() if row["repeated"]] == [3, 4] * 7
     part = read_part(path)
     assert part is not None
+    assert part.facts.picture == PICTURE
     assert (part.facts.points, part.facts.frames, part.facts.fps) == (7, 10, 12.5)
-    assert (part.facts.clip, part.facts.frame_hw) == ("/clips/a.mp4", (48, 64))
+    assert (part.facts.clip, part.facts.picture.frame_hw) == ("/clips/a.mp4", (48, 64))
 
 
 def test_the_same_tracks_give_the_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
-        write_part(tmp_path / name, "c", "id", (1, 2), some_tracks(3, 4))
+        write_part(tmp_path / name, "c", "id", SMALL, some_tracks(3, 4))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_clips_are_read_together_as_one_dataset(tmp_path: Path) -> None:
     for name in "ab":
-        write_part(tmp_path / f"{name}.parquet", name, name, (1, 2), some_tracks(3, 4))
+        write_part(tmp_path / f"{name}.parquet", name, name, SMALL, some_tracks(3, 4))
     # Half-written files begin with a dot; readers leave those out.
     (tmp_path / ".c.0123456789ab.parquet").write_bytes(b"PAR1")
     table = pyarrow.dataset.dataset(tmp_path).to_table(filter=pyarrow.compute.field("clip") == "b")
@@ -81,3 +90,30 @@ def test_the_list_of_clips_has_gaps(tmp_path: Path) -> None:
         ("a", 3, None),
         ("b", None, None),
     ]
+
+
+def test_parts_of_earlier_versions_say_the_size_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write_part(path, "c", "id", PICTURE, some_tracks(3, 5))
+    table = pyarrow.parquet.read_table(path)
+    said = json.loads(table.schema.metadata[dataset._FACTS])
+    old = {name: said[name] for name in said if name not in NEW_FACTS}
+    assert set(said) - set(old) == NEW_FACTS
+    table = table.drop_columns(["time_s", "repeated", "warnings"])
+    kept = {dataset._FACTS: json.dumps(old).encode()}
+    pyarrow.parquet.write_table(table.replace_schema_metadata(kept), path)
+    part = read_part(path)
+    assert part is not None
+    assert part.facts.picture == ClipPicture((48, 64))
+    for name, wrong in (
+        *(("pixel_aspect", wrong) for wrong in ([1, 0], [1], 1.5, [1, True])),
+        *(("frames_repeated", wrong) for wrong in ([5], [-1], 3, [1.0])),
+        ("deinterlaced", 1),
+    ):
+        kept = {dataset._FACTS: json.dumps(said | {name: wrong}).encode()}
+        pyarrow.parquet.write_table(table.replace_schema_metadata(kept), path)
+        with pytest.raises(InputError, match="of the picture"):
+            read_part(path)
+
+
+NEW_FACTS = {"pixel_aspect", "frames_repeated", "deinterlaced", "warnings"}

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from locoexport.batch.inputs import JobDefaults, collect_jobs
-from locoexport.errors import InputError, VideoError
+from locoexport.errors import InputError, UsageError, VideoError
 from locoexport.runtime.queries.sources import PointSources
+from locoexport.runtime.sources.named import Images
 from locoexport.runtime.video.selection import Selection
 
 DEFAULTS = JobDefaults(PointSources(points="grid:3"), Selection(stride=2))
@@ -94,10 +97,75 @@ def test_a_manifest_of_other_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["no.mp4", "*.mp4", "no/**/*.mp4"])
 def test_what_is_not_there(name: str, tmp_path: Path) -> None:
-    with pytest.raises(VideoError, match=r"There is no clip|No file matches"):
+    with pytest.raises(
+        VideoError, match=r"There is no clip|No clip and no folder of images matches"
+    ):
         collect_jobs([tmp_path / name], DEFAULTS)
 
 
 def test_an_address_is_no_clip() -> None:
     with pytest.raises(VideoError, match=r"http://h/f\.mp4 is an address"):
         collect_jobs(["http://h/f.mp4"], JobDefaults())
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Two folders of three images each, in a folder."""
+    for shot in ("one", "two"):
+        folder = tmp_path / "shots" / shot
+        folder.mkdir(parents=True)
+        for number in (8, 9, 10):
+            image = np.full((48, 64, 3), number, np.uint8)
+            cv2.imwrite(str(folder / f"f{number}.png"), image)
+    return tmp_path / "shots"
+
+
+def test_images_are_clips_by_folder_and_by_pattern(images: Path) -> None:
+    assert names(images / "one") == ["one"]
+    assert names(images) == ["one", "two"]
+    assert names(images / "*") == ["one", "two"]
+    assert names(images / "one" / "f%d.png") == ["f%d.png"]
+    assert names(images / "one" / "*.png") == ["*.png"]
+    # Images beside clips are no clips.
+    (images / "a.mp4").write_bytes(b"")
+    assert names(images) == ["a.mp4"]
+    assert names(images / "*") == ["a.mp4", "one", "two"]
+
+
+def test_the_rate_is_of_images(images: Path, clips: Path) -> None:
+    defaults = JobDefaults(image_fps=12.0)
+    jobs = collect_jobs([images, clips / "a.mp4"], defaults)
+    assert [job.image_fps for job in jobs] == [12.0, 12.0, None]
+    assert jobs[0].source == Images(images / "one", 12.0)
+    with pytest.raises(UsageError, match="none are named"):
+        collect_jobs([clips], defaults)
+    manifest = images / "list.csv"
+    manifest.write_text("clip,fps\none,\ntwo/f%d.png,30\n")
+    assert [job.image_fps for job in collect_jobs([manifest], defaults)] == [12.0, 30.0]
+    manifest.write_text(f"clip,fps\n{clips / 'a.mp4'},30\n")
+    with pytest.raises(InputError, match=r"line 2: fps is for images"):
+        collect_jobs([manifest], defaults)
+    manifest.write_text("clip,fps\none,0\n")
+    with pytest.raises(InputError, match=r"line 2: fps is 0"):
+        collect_jobs([manifest], defaults)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("0", "camera"), ("-", "stdin"), ("rtsp://h/s", "address"), ("http://h/a?b=*", "address")],
+)
+def test_what_never_ends_is_refused(name: str, said: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VideoError, match=said):
+        collect_jobs([name], DEFAULTS)
+    if name != "0":
+        Path("list.csv").write_text(f"clip\n{name}\n")
+        with pytest.raises(InputError, match=f"line 2: .*{said}"):
+            collect_jobs(["list.csv"], DEFAULTS)
+
+
+def test_a_row_of_points_keeps_the_order_of_the_command(clips: Path) -> None:
+    manifest = clips / "list.csv"
+    manifest.write_text("clip,queries\na.mp4,q.csv\n")
+    (job,) = collect_jobs([manifest], JobDefaults(PointSources(query_order="txy")))
+    assert job.points == PointSources(query_file=clips / "q.csv", query_order="txy")

@@ -1,1 +1,1 @@
-"""The commands: a file each; ``track``, which has three ways, has parts of its own."""
+"""The commands: a file each. What has to do with tracks is in ``tracking``."""

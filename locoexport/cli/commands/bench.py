@@ -6,11 +6,11 @@ from pathlib import Path
 
 import typer
 
+from locoexport.cli.options import measurement_options as options
+from locoexport.cli.options.model_arguments import FileToTime
+from locoexport.cli.options.option_values import parse_sizes
+from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import measurement_options as options
-from locoexport.cli.terminal.model_arguments import FileToTime
-from locoexport.cli.terminal.option_values import parse_sizes
-from locoexport.cli.terminal.options import JsonTarget, Provider, ReplaceFiles
 from locoexport.errors import OutputError
 from locoexport.machine.installation import require_packages
 from locoexport.machine.writing.output_files import check_output
@@ -37,7 +37,7 @@ def bench(
     taken run by run. Memory and load time come from processes of their own, time by part from a
     profiled session, shares from the matrix product rate measured in the same run.
     """
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context, files=("plot",))
     if plot is not None:
         _check_plot(plot, force=force)
     from locoexport.pipeline.bench import bench_model
@@ -54,7 +54,7 @@ def bench(
             runs=runs,
             notify=notify,
         )
-    console.report(json_target, bench_document, bench_text, report)
+    console.report(json_target, bench_document, bench_text, report, context=context)
     if plot is not None:
         from locoexport.rendering.bench_plot import draw_bench
 

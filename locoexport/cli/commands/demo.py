@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from locoexport.cli.options import serving_options as options
+from locoexport.cli.options.model_arguments import FileToServe
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import serving_options as options
-from locoexport.cli.terminal.model_arguments import FileToServe
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
 

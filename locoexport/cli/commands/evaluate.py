@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
+from locoexport.cli.options import measurement_options as options
+from locoexport.cli.options.model_arguments import ExportedFileOrWeights
+from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import measurement_options as options
-from locoexport.cli.terminal.model_arguments import ExportedFileOrWeights
-from locoexport.cli.terminal.options import JsonTarget, Provider, ReplaceFiles
 from locoexport.errors import StoppedError, UsageError
 
 __all__ = ["evaluate"]
@@ -39,8 +39,7 @@ def evaluate(
     Nothing in a pickle is run.
     """
     _check_targets(json_target, latex, per_track)
-    console.check_json_target(json_target, force=force, context=context)
-    console.check_json_target(latex, force=force, context=context, option="--latex")
+    console.check_outputs(context, texts=("json_target", "latex"), files=("per_track", "film"))
     from locoexport.pipeline.evaluate import EvaluationInterrupt, evaluate_datasets
     from locoexport.rendering.evaluation import eval_latex, evals_document, evals_text
 
@@ -65,7 +64,9 @@ def evaluate(
         raise StoppedError(str(stop)) from None
     if latex is not None:
         console.write_text(latex, eval_latex(reports))
-    console.report(json_target, evals_document, None if latex == "-" else evals_text, reports)
+    console.report(
+        json_target, evals_document, None if latex == "-" else evals_text, reports, context=context
+    )
 
 
 def _check_targets(*targets: str | Path | None) -> None:

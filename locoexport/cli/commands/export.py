@@ -8,10 +8,10 @@ from pathlib import Path
 
 import typer
 
+from locoexport.cli.options import export_options as options
+from locoexport.cli.options.option_values import parse_settings
+from locoexport.cli.options.shared_options import JsonTarget, OutputFile
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import export_options as options
-from locoexport.cli.terminal.option_values import parse_settings
-from locoexport.cli.terminal.options import JsonTarget, OutputFile
 from locoexport.contract.profile import DEFAULT_PROFILE, AxisSizes, load_profile, parse_axis
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
@@ -56,7 +56,7 @@ def export(
     """
     if backbone is not None and profile is not None:
         raise UsageError("--backbone and --profile both name the profile; pass one of them.")
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context, files=("output",))
     axes = _parse_axes(batch=batch, frames=frames, points=points)
     settings = parse_settings(
         resolution, refinement_resolutions, refinements, softmax_temperature, gelu
@@ -67,7 +67,7 @@ def export(
     from locoexport.pipeline.weights.published import find_weights
     from locoexport.rendering import export as render
 
-    with _telling_failures(json_target), console.listening(context) as notify:
+    with _telling_failures(context, json_target), console.listening(context) as notify:
         named, weights = backbone or profile, None
         if checkpoint is not None:
             weights = find_weights(checkpoint, load_profile(named or DEFAULT_PROFILE), notify)
@@ -93,7 +93,7 @@ def export(
             force=force,
             notify=notify,
         )
-    console.report(json_target, render.export_document, render.export_text, report)
+    console.report(json_target, render.export_document, render.export_text, report, context=context)
 
 
 def _parse_axes(**sizes: str) -> AxisSizes:
@@ -102,7 +102,7 @@ def _parse_axes(**sizes: str) -> AxisSizes:
 
 
 @contextmanager
-def _telling_failures(json_target: str | None) -> Iterator[None]:
+def _telling_failures(context: typer.Context, json_target: str | None) -> Iterator[None]:
     """An export that fails a check has a report as well; it is told before the error goes on."""
     from locoexport.pipeline.assembly.cost import PrecisionRefusedError
     from locoexport.pipeline.export import ExportParityError
@@ -114,8 +114,14 @@ def _telling_failures(json_target: str | None) -> Iterator[None]:
     except ExportParityError as failure:
         found = failure.report, failure.localisation, failure.not_localised
         document, text = render.failed_export_document, render.failed_export_text
-        console.report(json_target, document, text, *found)
+        console.report(json_target, document, text, *found, context=context)
         raise
     except PrecisionRefusedError as refusal:
-        console.report(json_target, render.refused_export_document, precision_table, refusal.report)
+        console.report(
+            json_target,
+            render.refused_export_document,
+            precision_table,
+            refusal.report,
+            context=context,
+        )
         raise

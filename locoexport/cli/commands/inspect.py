@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options import graph_options as options
+from locoexport.cli.options.model_arguments import AnyGraph
+from locoexport.cli.options.option_values import parse_axis_sizes
+from locoexport.cli.options.shared_options import JsonTarget, ReplaceJson
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import graph_options as options
-from locoexport.cli.terminal.model_arguments import AnyGraph
-from locoexport.cli.terminal.option_values import parse_axis_sizes
-from locoexport.cli.terminal.options import JsonTarget, ReplaceJson
 from locoexport.machine.installation import require_packages
 
 __all__ = ["inspect"]
@@ -30,7 +30,7 @@ def inspect(
     FLOPs and memory are counted from the graph with its open axes bound; what cannot be resolved
     is named and counted. Findings of the lint leave the exit code 0 unless --strict is given.
     """
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context)
     axes = parse_axis_sizes(axis or [])
     named = {"frames": frames, "points": points, "batch": batch}
     axes |= {name: size for name, size in named.items() if size is not None}
@@ -40,4 +40,6 @@ def inspect(
 
     report = inspect_file(model, axes)
     passed = not (strict and report.has_faults)
-    console.report(json_target, inspect_document, inspect_text, report, passed=passed)
+    console.report(
+        json_target, inspect_document, inspect_text, report, context=context, passed=passed
+    )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options import serving_options as options
+from locoexport.cli.options.model_arguments import FileToPackage
+from locoexport.cli.options.option_values import parse_range
+from locoexport.cli.options.shared_options import JsonTarget
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import serving_options as options
-from locoexport.cli.terminal.model_arguments import FileToPackage
-from locoexport.cli.terminal.option_values import parse_range
-from locoexport.cli.terminal.options import JsonTarget
 from locoexport.errors import UsageError
 
 __all__ = ["package"]
@@ -38,7 +38,7 @@ def package(
     (`locoexport[triton]`). For OpenVINO the single file and config.json; the file is compiled first
     where OpenVINO is installed (`locoexport[openvino]`).
     """
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context, files=("triton", "openvino_ms"))
     folder = triton or openvino_ms
     if folder is None or (triton is not None and openvino_ms is not None):
         raise UsageError("Say for which server, and one at a time: --triton or --openvino-ms DIR.")
@@ -59,4 +59,4 @@ def package(
     with console.listening(context) as notify:
         write = package_for_openvino if triton is None else package_for_triton
         report = write(model, folder, name=name, options=serving, force=force, notify=notify)
-    console.report(json_target, package_document, package_text, report)
+    console.report(json_target, package_document, package_text, report, context=context)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import typer
+
+from locoexport.cli.options.shared_options import ProfilesJson, ReplaceJson
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal.options import ProfilesJson, ReplaceJson
 from locoexport.contract.profile import load_profile, profile_names
 
 __all__ = ["profiles"]
 
 
-def profiles(json_target: ProfilesJson = None, force: ReplaceJson = False) -> None:
+def profiles(
+    context: typer.Context, json_target: ProfilesJson = None, force: ReplaceJson = False
+) -> None:
     """List the export profiles: what each costs, and where its weights are to be had."""
     from locoexport.rendering import profiles as render
 
-    console.check_json_target(json_target, force=force)
+    console.check_outputs(context)
     loaded = [load_profile(name) for name in profile_names()]
-    console.report(json_target, render.profiles_document, render.profiles_text, loaded)
+    console.report(
+        json_target, render.profiles_document, render.profiles_text, loaded, context=context
+    )

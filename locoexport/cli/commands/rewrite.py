@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options import graph_options as options
+from locoexport.cli.options.model_arguments import AnyGraphToRewrite
+from locoexport.cli.options.shared_options import JsonTarget, OutputFile, ReplaceFiles
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import graph_options as options
-from locoexport.cli.terminal.model_arguments import AnyGraphToRewrite
-from locoexport.cli.terminal.options import JsonTarget, OutputFile, ReplaceFiles
 from locoexport.machine.installation import require_packages
 
 __all__ = ["rewrite"]
@@ -29,7 +29,7 @@ def rewrite(
     Every rewritten node is cut out and run beside the original in ONNX Runtime. A failed proof is
     exit 1 and no file. A model with nothing to do is written unchanged.
     """
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context, files=("output",))
     require_packages("onnx", "onnx_ir", extra="export")
     from locoexport.pipeline.rewrite import RewriteFailedError, rewrite_file
     from locoexport.rendering.rewrite import rewrite_document, rewrite_text
@@ -47,6 +47,6 @@ def rewrite(
                 notify=notify,
             )
     except RewriteFailedError as failure:
-        console.report(json_target, rewrite_document, rewrite_text, failure.report)
+        console.report(json_target, rewrite_document, rewrite_text, failure.report, context=context)
         raise
-    console.report(json_target, rewrite_document, rewrite_text, report)
+    console.report(json_target, rewrite_document, rewrite_text, report, context=context)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options import measurement_options as options
+from locoexport.cli.options.model_arguments import ExportedFile
+from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceJson
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import measurement_options as options
-from locoexport.cli.terminal.model_arguments import ExportedFile
-from locoexport.cli.terminal.options import JsonTarget, Provider, ReplaceJson
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
 
@@ -30,7 +30,7 @@ def verify(
 
     A file in fp16 or int8 is held to its own limits, those that its export measured and allowed.
     """
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context)
     if sidecar is not None:
         _refuse_with_sidecar(checkpoint=checkpoint, video=video, localise=localise)
     else:
@@ -61,7 +61,7 @@ def verify(
                 notify=notify,
             )
     document, text = render.verify_document, render.verify_text
-    console.report(json_target, document, text, report, passed=report.passed)
+    console.report(json_target, document, text, report, context=context, passed=report.passed)
 
 
 def _refuse_with_sidecar(**given: object) -> None:

@@ -1,1 +1,1 @@
-"""What every command needs of the terminal: the console, and its options with their values."""
+"""stderr and stdout: the console, what is escaped, and lines for logs."""

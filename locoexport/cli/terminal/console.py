@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,15 @@ from rich.text import Text
 
 from locoexport.cli.terminal.escaping import escape_controls, escaped, shorten, width_needed
 from locoexport.cli.terminal.plain_lines import plain_lines
-from locoexport.machine.writing.output_files import check_apart, check_output, whole_file
+from locoexport.machine.writing.output_files import check_apart, check_text_output, whole_file
+from locoexport.notices import ignore, noting
 
 if TYPE_CHECKING:
     from locoexport.notices import Listener, Notice
 
 __all__ = [
     "Verbosity",
-    "check_json_target",
+    "check_outputs",
     "listening",
     "print_error",
     "print_result",
@@ -47,6 +48,8 @@ __all__ = [
 
 _Found = TypeVarTuple("_Found")
 _PIPE_WIDTH = 160
+_WARNINGS = "locoexport.warnings"
+"""Where a command's context keeps what it was warned of."""
 
 
 @dataclass(frozen=True)
@@ -72,49 +75,61 @@ def listening(context: typer.Context) -> Iterator[Listener]:
     """A listener that shows notices on stderr: a live line on a terminal, plain lines elsewhere."""
     verbosity = verbosity_of(context)
     console = _console(stderr=True)
+    told = context.meta.setdefault(_WARNINGS, [])
     if verbosity.quiet:
-        yield lambda notice: None
-    elif console.is_terminal:
+        yield noting(told, ignore)
+    elif console.is_interactive and sys.stderr.isatty():
+        # FORCE_COLOR makes a pipe a terminal, and a dumb one shows no bar at all.
         with _live(console) as listener:
-            yield _filtered(listener, verbosity)
+            yield noting(told, _filtered(listener, verbosity))
     else:
         with plain_lines() as listener:
-            yield _filtered(listener, verbosity)
+            yield noting(told, _filtered(listener, verbosity))
 
 
-def check_json_target(
-    target: str | None,
-    *,
-    force: bool,
-    context: typer.Context | None = None,
-    option: str = "--json",
+def check_outputs(
+    context: typer.Context, *, texts: Sequence[str] = ("json_target",), files: Sequence[str] = ()
 ) -> None:
-    """Raise OutputError before any work where ``--json FILE`` cannot be written.
+    """Raise OutputError before any work where an output cannot be written.
 
-    With the ``context`` of the running command: nor may it be a file that the command was given,
-    to read or to write.
+    It may not be a file that the command was given to read, even with ``--force``, nor another
+    output. A report replaces text alone.
+
+    Args:
+        context: of the running command.
+        texts: its parameters that name a report to write; ``-`` is stdout.
+        files: its parameters that name other files or folders to write. Whether they can be
+            written is for whoever writes them.
     """
-    if target in (None, "-"):
-        return
-    if context is not None:
-        for other in _other_files(context, option):
-            check_apart((other, (option, target)))
-    check_output(str(target), force=force)
+    outputs = [named for name in (*texts, *files) for named in _named_files(context, name)]
+    written = {*texts, *files}
+    read = [name for name in context.params if name not in written]
+    inputs = [named for name in read for named in _named_files(context, name)]
+    check_apart(outputs, inputs)
+    for name in texts:
+        target = context.params.get(name)
+        if target not in (None, "-"):
+            check_text_output(str(target), force=bool(context.params.get("force")))
 
 
-def _other_files(context: typer.Context, option: str) -> list[tuple[str, str | Path]]:
-    """The values of the running command's other options that may name files, by their options."""
-    found: list[tuple[str, str | Path]] = []
-    for parameter in context.command.params:
-        name = max(parameter.opts, key=len)
-        if name == option:
-            continue
-        value = context.params.get(str(parameter.name))
-        for each in value if isinstance(value, list | tuple) else [value]:
-            # A word without a dot or a slash is the name of something else.
-            if isinstance(each, Path) or (isinstance(each, str) and re.search(r"[./]", each)):
-                found.append((name if name.startswith("-") else name.upper(), each))
-    return found
+def _named_files(context: typer.Context, name: str) -> list[tuple[str, str | Path]]:
+    """What a parameter of the running command names that may be a file, by its option."""
+    parameter = next(each for each in context.command.params if each.name == name)
+    option = max(parameter.opts, key=len)
+    option = option if option.startswith("-") else option.upper()
+    value = context.params.get(name)
+    values = value if isinstance(value, list | tuple) else [value]
+    return [(option, path) for each in values for path in _paths(each)]
+
+
+def _paths(value: object) -> list[str | Path]:
+    """A path, or a text that holds one: FILE, FILE@frame:grid. ``-`` is none."""
+    if isinstance(value, Path):
+        return [] if str(value) == "-" else [value]
+    # A word without a dot or a slash is the name of something else.
+    if not isinstance(value, str) or re.search(r"[./]", value) is None:
+        return []
+    return list(dict.fromkeys((value, re.sub(r"(@[0-9]+)?(:[0-9x]+)?$", "", value))))
 
 
 def report(
@@ -122,6 +137,7 @@ def report(
     document: Callable[[*_Found], Mapping[str, Any]],
     text: Callable[[*_Found], RenderableType] | None,
     *found: *_Found,
+    context: typer.Context,
     passed: bool = True,
 ) -> None:
     """Write the JSON document where one is wanted; print the text unless JSON went to stdout.
@@ -131,6 +147,8 @@ def report(
         document: makes the document of what was found.
         text: makes the text of what was found; None where stdout has another result.
         found: what both are made of.
+        context: of the running command: a document that has no warnings of its own gets what was
+            told while it was ``listening``.
         passed: whether that is what the user hoped for.
 
     Raises:
@@ -138,7 +156,9 @@ def report(
         OutputError: the file cannot be written.
     """
     if target is not None:
-        _write_json(target, document(*found))
+        told = {"warnings": list(context.meta.get(_WARNINGS, []))}
+        made = document(*found)
+        _write_json(target, {**made, **told, **made})
     if target != "-" and text is not None:
         print_result(text(*found))
     if not passed:

@@ -29,10 +29,12 @@ class _Task:
     began_s: float
     began_at: int
     told_s: float
-    done: int = 0
+    done: int | None = 0
     total: int | None = None
 
     def line(self, now_s: float) -> str:
+        if self.done is None:  # a step that does not count
+            return f"{self.text}: {now_s - self.began_s:.0f} s"
         done = f"{self.done}" if self.total is None else f"{self.done} of {self.total}"
         spent_s = now_s - self.began_s
         rate = (self.done - self.began_at) / spent_s if spent_s > 0 else 0.0
@@ -40,7 +42,7 @@ class _Task:
 
     @property
     def ended(self) -> bool:
-        return self.done == self.total
+        return self.done is not None and self.done == self.total
 
 
 @contextmanager
@@ -80,13 +82,23 @@ class _Lines:
                 _write(f"warning: {text}")
             elif notice.done is None:
                 _write(text)
+                self._begin_quietly(text, None)
             elif not notice.live:
                 self._count(text, notice.done, notice.total)
+            elif self._task is None or self._task.done is None:
+                self._begin_quietly(text, notice.done)
+            elif self._task.text == text:
+                self._task.done, self._task.total = notice.done, notice.total
 
     def remind(self) -> None:
         with self._lock:
             if self._task is not None:
                 self._tell(self._task)
+
+    def _begin_quietly(self, text: str, done: int | None) -> None:
+        """Of this a line comes only when nothing else was told for half as long again."""
+        now_s = time.monotonic()
+        self._task = _Task(text, now_s, done or 0, now_s + self._every_s / 2, done)
 
     def _count(self, text: str, done: int, total: int | None) -> None:
         now_s = time.monotonic()

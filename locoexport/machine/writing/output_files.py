@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,12 +19,17 @@ from locoexport.machine.writing.replacement import put_in_place
 __all__ = [
     "check_apart",
     "check_output",
+    "check_text_output",
     "is_file",
     "link_or_copy",
     "sha256_of",
     "whole_file",
     "whole_files",
 ]
+
+_TEXT_HEAD_BYTES = 1 << 16
+_REPORTS = (".json", ".tex")
+_NUMBER = re.compile(r"%0?[0-9]{0,2}d")
 
 Named = tuple[str, str | Path | None]
 """What a file is, as its user calls it, and the file; None where there is none."""
@@ -64,17 +71,25 @@ def check_apart(outputs: Iterable[Named], inputs: Iterable[Named] = ()) -> None:
     """Check, before any work is done, that no output is an input, and no two outputs are one file.
 
     Files are told apart by where their names lead (links are followed) and by their inodes: no
-    permission to replace a file is meant for what is being read.
+    permission to replace a file is meant for what is being read. An input that is a pattern stands
+    for the files that match it, and one that is a folder for those that are in it, but for reports
+    (.json, .tex), which nothing reads from a folder.
 
     Raises:
         OutputError: two are the same; both are named.
     """
-    sources = [(name, path, _places(path)) for name, path in inputs if path is not None]
+    given = [(name, path) for name, path in inputs if path is not None]
+    folders = [(name, path) for name, path in given if os.path.isdir(path)]
+    # A folder is written into, and never replaced.
+    files = [(name, path) for name, path in given if not os.path.isdir(path)]
+    sources = [(name, one, _places(one)) for name, path in files for one in _matches(path)]
     earlier: list[tuple[str, str | Path, frozenset[object]]] = []
     for name, path in outputs:
         if path is None:
             continue
         places = _places(path)
+        for other, folder in folders:
+            _check_outside(name, path, other, folder)
         for other, its_path, its_places in sources:
             if places & its_places:
                 raise OutputError(
@@ -87,6 +102,46 @@ def check_apart(outputs: Iterable[Named], inputs: Iterable[Named] = ()) -> None:
                     f"{other} {its_path} and {name} {path} are one file; name two files."
                 )
         earlier.append((name, path, places))
+
+
+def check_text_output(path: str | Path, *, force: bool) -> Path:
+    """``check_output`` for a report, which never replaces data, whatever it was given as.
+
+    Raises:
+        OutputError: as ``check_output``; or the file that is there holds other things than text.
+    """
+    path = check_output(path, force=force)
+    try:
+        with open(path, "rb") as file:
+            is_text = b"\0" not in file.read(_TEXT_HEAD_BYTES)
+    except FileNotFoundError:
+        return path
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+    if not is_text:
+        raise OutputError(
+            f"{path} is no report but holds data (a model, a clip, tracks), which a report never "
+            "replaces; name another file."
+        )
+    return path
+
+
+def _check_outside(name: str, path: str | Path, other: str, folder: str | Path) -> None:
+    """Raises OutputError where a file in a folder that is read would be replaced."""
+    real, inside = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+    if inside in real.parents and real.is_file() and real.suffix.lower() not in _REPORTS:
+        raise OutputError(
+            f"{name} {path} lies in {other} {folder}, which is read, and is there already; name "
+            "another file."
+        )
+
+
+def _matches(path: str | Path) -> list[str | Path]:
+    """The path, and the files that it stands for as a pattern."""
+    pattern = _NUMBER.sub("*", str(path))
+    if os.path.lexists(path) or not glob.has_magic(pattern):
+        return [path]
+    return [path, *glob.glob(pattern, recursive=True)]
 
 
 def _places(path: str | Path) -> frozenset[object]:

@@ -15,7 +15,7 @@ from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_seq
 from locoexport.evaluation.metrics import sample_queries
 from locoexport.network.loading import Network
 from locoexport.network.recording import model_seams, reference_seams
-from locoexport.notices import Listener, Notice
+from locoexport.notices import Listener, Notice, counted
 from locoexport.parity.error_growth import ErrorGrowth, measure_growth
 from locoexport.parity.probes import Probe
 from locoexport.pipeline.assembly.precision import describe_calibration
@@ -100,7 +100,7 @@ def _probe(profile: ExportProfile) -> Probe:
     asked = sample_queries(clip.occluded, truth, "first")["query_points"].astype(np.float32)
     queries = scale_queries_to_model(asked, SCORED_HW, profile.working_hw)
     return Probe(
-        f"a generated sequence of {frames} frames and {points} points",
+        f"a generated sequence of {counted(frames, 'frame')} and {counted(points, 'point')}",
         "sequence",
         to_model_input(clip.video, profile.working_hw),
         np.resize(queries, (1, points, 3)),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from locoexport.contract.profile import AxisSizes, InputType, Tolerance
 from locoexport.models.locotrack import LocoTrack
 from locoexport.network.oracle import measure_noise, resize_reference, run_reference
-from locoexport.notices import Listener, Notice
+from locoexport.notices import Listener, Notice, counted
 from locoexport.parity.pointwise import (
     CaseParity,
     Conditioning,
@@ -149,7 +149,9 @@ def _compare(
     case = compare_case(probe.name, reference.outputs, candidate, conditioning, tolerance)
     if not case.suspect_points:
         return case
-    notify(Notice(f"measuring the oracle's own noise at {len(case.suspect_points)} points"))
+    notify(
+        Notice(f"measuring the oracle's own noise at {counted(len(case.suspect_points), 'point')}")
+    )
     conditioning = measure_noise(
         model,
         probe.video,

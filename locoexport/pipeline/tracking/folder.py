@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from locoexport.batch.clips import find_clip_tree
+from locoexport.batch.clip_content import fingerprint
+from locoexport.batch.clips import find_source_tree
 from locoexport.batch.records import (
     ClipRecord,
-    fingerprint,
     hash_file,
     model_sha256,
     read_record,
@@ -139,7 +139,7 @@ def track_folder(
     the others; the former is tried again next time.
 
     Args:
-        folder: with clips; see ``find_clip_tree``.
+        folder: with clips; see ``find_source_tree``.
         out: where the outputs go; it must exist. It may lie in ``folder``, and is not looked into.
         model: the exported file.
         options: whatever else decides what comes out, as JSON values.
@@ -161,7 +161,7 @@ def track_folder(
         raise OutputError(f"The folder {out} does not exist; make it first (mkdir -p {out}).")
     if out.resolve() == folder.resolve():
         raise OutputError(f"{out} is the folder of the clips; name another folder for outputs.")
-    clips = find_clip_tree(folder, out)
+    clips = find_source_tree(folder, out)
     files = {clip: ClipFiles.of(clip.relative_to(folder), out) for clip in clips}
     _check_apart(files)
     # As they are read back: JSON makes lists of tuples.

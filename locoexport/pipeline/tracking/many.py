@@ -23,8 +23,10 @@ from locoexport.errors import OutputError, UsageError
 from locoexport.machine.hardware import read_cpu, read_memory
 from locoexport.machine.installation import require_packages
 from locoexport.machine.writing.drafts import sweep
-from locoexport.notices import Listener, Notice, ignore, noting
+from locoexport.notices import Listener, Notice, counted, ignore, noting
+from locoexport.pipeline.tracking.points import check_colours
 from locoexport.pipeline.tracking.progress import ClipProgress
+from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
 from locoexport.runtime.tracking.budget import parse_memory
 
 __all__ = ["Engine", "ManyReport", "track_many"]
@@ -94,6 +96,7 @@ def track_many(
     memory: str | None = None,
     tracks_suffix: str | None = None,
     overlays: bool = False,
+    style: DrawingStyle = OVERLAY_STYLE,
     retry_failed: bool = False,
     notify: Listener = ignore,
 ) -> ManyReport:
@@ -121,6 +124,7 @@ def track_many(
         memory: like ``1GiB``, for each worker.
         tracks_suffix: ``.npz``, ``.csv`` or ``.json`` for a tracks file a clip besides.
         overlays: for a drawn .mp4 a clip besides.
+        style: how these are drawn; it cannot colour by objects, since there are none.
         retry_failed: do clips again that failed in an earlier run.
         notify: is told of progress.
 
@@ -134,6 +138,7 @@ def track_many(
     warnings: list[str] = []
     notify = noting(warnings, notify)
     _check_engine(engine, address)
+    check_colours(style)
     jobs = _collect(inputs, defaults or JobDefaults(), Path(out).absolute())
     model = Path(model).absolute()
     workers, threads = _share_out(provider, workers, threads, memory)
@@ -147,6 +152,7 @@ def track_many(
         memory=memory,
         tracks_suffix=tracks_suffix,
         overlays=overlays,
+        style=style,
     )
     with _locked(OutputFolder(settings.out), bool(tracks_suffix or overlays)):
         run = _Run(jobs, settings, notify)
@@ -187,7 +193,7 @@ class _Run:
         due = [index for index in range(len(self.jobs)) if index not in self.outcomes]
         if len(due) < len(self.jobs):
             done = len(self.jobs) - len(due)
-            self.notify(Notice(f"{done} of {len(self.jobs)} clips were dealt with earlier"))
+            self.notify(Notice(f"{done} of {counted(len(self.jobs), 'clip')} dealt with earlier"))
         return due
 
     def follow(self, events: Iterator[Event], due: Sequence[int]) -> None:
@@ -254,7 +260,10 @@ def _row(
     if part is not None:
         facts = part.facts
         row |= {"points": facts.points, "frames": facts.frames, "fps": facts.fps}
-        row |= {"height": facts.frame_hw[0], "width": facts.frame_hw[1]}
+        picture = facts.picture
+        row |= {"height": picture.frame_hw[0], "width": picture.frame_hw[1]}
+        row |= {"pixel_aspect": float(picture.pixel_aspect), "deinterlaced": picture.deinterlaced}
+        row |= {"frames_repeated": list(picture.frames_repeated)}
     return row
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from locoexport.errors import QueryError, UsageError
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.machine.writing.output_files import check_apart, check_output
-from locoexport.notices import Listener, Notice, ignore, noting
+from locoexport.notices import Listener, Notice, counted, ignore, noting
 from locoexport.pipeline.tracking.exchanged import write_clip_tracks
 from locoexport.pipeline.tracking.progress import make_counter, tell_of_reading
 from locoexport.runtime.drawing.animation import check_animation_fits
@@ -41,7 +41,7 @@ from locoexport.runtime.video.frame_source import FrameSource
 from locoexport.runtime.video.mp4 import SQUARE
 from locoexport.runtime.video.selection import Selection
 
-__all__ = ["DrawnOverlay", "TrackReport", "track_video"]
+__all__ = ["DrawnOverlay", "TrackReport", "check_colours", "track_video"]
 
 _DEFAULT_POINTS = "grid:8"
 
@@ -185,7 +185,7 @@ def track_video(
     watch = Stopwatch()
     warnings: list[str] = []
     notify, style = noting(warnings, notify), style.within(memory)
-    _check_colours(style)
+    check_colours(style)
     clip = None if is_live(video) else name_of(video)
     inputs = ("the clip", clip), ("the model", model), ("the query file", query_file)
     check_apart((("overlay", overlay), ("tracks", tracks_file)), inputs)
@@ -246,7 +246,7 @@ def track_video(
     )
     if not compare_windows:
         return report
-    notify(Notice(f"tracking {tracks.frames} frames in one window"))
+    notify(Notice(f"tracking {counted(tracks.frames, 'frame')} in one window"))
     again = open_video(video, selection)
     return replace(report, windowing=_compare_to_one_window(tracks, again, model, provider))
 
@@ -262,11 +262,12 @@ def _check_outputs(
     return film, check_output(check_format_of(tracks_file), force=force)
 
 
-def _check_colours(style: DrawingStyle) -> None:
+def check_colours(style: DrawingStyle) -> None:
+    """Raises UsageError where points without objects are to be coloured by these."""
     if style.colour == "object":
         raise UsageError(
-            "--colour object is for objects; ask for some with --detect or --boxes, or colour by "
-            "query or confidence."
+            "--colour object is for objects; colour by query or confidence, or ask `locoexport "
+            "track` for objects with --detect or --boxes."
         )
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from locoexport.batch.jobs import ClipOutcome
-from locoexport.notices import Listener, Notice
+from locoexport.notices import Listener, Notice, counted
 from locoexport.runtime.video.sources import FrameSource
 
 __all__ = ["ClipProgress", "make_counter", "tell_of_reading"]
 
-_REPORT_EVERY_S = 5.0
+_REPORT_EVERY_S = 10.0
 
 
 def make_counter(notify: Listener) -> Callable[[str, int, int | None], None]:
@@ -61,6 +61,7 @@ class ClipProgress:
     _under_way: dict[int, int] = field(default_factory=dict)
     _shown: int = -1
     _told: float = -math.inf
+    _end_told: bool = False
 
     def come_to(self, index: int, frames: int) -> None:
         """The clip at that place has come so far, in frames."""
@@ -81,15 +82,16 @@ class ClipProgress:
         """The bar where it moved; the line when it is time for one, or ``now``."""
         if self._shown != self.done:
             self._shown = self.done
-            self.notify(Notice("clips", done=self.done, total=self.total))
+            self.notify(Notice("clips", done=self.done, total=self.total, live=True))
         clock = time.monotonic()
-        if now or clock - self._told >= _REPORT_EVERY_S:
-            self._told = clock
+        if (now or clock - self._told >= _REPORT_EVERY_S) and not self._end_told:
+            self._told, self._end_told = clock, self.done == self.total
             self.notify(Notice(self._line(clock - self.started)))
 
     def _line(self, seconds: float) -> str:
         frames = self._frames + sum(self._under_way.values())
-        text = f"{self.done} of {self.total} clips, {frames / max(seconds, 1e-9):.1f} frames/s, "
+        rate = frames / max(seconds, 1e-9)
+        text = f"{self.done} of {counted(self.total, 'clip')}, {rate:.1f} frames/s, "
         text += f"{self.not_tracked} not tracked"
         if 0 < self.done < self.total:
             left = seconds / self.done * (self.total - self.done)

@@ -29,12 +29,13 @@ IMAGE_SUFFIXES = (
 )
 _NUMBER = re.compile(r"[0-9]+")
 _PRINTF = re.compile(r"%(?:%|(0?)([0-9]{0,2})d)")
+_GLOB = re.compile(r"[*?]|\[[^\]]+\]")
 _MOST_GAPS = 3
 
 
 def is_pattern(path: Path) -> bool:
     """Whether a name that is no file's stands for several: ``%05d``, or ``*``, ``?``, ``[``."""
-    return glob.has_magic(str(path)) or any(
+    return _GLOB.search(str(path)) is not None or any(
         match[0] != "%%" for match in _PRINTF.finditer(path.name)
     )
 

@@ -1,9 +1,13 @@
+import sys
 import time
 
+import click
 import pytest
+import typer
 
+from locoexport.cli.terminal import console
 from locoexport.cli.terminal.plain_lines import plain_lines
-from locoexport.notices import Notice, noting
+from locoexport.notices import Notice, counted, noting
 
 
 def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -55,3 +59,31 @@ def test_warnings_are_kept_once_whoever_listens() -> None:
         listen(notice)
     assert kept == ["a"]
     assert len(heard) == 3
+
+
+@pytest.mark.parametrize("dumb", [False, True])
+def test_no_bar_goes_into_a_pipe_or_a_dumb_terminal(
+    dumb: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FORCE_COLOR, which CI services set, colours a pipe and makes no terminal of it."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb" if dumb else "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: dumb)
+    with console.listening(typer.Context(click.Command("any"))) as notify:
+        notify(Notice("steps", done=3, total=3))
+    assert capsys.readouterr().err == "steps: 3 of 3\n"
+
+
+def test_one_is_counted_in_the_singular() -> None:
+    assert [counted(number, "point") for number in (0, 1, 2)] == ["0 points", "1 point", "2 points"]
+    assert counted(2, "query", "queries") == "2 queries"
+
+
+def test_a_step_that_takes_long_is_told_again(capsys: pytest.CaptureFixture[str]) -> None:
+    with plain_lines(every_s=0.1) as listen:
+        listen(Notice("tracing"))
+        time.sleep(0.35)
+    lines = lines_of(capsys)
+    assert lines[0] == "tracing"
+    assert set(lines[1:]) == {"tracing: 0 s"}
+    assert 1 <= len(lines[1:]) <= 3

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from locoexport.cli.terminal import console, drawing_options, object_options
-from locoexport.cli.terminal import track_options as options
-from locoexport.cli.terminal.options import Features, JsonTarget, Provider, ReplaceFiles, Stride
+from locoexport.cli.options import drawing_options, object_options
+from locoexport.cli.options import track_options as options
+from locoexport.cli.options.shared_options import (
+    Features,
+    JsonTarget,
+    Provider,
+    ReplaceFiles,
+    Stride,
+)
+from locoexport.cli.terminal import console
 
 if TYPE_CHECKING:
-    from locoexport.cli.commands.track_request import TrackRequest
+    from locoexport.cli.commands.tracking.track_request import TrackRequest
 
 __all__ = ["track"]
 
@@ -80,9 +87,17 @@ def track(
     came until then is written (exit code 0, with a warning). LOCOEXPORT_CACHE=off optimises the
     model anew at each start.
     """
-    console.check_json_target(json_target, force=force, context=context)
-    from locoexport.cli.commands.track_request import ObjectRequest, TrackRequest, select_frames
-    from locoexport.cli.commands.track_source import choose_source, is_clip_folder, named_outputs
+    console.check_outputs(context, files=("output", "tracks", "objects"))
+    from locoexport.cli.commands.tracking.track_request import (
+        ObjectRequest,
+        TrackRequest,
+        select_frames,
+    )
+    from locoexport.cli.commands.tracking.track_source import (
+        choose_source,
+        is_clip_folder,
+        named_outputs,
+    )
     from locoexport.pipeline.tracking.objects import ObjectOutputs
     from locoexport.runtime.drawing.style import DrawingStyle
     from locoexport.runtime.queries.points import check_order
@@ -129,6 +144,7 @@ def track(
         compare_windows=compare_windows,
         force=force,
         style=DrawingStyle(trail, point_size, line_width, hide_occluded, scale, colour),
+        image_fps=fps,
     )
     request.check_apart()
     if is_clip_folder(source):
@@ -149,28 +165,30 @@ def _typed_options(context: typer.Context) -> frozenset[str]:
 
 
 def _report_folder(context: typer.Context, request: TrackRequest, json_target: str | None) -> None:
-    from locoexport.cli.commands.track_ways import track_clip_folder
-    from locoexport.rendering.objects import folder_document, folder_text
+    from locoexport.cli.commands.tracking.track_ways import track_clip_folder
+    from locoexport.rendering.tracking.objects import folder_document, folder_text
 
     with console.listening(context) as notify:
         report = track_clip_folder(request, notify)
-    console.report(json_target, folder_document, folder_text, report, passed=report.passed)
+    console.report(
+        json_target, folder_document, folder_text, report, context=context, passed=report.passed
+    )
 
 
 def _report_objects(context: typer.Context, request: TrackRequest, json_target: str | None) -> None:
-    from locoexport.cli.commands.track_ways import track_clip_objects
-    from locoexport.rendering.objects import objects_document, objects_text
+    from locoexport.cli.commands.tracking.track_ways import track_clip_objects
+    from locoexport.rendering.tracking.objects import objects_document, objects_text
 
     with console.listening(context) as notify:
         report = track_clip_objects(request, notify)
-    console.report(json_target, objects_document, objects_text, report)
+    console.report(json_target, objects_document, objects_text, report, context=context)
 
 
 def _report_points(context: typer.Context, request: TrackRequest, json_target: str | None) -> None:
-    from locoexport.cli.commands.track_ways import track_clip_points
-    from locoexport.rendering.track import track_document, track_text
+    from locoexport.cli.commands.tracking.track_ways import track_clip_points
+    from locoexport.rendering.tracking.track import track_document, track_text
 
     with console.listening(context) as notify:
         report = track_clip_points(request, notify)
     text = partial(track_text, verbose=console.verbosity_of(context).verbose)
-    console.report(json_target, track_document, text, report)
+    console.report(json_target, track_document, text, report, context=context)

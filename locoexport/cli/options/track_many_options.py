@@ -10,9 +10,9 @@ import typer
 __all__ = [
     "Address",
     "DatasetFolder",
-    "Deinterlace",
     "End",
     "Engine",
+    "ImageRate",
     "Inputs",
     "Memory",
     "Model",
@@ -34,8 +34,9 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUTS...",
-        help="Clips, folders of clips, patterns like 'clips/**/*.mp4', and manifests (.csv, "
-        ".jsonl) with the columns clip, queries, points, features, start, end, stride, resize.",
+        help="Clips, folders of clips or of images, patterns like 'clips/**/*.mp4', images by a "
+        "pattern (f/%05d.png), and manifests (.csv, .jsonl) with the columns clip, queries, "
+        "points, features, start, end, stride, resize, fps.",
         show_default=False,
     ),
 ]
@@ -108,10 +109,7 @@ Window = Annotated[
     typer.Option(metavar="FRAMES", help="Frames that go through the model at once (48)."),
 ]
 Replace = Annotated[bool, typer.Option("--force", help="Replace an existing report.")]
-Deinterlace = Annotated[
-    bool,
-    typer.Option(
-        "--deinterlace",
-        help="Make frames of one time of interlaced ones: as many, at the same times.",
-    ),
+ImageRate = Annotated[
+    float | None,
+    typer.Option("--fps", metavar="RATE", help="Frames a second of images (25, with a warning)."),
 ]

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from locoexport.pipeline.tracking.points import TrackReport
+from locoexport.notices import counted
 from locoexport.rendering.parts.overlays import drawn_facts
 from locoexport.rendering.parts.tables import facts, pixel_facts, size
 
@@ -20,7 +21,7 @@ def track_text(report: TrackReport, *, verbose: bool = False) -> RenderableType:
     tracks, seconds = report.tracks, report.seconds
     points, frames = tracks.visible.shape
     rows = [
-        ("video", f"{report.video}: {frames} frames of {size(report.frame_hw)}"),
+        ("video", f"{report.video}: {counted(frames, 'frame')} of {size(report.frame_hw)}"),
         *_repeated_rows(report),
         *pixel_facts(report.pixel_aspect, report.frame_hw),
         ("points", f"{points}, visible {tracks.visible.mean():.0%} of the time"),
@@ -51,7 +52,8 @@ def _repeated_rows(report: TrackReport) -> list[tuple[str, str]]:
     repeated = report.frames_repeated
     if not repeated:
         return []
-    return [("repeated", f"{len(repeated)} frames that are lost, {repeated[0]} to {repeated[-1]}")]
+    lost = f"{counted(len(repeated), 'frame')} in place of lost ones"
+    return [("repeated", f"{lost}, {repeated[0]} to {repeated[-1]}")]
 
 
 def track_document(report: TrackReport) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 
+from locoexport.notices import counted
 from locoexport.rendering.parts.tables import facts, headed
 
 if TYPE_CHECKING:
@@ -24,15 +25,21 @@ def many_text(report: ManyReport) -> RenderableType:
     rate = report.frames / report.seconds
     rows = [
         ("clips", f"{counts}; {report.skipped} of them earlier"),
-        ("tracking", f"{report.seconds:.1f} s, {report.frames} frames, {rate:.1f} frames/s"),
-        ("workers", f"{report.workers} x {report.threads} threads, engine {report.engine}"),
+        (
+            "tracking",
+            f"{report.seconds:.1f} s, {counted(report.frames, 'frame')}, {rate:.1f} frames/s",
+        ),
+        (
+            "workers",
+            f"{report.workers} x {counted(report.threads, 'thread')}, engine {report.engine}",
+        ),
         ("dataset", str(report.out / "tracks")),
         ("list", str(report.out / "clips.parquet")),
     ]
     if not fresh:
         del rows[1:3]
     if report.worker_deaths:
-        rows.insert(3, ("died", f"{report.worker_deaths} workers, replaced"))
+        rows.insert(3, ("died", f"{counted(report.worker_deaths, 'worker')}, replaced"))
     bad = [outcome for outcome in report.outcomes if outcome.outcome != "tracked"]
     if not bad:
         return facts(rows)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from locoexport.cli.terminal.option_values import (
+from locoexport.cli.options.option_values import (
     parse_axis_sizes,
     parse_grid,
     parse_range,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from locoexport.cli.commands.track_request import TrackRequest
-from locoexport.cli.commands.track_source import ended_by_interrupt
+from locoexport.cli.commands.tracking.track_request import TrackRequest
+from locoexport.cli.commands.tracking.track_source import ended_by_interrupt
 from locoexport.errors import UsageError
 from locoexport.notices import Listener
 from locoexport.pipeline.tracking.folder import (
@@ -22,8 +22,8 @@ from locoexport.pipeline.tracking.objects import (
     track_video_objects,
 )
 from locoexport.pipeline.tracking.points import TrackReport, track_video
-from locoexport.rendering.objects import objects_summary
-from locoexport.runtime.sources.named import name_of
+from locoexport.rendering.tracking.objects import objects_summary
+from locoexport.runtime.sources.named import Images, name_of
 from locoexport.runtime.sources.opening import NamedSource
 
 __all__ = ["track_clip_folder", "track_clip_objects", "track_clip_points"]
@@ -80,7 +80,8 @@ def track_clip_folder(request: TrackRequest, notify: Listener) -> FolderReport:
         boxes = files.boxes if request.objects.given else None
         outputs = ObjectOutputs(files.overlay, files.tracks, boxes)
         # The record beside them says whether they may be replaced.
-        found = _track_objects(request, clip, sources, outputs, True, notify, model_sha256)
+        source = Images(clip, request.image_fps) if clip.is_dir() else clip
+        found = _track_objects(request, source, sources, outputs, True, notify, model_sha256)
         return TrackedClip(objects_summary(found), found.warnings)
 
     options = request.described() | {"files_sha256": hash_files(request.files())}

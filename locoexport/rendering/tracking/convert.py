@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
+from locoexport.notices import counted
 from locoexport.rendering.parts.tables import facts, size
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ __all__ = ["convert_document", "convert_text"]
 
 def convert_text(report: ConvertReport) -> RenderableType:
     """What was written."""
-    known = report.facts
+    known, points = report.facts, counted(report.points, "point")
     rows = [
-        ("tracks", f"{report.tracks_file}: {report.points} points in {report.frames} frames"),
+        ("tracks", f"{report.tracks_file}: {points} in {counted(report.frames, 'frame')}"),
         ("visible", f"{report.visible_share:.0%} of the time"),
     ]
     if known.width is not None and known.height is not None:

@@ -55,8 +55,8 @@ def test_no_output_is_a_file_that_is_read(run, model: Path, footage: Path, tmp_p
         ("-o", hard, "VIDEO"),
         ("--json", clip, "VIDEO"),
         ("--json", model, "--model"),
-        ("--tracks", queries, "the input"),
-        ("--objects", queries, "the input"),
+        ("--tracks", queries, "--queries"),
+        ("--objects", queries, "--queries"),
     ):
         finished = run(*asked, option, path)
         assert finished.code == 2, (option, path)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import typer
 
+from locoexport.cli.options import drawing_options
+from locoexport.cli.options import track_many_options as options
+from locoexport.cli.options.shared_options import Features, JsonTarget, Provider, Stride
+from locoexport.cli.options.track_options import Deinterlace, OnDamage, QueryOrder
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import track_many_options as options
-from locoexport.cli.terminal.options import Features, JsonTarget, Provider, Stride
 
 __all__ = ["track_many"]
 
@@ -34,7 +38,16 @@ def track_many(
     resize: options.Resize = None,
     memory: options.Memory = None,
     window: options.Window = None,
-    deinterlace: options.Deinterlace = False,
+    fps: options.ImageRate = None,
+    deinterlace: Deinterlace = False,
+    on_damage: OnDamage = "stop",
+    query_order: QueryOrder = "tyx",
+    trail: drawing_options.Trail = 16,
+    point_size: drawing_options.PointSize = None,
+    line_width: drawing_options.LineWidth = None,
+    hide_occluded: drawing_options.HideOccluded = False,
+    scale: drawing_options.Scale = None,
+    colour: drawing_options.Colour = "query",
     json_target: JsonTarget = None,
     force: options.Replace = False,
 ) -> None:
@@ -45,21 +58,28 @@ def track_many(
     listed with the reason, and left alone until it changes or --retry-failed is given. Exit code
     1: not every clip was tracked. Needs `locoexport[many]` (pyarrow), or `locoexport[ray]`.
     """
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context, files=("out",))
     from locoexport.batch.inputs import JobDefaults
-    from locoexport.cli.commands.track_request import select_frames, with_default_points
+    from locoexport.cli.commands.tracking.track_request import select_frames, with_default_points
     from locoexport.pipeline.tracking.many import track_many as track_clips
-    from locoexport.rendering.track_many import many_document, many_text
+    from locoexport.rendering.tracking.track_many import many_document, many_text
+    from locoexport.runtime.drawing.style import DrawingStyle
+    from locoexport.runtime.queries.points import check_order
     from locoexport.runtime.queries.sources import PointSources
+    from locoexport.runtime.video.selection import check_fps
 
     asked = PointSources(points, tuple(query or ()), queries, features=features)
-    selection = select_frames(start, end, stride, resize, deinterlace=deinterlace)
+    asked = replace(with_default_points(asked), query_order=check_order(query_order))
+    rate = None if fps is None else check_fps(fps)
+    selection = select_frames(
+        *(start, end, stride, resize), deinterlace=deinterlace, on_damage=on_damage
+    )
     with console.listening(context) as notify:
         report = track_clips(
             inputs,
             model,
             out,
-            defaults=JobDefaults(with_default_points(asked), selection),
+            defaults=JobDefaults(asked, selection, rate),
             engine=engine,
             address=address,
             workers=workers,
@@ -69,7 +89,10 @@ def track_many(
             memory=memory,
             tracks_suffix=None if tracks is None else f".{tracks}",
             overlays=overlays,
+            style=DrawingStyle(trail, point_size, line_width, hide_occluded, scale, colour),
             retry_failed=retry_failed,
             notify=notify,
         )
-    console.report(json_target, many_document, many_text, report, passed=report.passed)
+    console.report(
+        json_target, many_document, many_text, report, context=context, passed=report.passed
+    )

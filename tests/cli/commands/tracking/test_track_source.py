@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 from synthetic_tracker import tracker_bytes
 
-from locoexport.cli.commands.track_source import choose_source, is_clip_folder, named_outputs
+from locoexport.cli.commands.tracking.track_source import (
+    choose_source,
+    is_clip_folder,
+    named_outputs,
+)
 from locoexport.errors import UsageError
 from locoexport.pipeline.tracking.objects import ObjectOutputs
 from locoexport.runtime.sources.named import Camera, Images, StandardInput, stem_of

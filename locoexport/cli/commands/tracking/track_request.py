@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from locoexport.cli.commands.track_source import is_clip_folder
-from locoexport.cli.terminal.option_values import parse_grid, parse_share
-from locoexport.cli.terminal.track_options import DEFAULT_POINTS
+from locoexport.cli.commands.tracking.track_source import is_clip_folder
+from locoexport.cli.options.option_values import parse_grid, parse_share
+from locoexport.cli.options.track_options import DEFAULT_POINTS
 from locoexport.errors import UsageError
 from locoexport.machine.writing.names import fit_name
 from locoexport.machine.writing.output_files import check_apart, is_file
@@ -149,6 +149,7 @@ class TrackRequest:
     """All that ``locoexport track`` was asked for, but how to report it.
 
     ``outputs`` has what was named: of a folder of clips, ``overlay`` is the folder of outputs.
+    ``image_fps`` is the rate of images in its folders.
     """
 
     video: NamedSource
@@ -163,6 +164,7 @@ class TrackRequest:
     compare_windows: bool
     force: bool
     style: DrawingStyle = field(default=OVERLAY_STYLE)
+    image_fps: float | None = None
 
     @property
     def needs_objects(self) -> bool:
@@ -221,6 +223,8 @@ class TrackRequest:
         values = asked | {"window": self.window, "memory": self.memory}
         if self.style != OVERLAY_STYLE:  # earlier versions had one style
             values["style"] = asdict(self.style)
+        if self.image_fps is not None:
+            values["image_fps"] = self.image_fps
         return {
             name: str(value) if isinstance(value, Path) else value for name, value in values.items()
         }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from locoexport.cli.commands.track_request import (
+from locoexport.cli.commands.tracking.track_request import (
     ObjectRequest,
     TrackRequest,
     select_frames,

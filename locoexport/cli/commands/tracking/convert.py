@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from locoexport.cli.options import convert_options as options
+from locoexport.cli.options.shared_options import JsonTarget, OutputFile, ReplaceFiles
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal import convert_options as options
-from locoexport.cli.terminal.options import JsonTarget, OutputFile, ReplaceFiles
 
 __all__ = ["convert"]
 
@@ -28,9 +28,9 @@ def convert(
     docs/exchange.md says for each format where frames and pixels begin, which way y goes, and what
     becomes of hidden points. Needs no model and no PyTorch.
     """
-    console.check_json_target(json_target, force=force, context=context)
+    console.check_outputs(context, files=("output",))
     from locoexport.pipeline.convert import convert_tracks
-    from locoexport.rendering.convert import convert_document, convert_text
+    from locoexport.rendering.tracking.convert import convert_document, convert_text
     from locoexport.runtime.exchange.clip_facts import ClipFacts
     from locoexport.runtime.video.selection import parse_size
 
@@ -40,4 +40,4 @@ def convert(
         report = convert_tracks(
             tracks, output, to=to, video=video, facts=facts, force=force, notify=notify
         )
-    console.report(json_target, convert_document, convert_text, report)
+    console.report(json_target, convert_document, convert_text, report, context=context)

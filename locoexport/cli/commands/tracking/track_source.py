@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from locoexport.batch.clips import find_clip_tree
+from locoexport.batch.clips import find_clip_tree, find_source_tree
 from locoexport.errors import StoppedError, UsageError, VideoError
 from locoexport.machine.interruption import ending_softly
 from locoexport.machine.writing.output_files import is_file
@@ -27,7 +27,8 @@ def choose_source(
     """The one source that was named: a clip or folder of clips as its path, anything else as data.
 
     Raises:
-        UsageError: none was named, or several, or a rate for what has its own.
+        UsageError: none was named, or several, or a rate for what has its own. A folder of folders
+            of images stays a path, and its rate is for ``TrackRequest``.
     """
     named = [name for name in (video, camera, url) if name is not None]
     if not named:
@@ -40,9 +41,12 @@ def choose_source(
     source = _named(video, camera, url)
     if fps is None:
         return source
+    check_fps(fps)
+    if is_clip_folder(source) and _has_folders_of_images(Path(str(source))):
+        return source
     if not isinstance(source, Images):
         raise UsageError("--fps is for images; a clip, a stream and a camera have their own rate.")
-    return replace(source, fps=check_fps(fps))
+    return replace(source, fps=fps)
 
 
 def _named(video: Path | None, camera: int | None, url: str | None) -> NamedSource:
@@ -59,7 +63,7 @@ def _named(video: Path | None, camera: int | None, url: str | None) -> NamedSour
 
 
 def is_clip_folder(source: NamedSource) -> bool:
-    """Whether it is a folder of clips."""
+    """Whether it is a folder of clips, or of folders of images."""
     return isinstance(source, Path) and source.is_dir()
 
 
@@ -96,6 +100,13 @@ def ended_by_interrupt(source: NamedSource) -> Iterator[None]:
                     "Interrupted before the first frame came; nothing is written."
                 ) from error
             raise
+
+
+def _has_folders_of_images(folder: Path) -> bool:
+    try:
+        return find_source_tree(folder, folder / ".left-out")[0].is_dir()
+    except VideoError:
+        return False
 
 
 def _is_images(path: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 
+from locoexport.notices import counted
 from locoexport.rendering.parts.overlays import drawn_facts
 from locoexport.rendering.parts.tables import facts, headed, pixel_facts
 
@@ -25,7 +26,7 @@ def objects_text(report: ObjectReport) -> RenderableType:
     height, width = report.frame_hw
     visible = f"{report.found.visible_share:.0%}"
     rows = [
-        ("video", f"{report.video}: {tracks.frames} frames of {height}x{width}"),
+        ("video", f"{report.video}: {counted(tracks.frames, 'frame')} of {height}x{width}"),
         *pixel_facts(report.pixel_aspect, report.frame_hw),
         ("objects", str(len(report.found.objects))),
         ("points", f"{tracks.points}, visible {visible} of the time"),
@@ -72,7 +73,12 @@ def objects_document(report: ObjectReport) -> dict[str, Any]:
 def objects_summary(report: ObjectReport) -> str:
     """A few words, for one of many clips."""
     tracks = report.found.tracks
-    return f"{len(report.found.objects)} objects, {tracks.points} points, {tracks.frames} frames"
+    named = (
+        (len(report.found.objects), "object"),
+        (tracks.points, "point"),
+        (tracks.frames, "frame"),
+    )
+    return ", ".join(counted(number, noun) for number, noun in named)
 
 
 def folder_text(report: FolderReport) -> RenderableType:

@@ -1,0 +1,1 @@
+"""What commands can be asked for: option types, a file a command or a kind, and their values."""
