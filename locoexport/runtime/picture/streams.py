@@ -16,7 +16,7 @@ _PICTURE = Disposition.attached_pic | Disposition.timed_thumbnails
 """Covers and previews: streams of images that players show beside the film or before it."""
 
 
-def choose_stream(path: Path, container: InputContainer) -> VideoStream:
+def choose_stream(path: Path | str, container: InputContainer) -> VideoStream:
     """The film of a file that a player shows: the one flagged as default, the first otherwise.
 
     Raises:

@@ -15,6 +15,8 @@ import numpy as np
 from locoexport.errors import VideoError
 from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.reading.image_sizes import image_is_whole, image_kind, image_pixels
+from locoexport.runtime.decoding.damage import OnDamage
+from locoexport.runtime.sources.stacks import warn_of_stacks
 from locoexport.runtime.video.clips import DEFAULT_FPS
 from locoexport.runtime.video.frame_source import Footage, Frame
 from locoexport.runtime.video.selection import check_fps
@@ -58,10 +60,10 @@ def find_images(where: Path) -> tuple[list[Path], list[str]]:
         )
     _check_one_sequence(where, paths)
     ordered = sorted(paths, key=_natural)
-    return ordered, _gaps(ordered)
+    return ordered, [*_gaps(ordered), *warn_of_stacks(ordered)]
 
 
-def image_footage(where: Path, fps: float | None = None) -> Footage:
+def image_footage(where: Path, fps: float | None = None, on_damage: OnDamage = "stop") -> Footage:
     """The images that a folder or pattern stands for, as a video that is read again at will.
 
     They become 8-bit RGB as OpenCV does it: deep ones are scaled, transparency is dropped, and a
@@ -70,22 +72,34 @@ def image_footage(where: Path, fps: float | None = None) -> Footage:
     Args:
         where: a folder, ``%05d.png`` or a glob.
         fps: frames a second; None is 25, which a warning says.
+        on_damage: whether the video ends before an image that cannot be read, or the last good one
+            stands in its place.
 
     Raises:
-        VideoError: see ``find_images``. That an image cannot be read, or is of another size, is
-            said when it comes.
+        VideoError: see ``find_images``. That the first image cannot be read, or one is of another
+            size, is said when it comes.
         UsageError: ``fps`` is no number above 0.
     """
     paths, warnings = find_images(where)
     if fps is None:
         warnings.append(f"Images say no frame rate: {DEFAULT_FPS:g} a second are taken (--fps).")
     rate = DEFAULT_FPS if fps is None else check_fps(fps)
+    repeated_s: set[float] = set()
 
     def timed(seek_s: float | None) -> Iterator[tuple[float, Frame]]:
         first = _read_image(paths[0])
         begin = 0 if seek_s is None else max(0, int(seek_s * rate) - 1)
+        while begin / rate in repeated_s:  # what stands in its place was read before it
+            begin -= 1
+        image = first
         for index, path in enumerate(paths[begin:], begin):
-            image = first if index == 0 else _read_image(path)
+            try:
+                image = first if index == 0 else _read_image(path)
+            except VideoError as error:
+                _tell_damage(index, error, on_damage, warnings)
+                if on_damage == "stop":
+                    return
+                repeated_s.add(index / rate)
             if image.shape != first.shape:
                 (height, width), (y, x) = first.shape[:2], image.shape[:2]
                 raise VideoError(
@@ -94,7 +108,19 @@ def image_footage(where: Path, fps: float | None = None) -> Footage:
                 )
             yield index / rate, image
 
-    return Footage(timed, rate, len(paths), rereadable=True, warnings=warnings)
+    return Footage(
+        timed, rate, len(paths), rereadable=True, warnings=warnings, repeated_s=repeated_s
+    )
+
+
+def _tell_damage(index: int, error: VideoError, on_damage: OnDamage, warnings: list[str]) -> None:
+    text = (
+        f"The {index} images before it were tracked; --on-damage continue goes on behind it."
+        if on_damage == "stop"
+        else f"The last good image stands in its place, as frame {index}."
+    )
+    if f"{error} {text}" not in warnings:
+        warnings.append(f"{error} {text}")
 
 
 def _named(where: Path) -> list[Path]:
@@ -155,7 +181,9 @@ def _example(paths: Sequence[Path]) -> str:
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
     """2 before 10; equal numbers by how they are written."""
     parts = re.split(r"([0-9]+)", path.name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts if part], path.name
+    return [
+        (int(part), "") if _NUMBER.fullmatch(part) else (-1, part) for part in parts if part
+    ], path.name
 
 
 def _gaps(paths: Sequence[Path]) -> list[str]:

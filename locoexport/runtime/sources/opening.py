@@ -7,9 +7,11 @@ from pathlib import Path
 
 from locoexport.errors import UsageError, VideoError
 from locoexport.machine.writing.output_files import is_file
+from locoexport.runtime.decoding.damage import OnDamage
 from locoexport.runtime.sources.animations import animation_footage, animation_kind
 from locoexport.runtime.sources.images import image_footage, is_pattern
 from locoexport.runtime.sources.named import Camera, Images, StandardInput, Url
+from locoexport.runtime.sources.stacks import warn_of_stacks
 from locoexport.runtime.sources.streams import stdin_footage, url_footage
 from locoexport.runtime.video.cameras import camera_footage
 from locoexport.runtime.video.frame_source import Footage, FrameSource
@@ -44,14 +46,16 @@ def open_video(video: Source, selection: Selection | None = None) -> FrameSource
     """
     selection = selection or Selection()
     if isinstance(video, str | Path):
-        footage = _footage_of_path(Path(video), selection)
+        footage = _footage_of_path(Path(video), selection.on_damage)
         if footage is None:
-            return open_source(video, selection)
+            source = open_source(video, selection)
+            source.warnings += warn_of_stacks([Path(video)])
+            return source
         _refuse_deinterlacing(selection)
         return FrameSource(footage, selection)
     if isinstance(video, Camera | Url | StandardInput | Images):
         _refuse_deinterlacing(selection)
-        return FrameSource(_footage_of(video, selection), selection)
+        return FrameSource(_footage_of(video, selection.on_damage), selection)
     return open_source(video, selection)
 
 
@@ -60,23 +64,23 @@ def _refuse_deinterlacing(selection: Selection) -> None:
         raise UsageError("Only the frames of a clip that is a file can be deinterlaced.")
 
 
-def _footage_of(video: Camera | Url | StandardInput | Images, selection: Selection) -> Footage:
+def _footage_of(video: Camera | Url | StandardInput | Images, on_damage: OnDamage) -> Footage:
     if isinstance(video, Camera):
         return camera_footage(video.index, video.stop)
     if isinstance(video, Url):
-        return url_footage(video, selection.on_damage)
+        return url_footage(video, on_damage)
     if isinstance(video, StandardInput):
-        return stdin_footage(video, on_damage=selection.on_damage)
-    return image_footage(video.where, video.fps)
+        return stdin_footage(video, on_damage=on_damage)
+    return image_footage(video.where, video.fps, on_damage)
 
 
-def _footage_of_path(path: Path, selection: Selection) -> Footage | None:
+def _footage_of_path(path: Path, on_damage: OnDamage) -> Footage | None:
     """Of what is no plain file; None for that, and for what is missing."""
     if is_file(path):
         kind = animation_kind(path)
         return None if kind is None else animation_footage(path, kind)
     if str(path) == "-":
-        return stdin_footage(StandardInput(), on_damage=selection.on_damage)
+        return stdin_footage(StandardInput(), on_damage=on_damage)
     address = _ADDRESS.match(str(path))
     if address is not None:
         raise VideoError(
@@ -84,7 +88,7 @@ def _footage_of_path(path: Path, selection: Selection) -> Footage | None:
             "said: --url ADDRESS, or Url(ADDRESS) from Python."
         )
     if _is_folder(path) or is_pattern(path):
-        return image_footage(path)
+        return image_footage(path, on_damage=on_damage)
     return None
 
 

@@ -6,12 +6,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import RawIOBase
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from locoexport.errors import StoppedError, UsageError, VideoError
@@ -19,6 +21,7 @@ from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.runtime.decoding.damage import OnDamage, describe_beginning, describe_damage
 from locoexport.runtime.decoding.watch import FrameWatch
 from locoexport.runtime.picture.rgb import Pictures
+from locoexport.runtime.picture.streams import choose_stream
 from locoexport.runtime.sources.named import StandardInput, Url
 from locoexport.runtime.video.background import StalledError, taken_in_thread
 from locoexport.runtime.video.clips import DEFAULT_FPS
@@ -51,7 +54,7 @@ _PIPED = "y4m, MPEG-TS or Matroska, like ffmpeg -i IN -f mpegts - | locoexport t
 def url_footage(url: Url, on_damage: OnDamage = "stop") -> Footage:
     """What an address gives, connected to now. One that gives nothing for 10 s has failed.
 
-    ``on_damage`` says whether it ends where frames are lost, or goes on.
+    ``on_damage`` says whether it ends where frames are lost, or goes on behind that.
 
     Raises:
         VideoError: nobody answers there, or it is no video.
@@ -68,8 +71,7 @@ def url_footage(url: Url, on_damage: OnDamage = "stop") -> Footage:
         return av.open(url.address, options=options, timeout=(_CONNECT_S, _STALL_S))
 
     hint = "Check the address; a playlist (.m3u8, .mpd) is not followed, name the stream in it."
-    stream = _Stream(url.shown, hint, url.stop, _GIVE_UP_S, _AHEAD, on_damage)
-    return stream.footage(connect)
+    return _Stream(url.shown, hint, url.stop, _GIVE_UP_S, _AHEAD, on_damage).footage(connect)
 
 
 def stdin_footage(
@@ -83,7 +85,7 @@ def stdin_footage(
     Args:
         source: of it, its ``stop``.
         pipe: in place of stdin.
-        on_damage: whether it ends where frames are lost, or goes on.
+        on_damage: whether it ends where frames are lost, or goes on behind that.
 
     Raises:
         UsageError: stdin is a terminal.
@@ -151,13 +153,13 @@ class _Stream:
     stall_s: float | None
     ahead: int
     on_damage: OnDamage
-    repeated_s: set[float] = field(default_factory=set)
 
     def footage(self, connect: Callable[[], Any]) -> Footage:
         """Of what ``connect`` opens, in the thread that goes on to read it."""
         pictures = Pictures(self.name)
+        film = _Film(self.name, pictures, self.on_damage)
         items = taken_in_thread(
-            self._items(connect, pictures), self.stop, stall_s=self.stall_s, ahead=self.ahead
+            self._items(connect, film), self.stop, stall_s=self.stall_s, ahead=self.ahead
         )
         with self._explained():
             fps = next(items, None)
@@ -174,7 +176,7 @@ class _Stream:
             *(once, fps, None),
             rereadable=False,
             warnings=pictures.warnings,
-            repeated_s=self.repeated_s,
+            repeated_s=film.repeated_s,
             pixel_aspect=lambda: pictures.pixel_aspect,
             stop=self.stop.set,
         )
@@ -187,49 +189,107 @@ class _Stream:
             raise VideoError(f"{self.name}: {error}. {self.hint}") from error
 
     def _items(
-        self, connect: Callable[[], Any], pictures: Pictures
+        self, connect: Callable[[], Any], film: _Film
     ) -> Iterator[float | tuple[float, Frame]]:
         """The frame rate, then (seconds, frame) of each."""
         try:
             with connect() as container:
-                if not container.streams.video:
-                    raise VideoError(f"{self.name} has no video stream.")
-                stream = container.streams.video[0]
+                stream = choose_stream(self.name, container)
                 if stream.codec_context is None:
                     raise VideoError(f"{self.name} is coded in a way that is not known here.")
-                pictures.look_at(stream)
+                film.pictures.look_at(stream)
                 fps = float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
                 yield fps
-                yield from self._good_frames(container, stream, fps, pictures)
+                connected = _Connected(container, stream)
+                watch = FrameWatch(cast(InputContainer, connected), stream, fps, live=True)
+                yield from film.frames(watch)
+                if connected.failure is not None:
+                    raise connected.failure
         except _FAILURES as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise VideoError(f"{self.name} cannot be read ({reason}). {self.hint}") from error
+            raise VideoError(
+                f"{self.name} cannot be read ({_reason(error)}). {self.hint}"
+            ) from error
 
-    def _good_frames(
-        self, container: InputContainer, stream: VideoStream, fps: float, pictures: Pictures
-    ) -> Iterator[tuple[float, Frame]]:
-        """(seconds, frame), up to where frames are lost, or with the last one for each of them."""
-        watch, count = FrameWatch(container, stream, fps, live=True), 0
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, av.error.ExitError):  # PyAV's own end of waiting
+        return f"nothing came for {_STALL_S:g} s"
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+class _Connected:
+    """An open stream that ends where its connection does, so that no frame which came is lost.
+
+    Attributes:
+        failure: why it ended; None for its own end.
+    """
+
+    def __init__(self, container: Any, stream: VideoStream) -> None:
+        self.format = container.format
+        self.name = ""
+        self.failure: Exception | None = None
+        self._container = container
+        self._stream = stream
+
+    def demux(self, *streams: VideoStream) -> Iterator[Packet[Any]]:
+        """All packets; the last one is empty and drains the decoder."""
+        try:
+            yield from self._container.demux(*streams)
+        except _FAILURES as error:
+            self.failure = error
+            last: Packet[Any] = Packet()
+            last.stream = self._stream
+            yield last
+
+
+class _Film:
+    """The frames of a stream as those of a file: times rise, and what is lost is said.
+
+    Attributes:
+        pictures: makes them; its warnings are those of the stream.
+        repeated_s: the times of frames that stand for lost ones.
+    """
+
+    def __init__(self, name: str, pictures: Pictures, on_damage: OnDamage) -> None:
+        self.pictures = pictures
+        self.repeated_s: set[float] = set()
+        self._name = name
+        self._on_damage = on_damage
+        self._count = 0
+        self._shape: tuple[int, ...] = ()
+
+    def frames(self, watch: FrameWatch) -> Iterator[tuple[float, Frame]]:
+        """(seconds, frame) of each in the order of display."""
         image: Frame | None = None
         for shown in watch.shown():
-            if not count:
-                pictures.warnings += describe_beginning(
-                    self.name, watch.dropped, spoilt=watch.spoilt
-                )
+            if not self._count:
+                self._warn(*describe_beginning(self._name, watch.dropped, spoilt=watch.spoilt))
             if shown.damaged:
                 lost = None if shown.uncounted else len(shown.lost_s)
-                pictures.warnings.append(
-                    describe_damage(self.name, count, shown.reason, lost, self.on_damage)
+                self._warn(
+                    describe_damage(self._name, self._count, shown.reason, lost, self._on_damage)
                 )
-                if self.on_damage == "stop" or lost is None:
+                if self._on_damage == "stop" or lost is None:
                     return
-            for time_s in shown.lost_s:
-                if image is not None:
-                    self.repeated_s.add(time_s)
-                    count += 1
-                    yield time_s, image
+            for time_s in shown.lost_s if image is not None else ():
+                assert image is not None
+                self.repeated_s.add(time_s)
+                self._count += 1
+                yield time_s, image
             if shown.frame is None:
                 return
-            image = pictures.to_rgb(shown.frame)
-            count += 1
+            image = self._image(shown.frame)
+            self._count += 1
             yield shown.time_s, image
+
+    def _image(self, frame: VideoFrame) -> Frame:
+        image = self.pictures.to_rgb(frame)
+        if self._shape and image.shape != self._shape:
+            self._warn(f"{self._name}: frames change size; all were scaled to the first one's.")
+            image = self.pictures.to_rgb(frame, *self._shape[:2])
+        self._shape = self._shape or image.shape
+        return image
+
+    def _warn(self, *texts: str) -> None:
+        known = self.pictures.warnings
+        known += [text for text in texts if text not in known]

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -49,7 +50,8 @@ def camera_footage(index: int, stop: threading.Event | None = None) -> Footage:
         VideoError: there is none, or it is in use.
     """
     index = check_camera(index)
-    camera = cv2.VideoCapture(index)
+    with _quiet_opencv():
+        camera = cv2.VideoCapture(index)
     if not camera.isOpened():
         raise VideoError(f"There is no camera {index}, or it is in use.")
     stop = stop or threading.Event()
@@ -97,3 +99,15 @@ def camera_footage(index: int, stop: threading.Event | None = None) -> Footage:
                 )
 
     return Footage(once, fps, None, rereadable=False, warnings=warnings, stop=stop.set)
+
+
+@contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """A block in which OpenCV does not write to stderr what each of its drivers thought."""
+    log = cv2.utils.logging
+    before = log.getLogLevel()
+    log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(before)

@@ -60,8 +60,24 @@ def check_frames(frames_rgb: NDArray[np.uint8]) -> None:
     if frames_rgb.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or 0 in shape:
         raise VideoError(
             f"A video is uint8 of shape (frames, height, width, 3), not {frames_rgb.dtype} of "
-            f"shape {shape}."
+            f"shape {shape}.{_way_to_rgb(frames_rgb)}"
         )
+
+
+def _way_to_rgb(frames: NDArray[np.generic]) -> str:
+    """What makes RGB of frames that are something else, as far as that can be told."""
+    shape = frames.shape
+    if frames.dtype.kind == "f":
+        return " Of values from 0 to 1, (frame * 255).round().astype(numpy.uint8) makes it."
+    if frames.dtype == np.uint16:
+        return " Of 16 bits, (frame >> 8).astype(numpy.uint8) makes it."
+    if len(shape) == 4 and shape[1] == 3:
+        return " Where colours come first, frame.transpose(1, 2, 0) makes it."
+    if len(shape) == 4 and shape[3] == 4:
+        return " frame[..., :3] drops the fourth channel."
+    if len(shape) == 3 and shape[2] > 4:
+        return " Of grey frames, numpy.stack([frame] * 3, axis=-1) makes it."
+    return ""
 
 
 def scale_queries_to_model(

@@ -43,7 +43,10 @@ def iterator_footage(video: Iterable[Frame], *, stall_s: float | None = STALL_S)
         try:
             for index, frame in enumerate(taken):
                 if not isinstance(frame, np.ndarray):
-                    raise VideoError(f"Frame {index} is {type(frame).__name__}, not a uint8 array.")
+                    raise VideoError(
+                        f"Frame {index} is {type(frame).__name__}, not a uint8 array."
+                        + (" numpy.asarray(frame) makes one." if _is_array(frame) else "")
+                    )
                 yield index / DEFAULT_FPS, frame
         except StalledError as error:
             raise VideoError(f"The iterator stalls: {error}.") from error
@@ -51,6 +54,11 @@ def iterator_footage(video: Iterable[Frame], *, stall_s: float | None = STALL_S)
             taken.close()
 
     return Footage(once, DEFAULT_FPS, None, rereadable=False, stop=stop.set)
+
+
+def _is_array(frame: object) -> bool:
+    """Whether it is an array of another library: a tensor, an image."""
+    return hasattr(frame, "__array__") or hasattr(frame, "__array_interface__")
 
 
 def _copied(frames: Iterator[Any]) -> Iterator[Any]:

@@ -18,7 +18,7 @@ def _write(folder: Path, *names: str, size: tuple[int, int] = (24, 32)) -> Path:
     """Images whose blue is the number of their name's last digits."""
     folder.mkdir(exist_ok=True)
     for name in names:
-        number = int("".join(letter for letter in name if letter.isdigit()) or 0)
+        number = int("".join(letter for letter in name if letter.isdecimal()) or 0)
         image = np.zeros((*size, 3), np.uint8)
         image[..., 0] = number
         assert cv2.imwrite(str(folder / name), image)
@@ -34,6 +34,11 @@ def test_a_folder_is_read_in_natural_order(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("no frame")
     (folder / ".hidden7.png").write_bytes(b"")
     assert _numbers(folder) == [1, 2, 3, 9, 10]
+
+
+def test_digits_that_are_no_numbers_are_letters(tmp_path: Path) -> None:
+    names = ("a²10.png", "a²3.png", "a²9.png")
+    assert _numbers(_write(tmp_path / "f", *names)) == [3, 9, 10]
 
 
 def test_what_a_pattern_stands_for(tmp_path: Path) -> None:
@@ -95,12 +100,45 @@ def test_what_holds_no_images(tmp_path: Path) -> None:
             open_video(where)
 
 
-@pytest.mark.parametrize("content", [b"", b"no image", None], ids=["empty", "text", "cut"])
-def test_a_damaged_image_is_named(tmp_path: Path, content: bytes | None) -> None:
+DAMAGE = pytest.mark.parametrize("content", [b"", b"no image", None], ids=["empty", "text", "cut"])
+
+
+def _damage(path: Path, content: bytes | None) -> None:
+    path.write_bytes(path.read_bytes()[:60] if content is None else content)
+
+
+@DAMAGE
+def test_a_video_ends_before_a_damaged_image(tmp_path: Path, content: bytes | None) -> None:
+    folder = _write(tmp_path / "f", *(f"{number}.png" for number in range(6)))
+    _damage(folder / "3.png", content)
+    source = open_video(folder)
+    for _ in range(2):
+        assert [int(frame[0, 0, 2]) for frame in source.frames()] == [0, 1, 2]
+    assert [int(frame[0, 0, 2]) for frame in source.frames_between(1, 3)] == [1, 2]
+    assert len(source.warnings) == 2
+    assert "3.png" in source.warnings[1]
+    assert "--on-damage continue" in source.warnings[1]
+
+
+@DAMAGE
+def test_the_last_good_image_stands_for_a_damaged_one(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    folder = _write(tmp_path / "f", *(f"{number}.png" for number in range(8)))
+    for number in (3, 4):
+        _damage(folder / f"{number}.png", content)
+    source = open_video(folder, Selection(on_damage="continue"))
+    assert [int(frame[0, 0, 2]) for frame in source.frames()] == [0, 1, 2, 2, 2, 5, 6, 7]
+    assert source.frames_repeated == (3, 4)
+    assert [int(frame[0, 0, 2]) for frame in source.frames_between(4, 7)] == [2, 5, 6]
+    assert sum("stands in its place" in text for text in source.warnings) == 2
+
+
+@DAMAGE
+def test_a_damaged_first_image_is_named(tmp_path: Path, content: bytes | None) -> None:
     folder = _write(tmp_path / "f", "1.png", "2.png")
-    whole = (folder / "2.png").read_bytes()
-    (folder / "2.png").write_bytes(whole[:60] if content is None else content)
-    with pytest.raises(VideoError, match=r"2\.png"):
+    _damage(folder / "1.png", content)
+    with pytest.raises(VideoError, match=r"1\.png"):
         list(open_video(folder).frames())
 
 

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from loopback import serving
+from numbered_films import number_of, write_numbered
 from tagged_films import set_display_matrix, write_colours
 
 from locoexport.errors import StoppedError, UsageError, VideoError
@@ -130,6 +131,25 @@ def test_a_stream_that_breaks_off_keeps_what_came(piped) -> None:
         served.scripts["/live.ts"] = half
         source = open_video(Url(f"{served.url}/live.ts"))
         assert 3 < len(_frames(source)) < COUNT
+
+
+@pytest.mark.parametrize("bf", [0, 2])
+def test_a_server_that_hangs_up_takes_no_frame_with_it(tmp_path: Path, bf: int) -> None:
+    """Frames that wait in the decoder, or to be compared with later ones, came too."""
+    data = write_numbered(tmp_path / "a.mkv", COUNT, bf=str(bf)).read_bytes()
+
+    def more_than_there_is(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(data) + 100_000))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    with serving({}) as served:
+        served.scripts["/live.mkv"] = more_than_there_is
+        source = open_video(Url(f"{served.url}/live.mkv"))
+        assert [number_of(frame) for frame in source.frames()] == list(range(COUNT))
+    (warning,) = source.warnings
+    assert f"failed after {COUNT} frames" in warning
 
 
 def test_stopping_ends_an_address_that_says_nothing_more(piped) -> None:

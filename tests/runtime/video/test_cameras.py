@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from locoexport.errors import VideoError
 from locoexport.runtime.sources.named import Camera
 from locoexport.runtime.sources.opening import open_video
 from locoexport.runtime.tracking.tracker import PointTracker
@@ -81,3 +82,11 @@ def test_a_camera_that_hangs_can_be_stopped(plug_in) -> None:
     begun = time.monotonic()
     assert len(list(source.frames())) == 5
     assert time.monotonic() - begun < 2
+
+
+def test_a_camera_that_is_not_there_is_one_error(capfd) -> None:
+    before = cv2.utils.logging.getLogLevel()
+    with pytest.raises(VideoError, match="no camera 97"):
+        open_video(Camera(97))
+    assert capfd.readouterr().err == ""
+    assert cv2.utils.logging.getLogLevel() == before

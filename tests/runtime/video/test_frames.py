@@ -50,6 +50,21 @@ def test_frames_must_be_uint8_rgb() -> None:
         to_model_input(np.zeros((0, 8, 8, 3), np.uint8), (8, 8))
 
 
+@pytest.mark.parametrize(
+    ("frames", "way"),
+    [
+        (np.zeros((2, 8, 9, 3), np.float32), r"\* 255"),
+        (np.zeros((2, 8, 9, 3), np.uint16), ">> 8"),
+        (np.zeros((2, 3, 8, 9), np.uint8), r"transpose\(1, 2, 0\)"),
+        (np.zeros((2, 8, 9, 4), np.uint8), "fourth channel"),
+        (np.zeros((2, 8, 9), np.uint8), "grey"),
+    ],
+)
+def test_the_way_to_rgb_is_said(frames: np.ndarray, way: str) -> None:
+    with pytest.raises(VideoError, match=way):
+        to_model_input(frames, (8, 8))
+
+
 def test_positions_scale_by_axis_and_back() -> None:
     queries = np.array([[3.5, 144, 88], [0, 0, 176]], np.float32)
     scaled = scale_queries_to_model(queries, (144, 176), (256, 512))

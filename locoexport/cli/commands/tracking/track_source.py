@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,13 +111,24 @@ def _has_folders_of_images(folder: Path) -> bool:
 
 def _is_images(path: Path) -> bool:
     """Whether a name that is no file's stands for images. A folder with a clip in it, or in one of
-    its folders, is one of clips; films that tracking wrote do not count."""
+    its folders, is one of clips; films that tracking wrote do not count.
+
+    Raises:
+        VideoError: a folder holds neither, or cannot be read.
+    """
     if not path.is_dir():
         return is_pattern(path)
+    problem: VideoError | None = None
+    clips: list[Path] = []
     try:
         clips = find_clip_tree(path, path / ".left-out")
-    except VideoError:
-        clips = []
+    except VideoError as error:
+        problem = error
     if any(not clip.name.endswith(".tracked.mp4") for clip in clips):
         return False
-    return any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in path.iterdir())
+    with suppress(OSError):  # which is the problem already
+        if any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in path.iterdir()):
+            return True
+    if problem is not None:
+        raise VideoError(f"{str(problem).rstrip('.')} and no image.") from problem
+    return False

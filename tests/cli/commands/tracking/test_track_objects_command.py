@@ -400,9 +400,11 @@ def test_folders_that_cannot_be_done(run, folder: Path, model: Path, tmp_path: P
         assert finished.code == 2
         assert says in finished.stderr
     (tmp_path / "empty").mkdir()
-    finished = run("track", tmp_path / "empty", "--model", model, "-o", tmp_path / "out")
-    assert finished.code == 2
-    assert "holds no clip" in finished.stderr
+    for outputs in (("-o", tmp_path / "out"), ("--tracks", tmp_path / "a.npz"), ()):
+        finished = run("track", tmp_path / "empty", "--model", model, *outputs)
+        assert finished.code == 2
+        assert "holds no clip" in finished.stderr
+        assert "and no image" in finished.stderr
     (tmp_path / "out" / "a.mp4.done.json").write_text("{")
     finished = run(*command, "-o", tmp_path / "out")
     assert finished.code == 2
