@@ -72,12 +72,11 @@ def image_footage(where: Path, fps: float | None = None, on_damage: OnDamage = "
     Args:
         where: a folder, ``%05d.png`` or a glob.
         fps: frames a second; None is 25, which a warning says.
-        on_damage: whether the video ends before an image that cannot be read, or the last good one
-            stands in its place.
+        on_damage: whether the video ends before an image that cannot be read or has another size,
+            or the last good one stands in its place.
 
     Raises:
-        VideoError: see ``find_images``. That the first image cannot be read, or one is of another
-            size, is said when it comes.
+        VideoError: see ``find_images``. That the first image cannot be read is said when it comes.
         UsageError: ``fps`` is no number above 0.
     """
     paths, warnings = find_images(where)
@@ -94,23 +93,28 @@ def image_footage(where: Path, fps: float | None = None, on_damage: OnDamage = "
         image = first
         for index, path in enumerate(paths[begin:], begin):
             try:
-                image = first if index == 0 else _read_image(path)
+                image = first if index == 0 else _read_like(path, first, paths[0])
             except VideoError as error:
                 _tell_damage(index, error, on_damage, warnings)
                 if on_damage == "stop":
                     return
                 repeated_s.add(index / rate)
-            if image.shape != first.shape:
-                (height, width), (y, x) = first.shape[:2], image.shape[:2]
-                raise VideoError(
-                    f"{path} is {x}x{y} pixels where {paths[0].name} has {width}x{height}; all "
-                    "images must be of one size. Name one sequence by a pattern."
-                )
             yield index / rate, image
 
     return Footage(
         timed, rate, len(paths), rereadable=True, warnings=warnings, repeated_s=repeated_s
     )
+
+
+def _read_like(path: Path, first: Frame, first_path: Path) -> Frame:
+    image = _read_image(path)
+    if image.shape != first.shape:
+        (height, width), (y, x) = first.shape[:2], image.shape[:2]
+        raise VideoError(
+            f"{path} is {x}x{y} pixels where {first_path.name} has {width}x{height}; all images "
+            "must be of one size. Name one sequence by a pattern."
+        )
+    return image
 
 
 def _tell_damage(index: int, error: VideoError, on_damage: OnDamage, warnings: list[str]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from locoexport.errors import UsageError, VideoError
+from locoexport.runtime.decoding.damage import OnDamage
 from locoexport.runtime.sources.images import image_footage
 from locoexport.runtime.sources.opening import open_video
 from locoexport.runtime.video.selection import Selection
@@ -68,11 +69,16 @@ def test_gaps_in_the_numbering_are_warned_of(tmp_path: Path) -> None:
     assert (whole.warnings, whole.fps, whole.frames_hint) == ([], 30.0, 2)
 
 
-def test_another_size_is_an_error_that_names_the_first_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("on_damage", "kept"), [("stop", 2), ("continue", 4)])
+def test_another_size_ends_the_images_and_names_the_first_other(
+    tmp_path: Path, on_damage: OnDamage, kept: int
+) -> None:
     folder = _write(tmp_path / "f", "1.png", "2.png")
     _write(folder, "3.png", "4.png", size=(12, 16))
-    with pytest.raises(VideoError, match=r"3\.png is 16x12 pixels where 1\.png has 32x24"):
-        list(open_video(folder).frames())
+    source = open_video(folder, Selection(on_damage=on_damage))
+    assert [frame.shape for frame in source.frames()] == [(24, 32, 3)] * kept
+    assert source.frames_repeated == tuple(range(2, kept))
+    assert "3.png is 16x12 pixels where 1.png has 32x24" in source.warnings[-1 if kept == 2 else -2]
 
 
 @pytest.mark.parametrize(
