@@ -1,8 +1,11 @@
-"""What goes into a graph and what comes out: the single file, and the three of a split.
+"""What goes into a graph and what comes out: the single file, the three of a split, and live ones.
 
 A split export is three files that together are the single one: the encoder (frames → grids), the
 query sampler (grids + query points → supports) and the tracker (grids + supports + query points →
-tracks). All tensors are float32, but for the frames of a file that takes them as a clip has them.
+tracks). A live export has the same encoder and query sampler, and in the tracker's place a file
+for the newest frame alone: its grids, supports, query points and a memory of earlier answers →
+tracks, and the memory for the next frame. All tensors are float32, but for the frames of a file
+that takes them as a clip has them.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ __all__ = [
     "FIRST_LEVEL",
     "FIRST_SUPPORT_NAMES",
     "GRID_NAMES",
+    "LIVE_ROLES",
+    "MEMORY_INPUT",
+    "MEMORY_OUTPUT",
     "SPLIT_ROLES",
     "SUPPORT_NAMES",
     "FileRole",
@@ -29,9 +35,16 @@ __all__ = [
     "support_names",
 ]
 
-FileRole = Literal["whole", "encoder", "query", "tracker"]
-"""Which file of an export: the single one, or one of a split's three."""
+FileRole = Literal["whole", "encoder", "query", "tracker", "live"]
+"""Which file of an export: the single one, one of a split's three, or the newest frame's."""
 SPLIT_ROLES: tuple[FileRole, ...] = ("encoder", "query", "tracker")
+LIVE_ROLES: tuple[FileRole, ...] = ("encoder", "query", "live")
+
+MEMORY_INPUT = "memory"
+"""(batch, points, past, channels): what is kept of each point in the frames before, oldest first;
+zeros for a frame in which the point was not there yet."""
+MEMORY_OUTPUT = "next_memory"
+"""The same for the next frame: the oldest is left out, this one is the last."""
 
 GRID_NAMES = ("grid_hires", "grid_lowres", "grid_highest")
 """(batch, frames, h, w, channels): normalised features of every frame, a grid each."""
@@ -96,14 +109,20 @@ def interface_of(
     resolution_hw: tuple[int, int],
     grids: GridShapes = (),
     input_type: InputType = "float32",
+    *,
+    memory: tuple[int | None, int] = (None, 0),
 ) -> GraphInterface:
     """The interface of a file; ``grids`` are needed for the files of a split alone.
 
     A file that takes ``uint8`` frames takes any height and width, and is always a single one.
+    ``memory`` is how many frames a live file remembers (None for any number), and how many numbers
+    of each point in a frame.
     """
     batch: int | str = axes.batch or "batch"
     frames: int | str = axes.frames or "frames"
     points: int | str = axes.points or "points"
+    if role == "live":
+        frames = 1
     size_hw: tuple[int | str, int | str] = resolution_hw
     types: dict[str, InputType] = {}
     if input_type == "uint8":
@@ -130,4 +149,9 @@ def interface_of(
         return GraphInterface(video, features)
     if role == "query":
         return GraphInterface(features | queries, supports)
+    if role == "live":
+        past, channels = memory
+        shape: Shape = (batch, points, "past" if past is None else past, channels)
+        kept: dict[str, Shape] = {MEMORY_INPUT: shape}
+        return GraphInterface(features | supports | queries | kept, tracks | {MEMORY_OUTPUT: shape})
     return GraphInterface(features | supports | queries, tracks)

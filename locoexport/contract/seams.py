@@ -118,7 +118,7 @@ def traced_seams(seams: tuple[Seam, ...], role: FileRole) -> tuple[Seam, ...]:
         chosen = seams
     elif role == "encoder":
         chosen = tuple(seam for seam in seams if seam.kind == "features")
-    elif role == "query":
+    elif role in ("query", "live"):
         chosen = ()
     else:
         chosen = tuple(seam for seam in seams if seam.part in ("cost volume", "refinement"))

@@ -24,13 +24,14 @@ from locoexport.contract.seams import Seam, traced_seams
 from locoexport.errors import GraphCheckFailedError
 from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.models.locotrack import LocoTrack
-from locoexport.models.locotrack.states import ByLevel, FeatureGrids
+from locoexport.models.locotrack.live import follow_newest
+from locoexport.models.locotrack.states import ByLevel, FeatureGrids, TrackingResult
 from locoexport.network.recording import model_seams, record_seams
 
 __all__ = ["TracedGraph", "trace"]
 
 # Sizes that differ from one another and from 1, so that no two axes can be mistaken.
-_TRACED = {"batch": 2, "frames": 3, "points": 5, "height": 41, "width": 59}
+_TRACED = {"batch": 2, "frames": 3, "points": 5, "height": 41, "width": 59, "past": 7}
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,22 @@ class _Tracker(_Traced):
         return result.tracks, result.occlusion, result.expected_dist
 
 
+class _Live(_Traced):
+    """Grids of the newest frame, supports, query points and memory in; tracks and memory out."""
+
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        *features, queries, memory = inputs
+        count = len(features) // 2
+        first, last = _features_of(self.tracker, features[:count])
+        initial, supports = _levels_of(features[count:])
+        estimate, kept = follow_newest(
+            self.tracker, first, last, initial, supports, queries, memory
+        )
+        config = self.tracker.config
+        result = TrackingResult.of(estimate, (), config.resolution_hw, config.working_hw)
+        return result.tracks, result.occlusion, result.expected_dist, kept
+
+
 def _features_of(tracker: LocoTrack, grids: Sequence[Tensor]) -> tuple[FeatureGrids, FeatureGrids]:
     """The features of the first and of the last level, of what an encoder gave."""
     first, last = _levels_of(grids)
@@ -207,6 +224,7 @@ _MODULES: dict[FileRole, Callable[[LocoTrack, Sequence[str]], nn.Module]] = {
     "encoder": _Encoder,
     "query": _Query,
     "tracker": _Tracker,
+    "live": _Live,
 }
 
 

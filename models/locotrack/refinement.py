@@ -29,12 +29,15 @@ _FORBIDDEN = -1e9
 Attention = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
-def relative_motion(positions_xy: Tensor) -> Tensor:
+def relative_motion(positions_xy: Tensor, joined: Tensor | None = None) -> Tensor:
     """(B, N, T, 2) → (B, N, T, 4): forward then backward differences, zero where there is none.
 
-    Forward is p[t] - p[t+1]; backward is p[t] - p[t-1].
+    Forward is p[t] - p[t+1]; backward is p[t] - p[t-1]. ``joined`` (B, N, T-1) is 0 where frames t
+    and t+1 have nothing to do with one another, 1 elsewhere.
     """
     steps = positions_xy[:, :, 1:] - positions_xy[:, :, :-1]
+    if joined is not None:
+        steps = steps * joined[..., None]
     forward = F.pad(-steps, (0, 0, 0, 1))
     backward = F.pad(steps, (0, 0, 1, 0))
     return torch.cat((forward, backward), -1)

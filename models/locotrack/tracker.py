@@ -222,11 +222,11 @@ class LocoTrack(nn.Module):
         another clip, no frame of this one need be theirs.
         """
         estimate = self._part("cost_volume")(
-            self._initialise, first, initial_supports, query_points, video_hw
+            self.initialise, first, initial_supports, query_points, video_hw
         )
         frame_indices = count_frames(last.grids.hires)
         bias = attention_bias(frame_indices, self.config.transformer.heads)
-        feature = self._initial_feature(supports, estimate.occlusion)
+        feature = self.initial_feature(supports, estimate.occlusion)
         prepared = ByLevel(*(self.operations.prepare_grid(grid) for grid in last.grids))
         history = []
         for iteration in range(self.config.refinements):
@@ -271,7 +271,7 @@ class LocoTrack(nn.Module):
             supports.append(self.operations.sample_supports(grid, query_points * scale, size_hw))
         return tuple(supports)
 
-    def _initialise(
+    def initialise(
         self,
         features: FeatureGrids,
         supports: ByLevel[Tensor],
@@ -317,7 +317,7 @@ class LocoTrack(nn.Module):
         own_frame = torch.round(query_points[..., :1]) == frame_indices  # (B, N, T)
         return torch.where(own_frame[..., None], asked[:, :, None], positions_xy)
 
-    def _initial_feature(self, supports: ByLevel[Tensor], like: Tensor) -> Tensor | None:
+    def initial_feature(self, supports: ByLevel[Tensor], like: Tensor) -> Tensor | None:
         """The running feature (B, N, T, C), or None where the transformer does not read it."""
         if not self.config.feeds_features:
             return None
@@ -335,19 +335,50 @@ class LocoTrack(nn.Module):
         bias: Tensor,
     ) -> tuple[Estimate, Tensor | None]:
         """One refinement (spec/model.md, section 4)."""
-        embeddings = [
+        embeddings = self.embed(features, prepared, supports, estimate.positions_xy)
+        changes = self.mix(features, embeddings, estimate, feature, bias)
+        return self.apply_changes(features, estimate, feature, changes)
+
+    def embed(
+        self,
+        features: FeatureGrids,
+        prepared: ByLevel[Tensor],
+        supports: ByLevel[Tensor],
+        positions_xy: Tensor,
+    ) -> list[Tensor]:
+        """Embeddings of the local correlation around every position, (B, N, T, C) a level."""
+        return [
             self._part(f"correlation_{level}")(
-                self._correlate, network, grid, size_hw, support, estimate.positions_xy
+                self._correlate, network, grid, size_hw, support, positions_xy
             )
             for level, network, grid, size_hw, support in zip(
                 _LEVELS, self.cmdtop, prepared, features.sizes_hw, supports, strict=True
             )
         ]
-        inputs = self._transformer_inputs(features, embeddings, estimate, feature)
-        changes = self.torch_pips_mixer(
+
+    def mix(
+        self,
+        features: FeatureGrids,
+        embeddings: list[Tensor],
+        estimate: Estimate,
+        feature: Tensor | None,
+        bias: Tensor,
+        joined: Tensor | None = None,
+    ) -> Tensor:
+        """What the transformer over time would change in every frame: (B, N, T, 4 + C).
+
+        ``joined`` is that of ``relative_motion``.
+        """
+        inputs = self._transformer_inputs(features, embeddings, estimate, feature, joined)
+        changes: Tensor = self.torch_pips_mixer(
             inputs.flatten(0, 1), bias, self.operations.attend
         )  # (B·N, T, 4 + C)
-        changes = changes.reshape(*estimate.positions_xy.shape[:3], changes.shape[-1])
+        return changes.reshape(*estimate.positions_xy.shape[:3], changes.shape[-1])
+
+    def apply_changes(
+        self, features: FeatureGrids, estimate: Estimate, feature: Tensor | None, changes: Tensor
+    ) -> tuple[Estimate, Tensor | None]:
+        """The next state, and the running feature that goes with it."""
         initial_hw, resized_hw = self.config.resolution_hw, features.resolution_hw
         to_initial = changes.new_tensor(
             [initial_hw[1] / resized_hw[1], initial_hw[0] / resized_hw[0]]
@@ -384,12 +415,13 @@ class LocoTrack(nn.Module):
         embeddings: list[Tensor],
         estimate: Estimate,
         feature: Tensor | None,
+        joined: Tensor | None = None,
     ) -> Tensor:
-        """(B, N, T, inputs) in the variant's own order."""
+        """(B, N, T, inputs) in the variant's own order; ``joined`` is that of relative motion."""
         initial_hw, resized_hw = self.config.resolution_hw, features.resolution_hw
         x_scale = resized_hw[1] / initial_hw[1] / initial_hw[1]
         y_scale = resized_hw[0] / initial_hw[0] / initial_hw[0]
-        motion = relative_motion(estimate.positions_xy)
+        motion = relative_motion(estimate.positions_xy, joined)
         motion = encode_positions(motion * motion.new_tensor([x_scale, y_scale] * 2))
         logits = [estimate.occlusion[..., None], estimate.expected_dist[..., None]]
         if self.config.motion_first:

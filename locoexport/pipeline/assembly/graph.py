@@ -20,6 +20,7 @@ from locoexport.lowering.tracker.frame_scan import FRAME_SCAN, scan_frames
 from locoexport.lowering.tracker.promises import check_promises
 from locoexport.lowering.tracker.simplification import Simplified
 from locoexport.lowering.tracker.simplification import simplify as simplify_graph
+from locoexport.models.locotrack.live import memory_channels
 from locoexport.network.loading import Network
 from locoexport.network.tracing import trace
 from locoexport.notices import Listener, Notice
@@ -31,7 +32,7 @@ from locoexport.version import __version__
 __all__ = ["FinishedGraph", "build_graph", "lower_precision"]
 
 _SQUEEZE_PASS = "single-axis-squeeze"
-_SIZES = {"batch": 1, "frames": 2, "points": 6, "height": 120, "width": 88}
+_SIZES = {"batch": 1, "frames": 2, "points": 6, "height": 120, "width": 88, "past": 3}
 """Dynamic axes of the inputs that the simplifier's result is compared on: not the traced ones."""
 
 
@@ -56,8 +57,11 @@ def build_graph(
     simplify: bool,
     notify: Listener,
     role: FileRole = "whole",
+    window: int | None = None,
 ) -> FinishedGraph:
     """The graph of ``network``, or what one file of a split holds of it, as ``profile`` asks.
+
+    ``window`` is how many frames a live file looks at, the newest included; None is any number.
 
     Raises:
         UsageError: a rewrite that the profile names does not exist or is required.
@@ -72,6 +76,7 @@ def build_graph(
         profile.working_hw,
         _grid_shapes(network, profile),
         profile.input_type,
+        memory=(None if window is None else window - 1, memory_channels(network.model.config)),
     )
     if role in ("whole", "encoder"):
         notify(Notice("rewriting " + ", ".join(rewrite.name for rewrite in rewrites)))
