@@ -49,7 +49,7 @@ OUTPUT_NAMES = ("tracks", "occlusion", "expected_dist")
 METADATA_PREFIX = "locoexport."
 METADATA_SCHEMA = "locoexport.artifact/1"
 
-_PARTS = ("whole", "encoder", "query", "tracker")
+_PARTS = ("whole", "encoder", "query", "tracker", "live")
 
 
 @dataclass(frozen=True)

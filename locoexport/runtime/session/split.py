@@ -37,7 +37,7 @@ from locoexport.runtime.session.single import (
 )
 from locoexport.runtime.session.split_files import find_split_files
 
-__all__ = ["EncodedFrames", "SplitSession", "open_split"]
+__all__ = ["EncodedFrames", "SplitSession", "open_parts", "open_split"]
 
 _FRAMES_AT_ONCE = 4
 """Measured with b0-wide: 1 frame 8.6 ms, 2 to 4 frames 8.1 to 8.2, 24 frames 10.4 a frame, on a
@@ -72,6 +72,26 @@ def open_split(
     paths = find_split_files(path)
     if paths is None:
         raise ModelFileError(f"{path} is not a file of a split export (NAME.encoder.onnx, ...).")
+    opened, metadata = open_parts(
+        paths, provider, profile_prefix=profile_prefix, threads=threads, cached=cached
+    )
+    return SplitSession(opened, metadata, provider)
+
+
+def open_parts(
+    paths: Mapping[FileRole, Path],
+    provider: str,
+    *,
+    profile_prefix: str | Path | None = None,
+    threads: int | None = None,
+    cached: bool = False,
+) -> tuple[dict[FileRole, OpenedFile], ArtifactMetadata]:
+    """Files of one export, by role, and what the last of them says of itself.
+
+    Raises:
+        ModelFileError: a file is missing or damaged, or they are not of one export.
+        UsageError, ProviderUnavailableError: see ``open_session``.
+    """
     opened: dict[FileRole, OpenedFile] = {}
     metadata = {}
     for role, file in paths.items():
@@ -89,7 +109,7 @@ def open_split(
                     f"{paths[role]} does not belong to {paths['encoder']}: its {name} is {theirs}, "
                     f"not {ours}. Export both again with `locoexport export --split`."
                 )
-    return SplitSession(opened, metadata["tracker"], provider)
+    return opened, metadata[list(paths)[-1]]
 
 
 class SplitSession:

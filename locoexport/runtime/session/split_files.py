@@ -1,19 +1,24 @@
-"""The three files of a split export, by name."""
+"""The files of a split or a live export, by name."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from locoexport.contract.interface import SPLIT_ROLES, FileRole
+from locoexport.contract.interface import LIVE_ROLES, SPLIT_ROLES, FileRole
 from locoexport.machine.writing.output_files import is_file
 
-__all__ = ["find_split_files", "name_split_files"]
+__all__ = ["find_live_files", "find_split_files", "name_live_files", "name_split_files"]
 
 
 def name_split_files(path: Path) -> dict[FileRole, Path]:
     """The files of a split export named ``path`` (NAME.onnx), by role."""
-    stem = path.name.removesuffix(".onnx")
-    return {role: path.with_name(f"{stem}.{role}.onnx") for role in SPLIT_ROLES}
+    return _named(path, SPLIT_ROLES)
+
+
+def name_live_files(path: Path) -> dict[FileRole, Path]:
+    """The files of a live export named ``path`` (NAME.onnx), by role."""
+    return _named(path, LIVE_ROLES)
 
 
 def find_split_files(path: str | Path) -> dict[FileRole, Path] | None:
@@ -22,12 +27,33 @@ def find_split_files(path: str | Path) -> dict[FileRole, Path] | None:
     ``path`` is one of the three, or the NAME.onnx that was asked for on export.
     """
     path = Path(path)
+    named = _whole_name(path, SPLIT_ROLES)
+    if named is not None:
+        return name_split_files(named)
+    encoder, _, tracker = name_split_files(path).values()
+    is_split = is_file(tracker) or (is_file(encoder) and find_live_files(path) is None)
+    return name_split_files(path) if is_split and not is_file(path) else None
+
+
+def find_live_files(path: str | Path) -> dict[FileRole, Path] | None:
+    """The files of the live export that ``path`` belongs to, as ``find_split_files``."""
+    path = Path(path)
+    named = _whole_name(path, LIVE_ROLES)
+    if named is not None:
+        return name_live_files(named)
+    files = name_live_files(path)
+    return files if is_file(files["live"]) and not is_file(path) else None
+
+
+def _named(path: Path, roles: Sequence[FileRole]) -> dict[FileRole, Path]:
     stem = path.name.removesuffix(".onnx")
-    for role in SPLIT_ROLES:
+    return {role: path.with_name(f"{stem}.{role}.onnx") for role in roles}
+
+
+def _whole_name(path: Path, roles: Sequence[FileRole]) -> Path | None:
+    """NAME.onnx of the file of one of those roles; None where it is of none."""
+    stem = path.name.removesuffix(".onnx")
+    for role in roles:
         if stem.endswith(f".{role}"):
-            stem = stem.removesuffix(f".{role}")
-            break
-    else:
-        if is_file(path) or not is_file(path.with_name(f"{stem}.{SPLIT_ROLES[0]}.onnx")):
-            return None
-    return name_split_files(path.with_name(f"{stem}.onnx"))
+            return path.with_name(f"{stem.removesuffix(f'.{role}')}.onnx")
+    return None

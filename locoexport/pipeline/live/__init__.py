@@ -1,0 +1,1 @@
+"""The proof of a live export, and how well its files track."""
