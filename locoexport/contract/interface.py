@@ -10,12 +10,14 @@ that takes them as a clip has them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.contract.profile import AxisSizes, InputType
+from locoexport.errors import UsageError
 
 __all__ = [
     "FIRST_GRID_NAMES",
@@ -39,6 +41,10 @@ FileRole = Literal["whole", "encoder", "query", "tracker", "live"]
 """Which file of an export: the single one, one of a split's three, or the newest frame's."""
 SPLIT_ROLES: tuple[FileRole, ...] = ("encoder", "query", "tracker")
 LIVE_ROLES: tuple[FileRole, ...] = ("encoder", "query", "live")
+
+LiveWindow = int | Literal["open"]
+"""How many of the newest frames a live export looks at; ``open`` is any number."""
+LARGEST_WINDOW = 256
 
 MEMORY_INPUT = "memory"
 """(batch, points, past, channels): what is kept of each point in the frames before, oldest first;
@@ -91,6 +97,22 @@ class GraphInterface:
             name: {i: size for i, size in enumerate(shape) if isinstance(size, str)}
             for name, shape in self.shapes.items()
         }
+
+
+def parse_window(text: str) -> LiveWindow:
+    """The frames that a live export looks at, or ``open``; raises UsageError for anything else."""
+    if text == "open":
+        return "open"
+    if re.fullmatch(r"[0-9]{1,4}", text) is None or not 1 <= int(text) <= LARGEST_WINDOW:
+        raise UsageError(
+            f"--live is {text!r}; it is a number of frames from 1 to {LARGEST_WINDOW}, or open."
+        )
+    return int(text)
+
+
+def fixed_window(window: LiveWindow | None) -> int | None:
+    """The number of frames; None where it is open, or nothing is live."""
+    return window if isinstance(window, int) else None
 
 
 def grid_names(two_levels: bool) -> tuple[str, ...]:

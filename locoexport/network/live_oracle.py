@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,9 +11,10 @@ from numpy.typing import NDArray
 from locoexport.models.locotrack import LocoTrack
 from locoexport.models.locotrack.live import follow_newest, memory_channels
 from locoexport.models.locotrack.states import ByLevel, TrackingResult
-from locoexport.parity.pointwise import TrackArrays
+from locoexport.network.oracle import condition_by_noise, move_video
+from locoexport.parity.pointwise import Conditioning, TrackArrays
 
-__all__ = ["run_live_reference"]
+__all__ = ["measure_live_noise", "run_live_reference"]
 
 
 def run_live_reference(
@@ -40,6 +43,9 @@ def run_live_reference(
         memory = torch.zeros(1, queries.shape[1], window - 1, memory_channels(config))
         asked = queries[0, :, 0].round().long()
         features = [
+            model.extract_levels(frames[:, index : index + 1], levels)
+            for index in range(frames.shape[1])
+        ]
             model.extract_levels(frame, (first_hw, last_hw)) for frame in frames.split(1, 1)
         ]
         of_frames = [features[int(t)] for t in asked.clamp(0, len(features) - 1)]
@@ -69,6 +75,26 @@ def run_live_reference(
             for name in ("tracks", "occlusion", "expected_dist")
         )
     )
+
+
+def measure_live_noise(
+    model: LocoTrack,
+    video: NDArray[np.float32],
+    query_points_tyx: NDArray[np.float32],
+    window: int,
+    reference: TrackArrays,
+    points: Sequence[int],
+) -> Conditioning:
+    """How far ``run_live_reference`` moves at ``points`` when the video moves by 1e-6."""
+    chosen = np.array(points)
+
+    def answer(seed: int) -> TrackArrays:
+        return run_live_reference(
+            model, move_video(video, seed), query_points_tyx[:, chosen], window
+        )
+
+    unmeasured = np.full(reference.occlusion.shape, np.inf, np.float32)
+    return condition_by_noise(reference, unmeasured, chosen, answer)
 
 
 def _at_frame_0(query_points: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,14 @@ from torch import Tensor
 from locoexport.models.locotrack import REFERENCE, LocoTrack
 from locoexport.parity.pointwise import Conditioning, TrackArrays
 
-__all__ = ["Reference", "measure_noise", "move_video", "resize_reference", "run_reference"]
+__all__ = [
+    "Reference",
+    "condition_by_noise",
+    "measure_noise",
+    "move_video",
+    "resize_reference",
+    "run_reference",
+]
 
 _QUERIES_AT_ONCE = 64
 _INPUT_NOISE = np.float32(1e-6)
@@ -105,22 +112,38 @@ def measure_noise(
     The largest of four movements, by (batch, point); zero at every other point.
     """
     chosen = np.array(points)
-    noise_px = np.zeros(query_points_tyx.shape[:2], np.float32)
-    noise_logits = np.zeros_like(noise_px)
-    base = reference.outputs
-    for seed in range(_NOISE_SAMPLES):
-        moved = run_reference(
+
+    def answer(seed: int) -> TrackArrays:
+        return run_reference(
             model,
             move_video(video, seed),
             query_points_tyx[:, chosen],
             None if first_video is None else move_video(first_video, seed),
         ).outputs
+
+    return condition_by_noise(reference.outputs, reference.peak_gap, chosen, answer)
+
+
+def condition_by_noise(
+    base: TrackArrays,
+    peak_gap: NDArray[np.float32],
+    chosen: NDArray[np.intp],
+    answer: Callable[[int], TrackArrays],
+) -> Conditioning:
+    """How far answers to moved inputs are from ``base`` at the ``chosen`` points.
+
+    ``answer`` gives the oracle's answers at these points to the inputs moved by that seed.
+    """
+    noise_px = np.zeros(base.occlusion.shape[:2], np.float32)
+    noise_logits = np.zeros_like(noise_px)
+    for seed in range(_NOISE_SAMPLES):
+        moved = answer(seed)
         shift = np.abs(moved.tracks_xy - base.tracks_xy[:, chosen]).max((2, 3))
         noise_px[:, chosen] = np.maximum(noise_px[:, chosen], shift)
         for name in ("occlusion", "expected_dist"):
             shift = np.abs(getattr(moved, name) - getattr(base, name)[:, chosen]).max(2)
             noise_logits[:, chosen] = np.maximum(noise_logits[:, chosen], shift)
-    return Conditioning(reference.peak_gap, noise_px, noise_logits)
+    return Conditioning(peak_gap, noise_px, noise_logits)
 
 
 def move_video(video: NDArray[np.float32], seed: int) -> NDArray[np.float32]:

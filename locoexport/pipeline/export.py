@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from locoexport.contract.interface import FileRole
+from locoexport.contract.interface import FileRole, LiveWindow, fixed_window
 from locoexport.contract.metadata import ArtifactMetadata, ExportArtifact, ParityStamp
 from locoexport.contract.profile import ExportProfile, load_profile, profile_names
 from locoexport.errors import (
@@ -31,14 +31,16 @@ from locoexport.parity.sidecar import Sidecar, sidecar_path, write_sidecar
 from locoexport.pipeline.assembly.cost import measure_precision, refuse_beyond_limit
 from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph, lower_precision
 from locoexport.pipeline.assembly.precision import check_precision
+from locoexport.pipeline.live.proof import LIVE_SHAPES, prove_live
 from locoexport.pipeline.proof.localisation import localise
 from locoexport.pipeline.proof.pointwise import EXPORT_SHAPES, make_probes, probe_to_study, prove
 from locoexport.pipeline.proof.sidecar_making import make_precision_sidecar, make_sidecar
 from locoexport.pipeline.weights.assumptions import tell_assumptions
 from locoexport.pipeline.weights.published import PUBLISHED, find_weights
 from locoexport.rewrites import select_rewrites
+from locoexport.runtime.live.session import open_live
 from locoexport.runtime.session.opening import open_model
-from locoexport.runtime.session.split_files import name_split_files
+from locoexport.runtime.session.split_files import name_live_files, name_split_files
 
 __all__ = ["ExportParityError", "ExportReport", "export_model"]
 
@@ -95,6 +97,7 @@ def export_model(
     checkpoint: str | Path | None = None,
     calibrate: Sequence[Path] = (),
     split: bool = False,
+    live: LiveWindow | None = None,
     simplify: bool = True,
     verify: bool = True,
     sidecar: bool = False,
@@ -113,6 +116,8 @@ def export_model(
         calibrate: clips that ranges of ``int8`` are taken from; by default generated ones.
         split: write NAME.encoder.onnx, NAME.query.onnx and NAME.tracker.onnx in place of NAME.onnx;
             they are proven together.
+        live: write NAME.encoder.onnx, NAME.query.onnx and NAME.live.onnx, which answers each frame
+            from so many of the newest; ``open`` lets whoever runs it choose.
         simplify: run onnxsim (its result is refused where it grew or changed the graph).
         verify: compare with the unrewritten model at several shapes before the file appears.
         sidecar: write NAME.parity.npz too: inputs and PyTorch's answers, with which the file can be
@@ -124,8 +129,8 @@ def export_model(
     Raises:
         OutputError: ``output`` cannot or must not be written.
         CheckpointError: the weights cannot be read or do not fit the profile.
-        UsageError: a rewrite that the profile names does not exist or is required; or a split of a
-            file that takes ``uint8`` was asked for.
+        UsageError: a rewrite that the profile names does not exist or is required; or several files
+            were asked for where only one can be made.
         GraphCheckFailedError: the graph breaks a promise that every file keeps.
         ExportParityError: the graph is not the same function.
         SidecarError: the sidecar would be too large, or its own file, in a smaller precision, not
@@ -137,31 +142,35 @@ def export_model(
     started = time.perf_counter()
     warnings: list[str] = []
     notify = noting(warnings, notify)
-    paths = _name_files(Path(output), profile, split=split, force=force)
+    named = _name_files(Path(output), profile, split=split, live=live, sidecar=sidecar)
+    paths = {role: check_output(file, force=force) for role, file in named.items()}
     _check_apart(output, paths, checkpoint, calibrate, sidecar=sidecar)
     beside = [check_output(sidecar_path(Path(output)), force=force)] if sidecar else []
     select_rewrites(profile)  # its names are checked before any work
-    check_precision(profile, split=split, calibrate=calibrate)
+    check_precision(profile, split=len(paths) > 1, calibrate=calibrate)
     network = _load(profile, checkpoint, notify, as_pytorch=as_pytorch)
     profile = profile.with_options(settings=network.settings)
     graphs = {
-        role: build_graph(profile, network, simplify=simplify, notify=notify, role=role)
+        role: build_graph(
+            profile, network, simplify=simplify, notify=notify, role=role, window=fixed_window(live)
+        )
         for role in paths
     }
-    opened: FileRole = "tracker" if split else "whole"  # it brings a split's others along
+    opened = list(paths)[-1]  # it brings the others along
     with whole_files([*paths.values(), *beside]) as drafts:
         files = dict(zip(paths, drafts, strict=not sidecar))  # the sidecar's draft is the last
         _write(files, graphs)
         parity, cost = None, None
         if verify:
-            parity = _prove_file(files[opened], profile, network, graphs[opened].metadata, notify)
+            prove_file = _prove_file if live is None else _prove_live_file
+            parity = prove_file(files[opened], profile, network, graphs[opened].metadata, notify)
             graphs = _with_stamp(graphs, parity)
             _write(files, graphs)
         if profile.precision != "fp32":
             graphs, cost = _lower(files["whole"], graphs["whole"], profile, calibrate, notify)
             refuse_beyond_limit(cost, force=force)
         notify(Notice("loading the finished file once more"))
-        open_model(files[opened])
+        (open_model if live is None else open_live)(files[opened])
         if sidecar:
             write_sidecar(drafts[-1], _make_sidecar(files, profile, network, notify, force=force))
         artifacts = _describe(paths, files, graphs)
@@ -181,16 +190,29 @@ def export_model(
 
 
 def _name_files(
-    output: Path, profile: ExportProfile, *, split: bool, force: bool
+    output: Path,
+    profile: ExportProfile,
+    *,
+    split: bool,
+    live: LiveWindow | None,
+    sidecar: bool,
 ) -> dict[FileRole, Path]:
-    """The files to write, in the order in which they run, each checked to be writable."""
-    if split and profile.input_type == "uint8":
+    """The files to write, in the order in which they run."""
+    if not split and live is None:
+        return {"whole": output}
+    option = "--live" if live is not None else "--split"
+    if split and live is not None:
+        raise UsageError("--split and --live write other files; export twice, to two names.")
+    if profile.input_type == "uint8":
         raise UsageError(
-            "A split export takes float32 frames: its encoder, query sampler and tracker would "
-            "each need the size of the frames. Leave --split out, or pass --input float32."
+            f"With {option} frames are float32: each of the three files would need the size of the "
+            f"frames. Leave {option} out, or pass --input float32."
         )
-    named: dict[FileRole, Path] = name_split_files(output) if split else {"whole": output}
-    return {role: check_output(file, force=force) for role, file in named.items()}
+    if live is None:
+        return name_split_files(output)
+    if sidecar:
+        raise UsageError("A sidecar is of clips, and --live has none; leave --sidecar out.")
+    return name_live_files(output)
 
 
 def _check_apart(
@@ -349,6 +371,21 @@ def _prove_file(
     except (ModelFileError, MachineError) as error:
         reason = str(error)
     raise ExportParityError(_failure(report, profile, found), report, found, reason)
+
+
+def _prove_live_file(
+    path: Path,
+    profile: ExportProfile,
+    network: Network,
+    metadata: ArtifactMetadata,
+    notify: Listener,
+) -> ParityReport:
+    """The report of a proof that held; raises ExportParityError where it failed."""
+    probes = make_probes(LIVE_SHAPES, profile.axes, profile.working_hw)
+    report = prove_live(open_live(path), network.model, probes, profile.tolerance, notify)
+    if report.passed:
+        return report
+    raise ExportParityError(_failure(report, profile, None), report, None, "")
 
 
 def _failure(report: ParityReport, profile: ExportProfile, found: Localisation | None) -> str:

@@ -12,6 +12,7 @@ from locoexport.cli.options import export_options as options
 from locoexport.cli.options.option_values import parse_settings
 from locoexport.cli.options.shared_options import JsonTarget, OutputFile
 from locoexport.cli.terminal import console
+from locoexport.contract.interface import parse_window
 from locoexport.contract.profile import DEFAULT_PROFILE, AxisSizes, load_profile, parse_axis
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
@@ -42,6 +43,7 @@ def export(
     calibrate: options.Calibrate = None,
     no_rewrite: options.NoRewrite = None,
     split: options.Split = False,
+    live: options.Live = None,
     simplify: options.Simplify = True,
     verify: options.Verify = True,
     sidecar: options.Sidecar = False,
@@ -61,6 +63,7 @@ def export(
     settings = parse_settings(
         resolution, refinement_resolutions, refinements, softmax_temperature, gelu
     )
+    window = None if live is None else parse_window(live)
     require_extra("export")
     from locoexport.network.loading import choose_profile
     from locoexport.pipeline.export import export_model
@@ -86,6 +89,7 @@ def export(
             checkpoint=weights,
             calibrate=tuple(calibrate or ()),
             split=split,
+            live=window,
             simplify=simplify,
             verify=verify,
             sidecar=sidecar,

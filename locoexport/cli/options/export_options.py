@@ -16,6 +16,7 @@ __all__ = [
     "Frames",
     "Gelu",
     "InputType",
+    "Live",
     "NoRewrite",
     "Opset",
     "Points",
@@ -141,6 +142,14 @@ Split = Annotated[
         "--split",
         help="Write NAME.encoder.onnx, NAME.query.onnx and NAME.tracker.onnx: frames are "
         "encoded once for any number of points.",
+    ),
+]
+Live = Annotated[
+    str | None,
+    typer.Option(
+        metavar="W|open",
+        help="Write NAME.encoder.onnx, NAME.query.onnx and NAME.live.onnx: each frame is answered "
+        "as it comes, from it and the W-1 before; open leaves W to whoever runs it.",
     ),
 ]
 Simplify = Annotated[bool, typer.Option(help="Simplify with onnxsim.")]

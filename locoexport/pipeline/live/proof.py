@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from locoexport.contract.profile import Tolerance
 from locoexport.models.locotrack import LocoTrack
-from locoexport.network.live_oracle import run_live_reference
+from locoexport.network.live_oracle import measure_live_noise, run_live_reference
 from locoexport.notices import Listener, Notice
 from locoexport.parity.pointwise import (
+    CaseParity,
     Conditioning,
     ParityReport,
     TrackArrays,
@@ -42,19 +43,30 @@ def prove_live(
     for probe in probes:
         notify(Notice(f"live parity: {probe.name}"))
         queries = whole_frames(probe.query_points_tyx, probe.video.shape[1])
-        reference = run_live_reference(model, probe.video, queries, window)
-        candidate = run_live(session, probe.video, queries, window)
-        gap = np.full(reference.occlusion.shape, np.inf, np.float32)
-        cases.append(
-            compare_case(
-                f"live {probe.name}",
-                reference,
-                candidate,
-                Conditioning.unmeasured(gap),
-                tolerance,
-            )
-        )
+        cases.append(_compare(session, model, probe, queries, window, tolerance))
     return summarise(cases, tolerance, session.provider, ())
+
+
+def _compare(
+    session: LiveSession,
+    model: LocoTrack,
+    probe: Probe,
+    queries: NDArray[np.float32],
+    window: int,
+    tolerance: Tolerance,
+) -> CaseParity:
+    """Compare; where points are beyond tolerance, measure how far the oracle can be trusted."""
+    reference = run_live_reference(model, probe.video, queries, window)
+    candidate = run_live(session, probe.video, queries, window)
+    name = f"live {probe.name}"
+    unknown = Conditioning.unmeasured(np.full(reference.occlusion.shape, np.inf, np.float32))
+    case = compare_case(name, reference, candidate, unknown, tolerance)
+    if not case.suspect_points:
+        return case
+    conditioning = measure_live_noise(
+        model, probe.video, queries, window, reference, case.suspect_points
+    )
+    return compare_case(name, reference, candidate, conditioning, tolerance)
 
 
 def whole_frames(query_points_tyx: NDArray[np.float32], frames: int) -> NDArray[np.float32]:

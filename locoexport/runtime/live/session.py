@@ -72,6 +72,8 @@ class LiveSession:
         resolution_hw: (height, width) that frames are given at.
         window: frames that it looks at, the newest included; None where any number goes.
         memory_channels: how many numbers are kept of a point in a frame.
+        support_shapes: (cells, channels) of each support, by name.
+        identity: variant, weights and settings: what features and answers are of.
     """
 
     def __init__(
@@ -111,6 +113,10 @@ class LiveSession:
                 "its metadata says. Export it again."
             )
         self.memory_channels = channels
+        self.support_shapes = {
+            name: (int(shapes[name][2]), int(shapes[name][3])) for name in self._supports
+        }
+        self.identity = f"{metadata.variant} {metadata.weights} {metadata.trained}"
         self.window = past + 1 if isinstance(past, int) else None
         self.fixed_points = points if isinstance(points, int) else None
 
