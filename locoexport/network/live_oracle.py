@@ -43,10 +43,8 @@ def run_live_reference(
         memory = torch.zeros(1, queries.shape[1], window - 1, memory_channels(config))
         asked = queries[0, :, 0].round().long()
         features = [
-            model.extract_levels(frames[:, index : index + 1], levels)
+            model.extract_levels(frames[:, index : index + 1], (first_hw, last_hw))
             for index in range(frames.shape[1])
-        ]
-            model.extract_levels(frame, (first_hw, last_hw)) for frame in frames.split(1, 1)
         ]
         of_frames = [features[int(t)] for t in asked.clamp(0, len(features) - 1)]
         supports = [
