@@ -188,6 +188,11 @@ class FrameSource:
         return np.round(np.array(tuple(self._times), np.float64) - self._origin_s, 9)
 
     @property
+    def newest_time_s(self) -> float:
+        """When the frame that was read last is shown, as ``times_s`` has it; 0 before the first."""
+        return round(self._times[-1] - self._origin_s, 9) if self._times else 0.0
+
+    @property
     def frames_repeated(self) -> tuple[int, ...]:
         """Which of the frames read so far stand for one that is lost: they show the one before."""
         repeated = self._repeated_s
