@@ -68,7 +68,7 @@ def follow_newest(
         embeddings = tracker.embed(last, prepared, supports, estimate.positions_xy)
         window = torch.cat((memory, _remember(estimate, embeddings, feature)), 2)
         seen, kept, fed = _recall(window, config)
-        changes = tracker.mix(last, kept, seen, fed, bias, joined)[:, :, -1:]
+        changes = tracker.mix(last, kept, seen, fed, bias, joined, newest=True)
         estimate, feature = tracker.apply_changes(last, estimate, feature, changes)
     # The embeddings are those of the last refinement: no others were made.
     window = torch.cat((memory, _remember(estimate, embeddings, feature)), 2)

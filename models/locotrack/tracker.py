@@ -364,16 +364,19 @@ class LocoTrack(nn.Module):
         feature: Tensor | None,
         bias: Tensor,
         joined: Tensor | None = None,
+        *,
+        newest: bool = False,
     ) -> Tensor:
         """What the transformer over time would change in every frame: (B, N, T, 4 + C).
 
-        ``joined`` is that of ``relative_motion``.
+        ``joined`` is that of ``relative_motion``. With ``newest`` of the last frame alone.
         """
         inputs = self._transformer_inputs(features, embeddings, estimate, feature, joined)
         changes: Tensor = self.torch_pips_mixer(
-            inputs.flatten(0, 1), bias, self.operations.attend
+            inputs.flatten(0, 1), bias, self.operations.attend, newest=newest
         )  # (B·N, T, 4 + C)
-        return changes.reshape(*estimate.positions_xy.shape[:3], changes.shape[-1])
+        batch, points, frames = estimate.positions_xy.shape[:3]
+        return changes.reshape(batch, points, 1 if newest else frames, changes.shape[-1])
 
     def apply_changes(
         self, features: FeatureGrids, estimate: Estimate, feature: Tensor | None, changes: Tensor
