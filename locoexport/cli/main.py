@@ -23,7 +23,7 @@ from locoexport.cli.commands import (
     verify,
 )
 from locoexport.cli.commands import evaluate as eval
-from locoexport.cli.commands.tracking import convert, track, track_many
+from locoexport.cli.commands.tracking import convert, live, track, track_many
 from locoexport.cli.options.measurement_options import SIDECAR_BESIDE
 from locoexport.cli.terminal.console import (
     Verbosity,
@@ -54,6 +54,7 @@ app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("track")(track.track)
 app.command("track-many")(track_many.track_many)
+app.command("live")(live.live)
 app.command("profiles")(profiles.profiles)
 app.command("bench")(bench.bench)
 app.command("inspect")(inspect.inspect)

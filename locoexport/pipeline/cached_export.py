@@ -1,4 +1,4 @@
-"""Exports that ``bench`` and ``eval`` make for themselves, kept in the cache folder."""
+"""Exports that ``bench``, ``eval`` and ``live`` make for themselves, kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from importlib.metadata import version
 from importlib.resources import as_file
 from pathlib import Path
 
-from locoexport.contract.profile import ExportProfile, demo_weights_path
-from locoexport.errors import ModelFileError, OutputError
-from locoexport.machine.installation import cache_path, package_sources
+from locoexport.contract.profile import ExportProfile, demo_weights_path, load_profile
+from locoexport.errors import ModelFileError, OutputError, PackageMissingError
+from locoexport.machine.installation import cache_path, package_sources, require_extra
 from locoexport.machine.reading.tar_archive import container_of, name_with_member
 from locoexport.machine.writing.cache_entries import (
     bytes_of_entry,
@@ -25,12 +25,15 @@ from locoexport.machine.writing.cache_entries import (
 from locoexport.machine.writing.output_files import sha256_of
 from locoexport.notices import Listener, Notice
 from locoexport.pipeline.weights.assumptions import tell_assumptions
+from locoexport.runtime.live.session import open_live
 from locoexport.runtime.session.single import open_session
+from locoexport.runtime.session.split_files import name_live_files
 from locoexport.version import __version__
 
-__all__ = ["cache_key", "cached_export"]
+__all__ = ["cache_key", "cached_export", "default_live_export"]
 
 _TOOLS = ("torch", "onnx", "onnxsim")
+_LIVE_PROFILE = "b0-tiny"
 
 
 def cached_export(
@@ -52,15 +55,7 @@ def cached_export(
             tell_assumptions(profile, checkpoint, notify)
             return entry
         remove(entry)
-    try:
-        reason = make_private(folder) or (None if os.access(folder, os.W_OK) else "")
-    except OSError as error:
-        reason = error.strerror or ""
-    if reason is not None:
-        raise OutputError(
-            f"The cache folder {folder} cannot be written{reason and f' ({reason})'}; set "
-            "XDG_CACHE_HOME to one that can, or export the model yourself and pass MODEL.onnx."
-        )
+    _check_folder(folder)
     notify(Notice(f"exporting {profile.name} into {folder}"))
     from locoexport.pipeline.export import export_model
 
@@ -72,6 +67,50 @@ def cached_export(
         raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
     finally:
         remove(temporary)
+
+
+def default_live_export(notify: Listener) -> Path:
+    """What names the three files of b0-tiny as a live export with an open window: from the cache
+    where they lie there already.
+
+    Raises:
+        PackageMissingError: what exports is not installed.
+        OutputError: the cache folder cannot be written.
+        ParityFailedError, GraphCheckFailedError: the export failed its checks.
+    """
+    try:
+        require_extra("export")
+    except PackageMissingError as error:
+        raise PackageMissingError(
+            f"{error} Or name a live export with --model; `locoexport export --live open` makes "
+            "one, on any machine."
+        ) from error
+    profile, folder = load_profile(_LIVE_PROFILE), cache_path()
+    key = f"{profile.name}-live-op{profile.opset}-{cache_key(profile)}"
+    for entry in sorted(folder.glob(f"{key}-*.live.onnx")):
+        kept = entry.with_name(entry.name.replace(".live.onnx", ".onnx"))
+        if _usable_live(kept):
+            notify(Notice(f"using {kept}"))
+            return kept
+        for part in name_live_files(kept).values():
+            remove(part)
+    _check_folder(folder)
+    notify(Notice(f"exporting {profile.name} for live use into {folder}"))
+    from locoexport.pipeline.export import export_model
+
+    temporary = folder / f".{key}.{secrets.token_hex(6)}.onnx"
+    parts = name_live_files(temporary)
+    try:
+        export_model(profile, temporary, live="open", force=True, notify=notify)
+        kept = folder / f"{key}-{_content_of(temporary)}.onnx"
+        for role, part in name_live_files(kept).items():  # the one that is looked for comes last
+            os.replace(parts[role], part)
+    except OSError as error:
+        raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
+    finally:
+        for part in parts.values():
+            remove(part)
+    return kept
 
 
 def cache_key(profile: ExportProfile, checkpoint: Path | None = None) -> str:
@@ -102,3 +141,32 @@ def _usable(entry: Path) -> bool:
     except ModelFileError:
         return False
     return True
+
+
+def _usable_live(named: Path) -> bool:
+    """Whether the three files are what was once written."""
+    try:
+        if _content_of(named) != named.stem.rpartition("-")[2]:
+            return False
+        open_live(named)
+    except (OSError, ModelFileError):
+        return False
+    return True
+
+
+def _content_of(named: Path) -> str:
+    together = "".join(sha256_of(part) for part in name_live_files(named).values())
+    return hashlib.sha256(together.encode()).hexdigest()[:24]
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises OutputError where the cache folder cannot be written, or is somebody else's."""
+    try:
+        reason = make_private(folder) or (None if os.access(folder, os.W_OK) else "")
+    except OSError as error:
+        reason = error.strerror or ""
+    if reason is not None:
+        raise OutputError(
+            f"The cache folder {folder} cannot be written{reason and f' ({reason})'}; set "
+            "XDG_CACHE_HOME to one that can, or export the model yourself and pass MODEL.onnx."
+        )

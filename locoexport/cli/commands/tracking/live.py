@@ -1,0 +1,111 @@
+"""``locoexport live``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from locoexport.cli.options import drawing_options, object_options, track_options
+from locoexport.cli.options import live_options as options
+from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
+from locoexport.cli.terminal import console
+from locoexport.errors import UsageError
+
+if TYPE_CHECKING:
+    from locoexport.notices import Listener
+    from locoexport.pipeline.live.stream import LiveRequest
+
+__all__ = ["live"]
+
+
+def live(
+    context: typer.Context,
+    video: options.Clip = None,
+    named_video: options.NamedClip = None,
+    camera: options.Camera = None,
+    url: options.Url = None,
+    model: options.Model = None,
+    points: options.Points = None,
+    query: options.Query = None,
+    detect: options.Detect = None,
+    detector_model: object_options.DetectorModel = None,
+    detect_every: options.DetectEvery = 30,
+    object_grid: options.ObjectGrid = "4x4",
+    window: options.Window = None,
+    provider: Provider = "cpu",
+    realtime: options.Realtime = False,
+    seconds: options.Seconds = None,
+    max_frames: track_options.MaxFrames = None,
+    show: options.Show = False,
+    output: options.Output = None,
+    jsonl: options.Lines = None,
+    trail: drawing_options.Trail = 16,
+    point_size: drawing_options.PointSize = None,
+    line_width: drawing_options.LineWidth = None,
+    hide_occluded: drawing_options.HideOccluded = False,
+    scale: drawing_options.Scale = None,
+    colour: drawing_options.Colour = "query",
+    json_target: JsonTarget = None,
+    force: ReplaceFiles = False,
+) -> None:
+    """Follow points through a camera, a stream or a clip, each frame answered as it comes.
+
+    It ends with the stream, with q in the window, or with Ctrl-C; what was answered is kept (exit
+    code 0). Needs no PyTorch with --model.
+    """
+    console.check_outputs(context, files=("output", "jsonl"))
+    if jsonl == "-" and json_target == "-":
+        raise UsageError("--jsonl and --json cannot both go to stdout; name a file for one.")
+    from locoexport.cli.commands.tracking.track_request import select_frames
+    from locoexport.cli.commands.tracking.track_source import choose_source, is_clip_folder
+    from locoexport.cli.options.option_values import parse_grid
+    from locoexport.pipeline.live.objects import LiveDetection
+    from locoexport.pipeline.live.points import LivePoints
+    from locoexport.pipeline.live.stream import LiveRequest, follow_live
+    from locoexport.pipeline.tracking.points import check_colours
+    from locoexport.rendering.tracking.live import live_document, live_text
+    from locoexport.runtime.drawing.style import DrawingStyle
+
+    if video is not None and named_video is not None:
+        raise UsageError("Name one source: VIDEO and --video are the same.")
+    source = choose_source(video or named_video, camera, url, None)
+    if is_clip_folder(source):
+        raise UsageError(f"{source} is a folder of clips; name one clip to follow.")
+    if detector_model is not None and detect is None:
+        raise UsageError("--detector-model is for a detector; name one with --detect.")
+    style = DrawingStyle(trail, point_size, line_width, hide_occluded, scale, colour)
+    check_colours(style)
+    request = LiveRequest(
+        source,
+        LivePoints(points, tuple(query or ())),
+        None
+        if detect is None
+        else LiveDetection(detect, detector_model, detect_every, parse_grid(object_grid)),
+        select_frames(0.0, None, 1, None, seconds=seconds, max_frames=max_frames),
+        provider=provider,
+        window=window,
+        realtime=realtime,
+        film=output,
+        lines=jsonl,
+        show=show,
+        style=style,
+        force=force,
+    )
+    with console.listening(context) as notify:
+        report = follow_live(request, model or _default_model(request, notify), notify=notify)
+    # What was asked for is on stdout already.
+    text = None if jsonl == "-" else live_text
+    console.report(json_target, live_document, text, report, context=context)
+
+
+def _default_model(request: LiveRequest, notify: Listener) -> Path:
+    from locoexport.pipeline.cached_export import default_live_export
+    from locoexport.runtime.sources.opening import open_video
+
+    # Says what is wrong before anything is exported.
+    request.check()
+    if isinstance(request.video, Path):
+        open_video(request.video)
+    return default_live_export(notify)
