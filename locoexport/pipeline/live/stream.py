@@ -37,7 +37,6 @@ __all__ = ["LiveReport", "LiveRequest", "follow_live"]
 _DEFAULT_POINTS = "grid:8"
 _WAIT_S = 0.1
 _WAIT_WITH_WINDOW_S = 0.01
-_PAUSED_MS = 30
 _LATENCIES = 100_000
 """Of so many of the newest frames: a stream may never end."""
 _RATE_OVER = 30
@@ -295,7 +294,9 @@ class _Run:
         points = self._request.points
         if not points.given and self._objects is None:
             points = LivePoints(_DEFAULT_POINTS)
-        self._tracker.add(points.collect_yx(frame_rgb))
+        points_yx = points.collect_yx(frame_rgb)
+        if len(points_yx):
+            self._tracker.add(points_yx)
 
     def _open_film(
         self, stack: ExitStack
@@ -340,14 +341,14 @@ class _Run:
 
     def _heed(self, window: ShownWindow, scale: int) -> bool:
         """Do what was clicked; False where the window was closed."""
-        events = window.events(_PAUSED_MS if self._is_paused else 1)
+        events = window.events(_WAIT_S if self._is_paused else 0.0)
         self._is_paused ^= events.pause
         added = [yx for yx in events.added_yx if self._is_inside(yx)]
         if added:
             self._tracker.add(np.array(added, np.float32))
         for yx in events.removed_yx:
             self._remove_nearest(yx)
-        if events.clear:
+        if events.clear and len(self._tracker.ids):
             self._tracker.remove(self._tracker.ids)
             if self._objects is not None:
                 self._objects.forget_points()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -13,18 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.errors import MachineError
+from locoexport.runtime.drawing import window_process
+from locoexport.runtime.drawing.window_process import PICTURE_HEAD, READY
 
 __all__ = ["WINDOW_HELP", "ShownWindow", "WindowEvents", "check_display"]
 
 WINDOW_HELP = "click: add  right click: remove  c: clear  space: pause  q: quit"
-_TITLE = "locoexport live"
 _LARGEST_WH = (1600, 900)
 _ESCAPE = 27
-_TRY_S = 20.0
-_TRIAL = (
-    "import cv2; cv2.namedWindow('locoexport', cv2.WINDOW_AUTOSIZE); cv2.waitKey(1);"
-    "cv2.destroyAllWindows()"
-)
+_OPEN_S = 20.0
+_END_S = 2.0
+_GONE = "gone"
+_INSTEAD = "Leave --show out, and take -o FILM.mp4 or --jsonl -."
 
 
 @dataclass(frozen=True)
@@ -44,39 +47,26 @@ class WindowEvents:
 def check_display() -> None:
     """Check that OpenCV can open a window here.
 
-    A process of its own tries it: where there is none, Qt ends the process that asked.
-
     Raises:
         MachineError: it cannot.
     """
     has_display = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     if sys.platform.startswith("linux") and not has_display:
         raise MachineError(
-            "There is no display to show a window on (DISPLAY is not set); leave --show out, and "
-            "take -o FILM.mp4 or --jsonl -."
+            f"There is no display to show a window on (DISPLAY is not set). {_INSTEAD}"
         )
-    trial = [sys.executable, "-c", _TRIAL]
-    try:
-        code = subprocess.run(trial, capture_output=True, timeout=_TRY_S, check=False).returncode
-    except subprocess.TimeoutExpired:
-        code = -1
-    if code:
-        raise MachineError(
-            "OpenCV cannot open a window here: the display does not answer, or this OpenCV was "
-            "built without windows (opencv-python-headless). Leave --show out, and take -o "
-            "FILM.mp4 or --jsonl -."
-        )
+    with ShownWindow():
+        pass
 
 
 class ShownWindow:
-    """A window, from its first picture on. For the main thread; to be used in a ``with`` block."""
+    """A window, in a process of its own; to be used in a ``with`` block."""
 
     def __init__(self) -> None:
         """Nothing is opened yet."""
-        self._is_open = False
+        self._process: subprocess.Popen[bytes] | None = None
         self._drawn_scale = 1.0
-        self._added: list[tuple[float, float]] = []
-        self._removed: list[tuple[float, float]] = []
+        self._told: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def show(self, image_rgb: NDArray[np.uint8], scale: int, caption: str) -> None:
         """Show a picture, with the keys and a caption drawn small at its foot.
@@ -90,44 +80,84 @@ class ShownWindow:
         fit = min(1.0, _LARGEST_WH[0] / width, _LARGEST_WH[1] / height)
         if fit < 1:
             size_wh = (max(1, round(width * fit)), max(1, round(height * fit)))
-            image_rgb = np.asarray(cv2.resize(image_rgb, size_wh, interpolation=cv2.INTER_AREA))
-        image = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
+            image_rgb = np.asarray(
+                cv2.resize(image_rgb, size_wh, interpolation=cv2.INTER_AREA), np.uint8
+            )
+        image = np.asarray(cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR), np.uint8)
         _write_foot(image, f"{caption}   {WINDOW_HELP}")
         self._drawn_scale = scale * fit
-        if not self._is_open:
-            # Without Qt's tools, one of which opens a menu on a right click.
-            cv2.namedWindow(_TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-            cv2.setMouseCallback(_TITLE, self._note)
-            self._is_open = True
-        cv2.imshow(_TITLE, image)
+        pipe = self._process.stdin if self._process is not None else None
+        if pipe is not None:
+            with suppress(OSError):  # it was closed, which ``events`` tells
+                pipe.write(PICTURE_HEAD.pack(*image.shape[:2]) + image.tobytes())
+                pipe.flush()
 
-    def events(self, wait_ms: int = 1) -> WindowEvents:
-        """What happened since the last call, and within that time of at least 1 ms."""
-        if not self._is_open:
-            return WindowEvents()
-        key = cv2.waitKey(max(1, wait_ms)) & 0xFF
-        closed = cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1
-        added, removed = tuple(self._added), tuple(self._removed)
-        self._added.clear()
-        self._removed.clear()
+    def events(self, wait_s: float = 0.0) -> WindowEvents:
+        """What happened since the last call; waits that long for something."""
+        lines = []
+        with suppress(queue.Empty):
+            while True:
+                first = not lines and wait_s > 0
+                lines.append(self._told.get(block=first, timeout=wait_s if first else None))
+        keys = {int(line.split()[1]) for line in lines if line.startswith("key")}
         return WindowEvents(
-            added,
-            removed,
-            clear=key in (ord("c"), ord("C")),
-            pause=key == ord(" "),
-            quit=closed or key in (ord("q"), ord("Q"), _ESCAPE),
+            self._places(lines, "left"),
+            self._places(lines, "right"),
+            clear=bool(keys & {ord("c"), ord("C")}),
+            pause=ord(" ") in keys,
+            quit=_GONE in lines or bool(keys & {ord("q"), ord("Q"), _ESCAPE}),
         )
 
-    def _note(self, event: int, x: int, y: int, _flags: int, _parameter: object) -> None:
-        place_yx = ((y + 0.5) / self._drawn_scale, (x + 0.5) / self._drawn_scale)
-        if event == cv2.EVENT_LBUTTONDOWN:
-            self._added.append(place_yx)
-        elif event == cv2.EVENT_RBUTTONDOWN:
-            self._removed.append(place_yx)
+    def _places(self, lines: list[str], button: str) -> tuple[tuple[float, float], ...]:
+        clicked = (line.split() for line in lines if line.startswith(button))
+        return tuple(
+            ((int(y) + 0.5) / self._drawn_scale, (int(x) + 0.5) / self._drawn_scale)
+            for _, x, y in clicked
+        )
 
     def __enter__(self) -> ShownWindow:
-        """Itself."""
+        """Open it.
+
+        Raises:
+            MachineError: it cannot be opened here.
+        """
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", window_process.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # what Qt thinks of its fonts
+        )
+        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        try:
+            first = self._told.get(timeout=_OPEN_S)
+        except queue.Empty:
+            first = _GONE
+        if first != READY:
+            self._end()
+            raise MachineError(
+                "OpenCV cannot open a window here: the display does not answer, or this OpenCV was "
+                f"built without windows (opencv-python-headless). {_INSTEAD}"
+            )
         return self
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self._told.put(line.decode("ascii", "replace").strip())
+        self._told.put(_GONE)
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(OSError):
+            assert process.stdin is not None
+            process.stdin.close()
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     def __exit__(
         self,
@@ -135,10 +165,8 @@ class ShownWindow:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the window."""
-        if self._is_open:
-            cv2.destroyAllWindows()
-            self._is_open = False
+        """Close it."""
+        self._end()
 
 
 def _write_foot(image: NDArray[np.uint8], text: str) -> None:
