@@ -215,8 +215,9 @@ def _ended_softly(video: NamedSource, interrupted: threading.Event) -> Iterator[
 def _tell_of_drops(run: _Run, request: LiveRequest, notify: Listener) -> None:
     dropped = run.came - run.answered
     if dropped:
-        text = f"{dropped} of {counted(run.came, 'frame')} came while another was answered, and "
-        text += "were dropped: fewer points, a smaller --window or smaller drawings are faster"
+        paused = " or it was paused" if run.paused_s else ""
+        text = f"{dropped} of {counted(run.came, 'frame')} came while another was answered{paused},"
+        text += " and were dropped; fewer points and a smaller --window are faster"
         notify(Notice(text, warning=True))
 
 
@@ -227,7 +228,7 @@ class _Run:
         came, answered: frames so far.
         points: that are followed.
         frame_hw: of the frames.
-        seconds: since the first frame.
+        seconds: since the first frame, without pauses, which are paused_s.
         latencies_ms: of the newest answers.
     """
 
@@ -248,7 +249,7 @@ class _Run:
         self._picture: NDArray[np.uint8] | None = None
         self._answered_s: deque[float] = deque(maxlen=_RATE_OVER)
         self.came = self.answered = self.points = 0
-        self.seconds = self._begun_s = 0.0
+        self.seconds = self.paused_s = self._begun_s = 0.0
         self.frame_hw = (0, 0)
         self.latencies_ms: deque[float] = deque(maxlen=_LATENCIES)
 
@@ -271,9 +272,11 @@ class _Run:
             window = stack.enter_context(ShownWindow()) if request.show else None
             stack.enter_context(feed)
             while not (self._is_interrupted() or feed.ended):
+                heard_s = time.perf_counter()
                 if window is not None and not self._heed(window, painter.scale):
                     break
                 if self._is_paused:
+                    self.paused_s += time.perf_counter() - heard_s
                     continue
                 fed = feed.take(_WAIT_S if window is None else _WAIT_WITH_WINDOW_S)
                 if fed is None:
@@ -328,7 +331,7 @@ class _Run:
         self._newest = tracks
         self.latencies_ms.append(tracks.latency_ms)
         self._answered_s.append(time.perf_counter())
-        self.seconds = self._answered_s[-1] - self._begun_s
+        self.seconds = self._answered_s[-1] - self._begun_s - self.paused_s
         if lines is not None:
             owners = None if objects is None else objects.of_points(tracks.ids)
             lines.write(tracks, fed.number, fed.time_s, owners)
