@@ -20,6 +20,7 @@ from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.models import locotrack
 from locoexport.network.loading import Network, load_network
 from locoexport.pipeline.weights.sources import find_downloaded
+from locoexport.runtime.live.session import LiveSession
 from locoexport.runtime.session.opening import Model
 
 __all__ = ["load_weights", "profile_of"]
@@ -89,7 +90,7 @@ def _initial_of(metadata: ArtifactMetadata) -> tuple[int, int]:
     return initial_hw
 
 
-def profile_of(session: Model, tolerance_px: float | None = None) -> ExportProfile:
+def profile_of(session: Model | LiveSession, tolerance_px: float | None = None) -> ExportProfile:
     """The profile that the file names, at the file's own resolution and axes.
 
     Raises:
