@@ -2,8 +2,8 @@
 
     locoexport live --camera 0 --jsonl - | python examples/ros2_publisher.py --topic /tracks
 
-It needs rclpy and std_msgs of a sourced ROS 2 (Humble or later). Its quality of service is that of sensor
-data: a slow subscriber misses answers, and is sent none late.
+It needs rclpy and std_msgs of a sourced ROS 2 (Humble or later). Its quality of service is that of
+sensor data: a slow subscriber misses answers, and is sent none late.
 """
 
 from __future__ import annotations

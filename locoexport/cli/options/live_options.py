@@ -22,6 +22,7 @@ __all__ = [
     "Realtime",
     "Seconds",
     "Show",
+    "TargetFps",
     "Url",
     "Window",
 ]
@@ -76,6 +77,15 @@ Window = Annotated[
     typer.Option(
         metavar="FRAMES",
         help="Frames that an answer comes from, its own included (the file's, or 8).",
+    ),
+]
+TargetFps = Annotated[
+    float | None,
+    typer.Option(
+        "--target-fps",
+        metavar="RATE",
+        help="Answers a second to keep up with: fewer frames are looked at (down to 2) where it is "
+        "too slow, and what is too slow still is counted.",
     ),
 ]
 Realtime = Annotated[

@@ -48,6 +48,7 @@ class AnswerLines:
             "visible": tracks.visible.tolist(),
             "confidence": [_rounded(value, 4) for value in tracks.confidence.tolist()],
             "latency_ms": round(tracks.latency_ms, 3),
+            "window": tracks.window,
         }
         if object_ids is not None:
             line["object_ids"] = object_ids

@@ -23,7 +23,7 @@ from locoexport.pipeline.live.points import LivePoints
 from locoexport.runtime.drawing.film import check_film_path, open_film
 from locoexport.runtime.drawing.live import LivePainter
 from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
-from locoexport.runtime.drawing.window import ShownWindow, check_display
+from locoexport.runtime.drawing.window import ShownWindow, WindowEvents, check_display
 from locoexport.runtime.live.feed import FedFrame, FrameFeed
 from locoexport.runtime.live.tracker import LiveTracker, LiveTracks
 from locoexport.runtime.sources.named import Camera, Url, name_of
@@ -56,6 +56,8 @@ class LiveRequest:
         selection: which part of it.
         provider: the execution provider; there is no fallback.
         window: frames that are looked at; None is what the file is fixed to, or 8.
+        target_fps: answers a second that are to be kept: fewer frames are looked at where pushes
+            take longer; None asks for none.
         realtime: frames come no sooner than their times say, and those that come while one is
             answered are dropped. Cameras and rtsp are always read so.
         film: an .mp4, .gif or .webp to write, or None.
@@ -71,6 +73,7 @@ class LiveRequest:
     selection: Selection = field(default_factory=Selection)
     provider: str = "cpu"
     window: int | None = None
+    target_fps: float | None = None
     realtime: bool = False
     film: Path | None = None
     lines: str | None = None
@@ -115,7 +118,8 @@ class LiveReport:
 
     ``came`` frames came, ``answered`` of them were answered, the others were dropped. ``seconds``
     is from the first frame to the last answer, ``latency_*_ms`` of a push, among the newest 100 000
-    frames. ``points`` were followed at the end; ``window`` frames were looked at.
+    frames. ``points`` were followed at the end; ``window`` frames were looked at, the fewest where
+    a target made them fewer, and ``behind`` answers took longer than the target allows.
     """
 
     video: Path | str
@@ -125,6 +129,7 @@ class LiveReport:
     answered: int
     points: int
     window: int
+    behind: int
     seconds: float
     latency_p50_ms: float
     latency_p95_ms: float
@@ -168,7 +173,9 @@ def follow_live(
     objects = None if request.detection is None else request.detection.open()
     interrupted = threading.Event()
     with (
-        LiveTracker(model, request.provider, request.window) as tracker,
+        LiveTracker(
+            model, request.provider, request.window, target_fps=request.target_fps
+        ) as tracker,
         _ended_softly(request.video, interrupted),
     ):
         notify(Notice(tracker.session.load_note, detail=True))
@@ -178,7 +185,7 @@ def follow_live(
         run.follow()
     for warning in source.warnings:
         notify(Notice(warning, warning=True))
-    _tell_of_drops(run, request, notify)
+    _tell_of_drops(run, request.target_fps, notify)
     p50_ms, p95_ms = np.percentile(run.latencies_ms, (50, 95)).tolist()
     return LiveReport(
         video=name_of(request.video),
@@ -187,7 +194,8 @@ def follow_live(
         came=run.came,
         answered=run.answered,
         points=run.points,
-        window=tracker.window,
+        window=run.window,
+        behind=run.behind,
         seconds=run.seconds,
         latency_p50_ms=p50_ms,
         latency_p95_ms=p95_ms,
@@ -212,12 +220,16 @@ def _ended_softly(video: NamedSource, interrupted: threading.Event) -> Iterator[
         yield
 
 
-def _tell_of_drops(run: _Run, request: LiveRequest, notify: Listener) -> None:
+def _tell_of_drops(run: _Run, target_fps: float | None, notify: Listener) -> None:
     dropped = run.came - run.answered
     if dropped:
         paused = " or it was paused" if run.paused_s else ""
         text = f"{dropped} of {counted(run.came, 'frame')} came while another was answered{paused},"
         text += " and were dropped; fewer points and a smaller --window are faster"
+        notify(Notice(text, warning=True))
+    if run.behind:
+        text = f"{run.behind} of {counted(run.answered, 'answer')} took longer than --target-fps "
+        text += f"{target_fps:g} allows, with {run.window} frames looked at; follow fewer points"
         notify(Notice(text, warning=True))
 
 
@@ -225,7 +237,8 @@ class _Run:
     """One stream being followed.
 
     Attributes:
-        came, answered: frames so far.
+        came, answered, behind: frames so far, and answers that took longer than allowed.
+        window: the fewest frames that were looked at.
         points: that are followed.
         frame_hw: of the frames.
         seconds: since the first frame, without pauses, which are paused_s.
@@ -248,7 +261,8 @@ class _Run:
         self._newest: LiveTracks | None = None
         self._picture: NDArray[np.uint8] | None = None
         self._answered_s: deque[float] = deque(maxlen=_RATE_OVER)
-        self.came = self.answered = self.points = 0
+        self.came = self.answered = self.behind = self.points = 0
+        self.window = tracker.window
         self.seconds = self.paused_s = self._begun_s = 0.0
         self.frame_hw = (0, 0)
         self.latencies_ms: deque[float] = deque(maxlen=_LATENCIES)
@@ -326,6 +340,8 @@ class _Run:
             objects.look(tracker, fed.rgb, None)
         tracks = tracker.push(fed.rgb)
         self.answered += 1
+        self.behind += tracks.behind_ms > 0
+        self.window = min(self.window, tracks.window)
         if self.answered == 1:
             self._begun_s = begun_s
         self._newest = tracks
@@ -355,7 +371,7 @@ class _Run:
             self._tracker.remove(self._tracker.ids)
             if self._objects is not None:
                 self._objects.forget_points()
-        if (events != type(events)() or self._is_paused) and self._picture is not None:
+        if (events != WindowEvents() or self._is_paused) and self._picture is not None:
             self._mark(added, scale)
             window.show(self._picture, scale, self._caption())
         return not events.quit

@@ -44,6 +44,7 @@ def live_document(report: LiveReport) -> dict[str, Any]:
         "dropped": report.dropped,
         "points": report.points,
         "window": report.window,
+        "behind": report.behind,
         "seconds": report.seconds,
         "fps": report.fps,
         "latency_p50_ms": report.latency_p50_ms,
