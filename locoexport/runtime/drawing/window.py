@@ -94,7 +94,7 @@ class ShownWindow:
 
     def events(self, wait_s: float = 0.0) -> WindowEvents:
         """What happened since the last call; waits that long for something."""
-        lines = []
+        lines: list[str] = []
         with suppress(queue.Empty):
             while True:
                 first = not lines and wait_s > 0
@@ -127,7 +127,8 @@ class ShownWindow:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # what Qt thinks of its fonts
         )
-        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
+        self._listener.start()
         try:
             first = self._told.get(timeout=_OPEN_S)
         except queue.Empty:
@@ -142,8 +143,9 @@ class ShownWindow:
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self._told.put(line.decode("ascii", "replace").strip())
+        with process.stdout:
+            for line in process.stdout:
+                self._told.put(line.decode("ascii", "replace").strip())
         self._told.put(_GONE)
 
     def _end(self) -> None:
@@ -158,6 +160,7 @@ class ShownWindow:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._listener.join()
 
     def __exit__(
         self,
