@@ -28,7 +28,7 @@ WARM_UP = 0.1
 
 @dataclass(frozen=True)
 class Endurance:
-    """Resident bytes and median milliseconds of CPU time of a push, after warming up and at last."""
+    """Resident bytes, and median CPU milliseconds of a push: after warming up, and at last."""
 
     pushes: int
     first_bytes: int

@@ -24,7 +24,9 @@ def square_frames(
 
 def square_at(index: int, size_hw: tuple[int, int] = (64, 64), side: int = 24) -> tuple[int, int]:
     """(y, x) of the square's upper left corner."""
-    top, left = ((4 + index * step) % (size - side) for step, size in zip(_STEP_YX, size_hw))
+    top, left = (
+        (4 + index * step) % (size - side) for step, size in zip(_STEP_YX, size_hw, strict=True)
+    )
     return top, left
 
 
