@@ -12,7 +12,7 @@ from locoexport.cli.main import app
 
 COMMANDS = (
     *("export", "verify", "track", "track-many", "package", "demo", "profiles", "bench", "eval"),
-    *("inspect", "doctor", "rewrite", "convert"),
+    *("inspect", "doctor", "rewrite", "convert", "live"),
 )
 
 
@@ -107,6 +107,7 @@ WITH_JSON = {
     "convert": ["none.npz", "-o", "out.rrd"],
     "track": ["none.mp4", "--model", "none.onnx"],
     "track-many": ["none.mp4", "--model", "none.onnx", "-o", "out"],
+    "live": ["none.mp4", "--model", "none.onnx"],
     "profiles": [],
     "doctor": [],
 }
