@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -22,11 +22,16 @@ _STDOUT = "-"
 
 
 class AnswerLines:
-    """Writes a line a frame. ``null`` stands for what is not finite."""
+    """Writes a line a frame. ``null`` stands for what is not finite.
 
-    def __init__(self, stream: TextIO) -> None:
-        """To a stream that is flushed after each line."""
-        self._stream = stream
+    Attributes:
+        unread: whether the reader of a pipe went away; nothing more is written then.
+    """
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        """To a stream of that name, which is flushed after each line."""
+        self._stream, self._name = stream, name
+        self.unread = False
 
     def write(
         self, tracks: LiveTracks, number: int, time_s: float, object_ids: list[int] | None
@@ -38,6 +43,9 @@ class AnswerLines:
             number: of the frame in the source; frames that were dropped are counted.
             time_s: of the frame.
             object_ids: of the points, where objects are followed.
+
+        Raises:
+            OutputError: the line cannot be written.
         """
         line = {
             "schema": LINE_SCHEMA,
@@ -52,8 +60,13 @@ class AnswerLines:
         }
         if object_ids is not None:
             line["object_ids"] = object_ids
-        self._stream.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
-        self._stream.flush()
+        try:
+            self._stream.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
+            self._stream.flush()
+        except BrokenPipeError:
+            self.unread = True
+        except OSError as error:
+            raise OutputError(f"Cannot write {self._name}: {error.strerror or error}.") from error
 
 
 def check_lines_target(target: str, *, force: bool) -> None:
@@ -79,14 +92,17 @@ def open_lines(target: str | None) -> Iterator[AnswerLines | None]:
     if target is None:
         yield None
     elif target == _STDOUT:
-        yield AnswerLines(sys.stdout)
+        yield AnswerLines(sys.stdout, "stdout")
     else:
         try:
             stream = open(target, "w", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
             raise OutputError(f"Cannot write {target}: {error.strerror or error}.") from error
-        with stream:
-            yield AnswerLines(stream)
+        try:
+            yield AnswerLines(stream, target)
+        finally:
+            with suppress(OSError):  # every line was flushed, or its failure told
+                stream.close()
 
 
 def _is_channel(path: Path) -> bool:

@@ -302,6 +302,9 @@ class _Run:
                     draw((self._picture, fed.time_s))
                 if window is not None and self._picture is not None:
                     window.show(self._picture, painter.scale, self._caption())
+                if lines is not None and lines.unread:
+                    self._notify(Notice("whoever read the lines went away", warning=True))
+                    break
             self.came = feed.came
         self.points = len(self._tracker.ids)
         if not self.answered:

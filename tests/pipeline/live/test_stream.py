@@ -1,6 +1,8 @@
 """A stream followed end to end: what is answered, written, dropped and ended."""
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +162,25 @@ def test_what_is_not_finite_is_null_in_a_line(tmp_path) -> None:
                 "object_ids": [-1],
             }
         ]
+
+
+def test_it_ends_when_the_reader_of_its_lines_goes_away(tmp_path, model) -> None:
+    clip, film, pipe = tmp_path / "long.mp4", tmp_path / "film.mp4", tmp_path / "pipe"
+    write_mp4(clip, list(square_frames(80)), 10)
+    os.mkfifo(pipe)
+    read: list[str] = []
+
+    def read_two() -> None:
+        with pipe.open() as lines:
+            read.extend([lines.readline(), lines.readline()])
+
+    reader = threading.Thread(target=read_two)
+    reader.start()
+    request = LiveRequest(clip, LivePoints("grid:2"), lines=str(pipe), film=film)
+    report = follow_live(request, model)
+    reader.join()
+    assert [json.loads(line)["frame"] for line in read] == [0, 1]
+    assert 2 <= report.answered < 80
+    assert report.warnings == ("whoever read the lines went away",)
+    assert len(list(VideoReader(film).frames())) == report.answered
+    assert pipe.is_fifo()
