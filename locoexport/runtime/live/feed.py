@@ -54,8 +54,9 @@ class FrameFeed:
 
     @property
     def came(self) -> int:
-        """How many frames came so far, answered or dropped."""
-        return self._came
+        """How many frames were taken or dropped so far; one that waits is neither."""
+        with self._changed:
+            return self._came - (self._waiting is not None)
 
     @property
     def ended(self) -> bool:

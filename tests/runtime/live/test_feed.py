@@ -68,4 +68,6 @@ def test_leaving_ends_a_reading_that_waits_for_its_taker() -> None:
     source = FrameSource(iterator_footage(iter(frames(100))), Selection())
     with FrameFeed(source, drops=False, paced=False) as feed:
         assert feed.take(1.0) is not None
+        time.sleep(0.1)
+        assert feed.came == 1  # another waits
     assert not [each for each in threading.enumerate() if each.name == "live-feed"]
