@@ -101,9 +101,8 @@ class LiveObjects:
                 self._drop_gone(tracker)
         held = set(self._object_of.values())
         for index, box_xyxy in enumerate(boxes_xyxy):
-            name = seen.get(index)
-            if name is None:
-                name, self._next_object = self._next_object, self._next_object + 1
+            name = seen.get(index, self._next_object)
+            self._next_object = max(self._next_object, name + 1)
             if name not in held:
                 points_tyx = object_points(
                     frame_rgb, 0, box_xyxy, self._segmenter, self._asked.grid_hw
