@@ -87,7 +87,12 @@ class MotionTransformer(nn.Module):
         With ``newest`` (M, 1, outputs), of the last frame alone: the same numbers, and the last
         layer is computed for that frame only.
         """
-        hidden: Tensor = self.input_proj(x)
+        return self.mix(self.input_proj(x), bias, attention, newest=newest)
+
+    def mix(
+        self, hidden: Tensor, bias: Tensor, attention: Attention = attend, *, newest: bool = False
+    ) -> Tensor:
+        """``forward`` of inputs that went through ``input_proj``: (M, T, dim)."""
         hidden = self.transformer(hidden, bias, attention, newest)
         projected: Tensor = self.output_proj(hidden)
         return projected

@@ -6,7 +6,7 @@ import torch
 from exported import live_profile
 from moving_square import square_frames
 
-from locoexport.models.locotrack import LocoTrack
+from locoexport.models.locotrack import LocoTrack, live
 from locoexport.models.locotrack.live import follow_newest, memory_channels
 from locoexport.models.locotrack.states import ByLevel, Estimate, FeatureGrids
 from locoexport.network.loading import load_network
@@ -120,3 +120,24 @@ def test_the_newest_alone_is_the_last_of_all(model: LocoTrack) -> None:
         every, newest = mixer(inputs, bias), mixer(inputs, bias, newest=True)
     assert newest.shape == (3, 1, every.shape[2])
     assert torch.allclose(newest, every[:, -1:], atol=1e-5)
+
+
+@pytest.mark.parametrize("past", [1, 2, 3, 6])
+def test_what_does_not_change_is_projected_once(
+    model: LocoTrack,
+    grids: list[FeatureGrids],
+    supports: ByLevel[torch.Tensor],
+    past: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = nothing(model, past)
+    for index in range(3):
+        queries = QUERIES - torch.tensor([float(index), 0, 0])
+        _, memory = follow(model, grids[index], supports, queries, memory)
+    found, _ = follow(model, grids[3], supports, ELSEWHERE, memory)
+    # All frames but none kept: every refinement projects the whole window.
+    monkeypatch.setattr(live, "_CHANGING", past + 1)
+    monkeypatch.setattr(live, "_READ", past + 1)
+    expected, _ = follow(model, grids[3], supports, ELSEWHERE, memory)
+    assert torch.allclose(found.positions_xy, expected.positions_xy, atol=1e-4)
+    assert torch.allclose(found.occlusion, expected.occlusion, atol=1e-4)
