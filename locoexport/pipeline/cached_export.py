@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import astuple
 from importlib.metadata import version
 from importlib.resources import as_file
@@ -25,11 +26,14 @@ from locoexport.machine.writing.cache_entries import (
 from locoexport.machine.writing.output_files import sha256_of
 from locoexport.notices import Listener, Notice
 from locoexport.pipeline.weights.assumptions import tell_assumptions
+from locoexport.runtime.live.session import open_live
 from locoexport.runtime.session.single import open_session
+from locoexport.runtime.session.split_files import name_live_files
 from locoexport.version import __version__
 
-__all__ = ["cache_key", "cached_export"]
+__all__ = ["cache_key", "cached_export", "cached_live_export"]
 
+_DIGITS = 24
 _TOOLS = ("torch", "onnx", "onnxsim")
 
 
@@ -44,23 +48,14 @@ def cached_export(
         ParityFailedError, GraphCheckFailedError: the export failed its checks.
     """
     folder = cache_path()
-    name = re.sub(r"[^\w.-]", "_", profile.name)
-    key = f"{name}-op{profile.opset}-{cache_key(profile, checkpoint)}"
+    key = _key(profile, checkpoint)
     for entry in entries_of(folder, key):
         if _usable(entry):
             notify(Notice(f"using {entry}"))
             tell_assumptions(profile, checkpoint, notify)
             return entry
         remove(entry)
-    try:
-        reason = make_private(folder) or (None if os.access(folder, os.W_OK) else "")
-    except OSError as error:
-        reason = error.strerror or ""
-    if reason is not None:
-        raise OutputError(
-            f"The cache folder {folder} cannot be written{reason and f' ({reason})'}; set "
-            "XDG_CACHE_HOME to one that can, or export the model yourself and pass MODEL.onnx."
-        )
+    _check_folder(folder)
     notify(Notice(f"exporting {profile.name} into {folder}"))
     from locoexport.pipeline.export import export_model
 
@@ -72,6 +67,49 @@ def cached_export(
         raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
     finally:
         remove(temporary)
+
+
+def cached_live_export(
+    profile: ExportProfile, notify: Listener, *, checkpoint: Path | None = None
+) -> Path:
+    """The same with an open live window: the NAME.onnx that its three files are named after.
+
+    Raises:
+        OutputError, ParityFailedError, GraphCheckFailedError: see ``cached_export``.
+    """
+    folder = cache_path()
+    # Not "KEY-live": entries of KEY are found by how their names begin.
+    key = f"live-{_key(profile, checkpoint)}"
+    for live in entries_of(folder, key):
+        if not live.name.endswith(".live.onnx"):
+            continue
+        entry = live.with_name(live.name.replace(".live.onnx", ".onnx"))
+        if _usable_live(entry):
+            notify(Notice(f"using {entry}"))
+            tell_assumptions(profile, checkpoint, notify)
+            return entry
+        for file in name_live_files(entry).values():
+            remove(file)
+    _check_folder(folder)
+    notify(Notice(f"exporting {profile.name} for live tracking into {folder}"))
+    from locoexport.pipeline.export import export_model
+
+    temporary = folder / f".{key}.{secrets.token_hex(6)}.onnx"
+    made = name_live_files(temporary)
+    try:
+        export_model(
+            profile, temporary, checkpoint=checkpoint, force=True, notify=notify, live="open"
+        )
+        entry = folder / f"{key}-{_content_of(made.values())}.onnx"
+        # The file that is looked for comes last: where it is, the others are.
+        for role, file in name_live_files(entry).items():
+            os.replace(made[role], file)
+        return entry
+    except OSError as error:
+        raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
+    finally:
+        for file in made.values():
+            remove(file)
 
 
 def cache_key(profile: ExportProfile, checkpoint: Path | None = None) -> str:
@@ -92,6 +130,39 @@ def cache_key(profile: ExportProfile, checkpoint: Path | None = None) -> str:
     for source in package_sources():
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _key(profile: ExportProfile, checkpoint: Path | None) -> str:
+    name = re.sub(r"[^\w.-]", "_", profile.name)
+    return f"{name}-op{profile.opset}-{cache_key(profile, checkpoint)}"
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        reason = make_private(folder) or (None if os.access(folder, os.W_OK) else "")
+    except OSError as error:
+        reason = error.strerror or ""
+    if reason is not None:
+        raise OutputError(
+            f"The cache folder {folder} cannot be written{reason and f' ({reason})'}; set "
+            "XDG_CACHE_HOME to one that can, or export the model yourself and pass MODEL.onnx."
+        )
+
+
+def _content_of(files: Iterable[Path]) -> str:
+    """Hex of what several files hold."""
+    digests = "".join(sha256_of(file) for file in files)
+    return hashlib.sha256(digests.encode()).hexdigest()[:_DIGITS]
+
+
+def _usable_live(entry: Path) -> bool:
+    try:
+        if _content_of(name_live_files(entry).values()) != entry.stem.rpartition("-")[2]:
+            return False
+        open_live(entry)
+    except (OSError, ModelFileError):
+        return False
+    return True
 
 
 def _usable(entry: Path) -> bool:

@@ -18,7 +18,7 @@ import { modelText, resultText } from "./wording.js";
 /** @typedef {import("../engine/queries.js").QueryPoint} QueryPoint */
 /** @typedef {import("../engine/tracks.js").Tracks} Tracks */
 /** @typedef {import("../engine/tracker.worker.js").ModelFacts} ModelFacts */
-/** @typedef {import("../engine/tracker.worker.js").ModelSource} ModelSource */
+/** @typedef {import("../engine/model_source.js").ModelSource} ModelSource */
 
 const parameters = new URLSearchParams(location.search);
 const queries = new QuerySet();

@@ -2,7 +2,7 @@
 
 import { DemoError } from "../engine/errors.js";
 
-/** @typedef {import("../engine/tracker.worker.js").ModelSource} ModelSource */
+/** @typedef {import("../engine/model_source.js").ModelSource} ModelSource */
 /**
  * @typedef {object} Site
  * @property {ModelSource} model
