@@ -80,6 +80,7 @@ export class LiveTracker {
     const queries = scaleQueriesToModel(pinned(pointsYx), this.#frameHw, this.#model.resolutionHw);
     const supports = await this.#model.sample(from, queries);
     // What would stand in memory, had they been there when that frame came.
+    /** @type {Float32Array} */
     let memory = new Float32Array(count * this.#past * this.#model.memoryChannels);
     for (let frame = ago; frame >= 0; frame--) {
       const asked = frame === ago ? queries : unpinned(count);
