@@ -1,4 +1,4 @@
-"""Exports that ``bench`` and ``eval`` make for themselves, kept in the cache folder."""
+"""Exports that ``bench``, ``eval`` and ``live`` make for themselves, kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable
 from dataclasses import astuple
 from importlib.metadata import version
 from importlib.resources import as_file
 from pathlib import Path
 
-from locoexport.contract.profile import ExportProfile, demo_weights_path
-from locoexport.errors import ModelFileError, OutputError
-from locoexport.machine.installation import cache_path, package_sources
+from locoexport.contract.profile import ExportProfile, demo_weights_path, load_profile
+from locoexport.errors import ModelFileError, OutputError, PackageMissingError
+from locoexport.machine.installation import cache_path, package_sources, require_extra
 from locoexport.machine.reading.tar_archive import container_of, name_with_member
 from locoexport.machine.writing.cache_entries import (
     bytes_of_entry,
@@ -31,10 +30,10 @@ from locoexport.runtime.session.single import open_session
 from locoexport.runtime.session.split_files import name_live_files
 from locoexport.version import __version__
 
-__all__ = ["cache_key", "cached_export", "cached_live_export"]
+__all__ = ["cache_key", "cached_export", "default_live_export"]
 
-_DIGITS = 24
 _TOOLS = ("torch", "onnx", "onnxsim")
+_LIVE_PROFILE = "b0-tiny"
 
 
 def cached_export(
@@ -48,7 +47,8 @@ def cached_export(
         ParityFailedError, GraphCheckFailedError: the export failed its checks.
     """
     folder = cache_path()
-    key = _key(profile, checkpoint)
+    name = re.sub(r"[^\w.-]", "_", profile.name)
+    key = f"{name}-op{profile.opset}-{cache_key(profile, checkpoint)}"
     for entry in entries_of(folder, key):
         if _usable(entry):
             notify(Notice(f"using {entry}"))
@@ -69,47 +69,48 @@ def cached_export(
         remove(temporary)
 
 
-def cached_live_export(
-    profile: ExportProfile, notify: Listener, *, checkpoint: Path | None = None
-) -> Path:
-    """The same with an open live window: the NAME.onnx that its three files are named after.
+def default_live_export(notify: Listener) -> Path:
+    """What names the three files of b0-tiny as a live export with an open window: from the cache
+    where they lie there already.
 
     Raises:
-        OutputError, ParityFailedError, GraphCheckFailedError: see ``cached_export``.
+        PackageMissingError: what exports is not installed.
+        OutputError: the cache folder cannot be written.
+        ParityFailedError, GraphCheckFailedError: the export failed its checks.
     """
-    folder = cache_path()
-    # Not "KEY-live": entries of KEY are found by how their names begin.
-    key = f"live-{_key(profile, checkpoint)}"
-    for live in entries_of(folder, key):
-        if not live.name.endswith(".live.onnx"):
-            continue
-        entry = live.with_name(live.name.replace(".live.onnx", ".onnx"))
-        if _usable_live(entry):
-            notify(Notice(f"using {entry}"))
-            tell_assumptions(profile, checkpoint, notify)
-            return entry
-        for file in name_live_files(entry).values():
-            remove(file)
+    try:
+        require_extra("export")
+    except PackageMissingError as error:
+        raise PackageMissingError(
+            f"{error} Or name a live export with --model; `locoexport export --live open` makes "
+            "one, on any machine."
+        ) from error
+    profile, folder = load_profile(_LIVE_PROFILE), cache_path()
+    key = f"{profile.name}-live-op{profile.opset}-{cache_key(profile)}"
+    for entry in sorted(folder.glob(f"{key}-*.live.onnx")):
+        kept = entry.with_name(entry.name.replace(".live.onnx", ".onnx"))
+        if _usable_live(kept):
+            notify(Notice(f"using {kept}"))
+            return kept
+        for part in name_live_files(kept).values():
+            remove(part)
     _check_folder(folder)
-    notify(Notice(f"exporting {profile.name} for live tracking into {folder}"))
+    notify(Notice(f"exporting {profile.name} for live use into {folder}"))
     from locoexport.pipeline.export import export_model
 
     temporary = folder / f".{key}.{secrets.token_hex(6)}.onnx"
-    made = name_live_files(temporary)
+    parts = name_live_files(temporary)
     try:
-        export_model(
-            profile, temporary, checkpoint=checkpoint, force=True, notify=notify, live="open"
-        )
-        entry = folder / f"{key}-{_content_of(made.values())}.onnx"
-        # The file that is looked for comes last: where it is, the others are.
-        for role, file in name_live_files(entry).items():
-            os.replace(made[role], file)
-        return entry
+        export_model(profile, temporary, live="open", force=True, notify=notify)
+        kept = folder / f"{key}-{_content_of(temporary)}.onnx"
+        for role, part in name_live_files(kept).items():  # the one that is looked for comes last
+            os.replace(parts[role], part)
     except OSError as error:
         raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
     finally:
-        for file in made.values():
-            remove(file)
+        for part in parts.values():
+            remove(part)
+    return kept
 
 
 def cache_key(profile: ExportProfile, checkpoint: Path | None = None) -> str:
@@ -132,12 +133,34 @@ def cache_key(profile: ExportProfile, checkpoint: Path | None = None) -> str:
     return digest.hexdigest()[:16]
 
 
-def _key(profile: ExportProfile, checkpoint: Path | None) -> str:
-    name = re.sub(r"[^\w.-]", "_", profile.name)
-    return f"{name}-op{profile.opset}-{cache_key(profile, checkpoint)}"
+def _usable(entry: Path) -> bool:
+    if bytes_of_entry(entry) is None:
+        return False
+    try:
+        open_session(entry)
+    except ModelFileError:
+        return False
+    return True
+
+
+def _usable_live(named: Path) -> bool:
+    """Whether the three files are what was once written."""
+    try:
+        if _content_of(named) != named.stem.rpartition("-")[2]:
+            return False
+        open_live(named)
+    except (OSError, ModelFileError):
+        return False
+    return True
+
+
+def _content_of(named: Path) -> str:
+    together = "".join(sha256_of(part) for part in name_live_files(named).values())
+    return hashlib.sha256(together.encode()).hexdigest()[:24]
 
 
 def _check_folder(folder: Path) -> None:
+    """Raises OutputError where the cache folder cannot be written, or is somebody else's."""
     try:
         reason = make_private(folder) or (None if os.access(folder, os.W_OK) else "")
     except OSError as error:
@@ -147,29 +170,3 @@ def _check_folder(folder: Path) -> None:
             f"The cache folder {folder} cannot be written{reason and f' ({reason})'}; set "
             "XDG_CACHE_HOME to one that can, or export the model yourself and pass MODEL.onnx."
         )
-
-
-def _content_of(files: Iterable[Path]) -> str:
-    """Hex of what several files hold."""
-    digests = "".join(sha256_of(file) for file in files)
-    return hashlib.sha256(digests.encode()).hexdigest()[:_DIGITS]
-
-
-def _usable_live(entry: Path) -> bool:
-    try:
-        if _content_of(name_live_files(entry).values()) != entry.stem.rpartition("-")[2]:
-            return False
-        open_live(entry)
-    except (OSError, ModelFileError):
-        return False
-    return True
-
-
-def _usable(entry: Path) -> bool:
-    if bytes_of_entry(entry) is None:
-        return False
-    try:
-        open_session(entry)
-    except ModelFileError:
-        return False
-    return True

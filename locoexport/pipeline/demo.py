@@ -66,10 +66,10 @@ def prepared_site(
 
 def _default_models(notify: Listener) -> tuple[SiteModel, SiteModel]:
     require_extra("export")
-    from locoexport.pipeline.cached_export import cached_export, cached_live_export
+    from locoexport.pipeline.cached_export import cached_export, default_live_export
 
-    profile = load_profile(_DEFAULT_PROFILE)
-    whole, live = cached_export(profile, notify), cached_live_export(profile, notify)
+    whole = cached_export(load_profile(_DEFAULT_PROFILE), notify)
+    live = default_live_export(notify)
     return _site_model(whole), _live_model(live)
 
 

@@ -13,17 +13,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from surroundings import EXPORTS
 
+from locoexport.contract.interface import LiveWindow
 from locoexport.contract.profile import ExportProfile, load_profile
 from locoexport.network.loading import load_network
 from locoexport.notices import ignore
 from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph
 from locoexport.pipeline.export import export_model
 
-__all__ = ["export_once", "graph_once", "seeded_profile"]
+__all__ = ["export_once", "graph_once", "live_once", "live_profile", "seeded_profile"]
 
 
 def seeded_profile(variant: str, opset: int = 17, sampling: str = "gather") -> ExportProfile:
@@ -32,13 +34,29 @@ def seeded_profile(variant: str, opset: int = 17, sampling: str = "gather") -> E
     return replace(profile, demo_weights=None)
 
 
-def export_once(profile: ExportProfile, *, split: bool = False, sidecar: bool = False) -> Path:
+def export_once(
+    profile: ExportProfile,
+    *,
+    split: bool = False,
+    sidecar: bool = False,
+    live: LiveWindow | None = None,
+) -> Path:
     """The .onnx file of that profile, for reading alone; of a split, what names its three files."""
-    with _made_once("file", profile, split, sidecar) as (folder, is_made):
+    with _made_once("file", profile, split, sidecar, live) as (folder, is_made):
         path = folder / "model.onnx"
         if not is_made:
-            export_model(profile, path, verify=False, split=split, sidecar=sidecar)
+            export_model(profile, path, verify=False, split=split, sidecar=sidecar, live=live)
     return path
+
+
+def live_profile(variant: str = "b0-tiny", **options: Any) -> ExportProfile:
+    """A profile at 64x64, with the weights in the box where there are: small, and it tracks."""
+    return load_profile(variant).with_options(resolution_hw=(64, 64), **options)
+
+
+def live_once(profile: ExportProfile | None = None, window: LiveWindow = "open") -> Path:
+    """What names the three files of a live export; by default of ``live_profile()``."""
+    return export_once(profile or live_profile(), live=window)
 
 
 def graph_once(profile: ExportProfile) -> FinishedGraph:
@@ -53,7 +71,7 @@ def graph_once(profile: ExportProfile) -> FinishedGraph:
 
 
 @contextmanager
-def _made_once(kind: str, profile: ExportProfile, *form: bool) -> Iterator[tuple[Path, bool]]:
+def _made_once(kind: str, profile: ExportProfile, *form: object) -> Iterator[tuple[Path, bool]]:
     """The folder of that thing, and whether it is in it; other workers wait until it is."""
     decides = repr((kind, astuple(profile), form))
     digest = hashlib.sha256(decides.encode()).hexdigest()[:16]

@@ -128,35 +128,45 @@ export class LiveView {
   }
 
   /**
-   * Follow the nearest point no more.
+   * The point that is nearest in the frame that is shown.
    * @param {{ y: number, x: number }} at in pixels of the frame
    * @param {number} reach so far away it may be
-   * @returns {Promise<boolean>} whether there was one
+   * @returns {number | null} its id
    */
-  async removeNear({ y, x }, reach) {
+  nearest({ y, x }, reach) {
     const newest = this.#answers.at(-1);
-    const distances = (newest?.ids ?? [])
-      .map((id, i) => {
-        const [px, py] = /** @type {LiveTracks} */ (newest).xy.subarray(2 * i, 2 * i + 2);
-        return { id, distance: Math.hypot(px - x, py - y) };
-      })
-      .filter(({ id, distance }) => this.#places.has(id) && distance <= reach)
-      .sort((a, b) => a.distance - b.distance);
-    if (distances.length === 0) return false;
-    await this.#remove([distances[0].id]);
-    return true;
+    if (newest === undefined) return null;
+    let [found, best] = [/** @type {number | null} */ (null), reach];
+    newest.ids.forEach((id, i) => {
+      const distance = Math.hypot(newest.xy[2 * i] - x, newest.xy[2 * i + 1] - y);
+      if (this.#places.has(id) && distance <= best) [found, best] = [id, distance];
+    });
+    return found;
+  }
+
+  /**
+   * Follow points no more.
+   * @param {number[]} ids
+   */
+  async remove(ids) {
+    for (const id of ids) this.#places.delete(id);
+    this.#additions = this.#additions
+      .map((each) => each.filter((id) => this.#places.has(id)))
+      .filter((each) => each.length > 0);
+    this.#listeners.changed();
+    if (ids.length > 0) await this.#port.remove(ids);
   }
 
   /** @returns {Promise<number>} how many points the last addition had */
   async undo() {
     const ids = this.#additions.pop() ?? [];
-    await this.#remove(ids);
+    await this.remove(ids);
     return ids.length;
   }
 
   async clear() {
     this.#additions = [];
-    await this.#remove([...this.#places.keys()]);
+    await this.remove([...this.#places.keys()]);
   }
 
   /**
@@ -197,16 +207,6 @@ export class LiveView {
     this.#picture = picture;
     this.#answers = [...this.#answers, tracks].slice(-LONGEST_TRAIL - 1);
     this.#listeners.shown();
-  }
-
-  /** @param {number[]} ids */
-  async #remove(ids) {
-    for (const id of ids) this.#places.delete(id);
-    this.#additions = this.#additions
-      .map((each) => each.filter((id) => this.#places.has(id)))
-      .filter((each) => each.length > 0);
-    this.#listeners.changed();
-    if (ids.length > 0) await this.#port.remove(ids);
   }
 
   /**

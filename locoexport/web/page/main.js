@@ -1,12 +1,10 @@
 // The page: what each control does, and what is shown. Nothing here computes.
 
-import { Camera } from "./camera.js";
 import { Clip } from "../engine/clip.js";
 import { DemoError, inWords } from "../engine/errors.js";
-import { LivePort } from "../engine/live_port.js";
-import { LiveView } from "./live_view.js";
 import { drawQueries, drawTracks } from "./overlay.js";
 import { isLive, modelFromFiles } from "./model_files.js";
+import { actionOf } from "./keys.js";
 import { listenForDrops, listPoints, page, saveFile, wholeNumber } from "./elements.js";
 import { Orders, Replaced } from "./orders.js";
 import { PicturePointer } from "./picture.js";
@@ -16,14 +14,17 @@ import { recordOverlay } from "./recording.js";
 import { readSite } from "./site.js";
 import { Cancelled, Tracker } from "../engine/tracker.js";
 import { tracksToCsv, tracksToJson } from "../engine/tracks.js";
-import { modelText, resultText, speedText } from "./wording.js";
+import { watch } from "./watching.js";
+import { modelText, resultText } from "./wording.js";
 
+/** @typedef {import("./live_view.js").LiveView} LiveView */
 /** @typedef {import("../engine/queries.js").QueryPoint} QueryPoint */
 /** @typedef {import("../engine/tracks.js").Tracks} Tracks */
 /** @typedef {import("../engine/tracker.worker.js").ModelFacts} ModelFacts */
 /** @typedef {import("../engine/model_source.js").ModelSource} ModelSource */
 
-const parameters = new URLSearchParams(location.search);
+/** Null leaves it to the machine. */
+const threads = Number(new URLSearchParams(location.search).get("threads")) || null;
 const queries = new QuerySet();
 /** @type {Clip | null} */
 let clip = null;
@@ -53,11 +54,14 @@ const pointer = new PicturePointer(page.picture, {
     const side = wholeNumber(page.side);
     addPoints(gridQueries(side, side, box, player?.frame ?? 0));
   },
-  remove: (at, reach) =>
-    void attempt(async () => {
-      const gone = await live?.removeNear(at, reach);
-      say(gone ? "Point removed." : "There is no point to remove.");
-    }),
+  held: (at, reach) => {
+    const id = live?.nearest(at, reach) ?? null;
+    return () =>
+      void attempt(async () => {
+        if (id !== null) await live?.remove([id]);
+        say(id === null ? "There is no point to remove." : "Point removed.");
+      });
+  },
   say,
   redraw,
 });
@@ -240,7 +244,7 @@ function toggleCamera() {
     );
   }
   const model = liveModel;
-  return orders.run(CAMERA, (signal) => watch(model, signal), (names) =>
+  return orders.run(CAMERA, (signal) => followCamera(model, signal), (names) =>
     say(`The camera begins when ${names.join(" and ")} is open.`),
   );
 }
@@ -250,48 +254,28 @@ function toggleCamera() {
  * @param {ModelSource} model
  * @param {AbortSignal} signal
  */
-async function watch(model, signal) {
+async function followCamera(model, signal) {
   player?.pause();
-  const port = new LivePort();
-  /** @type {Camera | null} */
-  let camera = null;
-  const end = () => {
-    port.close(new Cancelled("The camera is off."));
-    camera?.close();
-    if (live === null) return;
-    live.close();
-    live = null;
-    pointer.removable = false;
-    fitPicture(clip?.frameHw ?? null);
-    page.resultText.textContent = "";
-    refresh();
-  };
-  signal.addEventListener("abort", end);
-  try {
-    say("Opening the camera and its model…");
-    const opened = Camera.open();
-    // Stopped while the user was asked: what comes then is closed.
-    void opened.then((late) => signal.aborted && late.close(), () => {});
-    const facts = await port.open(model, Number(parameters.get("threads")) || null);
-    camera = await opened;
-    signal.throwIfAborted();
-    const view = new LiveView(port, camera, {
-      sized: fitPicture,
-      shown: redraw,
-      changed: refresh,
-      timed: (speed) => {
-        page.resultText.textContent = speedText(speed, view.points.length, facts);
-      },
-    });
-    live = view;
-    pointer.removable = true;
-    refresh();
-    say(`${camera.name} is on, followed with ${model.name}. Tap a point; a long press removes it.`);
-    await view.run(signal);
-  } finally {
-    signal.removeEventListener("abort", end);
-    end();
-  }
+  say("Opening the camera and its model…");
+  await watch(model, threads, signal, {
+    begun: (view, name) => {
+      live = view;
+      pointer.removable = true;
+      refresh();
+      say(`${name} is on. Tap a point to follow it; a long press takes it away. (${model.name})`);
+    },
+    ended: () => {
+      live = null;
+      pointer.removable = false;
+      page.resultText.textContent = "";
+      fitPicture(clip?.frameHw ?? null);
+      refresh();
+    },
+    sized: fitPicture,
+    shown: redraw,
+    changed: refresh,
+    timed: (text) => (page.resultText.textContent = text),
+  });
 }
 
 /**
@@ -301,7 +285,7 @@ async function watch(model, signal) {
  */
 function openModel(source, about) {
   return orders.open("model", source.name, async (signal) => {
-    const opening = new Tracker(source, Number(parameters.get("threads")) || null);
+    const opening = new Tracker(source, threads);
     signal.addEventListener("abort", () => opening.close());
     const opened = await opening.open();
     signal.throwIfAborted();
@@ -441,12 +425,7 @@ const KEYS = {
 
 /** @param {KeyboardEvent} event */
 function pressed(event) {
-  const fields = "input:not([type=range]), select, summary";
-  const field = event.target instanceof Element && event.target.closest(fields);
-  const onButton = event.target instanceof HTMLButtonElement && event.key === " ";
-  if ((field && event.key !== "Escape") || onButton) return;
-  if (event.altKey || event.metaKey || (event.ctrlKey && event.key !== "z")) return;
-  const action = event.ctrlKey ? undo : KEYS[event.key];
+  const action = actionOf(event, KEYS);
   const free = orders.running === null || (live !== null && action === undo);
   if (action === undefined || (!free && event.key !== "Escape")) return;
   event.preventDefault();

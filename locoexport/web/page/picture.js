@@ -8,7 +8,8 @@
  * @typedef {object} Pointing
  * @property {(at: Position) => void} point a point was chosen
  * @property {(box: Box) => void} box a box was chosen
- * @property {(at: Position, reach: number) => void} remove a point near by is to go, where `removable`
+ * @property {(at: Position, reach: number) => () => void} held what takes the point away that is
+ *   near by now; called where `removable`, as the point may have moved when it is known to be meant
  * @property {(text: string) => void} say for screen readers
  * @property {() => void} redraw
  */
@@ -91,18 +92,20 @@ export class PicturePointer {
   /** @param {PointerEvent} event */
   #down(event) {
     if (this.#frameHw === null) return;
-    if (event.button === 2 && this.removable) this.#remove(this.#position(event));
+    if (event.button === 2 && this.removable) this.#held(this.#position(event))();
     if (event.button !== 0) return;
     this.#canvas.setPointerCapture(event.pointerId);
     this.#keyboard = false;
     this.#dragging = true;
     this.#at = this.#position(event);
     this.#corner = this.#at;
+    if (!this.removable) return;
     const from = this.#at;
+    const remove = this.#held(from);
     this.#holding = setTimeout(() => {
       if (!this.removable || !this.#dragging || this.#moved(from, this.#at)) return;
       this.#forget();
-      this.#remove(from);
+      remove();
     }, HOLD_MS);
   }
 
@@ -128,8 +131,8 @@ export class PicturePointer {
   }
 
   /** @param {Position} at */
-  #remove(at) {
-    this.#pointing.remove(at, REACH * this.#scale());
+  #held(at) {
+    return this.#pointing.held(at, REACH * this.#scale());
   }
 
   #forget() {
@@ -148,7 +151,7 @@ export class PicturePointer {
     if (step) this.#moveCross(step, event.shiftKey ? 10 : 1);
     else if (event.key === "Enter") this.#choose();
     else if (event.key === "b") this.#beginBox();
-    else if (event.key === "Delete" && this.removable) this.#remove(this.#at);
+    else if (event.key === "Delete" && this.removable) this.#held(this.#at)();
     else return;
     event.preventDefault();
     event.stopPropagation();
