@@ -65,8 +65,8 @@ export async function camera(page, order) {
   const added = [];
   for (const at of order.taps) {
     await click(page, at);
-    added.push(await points(page));
     await moreAnswers(page, 2);
+    added.push(await points(page));
   }
   await moreAnswers(page, order.frames);
   await page.screenshot({ path: `${order.out}/camera.png` });
@@ -90,6 +90,7 @@ export async function camera(page, order) {
   const stopped = await texts(page);
   const count = await answered(page);
   await page.waitForTimeout(500);
+  await page.screenshot({ path: `${order.out}/stopped.png` });
   return {
     opened,
     added,
@@ -103,10 +104,21 @@ export async function camera(page, order) {
   };
 }
 
-/** The same page where nobody lets it have a camera. */
-export async function refusedCamera(page) {
+/** A page without a live model; one is chosen, and then nobody lets the page have a camera. */
+export async function refusedCamera(page, order) {
   await ready(page);
-  await page.click("#camera");
-  await until(page, "a refusal", () => document.getElementById("error").textContent !== "");
-  return { said: await texts(page), button: await page.textContent("#camera") };
+  const said = [];
+  const press = async () => {
+    await page.click("#camera");
+    await until(page, "a refusal", () => document.getElementById("error").textContent !== "");
+    said.push((await texts(page)).error);
+  };
+  await press();
+  await page.setInputFiles("#model-file", order.files.slice(0, 2));
+  await until(page, "a refusal", () => /is three files/.test(document.getElementById("error").textContent));
+  said.push((await texts(page)).error);
+  await page.setInputFiles("#model-file", order.files);
+  await untilText(page, "status", "is for the camera");
+  await press();
+  return { said, button: await page.textContent("#camera"), after: await texts(page) };
 }

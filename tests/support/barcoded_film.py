@@ -1,4 +1,4 @@
-"""A film for a fake camera: a textured square that swings, and each frame's number in its corner."""
+"""A film for a fake camera: a square that swings, and each frame's number in its corner."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ def _texture(
 ) -> NDArray[np.uint8]:
     """Smooth noise of that grain."""
     height, width = size_hw
-    noise = np.random.default_rng(seed).random((height // cell + 3, width // cell + 3, 3), np.float32)
+    noise = np.random.default_rng(seed).random(
+        (height // cell + 3, width // cell + 3, 3), np.float32
+    )
     large = cv2.resize(noise, None, fx=cell, fy=cell, interpolation=cv2.INTER_CUBIC)
     return (low + large[:height, :width].clip(0, 1) * (high - low)).astype(np.uint8)

@@ -42,8 +42,9 @@ export async function watch(model, threads, signal, watcher) {
   signal.addEventListener("abort", end);
   const asked = Camera.open();
   try {
-    const facts = await port.open(model, threads);
-    camera = await asked;
+    // Whichever is refused first is said; a camera that comes before the model is known to `end`.
+    const [facts, opened] = await Promise.all([port.open(model, threads), asked]);
+    camera = opened;
     signal.throwIfAborted();
     const begun = new LiveView(port, camera, {
       sized: watcher.sized,
