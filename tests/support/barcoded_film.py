@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FILM_FRAMES", "FILM_HW", "square_xy", "swinging_frame", "write_y4m"]
+__all__ = ["FILM_FRAMES", "FILM_HW", "SQUARE", "square_xy", "swinging_frame", "write_y4m"]
 
 FILM_HW = (240, 320)
 FILM_FRAMES = 64
 """There and back, so that the film can be played in a circle."""
-SQUARE = 84
-_VELOCITY_XY, _BEGIN_XY = (3, -1), (50, 110)
+SQUARE = 110
+"""Its side: some places are on it in every frame, such as (134, 132) and (144, 156)."""
+_VELOCITY_XY, _BEGIN_XY = (2, -1), (50, 100)
 
 
 def square_xy(number: int) -> tuple[int, int]:
