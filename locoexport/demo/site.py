@@ -52,7 +52,8 @@ WebAssembly file four times smaller on the way. Licences: licences.txt.
 
 @dataclass(frozen=True)
 class SiteModel:
-    """An exported file, or the three of a split export by part (``whole`` for the single one).
+    """An exported file, or the three of a split or live export by part (``whole`` for the single
+    one).
 
     ``seeded`` is True where its weights are the untrained ones.
     """
@@ -77,21 +78,24 @@ class Site:
         )
 
 
-def assemble_site(model: SiteModel, packages: Mapping[str, Path], clip: Path | None) -> Site:
-    """The page, its packages, a model and a clip that it opens with."""
+def assemble_site(
+    model: SiteModel | None,
+    packages: Mapping[str, Path],
+    clip: Path | None,
+    live: SiteModel | None = None,
+) -> Site:
+    """The page, its packages, a model and a clip that it opens with, and a model for the camera."""
     with as_file(files("locoexport") / "web") as folder:
         paths = (path for path in sorted(folder.rglob("*")) if path.suffix in _PAGE)
         found = {path.relative_to(folder).as_posix(): path for path in paths}
     found |= packages
-    places = {}
-    for part, path in model.files.items():
-        found[f"model/{path.name}"] = path
-        places[part] = f"model/{quote(path.name)}"
-    document: dict[str, object] = {
-        "schema": _SCHEMA,
-        "model": {"name": model.name, "seeded": model.seeded, "files": places},
-        "clip": None,
-    }
+    document: dict[str, object] = {"schema": _SCHEMA, "model": None, "live": None, "clip": None}
+    for key, each in (("model", model), ("live", live)):
+        if each is not None:
+            places = {part: f"{key}/{path.name}" for part, path in each.files.items()}
+            found |= {places[part]: path for part, path in each.files.items()}
+            files_at = {part: quote(place) for part, place in places.items()}
+            document[key] = {"name": each.name, "seeded": each.seeded, "files": files_at}
     if clip is not None:
         found[f"clip/{clip.name}"] = clip
         document["clip"] = {"name": clip.name, "path": f"clip/{quote(clip.name)}"}

@@ -13,9 +13,11 @@ from locoexport.demo.site import Site, SiteModel, assemble_site
 from locoexport.errors import ModelFileError
 from locoexport.machine.installation import require_extra
 from locoexport.machine.writing.drafts import scratch_folder
+from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.runtime.live.session import open_live
 from locoexport.runtime.session.opening import open_model
-from locoexport.runtime.session.split_files import find_split_files
+from locoexport.runtime.session.split_files import find_live_files, find_split_files
 from locoexport.runtime.video.clips import VideoReader
 
 __all__ = ["prepared_site"]
@@ -35,8 +37,9 @@ def prepared_site(
     """The page as a site; its files are there while the block runs.
 
     Args:
-        model: an exported file, or any file of a split one. None is b0-tiny, exported into the
-            cache folder where it does not lie there already.
+        model: an exported file, or any file of a split or live one. None is b0-tiny, exported
+            into the cache folder where it does not lie there already, once for clips and once for
+            the camera. Of a file of yours the live export of the same name is on the page as well.
         video: the clip that the page opens with. None is one that is made.
         runtime: a folder with the page's npm packages (node_modules). None is the cache folder,
             filled from the npm registry where they do not lie there already.
@@ -49,7 +52,7 @@ def prepared_site(
     """
     if video is not None:
         VideoReader(Path(video))  # says what is wrong with it before anything is fetched
-    site_model = _site_model(_default_model(notify) if model is None else Path(model))
+    site_model, live = _default_models(notify) if model is None else _given_models(Path(model))
     if runtime is None:
         packages = fetch_packages(lambda text: notify(Notice(text)))
     else:
@@ -58,14 +61,40 @@ def prepared_site(
         clip = scratch / _SAMPLE_NAME if video is None else Path(video)
         if video is None:
             write_sample_clip(clip)
-        yield assemble_site(site_model, packages, clip)
+        yield assemble_site(site_model, packages, clip, live)
 
 
-def _default_model(notify: Listener) -> Path:
+def _default_models(notify: Listener) -> tuple[SiteModel, SiteModel]:
     require_extra("export")
-    from locoexport.pipeline.cached_export import cached_export
+    from locoexport.pipeline.cached_export import cached_export, default_live_export
 
-    return cached_export(load_profile(_DEFAULT_PROFILE), notify)
+    whole = cached_export(load_profile(_DEFAULT_PROFILE), notify)
+    live = default_live_export(notify)
+    return _site_model(whole), _live_model(live)
+
+
+def _given_models(path: Path) -> tuple[SiteModel | None, SiteModel | None]:
+    """For clips and for the camera: a live export is for the latter alone."""
+    if find_live_files(path) is not None:
+        return None, _live_model(path)
+    split = find_split_files(path)
+    stem = path.name.removesuffix(".onnx")
+    if split is not None:
+        stem = split["tracker"].name.removesuffix(".tracker.onnx")
+    beside = path.with_name(f"{stem}.live.onnx")
+    return _site_model(path), _live_model(beside) if is_file(beside) else None
+
+
+def _live_model(path: Path) -> SiteModel:
+    """A live export, after it was opened."""
+    opened = open_live(path)
+    if opened.fixed_points is not None:
+        raise ModelFileError(
+            f"{path} is fixed to {opened.fixed_points} points; points of the page come and go. "
+            "Export it with --points dynamic."
+        )
+    files = {str(role): at for role, at in opened.paths.items()}
+    return SiteModel(opened.path.name, files, opened.metadata.weights.seeded)
 
 
 def _site_model(path: Path) -> SiteModel:

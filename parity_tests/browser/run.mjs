@@ -2,6 +2,7 @@
 // Prints one JSON document: what the scenario returns, and what went wrong in the page.
 
 import { chromium } from "playwright-core";
+import * as cameras from "./cameras.mjs";
 import { shown, WAIT_MS } from "./gestures.mjs";
 import * as races from "./races.mjs";
 import * as scenarios from "./scenarios.mjs";
@@ -18,7 +19,7 @@ async function played(page) {
     clock = setTimeout(reject, DUE_MS - performance.now(), new Error(what));
   });
   try {
-    const scenario = { ...scenarios, ...races }[order.scenario];
+    const scenario = { ...scenarios, ...races, ...cameras }[order.scenario];
     return await Promise.race([scenario(page, order), late]);
   } catch (error) {
     throw new Error(`${error.message}; the page showed ${await shown(page)}`, { cause: error });
@@ -38,6 +39,7 @@ const browser = await chromium.launch({
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    ...(order.flags ?? []),
   ],
 });
 try {

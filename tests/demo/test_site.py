@@ -79,8 +79,28 @@ def test_site_json_says_what_there_is(site: Site) -> None:
     assert document["schema"] == "locoexport.demo/1"
     expected = {"name": "m.onnx", "seeded": True, "files": {"whole": "model/m.onnx"}}
     assert document["model"] == expected
+    assert document["live"] is None
     assert document["clip"]["path"] == "clip/a%20clip%23%201.mp4"
     assert unquote(document["clip"]["path"]) in site.files
+
+
+def test_a_live_model_lies_beside_the_other_or_alone(
+    make_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    model = make_model("m.onnx")
+    parts = {}
+    for part in ("encoder", "query", "live"):
+        parts[part] = tmp_path / f"a b.{part}.onnx"
+        parts[part].write_bytes(part.encode())
+    live = SiteModel("a b.live.onnx", parts, seeded=False)
+    whole = SiteModel("m.onnx", {"whole": model}, seeded=True)
+    for first in (whole, None):
+        made = assemble_site(first, {}, None, live)
+        document = json.loads(made.texts["site.json"])
+        assert (document["model"] is None) == (first is None)
+        assert document["live"]["files"]["live"] == "live/a%20b.live.onnx"
+        for part, place in document["live"]["files"].items():
+            assert made.files[unquote(place)] == parts[part]
 
 
 def test_an_exported_folder_holds_everything_and_notes_for_hosts(

@@ -52,7 +52,8 @@ FileToServe = Annotated[
     Path | None,
     typer.Argument(
         metavar="[MODEL.onnx]",
-        help="An exported file; without one b0-tiny is exported into the cache folder.",
+        help="An exported file, of --split or --live as well; without one b0-tiny is exported into "
+        "the cache folder.",
         show_default=False,
     ),
 ]

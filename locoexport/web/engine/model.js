@@ -7,8 +7,9 @@ import { confidenceOf } from "./visibility.js";
 /** @typedef {import("./preprocessing.js").Size} Size */
 /** @typedef {import("../packages/onnxruntime-web/ort.wasm.min.mjs").InferenceSession} Session */
 /** @typedef {import("../packages/onnxruntime-web/ort.wasm.min.mjs").Tensor} Tensor */
-/** @typedef {"whole" | "encoder" | "query" | "tracker"} Part */
+/** @typedef {"whole" | "encoder" | "query" | "tracker" | "live"} Part */
 /** @typedef {Partial<Record<Part, ArrayBuffer>>} ModelFiles the single file, or three parts */
+/** @typedef {Partial<Record<Part, Session>>} Sessions */
 /** @typedef {(done: number, total: number) => void} Progress */
 /** @typedef {{ xy: Float32Array, confidence: Float32Array }} Answer model's pixels; 0..1 */
 /** @typedef {Record<string, Tensor>} Prepared a window's frames, as `run` takes them */
@@ -33,14 +34,23 @@ export function threadsToUse(asked) {
  * @returns {Promise<Model>}
  */
 export async function openModel(files, name, threads) {
+  return new Model(await openSessions(files, name, threads), name, threads);
+}
+
+/**
+ * @param {ModelFiles} files
+ * @param {string} name
+ * @param {number} threads
+ */
+export async function openSessions(files, name, threads) {
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";
-  /** @type {Partial<Record<Part, Session>>} */
+  /** @type {Sessions} */
   const sessions = {};
   for (const [part, bytes] of Object.entries(files)) {
     sessions[/** @type {Part} */ (part)] = await openSession(new Uint8Array(bytes), name);
   }
-  return new Model(sessions, name, threads);
+  return sessions;
 }
 
 /**
@@ -71,7 +81,7 @@ export class Model {
   resolutionHw;
 
   /**
-   * @param {Partial<Record<Part, Session>>} sessions
+   * @param {Sessions} sessions
    * @param {string} name
    * @param {number} threads
    */
@@ -201,7 +211,7 @@ export class Model {
  * @param {Record<string, Tensor>} tensors
  * @param {readonly string[]} names
  */
-function pick(tensors, names) {
+export function pick(tensors, names) {
   return Object.fromEntries(names.map((name) => [name, tensors[name]]));
 }
 
@@ -218,7 +228,7 @@ function typeOf(session, name) {
  * @param {Session} session
  * @param {string} name
  */
-function shapeOf(session, name) {
+export function shapeOf(session, name) {
   const found = session.inputMetadata.find((input) => input.name === name);
   return found?.isTensor ? found.shape : undefined;
 }

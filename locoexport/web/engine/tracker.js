@@ -3,7 +3,7 @@
 import { DemoError } from "./errors.js";
 
 /** @typedef {import("./tracker.worker.js").ModelFacts} ModelFacts */
-/** @typedef {import("./tracker.worker.js").ModelSource} ModelSource */
+/** @typedef {import("./model_source.js").ModelSource} ModelSource */
 /** @typedef {import("./tracker.worker.js").Order} Order */
 /** @typedef {import("./tracker.worker.js").Report} Report */
 /** @typedef {import("./tracking.js").Step} Step */

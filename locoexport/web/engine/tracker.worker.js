@@ -3,14 +3,14 @@
 import { Clip } from "./clip.js";
 import { DemoError, inWords } from "./errors.js";
 import { openModel, threadsToUse } from "./model.js";
+import { filesOf } from "./model_source.js";
 import { Tracking } from "./tracking.js";
 
 /** @typedef {import("./model.js").Model} Model */
-/** @typedef {import("./model.js").Part} Part */
+/** @typedef {import("./model_source.js").ModelSource} ModelSource */
 /** @typedef {import("./tracks.js").Tracks} Tracks */
 /** @typedef {import("./tracking.js").Seconds} Seconds */
 /** @typedef {import("./tracking.js").Step} Step */
-/** @typedef {{ name: string, files: Partial<Record<Part, string | Blob>> }} ModelSource */
 /**
  * @typedef {object} ModelFacts
  * @property {readonly [number, number]} resolutionHw
@@ -51,26 +51,11 @@ self.addEventListener("message", async (/** @type {MessageEvent<Order>} */ { dat
  */
 async function open(source, threads) {
   const began = performance.now();
-  /** @type {import("./model.js").ModelFiles} */
-  const files = {};
-  for (const [part, place] of Object.entries(source.files)) {
-    files[/** @type {Part} */ (part)] = await bytesOf(place);
-  }
-  model = await openModel(files, source.name, threadsToUse(threads));
+  model = await openModel(await filesOf(source), source.name, threadsToUse(threads));
   const { resolutionHw, split, fixedFrames } = model;
   const seconds = (performance.now() - began) / 1000;
   const facts = { resolutionHw, threads: model.threads, split, fixedFrames, seconds };
   say({ kind: "opened", facts });
-}
-
-/** @param {string | Blob} place */
-async function bytesOf(place) {
-  if (place instanceof Blob) return place.arrayBuffer();
-  const response = await fetch(place);
-  if (!response.ok) {
-    throw new DemoError(`The model ${place} cannot be loaded (HTTP ${response.status}).`);
-  }
-  return response.arrayBuffer();
 }
 
 /**

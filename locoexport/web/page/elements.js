@@ -31,6 +31,7 @@ export const page = {
   clipFile: input("clip-file"),
   builtIn: button("built-in"),
   modelFile: input("model-file"),
+  camera: button("camera"),
   clipText: text("clip-text"),
   modelText: text("model-text"),
   pointsSet: element("points-set", HTMLFieldSetElement),

@@ -1,9 +1,10 @@
 // The page: what each control does, and what is shown. Nothing here computes.
 
 import { Clip } from "../engine/clip.js";
-import { inWords } from "../engine/errors.js";
+import { DemoError, inWords } from "../engine/errors.js";
 import { drawQueries, drawTracks } from "./overlay.js";
-import { modelFromFiles } from "./model_files.js";
+import { isLive, modelFromFiles } from "./model_files.js";
+import { actionOf } from "./keys.js";
 import { listenForDrops, listPoints, page, saveFile, wholeNumber } from "./elements.js";
 import { Orders, Replaced } from "./orders.js";
 import { PicturePointer } from "./picture.js";
@@ -13,14 +14,17 @@ import { recordOverlay } from "./recording.js";
 import { readSite } from "./site.js";
 import { Cancelled, Tracker } from "../engine/tracker.js";
 import { tracksToCsv, tracksToJson } from "../engine/tracks.js";
+import { watch } from "./watching.js";
 import { modelText, resultText } from "./wording.js";
 
+/** @typedef {import("./live_view.js").LiveView} LiveView */
 /** @typedef {import("../engine/queries.js").QueryPoint} QueryPoint */
 /** @typedef {import("../engine/tracks.js").Tracks} Tracks */
 /** @typedef {import("../engine/tracker.worker.js").ModelFacts} ModelFacts */
-/** @typedef {import("../engine/tracker.worker.js").ModelSource} ModelSource */
+/** @typedef {import("../engine/model_source.js").ModelSource} ModelSource */
 
-const parameters = new URLSearchParams(location.search);
+/** Null leaves it to the machine. */
+const threads = Number(new URLSearchParams(location.search).get("threads")) || null;
 const queries = new QuerySet();
 /** @type {Clip | null} */
 let clip = null;
@@ -34,16 +38,29 @@ let facts = null;
 let tracks = null;
 /** @type {ImageBitmap | null} what is shown */
 let shown = null;
+/** @type {ModelSource | null} what the camera's points are followed with */
+let liveModel = null;
+/** @type {LiveView | null} while the camera runs */
+let live = null;
 /** What is said of the tracker's model. */
 let aboutModel = "No model yet.";
 const orders = new Orders(refresh);
 const RECORDING = "Recording";
+const CAMERA = "The camera";
 
 const pointer = new PicturePointer(page.picture, {
   point: ({ y, x }) => addPoints([{ t: player?.frame ?? 0, y: Math.fround(y), x: Math.fround(x) }]),
   box: (box) => {
     const side = wholeNumber(page.side);
     addPoints(gridQueries(side, side, box, player?.frame ?? 0));
+  },
+  held: (at, reach) => {
+    const id = live?.nearest(at, reach) ?? null;
+    return () =>
+      void attempt(async () => {
+        if (id !== null) await live?.remove([id]);
+        say(id === null ? "There is no point to remove." : "Point removed.");
+      });
   },
   say,
   redraw,
@@ -82,29 +99,39 @@ async function attempt(action) {
 
 function refresh() {
   const working = orders.running !== null;
-  const points = queries.points.length;
+  const points = (live ?? queries).points.length;
   const model = orders.opening("model");
   page.modelText.textContent = model === null ? aboutModel : `Loading ${model}…`;
-  page.pointsSet.disabled = clip === null || working || orders.opening("clip") !== null;
+  page.pointsSet.disabled =
+    live === null && (clip === null || working || orders.opening("clip") !== null);
   page.trackSet.disabled = clip === null && !orders.busy;
   page.track.disabled = working || points === 0 || (tracker === null && model === null);
   page.cancel.disabled = !orders.busy;
   page.window.disabled = working;
   page.undo.disabled = page.clear.disabled = points === 0;
-  page.viewSet.disabled = clip === null;
+  page.viewSet.disabled = clip === null && live === null;
   page.saveSet.disabled = tracks === null || working;
+  page.camera.textContent = orders.running === CAMERA ? "Stop camera" : "Camera";
+  page.camera.disabled = working && orders.running !== CAMERA;
   page.clipFile.disabled = page.builtIn.disabled = page.modelFile.disabled = working;
   for (const control of [page.previous, page.play, page.next, page.frame]) {
-    control.disabled = clip === null || orders.running === RECORDING;
+    control.disabled = clip === null || orders.running === RECORDING || live !== null;
   }
   page.play.textContent = player?.playing ? "Pause" : "Play";
-  listPoints(queries.points);
+  listPoints((live ?? queries).points);
   redraw();
 }
 
 function redraw() {
   const context = page.picture.getContext("2d");
-  if (context === null || shown === null || player === null) return;
+  if (context === null) return;
+  if (live !== null) {
+    live.draw(context, wholeNumber(page.trail));
+    pointer.draw(context, scaleOfScreen());
+    context.resetTransform();
+    return;
+  }
+  if (shown === null || player === null) return;
   if (shown.width === 0) {
     // The cache gave it back meanwhile; it is decoded again.
     if (orders.running !== RECORDING) void player.seek(player.frame);
@@ -119,7 +146,8 @@ function redraw() {
 /** Pixels of the clip in one of the screen. */
 function scaleOfScreen() {
   const width = page.picture.getBoundingClientRect().width;
-  return clip === null || width === 0 ? 1 : clip.frameHw[1] / width;
+  const frameHw = live?.frameHw ?? clip?.frameHw;
+  return frameHw === undefined || width === 0 ? 1 : frameHw[1] / width;
 }
 
 /**
@@ -173,15 +201,8 @@ async function showClip(opened, signal) {
   tracks = null;
   shown = null;
   queries.clear();
+  fitPicture(opened.frameHw);
   const [height, width] = opened.frameHw;
-  const scale = Math.min(4, Math.max(1, Math.ceil(960 / width)));
-  const shrink = Math.min(1, 1280 / Math.max(height, width));
-  page.picture.width = Math.round(width * scale * shrink);
-  page.picture.height = Math.round(height * scale * shrink);
-  page.picture.hidden = false;
-  page.empty.hidden = true;
-  page.drop.classList.add("filled");
-  pointer.reset(opened.frameHw);
   player = new Player(opened, show, refresh, fail);
   player.speed = Number(page.speed.value);
   const { name, frames } = opened;
@@ -194,13 +215,77 @@ async function showClip(opened, signal) {
 }
 
 /**
+ * Give the picture the shape of what it shows.
+ * @param {import("../engine/preprocessing.js").Size | null} frameHw null where there is nothing
+ */
+function fitPicture(frameHw) {
+  page.picture.hidden = frameHw === null;
+  page.empty.hidden = frameHw !== null;
+  page.drop.classList.toggle("filled", frameHw !== null);
+  if (frameHw === null) return;
+  const [height, width] = frameHw;
+  const scale = Math.min(4, Math.max(1, Math.ceil(960 / width)));
+  const shrink = Math.min(1, 1280 / Math.max(height, width));
+  page.picture.width = Math.round(width * scale * shrink);
+  page.picture.height = Math.round(height * scale * shrink);
+  pointer.reset(frameHw);
+}
+
+/** Begin with the camera, or end it. */
+function toggleCamera() {
+  if (orders.running === CAMERA) {
+    orders.cancel();
+    return undefined;
+  }
+  if (liveModel === null) {
+    throw new DemoError(
+      "This page has no model for a camera. Choose NAME.encoder.onnx, NAME.query.onnx and " +
+        "NAME.live.onnx together as the other model; `locoexport export --live open` makes them.",
+    );
+  }
+  const model = liveModel;
+  return orders.run(CAMERA, (signal) => followCamera(model, signal), (names) =>
+    say(`The camera begins when ${names.join(" and ")} is open.`),
+  );
+}
+
+/**
+ * Follow points through the camera's frames until it is stopped.
+ * @param {ModelSource} model
+ * @param {AbortSignal} signal
+ */
+async function followCamera(model, signal) {
+  player?.pause();
+  say("Opening the camera and its model…");
+  await watch(model, threads, signal, {
+    begun: (view, name) => {
+      live = view;
+      pointer.removable = true;
+      refresh();
+      say(`${name} is on. Tap a point to follow it; a long press takes it away. (${model.name})`);
+    },
+    ended: () => {
+      live = null;
+      pointer.removable = false;
+      page.resultText.textContent = "";
+      fitPicture(clip?.frameHw ?? null);
+      refresh();
+    },
+    sized: fitPicture,
+    shown: redraw,
+    changed: refresh,
+    timed: (text) => (page.resultText.textContent = text),
+  });
+}
+
+/**
  * Track with another model from now on; where it cannot be opened, the last one stays.
  * @param {ModelSource} source
  * @param {string} about
  */
 function openModel(source, about) {
   return orders.open("model", source.name, async (signal) => {
-    const opening = new Tracker(source, Number(parameters.get("threads")) || null);
+    const opening = new Tracker(source, threads);
     signal.addEventListener("abort", () => opening.close());
     const opened = await opening.open();
     signal.throwIfAborted();
@@ -215,6 +300,10 @@ function openModel(source, about) {
 
 /** @param {QueryPoint[]} points */
 function addPoints(points) {
+  if (live !== null) {
+    void attempt(() => live?.add(points));
+    return;
+  }
   if (clip === null || orders.running !== null) return;
   const next = orders.opening("clip");
   if (next !== null) {
@@ -231,7 +320,12 @@ function addPoints(points) {
   refresh();
 }
 
-function undo() {
+async function undo() {
+  if (live !== null) {
+    const count = await live.undo();
+    say(count === 0 ? "Nothing to undo." : `Taken back: ${count}.`);
+    return;
+  }
   const taken = queries.undo();
   if (tracks !== null && tracks.points > queries.points.length) {
     tracks = null;
@@ -241,7 +335,12 @@ function undo() {
   refresh();
 }
 
-function clear() {
+async function clear() {
+  if (live !== null) {
+    await live.clear();
+    say("No points.");
+    return;
+  }
   queries.clear();
   tracks = null;
   page.resultText.textContent = "";
@@ -326,13 +425,9 @@ const KEYS = {
 
 /** @param {KeyboardEvent} event */
 function pressed(event) {
-  const fields = "input:not([type=range]), select, summary";
-  const field = event.target instanceof Element && event.target.closest(fields);
-  const onButton = event.target instanceof HTMLButtonElement && event.key === " ";
-  if ((field && event.key !== "Escape") || onButton) return;
-  if (event.altKey || event.metaKey || (event.ctrlKey && event.key !== "z")) return;
-  const action = event.ctrlKey ? undo : KEYS[event.key];
-  if (action === undefined || (orders.running !== null && event.key !== "Escape")) return;
+  const action = actionOf(event, KEYS);
+  const free = orders.running === null || (live !== null && action === undo);
+  if (action === undefined || (!free && event.key !== "Escape")) return;
   event.preventDefault();
   void attempt(action);
 }
@@ -344,9 +439,17 @@ function chosen(files) {
   const models = given.filter((file) => file.name.endsWith(".onnx"));
   void attempt(() =>
     models.length > 0
-      ? openModel(modelFromFiles(models), "")
+      ? useModel(modelFromFiles(models))
       : openClip(given[0].name, () => given[0]),
   );
+}
+
+/** @param {ModelSource} source */
+function useModel(source) {
+  if (!isLive(source)) return openModel(source, "");
+  liveModel = source;
+  say(`${source.name} is for the camera: press Camera.`);
+  return undefined;
 }
 
 function listen() {
@@ -359,11 +462,13 @@ function listen() {
   onClick(page.undo, undo);
   onClick(page.clear, clear);
   onClick(page.grid, () => {
-    if (clip === null) return;
+    const frameHw = live?.frameHw ?? clip?.frameHw;
+    if (frameHw === undefined) return;
     const side = wholeNumber(page.side);
-    const [height, width] = clip.frameHw;
+    const [height, width] = frameHw;
     addPoints(gridQueries(side, side, { top: 0, left: 0, height, width }, player?.frame ?? 0));
   });
+  onClick(page.camera, toggleCamera);
   onClick(page.track, track);
   onClick(page.cancel, () => orders.cancel());
   onClick(page.saveCsv, () => tracks && saveText(tracksToCsv(tracks), "text/csv", "csv"));
@@ -392,6 +497,7 @@ async function start() {
   listen();
   refresh();
   const site = await readSite();
+  liveModel ??= site.live;
   page.builtIn.hidden = site.clip === null;
   const openBuiltIn = async () => {
     if (site.clip !== null) await openClip(site.clip.name, site.clip.load);
@@ -399,7 +505,10 @@ async function start() {
   page.builtIn.addEventListener("click", () => void attempt(openBuiltIn));
   // What the user chose before site.json was there is not replaced.
   if (clip === null && orders.opening("clip") === null) void attempt(openBuiltIn);
-  if (tracker === null && orders.opening("model") === null) await openModel(site.model, site.about);
+  const { model } = site;
+  if (model !== null && tracker === null && orders.opening("model") === null) {
+    await openModel(model, site.about);
+  }
 }
 
 void attempt(start);

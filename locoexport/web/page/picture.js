@@ -8,12 +8,18 @@
  * @typedef {object} Pointing
  * @property {(at: Position) => void} point a point was chosen
  * @property {(box: Box) => void} box a box was chosen
+ * @property {(at: Position, reach: number) => () => void} held what takes the point away that is
+ *   near by now; called where `removable`, as the point may have moved when it is known to be meant
  * @property {(text: string) => void} say for screen readers
  * @property {() => void} redraw
  */
 
 /** So far, in pixels of the screen, a pointer may move and it is a click still. */
 const CLICK_SLACK = 5;
+/** A pointer that is held so long takes a point away. */
+const HOLD_MS = 500;
+/** So far from the finger, in pixels of the screen, a point may be that it takes away. */
+const REACH = 32;
 const STEPS = new Map([
   ["ArrowLeft", [0, -1]],
   ["ArrowRight", [0, 1]],
@@ -33,6 +39,10 @@ export class PicturePointer {
   #at = { y: 0, x: 0 };
   #dragging = false;
   #keyboard = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #holding;
+  /** Whether a long press, the right button or Delete takes a point away. */
+  removable = false;
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -45,6 +55,7 @@ export class PicturePointer {
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", (event) => this.#up(event));
     canvas.addEventListener("pointercancel", () => this.#forget());
+    canvas.addEventListener("contextmenu", (event) => this.removable && event.preventDefault());
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => this.#forget());
   }
@@ -80,12 +91,22 @@ export class PicturePointer {
 
   /** @param {PointerEvent} event */
   #down(event) {
-    if (this.#frameHw === null || event.button !== 0) return;
+    if (this.#frameHw === null) return;
+    if (event.button === 2 && this.removable) this.#held(this.#position(event))();
+    if (event.button !== 0) return;
     this.#canvas.setPointerCapture(event.pointerId);
     this.#keyboard = false;
     this.#dragging = true;
     this.#at = this.#position(event);
     this.#corner = this.#at;
+    if (!this.removable) return;
+    const from = this.#at;
+    const remove = this.#held(from);
+    this.#holding = setTimeout(() => {
+      if (!this.removable || !this.#dragging || this.#moved(from, this.#at)) return;
+      this.#forget();
+      remove();
+    }, HOLD_MS);
   }
 
   /** @param {PointerEvent} event */
@@ -100,13 +121,22 @@ export class PicturePointer {
     if (!this.#dragging || this.#corner === null) return;
     const [from, to] = [this.#corner, this.#position(event)];
     this.#forget();
-    const scale = this.#scale();
-    const moved = Math.hypot((to.y - from.y) / scale, (to.x - from.x) / scale);
-    if (moved < CLICK_SLACK) this.#pointing.point(from);
-    else this.#pointing.box(between(from, to));
+    if (this.#moved(from, to)) this.#pointing.box(between(from, to));
+    else this.#pointing.point(from);
+  }
+
+  /** Whether a pointer that went so far is no click. @param {Position} from @param {Position} to */
+  #moved(from, to) {
+    return Math.hypot(to.y - from.y, to.x - from.x) / this.#scale() >= CLICK_SLACK;
+  }
+
+  /** @param {Position} at */
+  #held(at) {
+    return this.#pointing.held(at, REACH * this.#scale());
   }
 
   #forget() {
+    clearTimeout(this.#holding);
     const had = this.#corner !== null || this.#keyboard;
     this.#dragging = false;
     this.#corner = null;
@@ -121,6 +151,7 @@ export class PicturePointer {
     if (step) this.#moveCross(step, event.shiftKey ? 10 : 1);
     else if (event.key === "Enter") this.#choose();
     else if (event.key === "b") this.#beginBox();
+    else if (event.key === "Delete" && this.removable) this.#held(this.#at)();
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -2,11 +2,12 @@
 
 import { DemoError } from "../engine/errors.js";
 
-/** @typedef {import("../engine/tracker.worker.js").ModelSource} ModelSource */
+/** @typedef {import("../engine/model_source.js").ModelSource} ModelSource */
 /**
  * @typedef {object} Site
- * @property {ModelSource} model
- * @property {string} about what has to be said of the model
+ * @property {ModelSource | null} model for clips
+ * @property {string} about what has to be said of that model
+ * @property {ModelSource | null} live for the camera
  * @property {{ name: string, load: (signal: AbortSignal) => Promise<Blob> } | null} clip the built-in one
  */
 
@@ -20,20 +21,25 @@ export async function readSite() {
   if (site.schema !== SCHEMA) {
     throw new DemoError(`site.json is ${site.schema}, not ${SCHEMA}; export the page again.`);
   }
-  /** @type {ModelSource["files"]} */
-  const files = {};
-  for (const [part, path] of Object.entries(site.model.files)) {
-    files[/** @type {"whole"} */ (part)] = new URL(/** @type {string} */ (path), location.href).href;
-  }
-  const about = site.model.seeded ? " (untrained weights: its tracks mean nothing)" : "";
+  const about = site.model?.seeded ? " (untrained weights: its tracks mean nothing)" : "";
   return {
-    model: { name: site.model.name, files },
+    model: site.model && sourceOf(site.model),
     about,
+    live: (site.live ?? null) && sourceOf(site.live),
     clip: site.clip && {
       name: site.clip.name,
       load: (signal) => load(site.clip.path, signal),
     },
   };
+}
+
+/**
+ * @param {{ name: string, files: Record<string, string> }} model
+ * @returns {ModelSource}
+ */
+function sourceOf({ name, files }) {
+  const places = Object.entries(files).map(([part, path]) => [part, new URL(path, location.href).href]);
+  return { name, files: Object.fromEntries(places) };
 }
 
 /** @param {string} path @param {AbortSignal} signal */

@@ -32,6 +32,19 @@ export function resultText({ tracks: { points, frames }, seconds }, facts) {
   );
 }
 
+/**
+ * @param {import("./live_view.js").Speed} speed
+ * @param {number} points
+ * @param {import("../engine/live.worker.js").LiveFacts} facts
+ */
+export function speedText({ fps, ms, taken, dropped }, points, { threads, window }) {
+  return (
+    `${fps.toFixed(1)} frames a second with ${points} ${points === 1 ? "point" : "points"}, ` +
+    `${ms.toFixed(0)} ms each; ${dropped} of ${taken + dropped} frames dropped. Window of ` +
+    `${window}, WebAssembly, ${threadsText(threads)}.`
+  );
+}
+
 /** @param {number} threads */
 function threadsText(threads) {
   return threads === 1 ? "1 thread" : `${threads} threads`;
