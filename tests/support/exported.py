@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 from surroundings import EXPORTS
 
+from locoexport.contract.interface import LiveWindow
 from locoexport.contract.profile import ExportProfile, load_profile
 from locoexport.network.loading import load_network
 from locoexport.notices import ignore
@@ -32,12 +33,18 @@ def seeded_profile(variant: str, opset: int = 17, sampling: str = "gather") -> E
     return replace(profile, demo_weights=None)
 
 
-def export_once(profile: ExportProfile, *, split: bool = False, sidecar: bool = False) -> Path:
-    """The .onnx file of that profile, for reading alone; of a split, what names its three files."""
-    with _made_once("file", profile, split, sidecar) as (folder, is_made):
+def export_once(
+    profile: ExportProfile,
+    *,
+    split: bool = False,
+    sidecar: bool = False,
+    live: LiveWindow | None = None,
+) -> Path:
+    """The .onnx file of that profile, for reading alone; of three files, what names them."""
+    with _made_once("file", profile, split, sidecar, live) as (folder, is_made):
         path = folder / "model.onnx"
         if not is_made:
-            export_model(profile, path, verify=False, split=split, sidecar=sidecar)
+            export_model(profile, path, verify=False, split=split, sidecar=sidecar, live=live)
     return path
 
 
@@ -53,7 +60,7 @@ def graph_once(profile: ExportProfile) -> FinishedGraph:
 
 
 @contextmanager
-def _made_once(kind: str, profile: ExportProfile, *form: bool) -> Iterator[tuple[Path, bool]]:
+def _made_once(kind: str, profile: ExportProfile, *form: object) -> Iterator[tuple[Path, bool]]:
     """The folder of that thing, and whether it is in it; other workers wait until it is."""
     decides = repr((kind, astuple(profile), form))
     digest = hashlib.sha256(decides.encode()).hexdigest()[:16]

@@ -22,7 +22,7 @@ from locoexport.network.loading import Network, load_network
 from locoexport.pipeline.weights.sources import find_downloaded
 from locoexport.runtime.session.opening import Model
 
-__all__ = ["load_weights", "profile_of"]
+__all__ = ["load_weights", "profile_from", "profile_of"]
 
 
 def load_weights(
@@ -95,11 +95,18 @@ def profile_of(session: Model, tolerance_px: float | None = None) -> ExportProfi
     Raises:
         ModelFileError: it was made from a variant that this version does not know.
     """
-    metadata = session.metadata
     axes = AxisSizes(session.fixed_batch, session.fixed_frames, session.fixed_points)
+    profile = profile_from(session.metadata, session.path, tolerance_px)
+    return replace(profile, input_type=session.signature.input_type, axes=axes)
+
+
+def profile_from(
+    metadata: ArtifactMetadata, path: Path, tolerance_px: float | None = None
+) -> ExportProfile:
+    """The profile that metadata names, at their resolution; raises as ``profile_of``."""
     if metadata.variant not in locotrack.VARIANTS:
         raise ModelFileError(
-            f"{session.path} was made from variant {metadata.variant!r}, which this version does "
+            f"{path} was made from variant {metadata.variant!r}, which this version does "
             f"not know ({', '.join(locotrack.VARIANTS)})."
         )
     # A profile of the user's own: its file need not be at hand to verify what it made.
@@ -113,7 +120,5 @@ def profile_of(session: Model, tolerance_px: float | None = None) -> ExportProfi
         variant=metadata.variant,
         resolution_hw=_initial_of(metadata),
         settings=metadata.trained,
-        input_type=session.signature.input_type,
-        axes=axes,
         tolerance=tolerance,
     )
