@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from locoexport.contract.interface import FileRole
 from locoexport.serving.options import ServedModel, ServingOptions, Tensor
 from locoexport.serving.repository import TRITON_IMAGE, RepositoryEntry, tensor_rows, tensor_text
 from locoexport.serving.triton_config import ensemble_config, model_config, sequence_config
@@ -41,7 +42,9 @@ class LiveModels:
         """Frames that are looked at, the newest included."""
         return self.state[0].sizes()[2] + 1
 
-    def entries(self, files: Mapping[str, Path], options: ServingOptions) -> list[RepositoryEntry]:
+    def entries(
+        self, files: Mapping[FileRole, Path], options: ServingOptions
+    ) -> list[RepositoryEntry]:
         """Three models, and the two ensembles that clients ask; ``files`` by role."""
         configs = (
             (self.encoder, model_config(self.encoder, options), files["encoder"]),
