@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from locoexport.pipeline.tracking.points import TrackReport, track_video
     from locoexport.pipeline.verify import verify_model
     from locoexport.runtime.exchange.clip_facts import ClipFacts
+    from locoexport.runtime.live.features import QueryFeatures
+    from locoexport.runtime.live.state import LiveState
+    from locoexport.runtime.live.tracker import LiveTracker, LiveTracks
     from locoexport.runtime.objects.rules import ObjectRules
     from locoexport.runtime.tracking.tracker import PointTracker
     from locoexport.runtime.tracks.tracks import Tracks
@@ -46,6 +49,9 @@ __all__ = [
     "EvalReport",
     "ExportProfile",
     "ExportReport",
+    "LiveState",
+    "LiveTracker",
+    "LiveTracks",
     "LocoExportError",
     "ManyReport",
     "ObjectOutputs",
@@ -53,6 +59,7 @@ __all__ = [
     "ObjectRules",
     "ObjectSources",
     "PointTracker",
+    "QueryFeatures",
     "RewriteReport",
     "Selection",
     "TrackReport",
@@ -81,12 +88,16 @@ _HOMES = {
     "EvalReport": "locoexport.pipeline.evaluate",
     "ExportProfile": "locoexport.contract.profile",
     "ExportReport": "locoexport.pipeline.export",
+    "LiveState": "locoexport.runtime.live.state",
+    "LiveTracker": "locoexport.runtime.live.tracker",
+    "LiveTracks": "locoexport.runtime.live.tracker",
     "LocoExportError": "locoexport.errors",
     "ManyReport": "locoexport.pipeline.tracking.many",
     "ObjectOutputs": "locoexport.pipeline.tracking.objects",
     "ObjectReport": "locoexport.pipeline.tracking.objects",
     "ObjectRules": "locoexport.runtime.objects.rules",
     "ObjectSources": "locoexport.pipeline.tracking.objects",
+    "QueryFeatures": "locoexport.runtime.live.features",
     "PointTracker": "locoexport.runtime.tracking.tracker",
     "RewriteReport": "locoexport.pipeline.rewrite",
     "Selection": "locoexport.runtime.video.selection",

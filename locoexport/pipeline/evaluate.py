@@ -348,9 +348,9 @@ def _reference(
     if importlib.util.find_spec("torch") is None:
         return None, "torch is not installed: ONNX alone (pip install 'locoexport[export]')."
     from locoexport.network.loading import load_network
-    from locoexport.pipeline.weights.origin import load_weights, profile_from
+    from locoexport.pipeline.weights.origin import load_weights, profile_of
 
-    profile = profile_from(session.metadata, session.path)
+    profile = profile_of(session)
     if named != path:
         return load_network(profile, named), None
     try:

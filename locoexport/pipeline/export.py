@@ -210,6 +210,11 @@ def _name_files(
         )
     if live is None:
         return name_split_files(output)
+    if profile.axes.batch not in (None, 1) or profile.axes.frames not in (None, 1):
+        raise UsageError(
+            f"Live, there is one clip and one frame at a time, not {profile.axes.batch or 1} and "
+            f"{profile.axes.frames or 1}; leave --batch and --frames out."
+        )
     if sidecar:
         raise UsageError("A sidecar is of clips, and --live has none; leave --sidecar out.")
     return name_live_files(output)
@@ -382,7 +387,9 @@ def _prove_live_file(
 ) -> ParityReport:
     """The report of a proof that held; raises ExportParityError where it failed."""
     probes = make_probes(LIVE_SHAPES, profile.axes, profile.working_hw)
-    report = prove_live(open_live(path), network.model, probes, profile.tolerance, notify)
+    with scratch_folder() as folder:
+        session = open_live(path, profile_prefix=folder / "profile")
+        report = prove_live(session, network.model, probes, profile.tolerance, notify)
     if report.passed:
         return report
     raise ExportParityError(_failure(report, profile, None), report, None, "")

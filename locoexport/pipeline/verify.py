@@ -20,6 +20,7 @@ from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.parity.pointwise import ParityReport
 from locoexport.parity.probes import Probe, probe_queries
 from locoexport.parity.quantiles import PrecisionParity
+from locoexport.pipeline.live.verification import verify_live
 from locoexport.pipeline.proof.allowed import allowed_precision, precision_of
 from locoexport.pipeline.proof.growth import study_growth
 from locoexport.pipeline.proof.localisation import check_localisable
@@ -39,6 +40,7 @@ from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.placement import placed_elsewhere
 from locoexport.runtime.session.single import require_provider
+from locoexport.runtime.session.split_files import find_live_files
 from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.frames import to_model_input
 
@@ -66,7 +68,7 @@ def verify_model(
     the share of visibility flips, on the generated sequences that its cost was measured on.
 
     Args:
-        model_path: a file written by ``locoexport export``, or any file of a split one.
+        model_path: a file written by ``locoexport export``, or any file of a split or a live one.
         checkpoint: the weights it was made from; by default found by name and SHA-256 beside the
             model, in the working directory, or in the package.
         provider: the execution provider to run the file on; there is no fallback.
@@ -89,6 +91,18 @@ def verify_model(
     if tolerance_px is not None and not (0 < tolerance_px < np.inf):
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
     require_provider(provider)
+    if find_live_files(path) is not None:
+        report = verify_live(
+            path,
+            checkpoint=checkpoint,
+            provider=provider,
+            tolerance_px=tolerance_px,
+            video=video,
+            localise=localise,
+            notify=notify,
+        )
+        _tell_of_ties(report.parity, notify)
+        return replace(report, warnings=tuple(warnings))
     with scratch_folder() as folder:
         session = open_model(path, provider, profile_prefix=folder / "profile")
         check_precision_claim(session.files_sha256, precision_of(session.metadata))

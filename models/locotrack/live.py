@@ -22,6 +22,11 @@ _UNSEEN = 1e9
 """Taken from the attention to a frame in which the point was not asked for yet."""
 _STATE = 5
 """Channels of a memory before the embeddings: known, x, y, occlusion, expected_dist."""
+_CHANGING = 2
+"""Frames of which a refinement changes what the transformer reads: the newest, and the one before
+it by its motion towards the newest."""
+_READ = _CHANGING + 1
+"""Frames that these are made of, the motion from the one before them included."""
 
 
 def memory_channels(config: TrackerConfig) -> int:
@@ -63,12 +68,17 @@ def follow_newest(
     joined = known[:, :, 1:] * known[:, :, :-1]
     bias = _bias(known, config.transformer.heads)
     prepared = ByLevel(*(tracker.operations.prepare_grid(grid) for grid in last.grids))
-    window = memory
+    before = None
     for _ in range(config.refinements):
         embeddings = tracker.embed(last, prepared, supports, estimate.positions_xy)
         window = torch.cat((memory, _remember(estimate, embeddings, feature)), 2)
-        seen, kept, fed = _recall(window, config)
-        changes = tracker.mix(last, kept, seen, fed, bias, joined)[:, :, -1:]
+        if before is None:
+            hidden = _project(tracker, last, window, joined)
+            before = hidden[:, :-_CHANGING]
+        else:
+            near = _project(tracker, last, window[:, :, -_READ:], joined[:, :, 1 - _READ :])
+            hidden = torch.cat((before, near[:, -_CHANGING:]), 1)
+        changes = tracker.mix_newest(hidden, bias, estimate.occlusion)
         estimate, feature = tracker.apply_changes(last, estimate, feature, changes)
     # The embeddings are those of the last refinement: no others were made.
     window = torch.cat((memory, _remember(estimate, embeddings, feature)), 2)
@@ -88,6 +98,12 @@ def _remember(estimate: Estimate, embeddings: list[Tensor], feature: Tensor | No
     kept = [torch.ones_like(occlusion), estimate.positions_xy, occlusion, expected_dist]
     kept += embeddings
     return torch.cat(kept if feature is None else [*kept, feature], -1)
+
+
+def _project(tracker: LocoTrack, last: FeatureGrids, window: Tensor, joined: Tensor) -> Tensor:
+    """What the transformer is given of every frame of a window: (B·N, T, dim)."""
+    seen, kept, fed = _recall(window, tracker.config)
+    return tracker.project(last, kept, seen, fed, joined)
 
 
 def _recall(window: Tensor, config: TrackerConfig) -> tuple[Estimate, list[Tensor], Tensor | None]:

@@ -79,10 +79,21 @@ class MotionTransformer(nn.Module):
         self.input_proj = nn.Linear(inputs, config.dim)
         self.output_proj = nn.Linear(config.dim, outputs)
 
-    def forward(self, x: Tensor, bias: Tensor, attention: Attention = attend) -> Tensor:
-        """(M, T, inputs), (heads, T, T) → (M, T, outputs)."""
-        hidden: Tensor = self.input_proj(x)
-        hidden = self.transformer(hidden, bias, attention)
+    def forward(
+        self, x: Tensor, bias: Tensor, attention: Attention = attend, *, newest: bool = False
+    ) -> Tensor:
+        """(M, T, inputs), (heads, T, T) → (M, T, outputs).
+
+        With ``newest`` (M, 1, outputs), of the last frame alone: the same numbers, and the last
+        layer is computed for that frame only.
+        """
+        return self.mix(self.input_proj(x), bias, attention, newest=newest)
+
+    def mix(
+        self, hidden: Tensor, bias: Tensor, attention: Attention = attend, *, newest: bool = False
+    ) -> Tensor:
+        """``forward`` of inputs that went through ``input_proj``: (M, T, dim)."""
+        hidden = self.transformer(hidden, bias, attention, newest)
         projected: Tensor = self.output_proj(hidden)
         return projected
 
@@ -93,9 +104,11 @@ class _Transformer(nn.Module):
         self.layers = nn.ModuleList(_Layer(config, gelu) for _ in range(config.layers))
         self.ln_out = nn.LayerNorm(config.dim)
 
-    def forward(self, x: Tensor, bias: Tensor, attention: Attention) -> Tensor:
-        for layer in self.layers:
-            x = layer(x, bias, attention)
+    def forward(self, x: Tensor, bias: Tensor, attention: Attention, newest: bool) -> Tensor:
+        *others, final = self.layers
+        for layer in others:
+            x = layer(x, bias, attention, False)
+        x = final(x, bias, attention, newest)
         normalised: Tensor = self.ln_out(x)
         return normalised
 
@@ -112,8 +125,14 @@ class _Layer(nn.Module):
         self.layer_norm1 = nn.LayerNorm(config.dim)
         self.layer_norm2 = nn.LayerNorm(config.dim)
 
-    def forward(self, x: Tensor, bias: Tensor, attention: Attention) -> Tensor:
-        x = x + self.attn(self.layer_norm1(x), bias, attention)
+    def forward(self, x: Tensor, bias: Tensor, attention: Attention, newest: bool) -> Tensor:
+        if newest:
+            # Nothing reads what this layer would make of the frames before.
+            seen = self.layer_norm1(x)
+            bias = bias[..., -1:, :]
+            x = x[:, -1:] + self.attn(seen, bias, attention, seen[:, -1:])
+        else:
+            x = x + self.attn(self.layer_norm1(x), bias, attention)
         changed: Tensor = x + self.dense(self.layer_norm2(x))
         return changed
 
@@ -130,11 +149,25 @@ class MultiHeadAttention(nn.Module):
         self.final_proj = nn.Linear(dim, dim)
         self._heads = heads
 
-    def forward(self, x: Tensor, bias: Tensor, attention: Attention = attend) -> Tensor:
-        """(M, T, dim), (heads, T, T) → (M, T, dim)."""
+    def forward(
+        self,
+        x: Tensor,
+        bias: Tensor,
+        attention: Attention = attend,
+        asking: Tensor | None = None,
+    ) -> Tensor:
+        """(M, T, dim), (heads, T, T) → (M, T, dim).
+
+        ``asking`` (M, S, dim) are those that look, where they are not all that is looked at; the
+        bias is (heads, S, T) then, and the answer (M, S, dim).
+        """
         query, key, value = (
-            projection(x).reshape(*x.shape[:2], self._heads, -1).transpose(1, 2)
-            for projection in (self.query_proj, self.key_proj, self.value_proj)
+            projection(given).reshape(*given.shape[:2], self._heads, -1).transpose(1, 2)
+            for projection, given in (
+                (self.query_proj, x if asking is None else asking),
+                (self.key_proj, x),
+                (self.value_proj, x),
+            )
         )  # (M, heads, T, dim/heads)
         mixed = attention(query, key, value, bias)
         projected: Tensor = self.final_proj(mixed.transpose(1, 2).flatten(2))

@@ -363,17 +363,33 @@ class LocoTrack(nn.Module):
         estimate: Estimate,
         feature: Tensor | None,
         bias: Tensor,
-        joined: Tensor | None = None,
     ) -> Tensor:
-        """What the transformer over time would change in every frame: (B, N, T, 4 + C).
-
-        ``joined`` is that of ``relative_motion``.
-        """
-        inputs = self._transformer_inputs(features, embeddings, estimate, feature, joined)
+        """What the transformer over time would change in every frame: (B, N, T, 4 + C)."""
+        inputs = self._transformer_inputs(features, embeddings, estimate, feature)
         changes: Tensor = self.torch_pips_mixer(
             inputs.flatten(0, 1), bias, self.operations.attend
         )  # (B·N, T, 4 + C)
         return changes.reshape(*estimate.positions_xy.shape[:3], changes.shape[-1])
+
+    def project(
+        self,
+        features: FeatureGrids,
+        embeddings: list[Tensor],
+        estimate: Estimate,
+        feature: Tensor | None,
+        joined: Tensor,
+    ) -> Tensor:
+        """What the transformer's layers are given: (B·N, T, dim); see ``relative_motion``."""
+        inputs = self._transformer_inputs(features, embeddings, estimate, feature, joined)
+        projected: Tensor = self.torch_pips_mixer.input_proj(inputs.flatten(0, 1))
+        return projected
+
+    def mix_newest(self, hidden: Tensor, bias: Tensor, like: Tensor) -> Tensor:
+        """``mix`` for the last frame alone, of what ``project`` gave: (B, N, 1, 4 + C)."""
+        changes: Tensor = self.torch_pips_mixer.mix(
+            hidden, bias, self.operations.attend, newest=True
+        )
+        return changes.reshape(*like.shape[:2], 1, changes.shape[-1])
 
     def apply_changes(
         self, features: FeatureGrids, estimate: Estimate, feature: Tensor | None, changes: Tensor

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from surroundings import EXPORTS
@@ -24,7 +25,7 @@ from locoexport.notices import ignore
 from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph
 from locoexport.pipeline.export import export_model
 
-__all__ = ["export_once", "graph_once", "seeded_profile"]
+__all__ = ["export_once", "graph_once", "live_once", "live_profile", "seeded_profile"]
 
 
 def seeded_profile(variant: str, opset: int = 17, sampling: str = "gather") -> ExportProfile:
@@ -40,12 +41,22 @@ def export_once(
     sidecar: bool = False,
     live: LiveWindow | None = None,
 ) -> Path:
-    """The .onnx file of that profile, for reading alone; of three files, what names them."""
+    """The .onnx file of that profile, for reading alone; of a split, what names its three files."""
     with _made_once("file", profile, split, sidecar, live) as (folder, is_made):
         path = folder / "model.onnx"
         if not is_made:
             export_model(profile, path, verify=False, split=split, sidecar=sidecar, live=live)
     return path
+
+
+def live_profile(variant: str = "b0-tiny", **options: Any) -> ExportProfile:
+    """A profile at 64x64, with the weights in the box where there are: small, and it tracks."""
+    return load_profile(variant).with_options(resolution_hw=(64, 64), **options)
+
+
+def live_once(profile: ExportProfile | None = None, window: LiveWindow = "open") -> Path:
+    """What names the three files of a live export; by default of ``live_profile()``."""
+    return export_once(profile or live_profile(), live=window)
 
 
 def graph_once(profile: ExportProfile) -> FinishedGraph:

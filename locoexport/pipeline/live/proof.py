@@ -37,14 +37,18 @@ def prove_live(
     tolerance: Tolerance,
     notify: Listener,
 ) -> ParityReport:
-    """Compare the files with ``model`` on every probe, each of one clip."""
+    """Compare the files with ``model`` on every probe, each of one clip.
+
+    Where the session was opened with a profile, it ends with the first probe.
+    """
     window = session.window or OPEN_WINDOW
     cases = []
     for probe in probes:
         notify(Notice(f"live parity: {probe.name}"))
         queries = whole_frames(probe.query_points_tyx, probe.video.shape[1])
         cases.append(_compare(session, model, probe, queries, window, tolerance))
-    return summarise(cases, tolerance, session.provider, ())
+        session.placed_nodes()
+    return summarise(cases, tolerance, session.provider, session.node_placement())
 
 
 def _compare(

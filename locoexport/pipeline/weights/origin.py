@@ -20,9 +20,10 @@ from locoexport.machine.writing.output_files import is_file, sha256_of
 from locoexport.models import locotrack
 from locoexport.network.loading import Network, load_network
 from locoexport.pipeline.weights.sources import find_downloaded
+from locoexport.runtime.live.session import LiveSession
 from locoexport.runtime.session.opening import Model
 
-__all__ = ["load_weights", "profile_from", "profile_of"]
+__all__ = ["load_weights", "profile_of"]
 
 
 def load_weights(
@@ -89,24 +90,17 @@ def _initial_of(metadata: ArtifactMetadata) -> tuple[int, int]:
     return initial_hw
 
 
-def profile_of(session: Model, tolerance_px: float | None = None) -> ExportProfile:
+def profile_of(session: Model | LiveSession, tolerance_px: float | None = None) -> ExportProfile:
     """The profile that the file names, at the file's own resolution and axes.
 
     Raises:
         ModelFileError: it was made from a variant that this version does not know.
     """
+    metadata = session.metadata
     axes = AxisSizes(session.fixed_batch, session.fixed_frames, session.fixed_points)
-    profile = profile_from(session.metadata, session.path, tolerance_px)
-    return replace(profile, input_type=session.signature.input_type, axes=axes)
-
-
-def profile_from(
-    metadata: ArtifactMetadata, path: Path, tolerance_px: float | None = None
-) -> ExportProfile:
-    """The profile that metadata names, at their resolution; raises as ``profile_of``."""
     if metadata.variant not in locotrack.VARIANTS:
         raise ModelFileError(
-            f"{path} was made from variant {metadata.variant!r}, which this version does "
+            f"{session.path} was made from variant {metadata.variant!r}, which this version does "
             f"not know ({', '.join(locotrack.VARIANTS)})."
         )
     # A profile of the user's own: its file need not be at hand to verify what it made.
@@ -120,5 +114,7 @@ def profile_from(
         variant=metadata.variant,
         resolution_hw=_initial_of(metadata),
         settings=metadata.trained,
+        input_type=session.signature.input_type,
+        axes=axes,
         tolerance=tolerance,
     )

@@ -83,4 +83,6 @@ def _read(path: Path) -> QueryFeatures:
         for name, each in arrays.items()
         if name.startswith(_PREFIX)
     }
+    if "model" not in arrays or arrays["model"].ndim:
+        raise InputError("it does not say of which model its features are.")
     return QueryFeatures(supports, str(arrays["model"]))

@@ -62,3 +62,15 @@ class FollowedPoints:
             return replace(self, memory=self.memory[:, known - past :])
         nothing = np.zeros((count, past - known, channels), np.float32)
         return replace(self, memory=np.concatenate((nothing, self.memory), 1))
+
+    def having_answered(self, memory: Array) -> FollowedPoints:
+        """The same after a frame.
+
+        ``memory`` is what is remembered after it, of as many frames as were looked at, or fewer
+        than are kept: those before them are kept.
+        """
+        kept, looked_at = self.memory.shape[1], memory.shape[1]
+        if looked_at == kept:
+            return replace(self, memory=memory)
+        before = self.memory[:, 1 : kept - looked_at + 1]
+        return replace(self, memory=np.concatenate((before, memory), 1))

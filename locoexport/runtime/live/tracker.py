@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -12,46 +12,27 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.contract.interface import LARGEST_WINDOW
 from locoexport.contract.visibility import visible_from_logits
-from locoexport.errors import QueryError, UsageError, VideoError
+from locoexport.errors import UsageError, VideoError
+from locoexport.runtime.live.ahead import prepare_ahead
 from locoexport.runtime.live.features import QueryFeatures
+from locoexport.runtime.live.inputs import (
+    DEFAULT_LIVE_WINDOW,
+    check_inside,
+    checked_points,
+    checked_window,
+    frame_size,
+)
+from locoexport.runtime.live.pace import Pace
 from locoexport.runtime.live.points import FollowedPoints
 from locoexport.runtime.live.session import LiveSession, open_live
 from locoexport.runtime.live.state import LiveState
-from locoexport.runtime.video.frames import check_frames, scale_tracks_to_video, to_model_input
+from locoexport.runtime.live.tracks import LiveTracks
+from locoexport.runtime.video.frames import scale_tracks_to_video, to_model_input
 
 __all__ = ["DEFAULT_LIVE_WINDOW", "LiveTracker", "LiveTracks"]
 
-DEFAULT_LIVE_WINDOW = 8
-"""Frames that are looked at. docs/live.md: more changes little, fewer loses accuracy."""
-
 Array = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class LiveTracks:
-    """Where every point is in one frame.
-
-    Attributes:
-        ids: int64 (points,), as ``add`` gave them, in that order.
-        xy: float32 (points, 2) as (x, y) in pixels of the frame, pixel centres at .5.
-        visible: bool (points,): where the confidence is at least 0.5.
-        confidence: float32 (points,) in 0..1.
-        frame_index: of the frame, from 0.
-        latency_ms: from the call of ``push`` to this answer.
-    """
-
-    ids: NDArray[np.int64]
-    xy: Array
-    visible: NDArray[np.bool_]
-    confidence: Array
-    frame_index: int
-    latency_ms: float
-
-    def __len__(self) -> int:
-        """How many points there are."""
-        return len(self.ids)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +41,15 @@ class _Waiting:
 
     ids: NDArray[np.int64]
     points_yx: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Encoded:
+    """A frame's grids, its height and width, and when it was there (``time.perf_counter``)."""
+
+    grids: dict[str, Array]
+    size_hw: tuple[int, int]
+    begun_s: float
 
 
 class LiveTracker:
@@ -84,6 +74,7 @@ class LiveTracker:
         window: int | None = None,
         threads: int | None = None,
         *,
+        target_fps: float | None = None,
         bgr: bool = False,
     ) -> None:
         """Open the model.
@@ -94,21 +85,26 @@ class LiveTracker:
             window: frames that are looked at, the newest included; None is what the file is fixed
                 to, or 8.
             threads: of the CPU; None is all cores.
+            target_fps: frames a second that are to be kept up with: where pushes take longer, fewer
+                frames are looked at (``LiveTracks.window``), down to 2, and where that is not
+                enough ``LiveTracks.behind_ms`` says so. No point and no frame is ever left out.
             bgr: frames are BGR, as OpenCV has them, and not RGB.
 
         Raises:
-            UsageError: no such provider, or a window that is none or not the file's.
+            UsageError: no such provider, a window that is none or not the file's, or a target that
+                is no positive number.
             ProviderUnavailableError: the provider does not work on this machine.
             ModelFileError: a file is missing, damaged, or not of a live export.
         """
         self._session: LiveSession | None = open_live(model, provider, threads=threads, cached=True)
-        self._window = _checked_window(window, self._session)
+        self._window = checked_window(window, self._session)
+        self._pace = Pace(self._window, target_fps, fixed=self._session.window is not None)
         self._bgr = bgr
         self._thread = threading.get_ident()
         self._next_id = 0
         self._points = self._no_points()
         self._waiting: list[_Waiting] = []
-        self._grids: dict[str, Array] | None = None
+        self._newest: _Encoded | None = None
         self._frame_hw: tuple[int, int] | None = None
         self._frame_index = -1
 
@@ -119,18 +115,21 @@ class LiveTracker:
         Raises:
             UsageError: the tracker was closed, or is used from another thread.
         """
-        if self._session is None:
-            raise UsageError("This LiveTracker is closed; make another.")
         if threading.get_ident() != self._thread:
             raise UsageError(
                 "A LiveTracker belongs to the thread that made it; make one for each thread."
             )
-        return self._session
+        return self._opened()
 
     @property
     def window(self) -> int:
-        """Frames that are looked at, the newest included."""
+        """Frames that are looked at, the newest included; with a target, the most."""
         return self._window
+
+    @property
+    def frame_index(self) -> int:
+        """Of the newest frame, from 0; -1 before the first."""
+        return self._frame_index
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -149,26 +148,30 @@ class LiveTracker:
                 photograph. The next frames are searched for them.
 
         Raises:
-            QueryError: the points have another shape or are not finite.
+            QueryError: the points have another shape, are not finite, or one is outside the frame
+                (where none was pushed yet, ``push`` raises it and forgets them).
             VideoError: the frame is malformed.
         """
         session = self.session
-        points = _checked_points(points_yx)
-        if frame is not None:
-            grids = session.encode(self._input_of(frame))
-            supports = session.sample(grids, self._scaled(points, _size(frame)))
+        points = checked_points(points_yx)
+        if frame is not None and len(points):
+            encoded = self._encode(frame)
+            check_inside(points, encoded.size_hw)
+            supports = session.sample(encoded.grids, self._scaled(points, encoded.size_hw))
             return self.add_features(
                 QueryFeatures({name: each[0] for name, each in supports.items()}, session.identity)
             )
-        ids = self._new_ids(len(points))
-        if self._grids is None:
+        if self._newest is None:
+            ids = self._new_ids(len(points))
             self._waiting.append(_Waiting(ids, points))
-        elif len(points):
-            height, width = self._frame_hw or (1, 1)
-            points = self._scaled(points, (height, width))
-            added = self._sampled(ids, points, self._grids)
+            return ids
+        check_inside(points, self._newest.size_hw)
+        ids = self._new_ids(len(points))
+        if len(points):
+            scaled = self._scaled(points, self._newest.size_hw)
+            added = self._sampled(ids, scaled, self._newest.grids)
             answer = session.follow(
-                self._grids, _batched(added.supports), _pinned(points), added.memory[None]
+                self._newest.grids, _batched(added.supports), _pinned(scaled), added.memory[None]
             )
             self._points = self._points.joined(replace(added, memory=answer.memory[0]))
         return ids
@@ -185,6 +188,7 @@ class LiveTracker:
                 f"The query features are of {features.model}, and this model is "
                 f"{session.identity}; features of one mean nothing to the other."
             )
+        session.check_supports(features.supports)
         ids = self._new_ids(len(features))
         memory = np.zeros((len(ids), self._window - 1, session.memory_channels), np.float32)
         self._points = self._points.joined(FollowedPoints(ids, dict(features.supports), memory))
@@ -196,13 +200,14 @@ class LiveTracker:
         Raises:
             UsageError: there is no such point, or it waits for a frame.
         """
+        session = self.session
         wanted = np.asarray(ids, np.int64).reshape(-1)
         missing = wanted[~np.isin(wanted, self._points.ids)]
         if len(missing):
             raise UsageError(f"There is no point {missing[0]} in the frames that were pushed.")
         found = np.searchsorted(self._points.ids, wanted)
         supports = {name: each[found] for name, each in self._points.supports.items()}
-        return QueryFeatures(supports, self.session.identity)
+        return QueryFeatures(supports, session.identity)
 
     def remove(self, ids: Sequence[int] | NDArray[np.int64]) -> None:
         """Follow points no more.
@@ -210,6 +215,7 @@ class LiveTracker:
         Raises:
             UsageError: there is no such point.
         """
+        _ = self.session
         gone = np.asarray(ids, np.int64).reshape(-1)
         unknown = sorted(set(gone.tolist()) - set(self.ids.tolist()))
         if unknown:
@@ -235,24 +241,21 @@ class LiveTracker:
         Raises:
             VideoError: the frame is malformed, or of another size than those before.
         """
-        begun = time.perf_counter()
-        session = self.session
-        size = _size(frame)
-        if self._frame_hw is not None and self._frame_hw != size:
-            raise VideoError(
-                f"A frame is {size[0]}x{size[1]} (HxW) where those before were "
-                f"{self._frame_hw[0]}x{self._frame_hw[1]}; reset() begins anew."
-            )
-        grids = session.encode(self._input_of(frame))
-        self._frame_hw, self._grids = size, grids
-        self._frame_index += 1
-        queries = np.full((len(self._points), 3), -1, np.float32)
-        for each in self._waiting:
-            scaled = self._scaled(each.points_yx, size)
-            self._points = self._points.joined(self._sampled(each.ids, scaled, grids))
-            queries = np.concatenate((queries, _pinned(scaled)))
-        self._waiting = []
-        return self._answer(queries, begun)
+        _ = self.session
+        return self._answer_to(self._encode(frame))
+
+    def follow(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[LiveTracks]:
+        """``push`` for every frame of a stream; the next is taken and encoded beside this answer.
+
+        ``frames`` are read in a thread of their own. Points may be added and removed between two
+        answers; they are those of the frame that was answered last.
+
+        Raises:
+            QueryError, VideoError: as ``push``.
+        """
+        _ = self.session
+        for encoded in prepare_ahead(frames, self._encode):
+            yield self._answer_to(encoded)
 
     def state(self) -> LiveState:
         """What another process needs to go on with the next frame."""
@@ -273,14 +276,27 @@ class LiveTracker:
             raise UsageError(
                 f"The state is of {state.model}, and this model is {self.session.identity}."
             )
+        points = state.points
+        self.session.check_supports(points.supports)
+        if points.memory.shape[2] != self.session.memory_channels:
+            raise UsageError(
+                f"The state remembers {points.memory.shape[2]} numbers of a point in a frame, and "
+                f"this model {self.session.memory_channels}; it is of another model."
+            )
         self._forget()
-        self._points = state.points.remembering(self._window - 1)
+        self._points = points.remembering(self._window - 1)
         self._frame_hw, self._frame_index = state.frame_hw, state.frame_index
         self._next_id = state.next_id
 
     def close(self) -> None:
         """Give the model back."""
         self._session = None
+
+    def _opened(self) -> LiveSession:
+        """The session, whatever thread asks."""
+        if self._session is None:
+            raise UsageError("This LiveTracker is closed; make another.")
+        return self._session
 
     def _no_points(self) -> FollowedPoints:
         session = self.session
@@ -290,21 +306,56 @@ class LiveTracker:
 
     def _forget(self) -> None:
         self._points, self._waiting = self._no_points(), []
-        self._grids, self._frame_hw, self._frame_index = None, None, -1
+        self._newest, self._frame_hw, self._frame_index = None, None, -1
 
-    def _answer(self, queries: Array, begun: float) -> LiveTracks:
-        points, grids = self._points, self._grids
-        xy = np.zeros((0, 2), np.float32)
-        visible, confidence = np.zeros(0, np.bool_), np.zeros(0, np.float32)
-        if len(points) and grids is not None and self._frame_hw is not None:
-            answer = self.session.follow(
-                grids, _batched(points.supports), queries, points.memory[None]
+    def _encode(self, frame: NDArray[np.uint8]) -> _Encoded:
+        begun_s = time.perf_counter()
+        size_hw, session = frame_size(frame), self._opened()
+        rgb = np.ascontiguousarray(frame[..., ::-1] if self._bgr else frame)
+        grids = session.encode(to_model_input(rgb[None], session.resolution_hw))
+        return _Encoded(grids, size_hw, begun_s)
+
+    def _answer_to(self, encoded: _Encoded) -> LiveTracks:
+        """Take the waiting points in, follow all of them, and go on to the next frame."""
+        size_hw, window = encoded.size_hw, self._pace.window
+        if self._frame_hw not in (None, size_hw):
+            raise VideoError(
+                f"A frame is {'x'.join(map(str, size_hw))} (HxW) where those before were "
+                f"{'x'.join(map(str, self._frame_hw or ()))}; reset() begins anew."
             )
-            self._points = replace(points, memory=answer.memory[0])
-            xy = scale_tracks_to_video(answer.tracks_xy, self.session.resolution_hw, self._frame_hw)
-            visible, confidence = visible_from_logits(answer.occlusion, answer.expected_dist)
-        latency_ms = (time.perf_counter() - begun) * 1e3
-        return LiveTracks(points.ids, xy, visible, confidence, self._frame_index, latency_ms)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            check_inside(each.points_yx, size_hw)
+        queries = [np.full((len(self._points), 3), -1, np.float32)]
+        for each in waiting:
+            if len(each.ids):
+                scaled = self._scaled(each.points_yx, size_hw)
+                self._points = self._points.joined(self._sampled(each.ids, scaled, encoded.grids))
+                queries.append(_pinned(scaled))
+        self._newest, self._frame_hw = encoded, size_hw
+        self._frame_index += 1
+        xy, visible, confidence = self._follow_points(encoded, np.concatenate(queries), window)
+        latency_ms = (time.perf_counter() - encoded.begun_s) * 1e3
+        behind_ms = self._pace.observe(latency_ms, len(self._points))
+        ids = self._points.ids
+        return LiveTracks(
+            ids, xy, visible, confidence, self._frame_index, latency_ms, window, behind_ms
+        )
+
+    def _follow_points(
+        self, encoded: _Encoded, queries_tyx: Array, window: int
+    ) -> tuple[Array, NDArray[np.bool_], Array]:
+        """(x, y) in pixels of the frame, visibility and confidence; all is remembered."""
+        points = self._points
+        if not len(points):
+            return np.zeros((0, 2), np.float32), np.zeros(0, np.bool_), np.zeros(0, np.float32)
+        looked_at = points.remembering(window - 1).memory
+        answer = self.session.follow(
+            encoded.grids, _batched(points.supports), queries_tyx, looked_at[None]
+        )
+        self._points = points.having_answered(answer.memory[0])
+        xy = scale_tracks_to_video(answer.tracks_xy, self.session.resolution_hw, encoded.size_hw)
+        return xy, *visible_from_logits(answer.occlusion, answer.expected_dist)
 
     def _sampled(
         self, ids: NDArray[np.int64], points_yx: Array, grids: dict[str, Array]
@@ -314,10 +365,6 @@ class LiveTracker:
         supports = {name: each[0] for name, each in session.sample(grids, points_yx).items()}
         memory = np.zeros((len(ids), self._window - 1, session.memory_channels), np.float32)
         return FollowedPoints(ids, supports, memory)
-
-    def _input_of(self, frame: NDArray[np.uint8]) -> Array:
-        rgb = np.ascontiguousarray(frame[..., ::-1]) if self._bgr else frame
-        return to_model_input(rgb[None], self.session.resolution_hw)
 
     def _scaled(self, points_yx: Array, size_hw: tuple[int, int]) -> Array:
         """In pixels of the model."""
@@ -342,38 +389,6 @@ class LiveTracker:
     ) -> None:
         """Close."""
         self.close()
-
-
-def _checked_window(window: int | None, session: LiveSession) -> int:
-    fixed = session.window
-    if window is None:
-        return fixed or DEFAULT_LIVE_WINDOW
-    if not 1 <= window <= LARGEST_WINDOW:
-        raise UsageError(
-            f"window is {window}; it is a number of frames from 1 to {LARGEST_WINDOW}."
-        )
-    if fixed not in (None, window):
-        raise UsageError(
-            f"{session.path} looks at {fixed} frames, not {window}; export it with --live open."
-        )
-    return window
-
-
-def _checked_points(points_yx: Sequence[Sequence[float]] | Array) -> Array:
-    try:
-        points = np.asarray(points_yx, np.float32)
-    except (TypeError, ValueError) as error:
-        raise QueryError("Points are numbers: y and x of each.") from error
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-        raise QueryError(
-            f"Points are finite (y, x), an array of shape (points, 2), not of {points.shape}."
-        )
-    return points
-
-
-def _size(frame: NDArray[np.uint8]) -> tuple[int, int]:
-    check_frames(np.asarray(frame)[None])
-    return frame.shape[0], frame.shape[1]
 
 
 def _pinned(points_yx: Array) -> Array:
