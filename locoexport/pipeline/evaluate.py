@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -211,7 +210,8 @@ def evaluate_datasets(
     wishes = Wishes(table is not None, films, fresh, videos)
     reports, tables = [], []
     kept, of_all = Kept(None), len(warnings)
-    for (window, sides), clips in product(_sides(session, reference, live), opened):
+    runs = ((*side, clips) for side in _sides(session, reference, live) for clips in opened)
+    for window, sides, clips in runs:
         setting = Setting(sides, query_mode, full_resolution)
         if clips.missing:
             notify(Notice(_missing(clips), warning=True))
@@ -327,11 +327,11 @@ def _sides(
             yield None, (graph, TorchSide(network.model, from_frames=from_frames))
         return
     for window in live or ():
-        tracker = LiveTracker(session.path, session.provider, window)
-        if network is None:
-            yield window, (LiveSide(tracker),)
-        else:
-            yield window, (LiveSide(tracker), LiveTorchSide(network.model, window))
+        with LiveTracker(session.path, session.provider, window) as tracker:
+            if network is None:
+                yield window, (LiveSide(tracker),)
+            else:
+                yield window, (LiveSide(tracker), LiveTorchSide(network.model, window))
 
 
 def _reference(
