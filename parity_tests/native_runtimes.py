@@ -27,8 +27,8 @@ class MissingHereError(Exception):
     """This machine lacks a compiler or a library; the message says which."""
 
 
-def build_cpp(folder: Path) -> list[str]:
-    """Compile examples/cpp in ``folder``; the command that runs it.
+def build_cpp(folder: Path, name: str = "track") -> list[str]:
+    """Compile examples/cpp/NAME.cpp in ``folder``; the command that runs it.
 
     The headers are those of ``ONNXRUNTIME_INCLUDE``, else the system's, else Debian's, downloaded
     into ``.data``; the library is the one inside the Python package, whose C API serves older
@@ -48,9 +48,9 @@ def build_cpp(folder: Path) -> list[str]:
         raise MissingHereError(f"there is no libonnxruntime.so in {capi}")
     # The name that the linker writes down: there is no link of it beside the library.
     (folder / "libonnxruntime.so.1").symlink_to(library)
-    program = folder / "track"
+    program = folder / name
     command = [compiler, "-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", f"-isystem{include}"]
-    command += [str(EXAMPLES / "cpp" / "track.cpp"), str(library), f"-Wl,-rpath,{folder}"]
+    command += [str(EXAMPLES / "cpp" / f"{name}.cpp"), str(library), f"-Wl,-rpath,{folder}"]
     done = subprocess.run([*command, "-o", str(program)], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr)

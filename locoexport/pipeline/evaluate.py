@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from locoexport.contract.profile import ExportProfile, load_profile, profile_nam
 from locoexport.errors import CheckpointError, InputError, ProfileError, UsageError
 from locoexport.evaluation.datasets.opening import Dataset, open_datasets
 from locoexport.evaluation.films import open_film_folder
+from locoexport.evaluation.live_sides import LiveSide, LiveTorchSide
 from locoexport.evaluation.metrics import sample_queries
 from locoexport.evaluation.records import Records
 from locoexport.evaluation.scored_dataset import Kept, Setting, Wishes, score_dataset
@@ -23,13 +25,18 @@ from locoexport.evaluation.scores import Difference, Scores, VideoResult, mean_s
 from locoexport.evaluation.sides import GraphSide, Side, TorchSide
 from locoexport.evaluation.track_scores import check_track_file, write_track_file
 from locoexport.machine.reading.tar_archive import container_of
-from locoexport.machine.writing.output_files import check_apart, is_file, sha256_of
+from locoexport.machine.writing.output_files import check_apart, is_file
 from locoexport.notices import Listener, Notice, counted, ignore, noting
 from locoexport.pipeline.weights.published import PUBLISHED, find_weights
 from locoexport.pipeline.weights.sources import find_checkpoint
+from locoexport.runtime.live.session import LiveSession, open_live
+from locoexport.runtime.live.tracker import LiveTracker
 from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.single import require_provider
-from locoexport.runtime.session.split_files import find_split_files
+from locoexport.runtime.session.split_files import find_live_files, find_split_files
+
+if TYPE_CHECKING:
+    from locoexport.network.loading import Network
 
 __all__ = ["EvalReport", "EvaluationInterrupt", "evaluate_datasets", "evaluate_model"]
 
@@ -42,9 +49,10 @@ class EvalReport:
     """What was evaluated on what, video by video.
 
     ``sides`` are in the order of every video's scores: ``onnx``, and ``torch`` where it ran;
-    ``absent`` says why it did not. ``resumed`` counts the videos whose results are of an earlier,
-    equal command. ``skipped`` names videos without a single visible point, ``missing`` annotated
-    videos that have no file; ``warnings`` were told on the way.
+    ``absent`` says why it did not. ``live`` is how many frames each answer looked at, None where
+    the whole clip went through the model at once. ``resumed`` counts the videos whose results are
+    of an earlier, equal command. ``skipped`` names videos without a single visible point,
+    ``missing`` annotated videos that have no file; ``warnings`` were told on the way.
     """
 
     model: Path
@@ -61,6 +69,7 @@ class EvalReport:
     seconds: float
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    live: int | None = None
 
     @property
     def unscored(self) -> tuple[str, ...]:
@@ -135,6 +144,7 @@ def evaluate_datasets(
     track_file: str | Path | None = None,
     film_folder: str | Path | None = None,
     force: bool = False,
+    live: Sequence[int] | None = None,
     notify: Listener = ignore,
 ) -> tuple[EvalReport, ...]:
     """Score a model as TAP-Vid does, one video after another.
@@ -144,7 +154,7 @@ def evaluate_datasets(
 
     Args:
         model: an exported file, or a checkpoint (also hf:// and https://), which is exported into
-            the cache folder.
+            the cache folder; with ``live`` a live export.
         datasets: see ``locoexport.evaluation.datasets.opening.open_dataset``; a report each.
         query_mode: ``first`` or ``strided``; see ``locoexport.sample_queries``.
         provider: the execution provider of the ONNX side; there is no fallback.
@@ -157,10 +167,13 @@ def evaluate_datasets(
         track_file: a .csv or .json of the scores of every query.
         film_folder: a folder for a film of every video; all videos are tracked again for it.
         force: replace ``track_file``, and films in ``film_folder``.
+        live: answer each frame from itself and the past alone, once for each of these numbers of
+            frames that are looked at; a report each.
         notify: is told of progress, and why a side does not run.
 
     Raises:
-        UsageError: no such query mode or provider, a model of other sizes, or a dataset twice.
+        UsageError: no such query mode or provider, a model of other sizes, or a dataset twice; of
+            ``live`` a model that is not, a window that it has not, or the mode ``strided``.
         InputError: a dataset cannot be read, or holds nothing that can be scored.
         OutputError: a file cannot be written.
         CheckpointError, ModelFileError, ProviderUnavailableError, PackageMissingError: see each.
@@ -173,6 +186,8 @@ def evaluate_datasets(
         raise UsageError(f"--videos is {videos}; expected at least 1.")
     if not datasets:
         raise UsageError("There is no dataset; name at least one.")
+    if live:
+        _check_live(live, query_mode, one_alone=(track_file, film_folder))
     sample_queries(np.zeros((1, 1), bool), np.zeros((1, 1, 2)), query_mode)  # refuses other modes
     require_provider(provider)
     read = (("the model", model), *(("the dataset", dataset) for dataset in datasets))
@@ -183,29 +198,32 @@ def evaluate_datasets(
     model = find_checkpoint(model, notify)
     if checkpoint is not None and checkpoint != PUBLISHED:
         checkpoint = find_checkpoint(checkpoint, notify)
-    path = _find_model(model, notify)
-    session = open_model(path, provider, cached=True)
+    path = _find_model(model, live, notify)
+    session = (
+        open_live(path, provider, cached=True) if live else open_model(path, provider, cached=True)
+    )
     if checkpoint == PUBLISHED:
         checkpoint = find_weights(PUBLISHED, _named_profile(session.metadata), notify)
-    reference, absent = _torch_side(path, session, model, checkpoint, wanted=torch)
+    reference, absent = _reference(path, session, model, checkpoint, wanted=torch)
     if absent is not None:
         notify(Notice(absent, warning=torch))
-    sides: tuple[Side, ...] = (GraphSide(session),)
-    if reference is not None:
-        sides = (*sides, reference)
-    setting = Setting(sides, query_mode, full_resolution)
     wishes = Wishes(table is not None, films, fresh, videos)
     reports, tables = [], []
     kept, of_all = Kept(None), len(warnings)
-    for clips, named in zip(opened, datasets, strict=True):
+    runs = ((*side, clips) for side in _sides(session, reference, live) for clips in opened)
+    for window, sides, clips in runs:
+        setting = Setting(sides, query_mode, full_resolution)
         if clips.missing:
             notify(Notice(_missing(clips), warning=True))
-        records = Records(_facts(path, session.metadata, clips, setting, provider))
-        kept.folder = records.folder if len(opened) == 1 else records.folder.parent
+        records = Records(_facts(session, clips, setting, window))
+        alone = len(opened) == 1 and len(live or ()) <= 1
+        kept.folder = records.folder if alone else records.folder.parent
         with _kept_told(kept, fresh):
             found = score_dataset(clips, setting, records, wishes, kept, notify)
         if not found.results:
-            raise InputError(f"{named} holds no video with a visible point: nothing can be scored.")
+            raise InputError(
+                f"{clips.name} holds no video with a visible point: nothing can be scored."
+            )
         tables += found.tables
         reports.append(
             EvalReport(
@@ -223,6 +241,7 @@ def evaluate_datasets(
                 seconds=time.perf_counter() - started,
                 missing=clips.missing,
                 warnings=tuple(warnings),
+                live=window,
             )
         )
         del warnings[of_all:]
@@ -256,8 +275,26 @@ def _kept_told(kept: Kept, fresh: bool) -> Iterator[None]:
         ) from stop
 
 
-def _find_model(path: Path, notify: Listener) -> Path:
+def _check_live(
+    live: Sequence[int], query_mode: str, one_alone: Sequence[str | Path | None]
+) -> None:
+    """Refuse what cannot be answered live, and what has no place for several windows."""
+    if query_mode != "first":
+        raise UsageError(
+            f"--query-mode {query_mode} scores frames before the one in which a point is asked "
+            "for, and nobody can answer those live; leave it out."
+        )
+    if len(live) > 1 and any(each is not None for each in one_alone):
+        raise UsageError("--per-track and --film are of one window; give --live one number.")
+
+
+def _find_model(path: Path, live: Sequence[int] | None, notify: Listener) -> Path:
     """The exported file: the one that was named, or that of the checkpoint that was named."""
+    is_live = find_live_files(path) is not None and find_split_files(path) is None
+    if is_live and not live:
+        raise UsageError(f"{path} is a live export: say how many frames it looks at (--live 8).")
+    if live:
+        return path
     if path.suffix == ".onnx" or find_split_files(path) is not None:
         return path
     if not is_file(container_of(path)):
@@ -277,15 +314,35 @@ def _named_profile(metadata: ArtifactMetadata) -> ExportProfile:
     return load_profile(metadata.profile if known else metadata.variant)
 
 
-def _torch_side(
+def _sides(
+    session: Model | LiveSession, network: Network | None, live: Sequence[int] | None
+) -> Iterator[tuple[int | None, tuple[Side, ...]]]:
+    """The file and the PyTorch model, for each live window, or on whole clips."""
+    if not isinstance(session, LiveSession):
+        from_frames = session.signature.input_type == "uint8"
+        graph = GraphSide(session)
+        if network is None:
+            yield None, (graph,)
+        else:
+            yield None, (graph, TorchSide(network.model, from_frames=from_frames))
+        return
+    for window in live or ():
+        with LiveTracker(session.path, session.provider, window) as tracker:
+            if network is None:
+                yield window, (LiveSide(tracker),)
+            else:
+                yield window, (LiveSide(tracker), LiveTorchSide(network.model, window))
+
+
+def _reference(
     path: Path,
-    session: Model,
+    session: Model | LiveSession,
     named: Path,
     checkpoint: str | Path | None,
     *,
     wanted: bool,
-) -> tuple[Side | None, str | None]:
-    """The PyTorch model of the file's own weights, or why it is not there."""
+) -> tuple[Network | None, str | None]:
+    """The network of the file's own weights, or why it is not there."""
     if not wanted:
         return None, "ONNX alone, as asked (--no-torch)."
     if importlib.util.find_spec("torch") is None:
@@ -294,30 +351,27 @@ def _torch_side(
     from locoexport.pipeline.weights.origin import load_weights, profile_of
 
     profile = profile_of(session)
-    from_frames = session.signature.input_type == "uint8"
     if named != path:
-        return TorchSide(load_network(profile, named).model, from_frames=from_frames), None
+        return load_network(profile, named), None
     try:
-        network = load_weights(path, session.metadata, profile, checkpoint)
+        return load_weights(path, session.metadata, profile, checkpoint), None
     except CheckpointError as error:
         if checkpoint is not None:
             raise
         return None, f"ONNX alone: {error}"
     except ProfileError as error:
         return None, f"ONNX alone: {error}"
-    return TorchSide(network.model, from_frames=from_frames), None
 
 
 def _facts(
-    path: Path, metadata: ArtifactMetadata, clips: Dataset, setting: Setting, provider: str
+    session: Model | LiveSession, clips: Dataset, setting: Setting, window: int | None
 ) -> Sequence[str]:
-    split = find_split_files(path)
-    models = [path] if split is None else list(split.values())
     return (
-        *(sha256_of(file) for file in models),
-        str(metadata.weights),
+        *session.files_sha256.values(),
+        str(session.metadata.weights),
         clips.identity,
-        provider,
+        session.provider,
         repr(replace(setting, sides=())),
+        f"live {window}",
         *(side.name for side in setting.sides),
     )

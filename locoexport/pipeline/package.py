@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from locoexport.contract.interface import LIVE_ROLES, MEMORY_INPUT, MEMORY_OUTPUT, FileRole
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.errors import CheckFailedError, ModelFileError, UsageError
 from locoexport.machine.telemetry import load_openvino
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.runtime.live.session import open_live
+from locoexport.runtime.live.tracker import DEFAULT_LIVE_WINDOW
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.single import create_checked_session, one_line
-from locoexport.runtime.session.split_files import find_split_files
+from locoexport.runtime.session.split_files import find_live_files, find_split_files
 from locoexport.serving.openvino import (
     check_options,
     compile_settings,
@@ -31,9 +34,16 @@ from locoexport.serving.repository import (
     write_repository,
 )
 from locoexport.serving.triton_config import ensemble_config, model_config
+from locoexport.serving.triton_live import live_readme, pin_live_models
 from locoexport.serving.triton_schema import check_config, check_ensemble, schema_is_here
 
 __all__ = ["PackageReport", "package_for_openvino", "package_for_triton"]
+
+
+_NOT_CHECKED = (
+    "The configurations were not checked against Triton's schema: tritonclient is not installed "
+    "(pip install 'locoexport[triton]')."
+)
 
 
 @dataclass(frozen=True)
@@ -68,10 +78,11 @@ def package_for_triton(
     force: bool = False,
     notify: Listener = ignore,
 ) -> PackageReport:
-    """Write a Triton model repository for a single file, or for a split export as an ensemble.
+    """Write a Triton model repository for a single file, for a split export as an ensemble, or for
+    a live export as two ensembles and a state that the server keeps.
 
     Args:
-        model: a file written by ``locoexport export``; any of the three of a split export.
+        model: a file written by ``locoexport export``; any of the three of a split or live export.
         folder: the repository; it may hold other models.
         name: of the model; None is ``locotrack_<profile>``.
         options: devices, batching, threads, TensorRT.
@@ -84,12 +95,14 @@ def package_for_triton(
         CheckFailedError: a configuration does not fit Triton's schema; nothing is written then.
     """
     options = options or ServingOptions()
+    live = find_live_files(model)
+    if live is not None and find_split_files(model) is None:
+        return _package_live(live, Path(folder), name, options, force=force, notify=notify)
     opened = _open(Path(model), name)
     entries = _entries(opened, options)
-    checked = _check(entries, ensemble=opened.split)
+    checked = _check(entries, ensembles=1 if opened.split else 0)
     if not checked:
-        text = "The configurations were not checked against Triton's schema: tritonclient is not "
-        notify(Notice(text + "installed (pip install 'locoexport[triton]').", warning=True))
+        notify(Notice(_NOT_CHECKED, warning=True))
     for text in _doubts(opened.metadata, options):
         notify(Notice(text, warning=True))
     readme = readme_text(entries, opened.inputs, opened.outputs, options, _facts(opened.metadata))
@@ -141,6 +154,35 @@ def package_for_openvino(
     )
 
 
+def _package_live(
+    files: Mapping[FileRole, Path],
+    folder: Path,
+    name: str | None,
+    options: ServingOptions,
+    *,
+    force: bool,
+    notify: Listener,
+) -> PackageReport:
+    """Three models and two ensembles, for so many points as ``options`` calls usual."""
+    if options.tensorrt:
+        raise UsageError("A live export is packaged for ONNX Runtime alone; leave --tensorrt out.")
+    session = open_live(files["live"], cached=True)  # every check of the runtime
+    name = _name(name, session.metadata)
+    served = [_served(f"{name}_{role}", files[role]) for role in LIVE_ROLES]
+    points, window = options.points.usual, session.window or DEFAULT_LIVE_WINDOW
+    models = pin_live_models(name, served, (MEMORY_INPUT, MEMORY_OUTPUT), points, window)
+    entries = models.entries(files, options)
+    checked = _check(entries, ensembles=2)
+    if not checked:
+        notify(Notice(_NOT_CHECKED, warning=True))
+    for text in _doubts(session.metadata, options):
+        notify(Notice(text, warning=True))
+    readme = live_readme(models, options, _facts(session.metadata))
+    written = write_repository(folder, entries, readme, force=force)
+    names = tuple(entry.name for entry in entries)
+    return PackageReport(folder, files["live"], name, names, written, checked)
+
+
 @dataclass(frozen=True)
 class _Opened:
     """A file that passed every check of the runtime, and what a server is told of it.
@@ -167,6 +209,8 @@ class _Opened:
 
 def _open(path: Path, name: str | None, *, single_for: str | None = None) -> _Opened:
     """Open, name and check; ``single_for`` names a server that takes no split export."""
+    if find_live_files(path) is not None and find_split_files(path) is None:
+        raise UsageError(f"{path} is a live export, which is packaged for Triton alone (--triton).")
     metadata = open_model(path).metadata  # every check of the runtime
     split = find_split_files(path)
     if split is not None and single_for is not None:
@@ -225,12 +269,13 @@ def _queries(served: Sequence[ServedModel]) -> tuple[Tensor, ...]:
     return tuple(t for t in served[-1].inputs if t.name == "query_input")
 
 
-def _check(entries: list[RepositoryEntry], *, ensemble: bool) -> bool:
+def _check(entries: list[RepositoryEntry], *, ensembles: int) -> bool:
+    """Whether the schema was there to check; the last so many entries are ensembles."""
     if not schema_is_here():
         return False
     configs = {entry.name: check_config(entry.config or "") for entry in entries}
-    if ensemble:
-        check_ensemble(configs[entries[-1].name], configs)
+    for entry in entries[len(entries) - ensembles :]:
+        check_ensemble(configs[entry.name], configs)
     return True
 
 

@@ -74,7 +74,8 @@ def evals_text(reports: Sequence[EvalReport]) -> RenderableType:
         return eval_text(reports[0])
     parts: list[RenderableType] = []
     for report in reports:
-        parts += [Text(report.dataset, "bold"), _facts(report), Text(), _means(report)]
+        title = report.dataset if report.live is None else f"{report.dataset}, live {report.live}"
+        parts += [Text(title, "bold"), _facts(report), Text(), _means(report)]
         if report.worst_difference is not None:
             parts += [Text(), Text(_apart(report.worst_difference))]
         parts.append(Text())
@@ -91,6 +92,7 @@ def eval_document(report: EvalReport) -> dict[str, Any]:
         "dataset": report.dataset,
         "query_mode": report.query_mode,
         "full_resolution": report.full_resolution,
+        "live": report.live,
         "provider": report.provider,
         "sides": list(report.sides),
         "torch_absent": report.absent,
@@ -184,6 +186,9 @@ def _facts(report: EvalReport) -> Table:
         ("protocol", f"TAP-Vid, {report.query_mode}{resized}, scored at 256x256"),
         ("provider", report.provider),
     ]
+    if report.live is not None:
+        frames = counted(report.live, "frame")
+        rows.append(("live", f"each frame from the newest {frames} alone, as they come"))
     if report.skipped:
         rows.append(("left out", f"no visible point: {', '.join(report.skipped)} ({_PUBLISHED})"))
     if report.missing:
@@ -211,7 +216,8 @@ def _means(report: EvalReport) -> Table:
 
 
 def _runtime(report: EvalReport, side: str) -> str:
-    return "PyTorch" if side == "torch" else f"ONNX {report.metadata.precision}"
+    runtime = "PyTorch" if side == "torch" else f"ONNX {report.metadata.precision}"
+    return runtime if report.live is None else f"{runtime}, live {report.live}"
 
 
 def _latex_escaped(text: str) -> str:

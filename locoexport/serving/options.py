@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from locoexport.errors import UsageError
@@ -39,6 +39,13 @@ class Tensor:
     def sizes(self, **axes: int) -> tuple[int, ...]:
         """The shape with a number for each named axis; -1 for those that are not given."""
         return tuple(size if isinstance(size, int) else axes.get(size, -1) for size in self.shape)
+
+    def pinned(self, **axes: int) -> Tensor:
+        """The same with numbers for some of the named axes."""
+        shape = tuple(
+            axes.get(size, size) if isinstance(size, str) else size for size in self.shape
+        )
+        return replace(self, shape=shape)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,14 @@ from typing import Any
 
 from locoexport.serving.options import ServedModel, ServingOptions, Tensor
 
-__all__ = ["ensemble_config", "model_config"]
+__all__ = ["ensemble_config", "model_config", "sequence_config"]
 
 _QUEUE_DELAY_US = 2000
 _WORKSPACE_BYTES = 4 << 30
+_IDLE_US = 60_000_000
+"""A sequence that is silent for so long is forgotten."""
+_SEQUENCES = 64
+"""Sequences whose requests are stacked; others wait for one of them to end."""
 
 
 def model_config(model: ServedModel, options: ServingOptions) -> str:
@@ -74,6 +78,51 @@ def ensemble_config(name: str, models: Sequence[ServedModel], options: ServingOp
             *(("input", _tensor(tensor, batched)) for tensor in inputs.values()),
             *(("output", _tensor(tensor, batched)) for tensor in outputs.values()),
             ("ensemble_scheduling", scheduling),
+        ]
+    )
+
+
+def sequence_config(
+    model: ServedModel, state: tuple[Tensor, Tensor], options: ServingOptions
+) -> str:
+    """config.pbtxt of a file whose answers depend on those before: the server keeps its state.
+
+    ``state`` is the input that is kept and the output that replaces it, of one shape without open
+    axes but the batch's; it is zeros where a sequence starts. Clients do not see it. There is no
+    warm-up: a request would have to belong to a sequence.
+    """
+    kept, made = state
+    batched = model.batch_is_dynamic
+    sizes = kept.sizes()
+    initial = [
+        ("data_type", _Bare(kept.data_type)),
+        ("dims", list(sizes[1:] if batched else sizes)),
+        ("zero_data", True),
+        ("name", "nothing is known yet"),
+    ]
+    of_state = [
+        ("input_name", kept.name),
+        ("output_name", made.name),
+        ("data_type", _Bare(kept.data_type)),
+        ("dims", list(sizes[1:] if batched else sizes)),
+        ("initial_state", initial),
+    ]
+    batching: list[tuple[str, Any]] = [
+        ("max_sequence_idle_microseconds", _IDLE_US),
+        ("oldest", [("max_candidate_sequences", _SEQUENCES)]),
+        ("state", of_state),
+    ]
+    return _text(
+        [
+            ("name", model.name),
+            ("platform", "onnxruntime_onnx"),
+            ("default_model_filename", "model.onnx"),
+            ("max_batch_size", options.max_batch if batched else 0),
+            *(("input", _tensor(tensor, batched)) for tensor in model.inputs),
+            *(("output", _tensor(tensor, batched)) for tensor in model.outputs),
+            ("instance_group", _instance_group(options)),
+            ("sequence_batching", batching),
+            *(("parameters", entry) for entry in _parameters(options)),
         ]
     )
 

@@ -8,6 +8,7 @@ import typer
 
 from locoexport.cli.options import measurement_options as options
 from locoexport.cli.options.model_arguments import ExportedFileOrWeights
+from locoexport.cli.options.option_values import parse_sizes
 from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
 from locoexport.cli.terminal import console
 from locoexport.errors import StoppedError, UsageError
@@ -29,6 +30,7 @@ def evaluate(
     per_track: options.PerTrack = None,
     latex: options.Latex = None,
     film: options.Film = None,
+    live: options.Live = None,
     json_target: JsonTarget = None,
     force: ReplaceFiles = False,
 ) -> None:
@@ -36,7 +38,8 @@ def evaluate(
 
     AJ, δ_avg and OA at 256x256, per video, then the mean, for each dataset. Results of each video
     are kept in the cache folder: after an interrupt the same command goes on where it stopped.
-    Nothing in a pickle is run.
+    Nothing in a pickle is run. With `--live` the model is a live export, and every frame is
+    answered from itself and the past alone.
     """
     _check_targets(json_target, latex, per_track)
     console.check_outputs(context, texts=("json_target", "latex"), files=("per_track", "film"))
@@ -58,6 +61,7 @@ def evaluate(
                 track_file=per_track,
                 film_folder=film,
                 force=force,
+                live=parse_sizes("--live", live),
                 notify=notify,
             )
     except EvaluationInterrupt as stop:

@@ -34,7 +34,8 @@ def package(
     """Write what NVIDIA Triton or OpenVINO Model Server is started over, and how to start it.
 
     For Triton a model repository: a split export becomes three models and the ensemble that joins
-    them. The configurations are checked against Triton's own schema where tritonclient is installed
+    them, a live export three and two ensembles, with its memory kept by the server. The
+    configurations are checked against Triton's own schema where tritonclient is installed
     (`locoexport[triton]`). For OpenVINO the single file and config.json; the file is compiled first
     where OpenVINO is installed (`locoexport[openvino]`).
     """

@@ -19,6 +19,7 @@ __all__ = [
     "Fresh",
     "FullResolution",
     "Latex",
+    "Live",
     "Localise",
     "PerTrack",
     "Plot",
@@ -140,4 +141,12 @@ Film = Annotated[
 Fresh = Annotated[
     bool,
     typer.Option("--fresh", help="Run every video, also those on record from an equal command."),
+]
+Live = Annotated[
+    str | None,
+    typer.Option(
+        metavar="W,W,...",
+        help="Of a live export: answer each frame from the newest W frames alone, in the order in "
+        "which they come; a report for each W.",
+    ),
 ]
