@@ -95,7 +95,7 @@ def test_a_missing_neighbour_is_told(files: Path, role: str) -> None:
         pytest.param("live", with_size("memory", 0, 7), id="seven clips"),
         pytest.param("live", with_size("memory", 1, 10**12), id="a huge number of points"),
         pytest.param("encoder", with_size("video_input", 1, 24), id="many frames"),
-        pytest.param("query", with_size("support_hires", 3, 10**9), id="a huge support"),
+        pytest.param("live", with_size("support_hires", 3, 10**9), id="a huge support"),
     ],
 )
 def test_a_file_that_is_no_live_export_is_refused(
