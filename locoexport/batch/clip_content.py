@@ -7,15 +7,10 @@ import zlib
 from pathlib import Path
 
 from locoexport.errors import VideoError
-from locoexport.machine.writing.output_files import is_file, sha256_of
-from locoexport.runtime.sources.images import find_images, is_pattern
+from locoexport.machine.writing.output_files import sha256_of
+from locoexport.runtime.sources.images import find_images, stands_for_images
 
-__all__ = ["clip_sha256", "fingerprint", "stands_for_images"]
-
-
-def stands_for_images(clip: Path) -> bool:
-    """Whether it is a folder or a pattern, which images are read from, and no file."""
-    return not is_file(clip) and (clip.is_dir() or is_pattern(clip))
+__all__ = ["clip_sha256", "fingerprint"]
 
 
 def clip_sha256(clip: Path) -> str:

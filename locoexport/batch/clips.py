@@ -11,7 +11,7 @@ from locoexport.errors import VideoError
 from locoexport.runtime.sources.animations import animation_kind
 from locoexport.runtime.sources.images import IMAGE_SUFFIXES
 
-__all__ = ["find_clip_tree", "find_clips", "find_source_tree", "holds_images"]
+__all__ = ["find_clip_tree", "find_clips", "find_source_tree", "holds_images", "is_image"]
 
 _SUFFIXES = (
     *(".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4"),
@@ -76,13 +76,13 @@ def holds_images(folder: Path) -> bool:
     Raises:
         VideoError: the folder cannot be read.
     """
-    return any(
-        path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith(".")
-        and path.is_file()
-        and animation_kind(path) is None
-        for path in _entries(folder)
-    )
+    return any(is_image(path) for path in _entries(folder) if not path.name.startswith("."))
+
+
+def is_image(path: Path) -> bool:
+    """Whether it is a file of one image, and no animation."""
+    suffix = path.suffix.lower()
+    return suffix in IMAGE_SUFFIXES and path.is_file() and animation_kind(path) is None
 
 
 def _clips_below(folder: Path, left_out: Path) -> list[Path]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from locoexport.batch.clip_content import stands_for_images
-from locoexport.batch.clips import find_clips, holds_images
+from locoexport.batch.clips import find_clips, holds_images, is_image
 from locoexport.batch.jobs import ClipJob
 from locoexport.errors import InputError, LocoExportError, UsageError, VideoError
 from locoexport.machine.limits import ROWS, TEXT_BYTES
@@ -19,8 +18,7 @@ from locoexport.machine.reading.documents import parse_json, read_at_most
 from locoexport.runtime.picture.addresses import looks_like_url
 from locoexport.runtime.queries.points import parse_points
 from locoexport.runtime.queries.sources import PointSources
-from locoexport.runtime.sources.animations import animation_kind
-from locoexport.runtime.sources.images import IMAGE_SUFFIXES, is_pattern
+from locoexport.runtime.sources.images import is_pattern, stands_for_images
 from locoexport.runtime.video.selection import Selection, check_fps, parse_size
 
 __all__ = ["MANIFEST_COLUMNS", "JobDefaults", "collect_jobs"]
@@ -96,16 +94,12 @@ def _matches(pattern: str) -> list[Path]:
     """The clips that a pattern stands for: files and folders of images; images are one together."""
     found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))
     files = [path for path in found if path.is_file()]
-    if files and all(_is_image(path) for path in files):
+    if files and all(is_image(path) for path in files):
         return [Path(pattern)]
     clips = [path for path in found if path.is_file() or (path.is_dir() and holds_images(path))]
     if not clips:
         raise VideoError(f"No clip and no folder of images matches {pattern}.")
     return clips
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and animation_kind(path) is None
 
 
 def _not_a_clip(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from locoexport.errors import InputError, UsageError
-from locoexport.machine.writing.output_files import check_apart, check_output, is_file
+from locoexport.machine.writing.output_files import check_apart, check_output
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.runtime.exchange.clip_facts import ClipFacts, count_clip_frames
 from locoexport.runtime.exchange.formats import (
@@ -20,7 +20,7 @@ from locoexport.runtime.exchange.formats import (
     format_of_suffix,
 )
 from locoexport.runtime.exchange.samples import seen
-from locoexport.runtime.sources.images import is_pattern
+from locoexport.runtime.sources.images import stands_for_images
 from locoexport.runtime.sources.named import is_live, name_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracks.tracks import Tracks
@@ -126,15 +126,10 @@ def _with_video(facts: ClipFacts, video: NamedSource | None) -> ClipFacts:
         facts,
         width=facts.width or width,
         height=facts.height or height,
-        fps=facts.fps or (None if _is_images(name_of(video)) else source.fps),
+        # The rate of images is a guess.
+        fps=facts.fps or (None if stands_for_images(Path(name_of(video))) else source.fps),
         file_name=facts.file_name or Path(name_of(video)).name,
     )
-
-
-def _is_images(name: Path | str) -> bool:
-    """Whether it is a folder or a pattern, whose rate is a guess."""
-    path = Path(name)
-    return not is_file(path) and (path.is_dir() or is_pattern(path))
 
 
 def _doubts_of_size(tracks: Tracks, facts: ClipFacts) -> list[str]:

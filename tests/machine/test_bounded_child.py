@@ -15,7 +15,8 @@ from locoexport.machine.bounded_child import Allowance, file_allowance, run_boun
 from locoexport.notices import Notice
 
 PLENTY = Allowance(1 << 30, 60)
-SCARCE = Allowance(200 << 20, 0.5)
+LITTLE_MEMORY = Allowance(200 << 20, 60)
+LITTLE_TIME = Allowance(1 << 30, 0.5)
 
 
 def twice(number: int) -> int:
@@ -87,19 +88,25 @@ def test_what_is_raised_is_raised_here_with_its_cause() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "says"),
+    ("function", "allowance", "says"),
     [
-        (fill_memory, r"more than 209,715,200 bytes of memory.*LOCOEXPORT_MAX_READING_BYTES"),
-        (ask_for_all_memory, r"more than 209,715,200 bytes of memory"),
-        (spin, r"LOCOEXPORT_MAX_EVALUATION_SECONDS above 60"),
-        (sleep, r"LOCOEXPORT_MAX_EVALUATION_SECONDS above 60"),
-        (die, r"a library died of it \(SIG"),
+        (
+            fill_memory,
+            LITTLE_MEMORY,
+            r"more than 209,715,200 bytes of memory.*LOCOEXPORT_MAX_READING_BYTES",
+        ),
+        (ask_for_all_memory, LITTLE_MEMORY, r"more than 209,715,200 bytes of memory"),
+        (spin, LITTLE_TIME, r"LOCOEXPORT_MAX_EVALUATION_SECONDS above 60"),
+        (sleep, LITTLE_TIME, r"LOCOEXPORT_MAX_EVALUATION_SECONDS above 60"),
+        (die, LITTLE_MEMORY, r"a library died of it \(SIG"),
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="a signal ends no process there")
-def test_too_much_of_anything_is_an_error_that_names_the_file(function, says: str) -> None:
+def test_too_much_of_anything_is_an_error_that_names_the_file(
+    function, allowance: Allowance, says: str
+) -> None:
     with pytest.raises(ModelFileError, match=rf"^x\.onnx .*{says}"):
-        run_bounded(function, allowance=SCARCE, subject="x.onnx", error_type=ModelFileError)
+        run_bounded(function, allowance=allowance, subject="x.onnx", error_type=ModelFileError)
 
 
 def test_a_step_may_have_an_allowance_of_its_own() -> None:

@@ -156,9 +156,9 @@ def report(
         OutputError: the file cannot be written.
     """
     if target is not None:
-        told = {"warnings": list(context.meta.get(_WARNINGS, []))}
         made = document(*found)
-        _write_json(target, {**made, **told, **made})
+        told = list(context.meta.get(_WARNINGS, []))
+        _write_json(target, {**made, "warnings": made.get("warnings", told)})
     if target != "-" and text is not None:
         print_result(text(*found))
     if not passed:

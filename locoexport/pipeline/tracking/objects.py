@@ -36,7 +36,11 @@ from locoexport.runtime.objects.rules import ObjectRules
 from locoexport.runtime.objects.segmentation import Segmenter, open_segmenter
 from locoexport.runtime.objects.tracked import ObjectTracks
 from locoexport.runtime.queries.points import check_queries
-from locoexport.runtime.queries.sources import PointSources, collect_asked_points
+from locoexport.runtime.queries.sources import (
+    AskedPoints,
+    PointSources,
+    collect_asked_points,
+)
 from locoexport.runtime.sources.named import is_live, name_of, stem_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.budget import parse_memory
@@ -191,10 +195,10 @@ def track_video_objects(
     source = open_video(video, selection)
     height, width = source.frame_hw()
     asked = collect_asked_points(points or PointSources(), height, width, source.first_frame)
-    others = asked.query_points_tyx
     frames = _count_frames(source, notify)
     _check_pickle_fits(outputs.tracks_file, frames * height * width * 3, memory)
-    given, others = _before_the_end(source, given, others, notify)
+    given, asked = _before_the_end(source, given, asked, notify)
+    others = asked.query_points_tyx
     if len(others):
         check_queries(others, frames, height, width)
     given = check_boxes(given, frames, height, width)
@@ -250,23 +254,24 @@ def _count_frames(source: FrameSource, notify: Listener) -> int:
 
 
 def _before_the_end(
-    source: FrameSource, given: Detections, others: NDArray[np.float32], notify: Listener
-) -> tuple[Detections, NDArray[np.float32]]:
+    source: FrameSource, given: Detections, asked: AskedPoints, notify: Listener
+) -> tuple[Detections, AskedPoints]:
     """The boxes and points that begin before a damaged clip ends; of the others it is told.
 
     Of a sound clip all stay: those behind its end are a mistake.
     """
     frames = source.frames_read
-    boxes_kept, points_kept = given.frames < frames, others[:, 0] <= frames - 1
+    boxes_kept = given.frames < frames
+    points_kept = asked.query_points_tyx[:, 0] <= frames - 1
     missed = int((~boxes_kept).sum()), int((~points_kept).sum())
     if not source.ended_early or not any(missed):
-        return given, others
+        return given, asked
     text = (
         f"The clip ended early, after {frames} frames: {missed[0]} boxes and {missed[1]} points "
         "that were asked for behind that were left out."
     )
     notify(Notice(text, warning=True))
-    return given.select(boxes_kept), others[points_kept]
+    return given.select(boxes_kept), asked.select(points_kept)
 
 
 def _check_pickle_fits(tracks_file: Path | None, video_bytes: int, memory: str | None) -> None:

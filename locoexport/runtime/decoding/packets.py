@@ -123,7 +123,6 @@ class _Checks:
         self._escaped = self._codec in _ESCAPED and any(name in kind for name in _LENGTHS)
         self._tick_s = float(stream.time_base or 0)
         self._steps: deque[int] = deque(maxlen=_STEPS)
-        self._last: int | None = None
         self._latest: int | None = None
         self._most_delay = 0
         self._behind = self._most_behind = 0

@@ -88,6 +88,11 @@ class AskedPoints:
         none = np.full(len(self.query_points_tyx), _NO_OBJECT, np.int64)
         return none if self.object_ids is None else self.object_ids
 
+    def select(self, kept: NDArray[np.bool_]) -> AskedPoints:
+        """Those points that are kept."""
+        ids = None if self.object_ids is None else self.object_ids[kept]
+        return AskedPoints(self.query_points_tyx[kept], ids)
+
 
 def collect_points(
     sources: PointSources, height: int, width: int, first_frame: Callable[[], NDArray[np.uint8]]

@@ -15,13 +15,14 @@ import numpy as np
 from locoexport.errors import VideoError
 from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.reading.image_sizes import image_is_whole, image_kind, image_pixels
+from locoexport.machine.writing.output_files import is_file
 from locoexport.runtime.decoding.damage import OnDamage
 from locoexport.runtime.sources.stacks import warn_of_stacks
 from locoexport.runtime.video.clips import DEFAULT_FPS
 from locoexport.runtime.video.frame_source import Footage, Frame
 from locoexport.runtime.video.selection import check_fps
 
-__all__ = ["IMAGE_SUFFIXES", "find_images", "image_footage", "is_pattern"]
+__all__ = ["IMAGE_SUFFIXES", "find_images", "image_footage", "is_pattern", "stands_for_images"]
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"),
@@ -37,6 +38,11 @@ def is_pattern(path: Path) -> bool:
     return glob.has_magic(str(path)) or any(
         match[0] != "%%" for match in _PRINTF.finditer(path.name)
     )
+
+
+def stands_for_images(path: Path) -> bool:
+    """Whether it is a folder or a pattern, which images are read from, and no file."""
+    return not is_file(path) and (path.is_dir() or is_pattern(path))
 
 
 def find_images(where: Path) -> tuple[list[Path], list[str]]:

@@ -13,18 +13,17 @@ from typing import Any, BinaryIO, cast
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from locoexport.errors import StoppedError, UsageError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
-from locoexport.runtime.decoding.damage import OnDamage, describe_beginning, describe_damage
+from locoexport.runtime.decoding.damage import OnDamage
 from locoexport.runtime.decoding.watch import FrameWatch
 from locoexport.runtime.picture.rgb import Pictures
 from locoexport.runtime.picture.streams import choose_stream
 from locoexport.runtime.sources.named import StandardInput, Url
 from locoexport.runtime.video.background import StalledError, taken_in_thread
-from locoexport.runtime.video.clips import DEFAULT_FPS
+from locoexport.runtime.video.clips import DEFAULT_FPS, FilmFrames
 from locoexport.runtime.video.frame_source import Footage, Frame
 
 __all__ = ["stdin_footage", "url_footage"]
@@ -157,9 +156,9 @@ class _Stream:
     def footage(self, connect: Callable[[], Any]) -> Footage:
         """Of what ``connect`` opens, in the thread that goes on to read it."""
         pictures = Pictures(self.name)
-        film = _Film(self.name, pictures, self.on_damage)
+        film = FilmFrames(self.name, pictures, self.on_damage, pictures.warnings)
         items = taken_in_thread(
-            self._items(connect, film), self.stop, stall_s=self.stall_s, ahead=self.ahead
+            self._items(connect, pictures, film), self.stop, stall_s=self.stall_s, ahead=self.ahead
         )
         with self._explained():
             fps = next(items, None)
@@ -189,7 +188,7 @@ class _Stream:
             raise VideoError(f"{self.name}: {error}. {self.hint}") from error
 
     def _items(
-        self, connect: Callable[[], Any], film: _Film
+        self, connect: Callable[[], Any], pictures: Pictures, film: FilmFrames
     ) -> Iterator[float | tuple[float, Frame]]:
         """The frame rate, then (seconds, frame) of each."""
         try:
@@ -197,14 +196,16 @@ class _Stream:
                 stream = choose_stream(self.name, container)
                 if stream.codec_context is None:
                     raise VideoError(f"{self.name} is coded in a way that is not known here.")
-                film.pictures.look_at(stream)
+                pictures.look_at(stream)
                 fps = float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
                 yield fps
                 connected = _Connected(container, stream)
                 watch = FrameWatch(cast(InputContainer, connected), stream, fps, live=True)
-                yield from film.frames(watch)
-                if connected.failure is not None:
-                    raise connected.failure
+                for time_s, _, image in film.frames(watch):
+                    yield time_s, image
+                for failure in (film.failure, connected.failure):
+                    if failure is not None:
+                        raise failure
         except _FAILURES as error:
             raise VideoError(
                 f"{self.name} cannot be read ({_reason(error)}). {self.hint}"
@@ -240,56 +241,3 @@ class _Connected:
             last: Packet[Any] = Packet()
             last.stream = self._stream
             yield last
-
-
-class _Film:
-    """The frames of a stream as those of a file: times rise, and what is lost is said.
-
-    Attributes:
-        pictures: makes them; its warnings are those of the stream.
-        repeated_s: the times of frames that stand for lost ones.
-    """
-
-    def __init__(self, name: str, pictures: Pictures, on_damage: OnDamage) -> None:
-        self.pictures = pictures
-        self.repeated_s: set[float] = set()
-        self._name = name
-        self._on_damage = on_damage
-        self._count = 0
-        self._shape: tuple[int, ...] = ()
-
-    def frames(self, watch: FrameWatch) -> Iterator[tuple[float, Frame]]:
-        """(seconds, frame) of each in the order of display."""
-        image: Frame | None = None
-        for shown in watch.shown():
-            if not self._count:
-                self._warn(*describe_beginning(self._name, watch.dropped, spoilt=watch.spoilt))
-            if shown.damaged:
-                lost = None if shown.uncounted else len(shown.lost_s)
-                self._warn(
-                    describe_damage(self._name, self._count, shown.reason, lost, self._on_damage)
-                )
-                if self._on_damage == "stop" or lost is None:
-                    return
-            for time_s in shown.lost_s if image is not None else ():
-                assert image is not None
-                self.repeated_s.add(time_s)
-                self._count += 1
-                yield time_s, image
-            if shown.frame is None:
-                return
-            image = self._image(shown.frame)
-            self._count += 1
-            yield shown.time_s, image
-
-    def _image(self, frame: VideoFrame) -> Frame:
-        image = self.pictures.to_rgb(frame)
-        if self._shape and image.shape != self._shape:
-            self._warn(f"{self._name}: frames change size; all were scaled to the first one's.")
-            image = self.pictures.to_rgb(frame, *self._shape[:2])
-        self._shape = self._shape or image.shape
-        return image
-
-    def _warn(self, *texts: str) -> None:
-        known = self.pictures.warnings
-        known += [text for text in texts if text not in known]

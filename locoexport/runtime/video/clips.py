@@ -30,7 +30,7 @@ from locoexport.runtime.picture.interlacing import deinterlace
 from locoexport.runtime.picture.rgb import Pictures
 from locoexport.runtime.picture.streams import choose_stream
 
-__all__ = ["DEFAULT_FPS", "Clip", "VideoReader", "read_clip"]
+__all__ = ["DEFAULT_FPS", "Clip", "FilmFrames", "VideoReader", "read_clip"]
 
 
 _HEAD_BYTES = 1 << 16
@@ -116,14 +116,13 @@ class VideoReader:
         self.fps = DEFAULT_FPS
         self.frames_hint: int | None = None
         self.start_s = self.end_s = 0.0
-        self.repeated_s: set[float] = set()
         self.ended_early = False
-        self._on_damage = on_damage
         self._ledger = Ledger()
         self._led_astray = 0
-        self._shape: tuple[int, ...] = ()
         self._through = deinterlace if deinterlaced else None
         self._pictures = Pictures(self.path, deinterlaced=deinterlaced)
+        self._film = FilmFrames(str(self.path), self._pictures, on_damage, self.warnings)
+        self.repeated_s = self._film.repeated_s
         if looks_like_url(path) and not is_file(self.path):
             raise VideoError(
                 f"{path} is an address and not a file; --url reads a stream from a server."
@@ -183,7 +182,7 @@ class VideoReader:
                 known = begin
                 watch = FrameWatch(container, stream, self.fps, through=self._through)
                 for shown in watch.shown():
-                    image = None if shown.frame is None else self._image(shown.frame)
+                    image = None if shown.frame is None else self._film.to_rgb(shown.frame)
                     number = None if image is None else self._ledger.number_of(shown.stamp, image)
                     if number != known and (known > begin or (number or 0) > begin):
                         break
@@ -235,73 +234,107 @@ class VideoReader:
     def _decoded(
         self, container: InputContainer, stream: VideoStream, watch: FrameWatch
     ) -> Iterator[tuple[float, int | None, NDArray[np.uint8]]]:
-        count, end_s, left = 0, 0.0, False
-        image: NDArray[np.uint8] | None = None
-        for shown in watch.shown():
-            if not count:
-                name = str(self.path)
-                for text in describe_beginning(name, watch.dropped, spoilt=watch.spoilt):
-                    self._warn(text)
-            if shown.damaged:
-                lost = None if shown.uncounted else len(shown.lost_s)
-                told = describe_damage(str(self.path), count, shown.reason, lost, self._on_damage)
-                self._warn(told)
-                left = self._on_damage == "stop" or shown.uncounted
-                if left:
-                    break
-            for time_s in shown.lost_s if image is not None else ():
-                self.repeated_s.add(time_s)
-                count += 1
+        count, end_s = 0, 0.0
+        for time_s, shown, image in self._film.frames(watch):
+            if shown is None:
                 end_s = time_s + 1 / self.fps
-                yield time_s, None, cast(NDArray[np.uint8], image)
-            if shown.frame is None:
-                break
-            try:
-                image = self._image(shown.frame)
-            except _FAILURES as error:
-                self._warn(f"{self.path} is damaged after {count} frames ({_reason(error)}).")
-                left = True
-                break
-            end_s = self._end_of(shown, shown.frame)
-            self.end_s = end_s
+            else:
+                end_s = self.end_s = self._end_of(shown)
             count += 1
-            yield shown.time_s, shown.stamp, image
+            yield time_s, None if shown is None else shown.stamp, image
+        if self._film.failure is not None:
+            reason = _reason(self._film.failure)
+            self._film.warn(f"{self.path} is damaged after {count} frames ({reason}).")
         missing_s = _duration_s(container, stream) - end_s
-        self.ended_early |= left
+        self.ended_early |= self._film.left
         if watch.joined:
             # Each recording has a clock of its own, and what the file says of its end is of all.
             self._ledger.findable = False
         # Of a film that was left before its end nobody knows whether it has one.
-        elif count and not left and missing_s > 2 / self.fps:
+        elif count and not self._film.left and missing_s > 2 / self.fps:
             self.ended_early = True
-            self._warn(
+            self._film.warn(
                 f"{self.path} ends {missing_s:.2f} s early: {count} frames could be read. "
                 "The file was probably cut short."
             )
 
-    def _end_of(self, shown: Shown, frame: VideoFrame) -> float:
-        if frame.time_base is not None and frame.duration:
+    def _end_of(self, shown: Shown) -> float:
+        frame = shown.frame
+        if frame is not None and frame.time_base is not None and frame.duration:
             return shown.time_s + float(frame.duration * frame.time_base)
         return shown.time_s + 1 / self.fps
-
-    def _image(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        image = self._pictures.to_rgb(frame)
-        for text in self._pictures.warnings:
-            self._warn(text)
-        if self._shape and image.shape != self._shape:
-            self._warn(f"{self.path}: frames change size; all were scaled to the first one's.")
-            image = self._pictures.to_rgb(frame, *self._shape[:2])
-        self._shape = self._shape or image.shape
-        return image
 
     @property
     def pixel_aspect(self) -> Fraction:
         """Width of a shown pixel to its height; known once a frame was read."""
         return self._pictures.pixel_aspect
 
-    def _warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
+
+class FilmFrames:
+    """The frames of a film in the order of display: in RGB, of one size, and what is lost is said.
+
+    Attributes:
+        repeated_s: the times of frames that stand for lost ones, as far as was read.
+        left: whether the latest reading ended before the film does.
+        failure: why a frame could not be made RGB, where that ended the latest reading.
+    """
+
+    def __init__(
+        self, name: str, pictures: Pictures, on_damage: OnDamage, warnings: list[str]
+    ) -> None:
+        """Of the film of that name; what is wrong with it goes into ``warnings``, once."""
+        self.repeated_s: set[float] = set()
+        self.left = False
+        self.failure: Exception | None = None
+        self._name = name
+        self._pictures = pictures
+        self._on_damage = on_damage
+        self._warnings = warnings
+        self._shape: tuple[int, ...] = ()
+
+    def frames(self, watch: FrameWatch) -> Iterator[tuple[float, Shown | None, NDArray[np.uint8]]]:
+        """(seconds, what was shown, uint8 (height, width, 3)); None for one in a lost one's place.
+
+        What is lost is warned of, and ends the reading or is made up for, as ``on_damage`` says.
+        """
+        count, self.left, self.failure = 0, False, None
+        image: NDArray[np.uint8] | None = None
+        for shown in watch.shown():
+            if not count:
+                self.warn(*describe_beginning(self._name, watch.dropped, spoilt=watch.spoilt))
+            if shown.damaged:
+                lost = None if shown.uncounted else len(shown.lost_s)
+                self.warn(describe_damage(self._name, count, shown.reason, lost, self._on_damage))
+                self.left = self._on_damage == "stop" or shown.uncounted
+                if self.left:
+                    return
+            for time_s in shown.lost_s if image is not None else ():
+                self.repeated_s.add(time_s)
+                count += 1
+                yield time_s, None, cast(NDArray[np.uint8], image)
+            if shown.frame is None:
+                return
+            try:
+                image = self.to_rgb(shown.frame)
+            except _FAILURES as error:
+                self.left, self.failure = True, error
+                return
+            count += 1
+            yield shown.time_s, shown, image
+
+    def to_rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """A frame, of the size of the first one."""
+        image = self._pictures.to_rgb(frame)
+        self.warn(*self._pictures.warnings)
+        if self._shape and image.shape != self._shape:
+            self.warn(f"{self._name}: frames change size; all were scaled to the first one's.")
+            image = self._pictures.to_rgb(frame, *self._shape[:2])
+        self._shape = self._shape or image.shape
+        return image
+
+    def warn(self, *texts: str) -> None:
+        """Warn of what was not warned of before."""
+        self._warnings += [text for text in texts if text not in self._warnings]
 
 
 def _still_format(path: Path) -> str | None:

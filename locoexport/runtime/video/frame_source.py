@@ -255,7 +255,7 @@ class FrameSource:
         wanted = self._times[first:end]
         # Where the file's index leads astray, from its beginning.
         for seek_s in (wanted[0], None):
-            found = self._found_again(wanted, seek_s)
+            found = list(self._found_again(wanted, seek_s))
             if len(found) == len(wanted):
                 return found
         raise VideoError("The video gives other frames when it is read again.")
@@ -266,27 +266,24 @@ class FrameSource:
         Raises:
             VideoError: the file gives other frames than before.
         """
-        wanted = self._times[first:end]
         taken = 0
-        for time_s, frame in self._timed(None):
-            if time_s == wanted[taken]:
-                keep(self._resized(frame))
-                taken += 1
-            if taken == len(wanted):
-                return
-        raise VideoError("The video gives other frames when it is read again.")
+        for frame in self._found_again(self._times[first:end], None):
+            keep(frame)
+            taken += 1
+        if taken != end - first:
+            raise VideoError("The video gives other frames when it is read again.")
 
-    def _found_again(self, wanted: list[float], seek_s: float | None) -> list[Frame]:
+    def _found_again(self, wanted: list[float], seek_s: float | None) -> Iterator[Frame]:
         """The frames of those times, as far as they are there when read from ``seek_s`` on."""
-        found: list[Frame] = []
+        found = 0
         for time_s, frame in self._timed(seek_s):
-            if time_s == wanted[len(found)]:
-                found.append(self._resized(frame))
+            if time_s == wanted[found]:
+                found += 1
+                yield self._resized(frame)
             elif time_s > wanted[-1]:
-                break
-            if len(found) == len(wanted):
-                break
-        return found
+                return
+            if found == len(wanted):
+                return
 
     def _read(self) -> Iterator[Frame]:
         self._times, self._read_to_the_end = [], False

@@ -41,7 +41,7 @@ def test_an_index_that_leads_astray_is_not_believed(tmp_path: Path, monkeypatch)
     """Where decoding after a seek gives a wrong frame, the film is read from its beginning."""
     reader = VideoReader(write_numbered(tmp_path / "a.mp4", COUNT, g="12"))
     times = [time_s for time_s, _ in reader.frames()]
-    true = reader._image
+    true = reader._film.to_rgb
 
     def wrong_at_30(frame):
         image = true(frame)
@@ -49,7 +49,7 @@ def test_an_index_that_leads_astray_is_not_believed(tmp_path: Path, monkeypatch)
         return image // 2 if opened.count(30) == 1 and opened[-1] == 30 else image
 
     opened: list[int] = []
-    monkeypatch.setattr(reader, "_image", wrong_at_30)
+    monkeypatch.setattr(reader._film, "to_rgb", wrong_at_30)
     assert [number_of(frame) for _, frame in reader.frames(times[26])] == list(range(26, COUNT))
     assert opened.count(0) == 1  # it was read from the beginning
 

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 from numbered_films import number_of, write_numbered
+from PIL import Image
 from synthetic_tracker import tracker_bytes
 
 from locoexport.runtime.video.clips import read_clip
@@ -114,6 +115,26 @@ def test_a_late_box_of_a_damaged_clip_costs_no_other(track, lossy: Path, tmp_pat
     assert "1 boxes and 0 points" in " ".join(document["warnings"])
     sound = write_numbered(tmp_path / "sound.ts", 30)
     assert track(sound, *late, *objects).code == 2
+
+
+def test_a_point_left_out_leaves_the_others_their_objects(
+    track, lossy: Path, tmp_path: Path
+) -> None:
+    indices = np.zeros((48, 128), np.uint8)
+    indices[8:24, 8:24], indices[8:24, 88:104] = 1, 3
+    mask = Image.fromarray(indices, mode="P")
+    mask.putpalette([0, 0, 0, 200, 0, 0, 0, 200, 0, 0, 0, 200])
+    mask.save(tmp_path / "mask.png")
+    done = track(
+        *(lossy, "--mask", f"{tmp_path / 'mask.png'}@0:2", "--query", "50,20,20"),
+        *("--boxes", "50,8,80,40@5", "--object-grid", "2x2", "--tracks", tmp_path / "o.npz"),
+    )
+    assert done.code == 0
+    with np.load(tmp_path / "o.npz") as arrays:
+        ids, x = arrays["object_ids"], arrays["query_points_tyx"][:, 2]
+    assert set(ids[x < 30].tolist()) == {1}
+    assert set(ids[(x > 50) & (x < 80)].tolist()) == {4}
+    assert set(ids[x > 86].tolist()) == {3}
 
 
 def test_a_browsers_recording_keeps_its_times(track, tmp_path: Path) -> None:
