@@ -1,18 +1,21 @@
 """LocoTrack frame by frame: the newest frame, from itself and from what was answered before.
 
 Offline, all frames of a clip are refined together. Here the frames before the newest are what they
-were when they were the newest: their positions, logits and embeddings are kept, and only the newest
-is looked at. The transformer sees a window of both. What it costs does not grow with the window's
-images, none of which is kept. docs/live.md has what that does to the accuracy.
+were when they were the newest: where the point was, and the keys and values that the transformer's
+layers had of it, are kept, and only the newest is computed. No image is kept, and what a frame
+costs hardly grows with the window. docs/live.md has what that does to the accuracy.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from locoexport.models.locotrack.config import TrackerConfig
-from locoexport.models.locotrack.refinement import attention_bias
+from locoexport.models.locotrack.config import TrackerConfig, TransformerConfig
+from locoexport.models.locotrack.refinement import Remembered, attention_bias
 from locoexport.models.locotrack.states import ByLevel, Estimate, FeatureGrids
 from locoexport.models.locotrack.tracker import LocoTrack
 
@@ -20,18 +23,14 @@ __all__ = ["follow_newest", "memory_channels"]
 
 _UNSEEN = 1e9
 """Taken from the attention to a frame in which the point was not asked for yet."""
-_STATE = 5
-"""Channels of a memory before the embeddings: known, x, y, occlusion, expected_dist."""
-_CHANGING = 2
-"""Frames of which a refinement changes what the transformer reads: the newest, and the one before
-it by its motion towards the newest."""
-_READ = _CHANGING + 1
-"""Frames that these are made of, the motion from the one before them included."""
+_STATE = 3
+"""Channels of a memory before the keys and values: known, x, y."""
 
 
 def memory_channels(config: TrackerConfig) -> int:
     """How many numbers are kept of a point in a frame."""
-    return _STATE + config.embedding_channels + _fed_channels(config)
+    # Half of the heads look back, each with a key and a value a layer.
+    return _STATE + config.transformer.layers * config.transformer.dim
 
 
 def follow_newest(
@@ -65,55 +64,45 @@ def follow_newest(
     estimate = tracker.initialise(first, initial_supports, query_points, config.working_hw)
     feature = tracker.initial_feature(supports, estimate.occlusion)
     known = torch.cat((memory[..., 0], torch.ones_like(estimate.occlusion)), 2)  # (B, N, W)
-    joined = known[:, :, 1:] * known[:, :, :-1]
     bias = _bias(known, config.transformer.heads)
+    past = _recall(memory, config.transformer)
+    # With a frame of zeros before them there is a frame before the newest even where W is 1.
+    before = F.pad(memory[..., :_STATE], (0, 0, 1, 0))[:, :, -1:]
     prepared = ByLevel(*(tracker.operations.prepare_grid(grid) for grid in last.grids))
-    before = None
     for _ in range(config.refinements):
         embeddings = tracker.embed(last, prepared, supports, estimate.positions_xy)
-        window = torch.cat((memory, _remember(estimate, embeddings, feature)), 2)
-        if before is None:
-            hidden = _project(tracker, last, window, joined)
-            before = hidden[:, :-_CHANGING]
-        else:
-            near = _project(tracker, last, window[:, :, -_READ:], joined[:, :, 1 - _READ :])
-            hidden = torch.cat((before, near[:, -_CHANGING:]), 1)
-        changes = tracker.mix_newest(hidden, bias, estimate.occlusion)
+        steps_xy = (estimate.positions_xy - before[..., 1:]) * before[..., :1]
+        changes, remembered = tracker.follow(
+            last, embeddings, estimate, feature, steps_xy, past, bias
+        )
         estimate, feature = tracker.apply_changes(last, estimate, feature, changes)
-    # The embeddings are those of the last refinement: no others were made.
-    window = torch.cat((memory, _remember(estimate, embeddings, feature)), 2)
-    return estimate, window[:, :, 1:]
+    # Keys and values are those of the last refinement: no others were made.
+    newest = _remember(estimate, remembered)
+    return estimate, torch.cat((memory, newest), 2)[:, :, 1:]
 
 
 def _bias(known: Tensor, heads: int) -> Tensor:
-    """(B·N, heads, W, W): that of the clip, and nothing sees a frame without the point."""
+    """(B·N, heads/2, 1, W): that of a clip's last frame; frames without the point are not seen."""
     frames = torch.arange(known.shape[2], dtype=known.dtype, device=known.device)
     unseen = (known.flatten(0, 1) - 1) * _UNSEEN
-    return attention_bias(frames, heads) + unseen[:, None, None]
+    return attention_bias(frames, heads)[: heads // 2, -1:] + unseen[:, None, None]
 
 
-def _remember(estimate: Estimate, embeddings: list[Tensor], feature: Tensor | None) -> Tensor:
+def _remember(estimate: Estimate, remembered: Sequence[Remembered]) -> Tensor:
     """(B, N, 1, memory_channels) of the newest frame."""
-    occlusion, expected_dist = estimate.occlusion[..., None], estimate.expected_dist[..., None]
-    kept = [torch.ones_like(occlusion), estimate.positions_xy, occlusion, expected_dist]
-    kept += embeddings
-    return torch.cat(kept if feature is None else [*kept, feature], -1)
+    sizes = estimate.positions_xy.shape[:3]
+    kept = [torch.ones_like(estimate.occlusion)[..., None], estimate.positions_xy]
+    for each in (tensor for pair in remembered for tensor in pair):
+        flat = each.transpose(1, 2).flatten(2)  # (B·N, 1, dim/2)
+        kept.append(flat.reshape(*sizes, flat.shape[-1]))
+    return torch.cat(kept, -1)
 
 
-def _project(tracker: LocoTrack, last: FeatureGrids, window: Tensor, joined: Tensor) -> Tensor:
-    """What the transformer is given of every frame of a window: (B·N, T, dim)."""
-    seen, kept, fed = _recall(window, tracker.config)
-    return tracker.project(last, kept, seen, fed, joined)
-
-
-def _recall(window: Tensor, config: TrackerConfig) -> tuple[Estimate, list[Tensor], Tensor | None]:
-    """What ``_remember`` kept of every frame."""
-    width = config.embedding_channels
-    estimate = Estimate(window[..., 1:3], window[..., 3], window[..., 4])
-    fed = window[..., _STATE + width :] if _fed_channels(config) else None
-    return estimate, [window[..., _STATE : _STATE + width]], fed
-
-
-def _fed_channels(config: TrackerConfig) -> int:
-    """Of the running feature, where the transformer reads it."""
-    return config.feature_channels if config.feeds_features else 0
+def _recall(memory: Tensor, config: TransformerConfig) -> list[Remembered]:
+    """Of every layer, what ``_remember`` kept of the frames before."""
+    kept = memory[..., _STATE:].flatten(0, 1)  # (B·N, W-1, layers · dim)
+    split = (2 * config.layers, config.heads // 2, config.dim // config.heads)
+    kept = kept.reshape(*kept.shape[:2], *split).permute(0, 2, 3, 1, 4)
+    # (B·N, 2 · layers, heads/2, W-1, d)
+    pairs = range(0, 2 * config.layers, 2)
+    return [Remembered(kept[:, index], kept[:, index + 1]) for index in pairs]

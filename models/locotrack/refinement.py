@@ -6,7 +6,8 @@ Paper: arXiv 2407.15420, section 3.3; ALiBi: arXiv 2108.12409.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from locoexport.models.locotrack.config import Gelu, TransformerConfig
 
 __all__ = [
     "MotionTransformer",
+    "Remembered",
     "attend",
     "attention_bias",
     "encode_positions",
@@ -29,15 +31,22 @@ _FORBIDDEN = -1e9
 Attention = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
-def relative_motion(positions_xy: Tensor, joined: Tensor | None = None) -> Tensor:
+class Remembered(NamedTuple):
+    """What later frames see of earlier ones in a layer, of the heads that look back.
+
+    Both are (M, heads/2, frames, d).
+    """
+
+    keys: Tensor
+    values: Tensor
+
+
+def relative_motion(positions_xy: Tensor) -> Tensor:
     """(B, N, T, 2) → (B, N, T, 4): forward then backward differences, zero where there is none.
 
-    Forward is p[t] - p[t+1]; backward is p[t] - p[t-1]. ``joined`` (B, N, T-1) is 0 where frames t
-    and t+1 have nothing to do with one another, 1 elsewhere.
+    Forward is p[t] - p[t+1]; backward is p[t] - p[t-1].
     """
     steps = positions_xy[:, :, 1:] - positions_xy[:, :, :-1]
-    if joined is not None:
-        steps = steps * joined[..., None]
     forward = F.pad(-steps, (0, 0, 0, 1))
     backward = F.pad(steps, (0, 0, 1, 0))
     return torch.cat((forward, backward), -1)
@@ -79,23 +88,24 @@ class MotionTransformer(nn.Module):
         self.input_proj = nn.Linear(inputs, config.dim)
         self.output_proj = nn.Linear(config.dim, outputs)
 
-    def forward(
-        self, x: Tensor, bias: Tensor, attention: Attention = attend, *, newest: bool = False
-    ) -> Tensor:
-        """(M, T, inputs), (heads, T, T) → (M, T, outputs).
-
-        With ``newest`` (M, 1, outputs), of the last frame alone: the same numbers, and the last
-        layer is computed for that frame only.
-        """
-        return self.mix(self.input_proj(x), bias, attention, newest=newest)
-
-    def mix(
-        self, hidden: Tensor, bias: Tensor, attention: Attention = attend, *, newest: bool = False
-    ) -> Tensor:
-        """``forward`` of inputs that went through ``input_proj``: (M, T, dim)."""
-        hidden = self.transformer(hidden, bias, attention, newest)
+    def forward(self, x: Tensor, bias: Tensor, attention: Attention = attend) -> Tensor:
+        """(M, T, inputs), (heads, T, T) → (M, T, outputs)."""
+        hidden: Tensor = self.input_proj(x)
+        hidden = self.transformer(hidden, bias, attention)
         projected: Tensor = self.output_proj(hidden)
         return projected
+
+    def follow(
+        self, x: Tensor, past: Sequence[Remembered], bias: Tensor, attention: Attention = attend
+    ) -> tuple[Tensor, list[Remembered]]:
+        """The newest frame alone, of what was remembered of those before: one pair a layer.
+
+        x: (M, 1, inputs); bias (..., heads/2, 1, P+1), of the heads that look back. Returns
+        (M, 1, outputs) and what is to be remembered of the frame, (M, heads/2, 1, d) each.
+        """
+        hidden, remembered = self.transformer.follow(self.input_proj(x), past, bias, attention)
+        projected: Tensor = self.output_proj(hidden)
+        return projected, remembered
 
 
 class _Transformer(nn.Module):
@@ -104,13 +114,21 @@ class _Transformer(nn.Module):
         self.layers = nn.ModuleList(_Layer(config, gelu) for _ in range(config.layers))
         self.ln_out = nn.LayerNorm(config.dim)
 
-    def forward(self, x: Tensor, bias: Tensor, attention: Attention, newest: bool) -> Tensor:
-        *others, final = self.layers
-        for layer in others:
-            x = layer(x, bias, attention, False)
-        x = final(x, bias, attention, newest)
+    def forward(self, x: Tensor, bias: Tensor, attention: Attention) -> Tensor:
+        for layer in self.layers:
+            x = layer(x, bias, attention)
         normalised: Tensor = self.ln_out(x)
         return normalised
+
+    def follow(
+        self, x: Tensor, past: Sequence[Remembered], bias: Tensor, attention: Attention
+    ) -> tuple[Tensor, list[Remembered]]:
+        remembered = []
+        for layer, before in zip(self.layers, past, strict=True):
+            assert isinstance(layer, _Layer)
+            x, pair = layer.follow(x, before, bias, attention)
+            remembered.append(pair)
+        return self.ln_out(x), remembered
 
 
 class _Layer(nn.Module):
@@ -125,16 +143,17 @@ class _Layer(nn.Module):
         self.layer_norm1 = nn.LayerNorm(config.dim)
         self.layer_norm2 = nn.LayerNorm(config.dim)
 
-    def forward(self, x: Tensor, bias: Tensor, attention: Attention, newest: bool) -> Tensor:
-        if newest:
-            # Nothing reads what this layer would make of the frames before.
-            seen = self.layer_norm1(x)
-            bias = bias[..., -1:, :]
-            x = x[:, -1:] + self.attn(seen, bias, attention, seen[:, -1:])
-        else:
-            x = x + self.attn(self.layer_norm1(x), bias, attention)
+    def forward(self, x: Tensor, bias: Tensor, attention: Attention) -> Tensor:
+        x = x + self.attn(self.layer_norm1(x), bias, attention)
         changed: Tensor = x + self.dense(self.layer_norm2(x))
         return changed
+
+    def follow(
+        self, x: Tensor, before: Remembered, bias: Tensor, attention: Attention
+    ) -> tuple[Tensor, Remembered]:
+        mixed, pair = self.attn.follow(self.layer_norm1(x), before, bias, attention)
+        x = x + mixed
+        return x + self.dense(self.layer_norm2(x)), pair
 
 
 class MultiHeadAttention(nn.Module):
@@ -149,26 +168,40 @@ class MultiHeadAttention(nn.Module):
         self.final_proj = nn.Linear(dim, dim)
         self._heads = heads
 
-    def forward(
-        self,
-        x: Tensor,
-        bias: Tensor,
-        attention: Attention = attend,
-        asking: Tensor | None = None,
-    ) -> Tensor:
-        """(M, T, dim), (heads, T, T) → (M, T, dim).
-
-        ``asking`` (M, S, dim) are those that look, where they are not all that is looked at; the
-        bias is (heads, S, T) then, and the answer (M, S, dim).
-        """
+    def forward(self, x: Tensor, bias: Tensor, attention: Attention = attend) -> Tensor:
+        """(M, T, dim), (heads, T, T) → (M, T, dim)."""
         query, key, value = (
-            projection(given).reshape(*given.shape[:2], self._heads, -1).transpose(1, 2)
-            for projection, given in (
-                (self.query_proj, x if asking is None else asking),
-                (self.key_proj, x),
-                (self.value_proj, x),
-            )
+            projection(x).reshape(*x.shape[:2], self._heads, -1).transpose(1, 2)
+            for projection in (self.query_proj, self.key_proj, self.value_proj)
         )  # (M, heads, T, dim/heads)
         mixed = attention(query, key, value, bias)
         projected: Tensor = self.final_proj(mixed.transpose(1, 2).flatten(2))
         return projected
+
+    def follow(
+        self, x: Tensor, before: Remembered, bias: Tensor, attention: Attention = attend
+    ) -> tuple[Tensor, Remembered]:
+        """``forward`` of a clip's last frame (M, 1, dim), of keys and values of those before it.
+
+        The second half of the heads looks ahead (``attention_bias``): in the last frame they see
+        that frame alone, so that their answer is its value.
+        """
+        half = self.query_proj.out_features // 2
+        query = self._split(_project_first(self.query_proj, x, half))
+        key = self._split(_project_first(self.key_proj, x, half))
+        values: Tensor = self.value_proj(x)  # (M, 1, dim)
+        pair = Remembered(key, self._split(values[..., :half]))
+        keys, seen = (torch.cat(each, 2) for each in zip(before, pair, strict=True))
+        mixed = attention(query, keys, seen, bias).transpose(1, 2).flatten(2)
+        projected: Tensor = self.final_proj(torch.cat((mixed, values[..., half:]), -1))
+        return projected, pair
+
+    def _split(self, of_half: Tensor) -> Tensor:
+        """(M, T, dim/2) → (M, heads/2, T, d)."""
+        heads = self._heads // 2
+        return of_half.reshape(*of_half.shape[:2], heads, -1).transpose(1, 2)
+
+
+def _project_first(linear: nn.Linear, x: Tensor, width: int) -> Tensor:
+    """The first ``width`` outputs of ``linear``."""
+    return F.linear(x, linear.weight[:width], linear.bias[:width])

@@ -22,6 +22,7 @@ from locoexport.models.locotrack.operations import REFERENCE, Operations
 from locoexport.models.locotrack.parts import Part
 from locoexport.models.locotrack.refinement import (
     MotionTransformer,
+    Remembered,
     attention_bias,
     encode_positions,
     relative_motion,
@@ -365,31 +366,33 @@ class LocoTrack(nn.Module):
         bias: Tensor,
     ) -> Tensor:
         """What the transformer over time would change in every frame: (B, N, T, 4 + C)."""
-        inputs = self._transformer_inputs(features, embeddings, estimate, feature)
+        motion = relative_motion(estimate.positions_xy)
+        inputs = self._transformer_inputs(features, embeddings, estimate, feature, motion)
         changes: Tensor = self.torch_pips_mixer(
             inputs.flatten(0, 1), bias, self.operations.attend
         )  # (B·N, T, 4 + C)
         return changes.reshape(*estimate.positions_xy.shape[:3], changes.shape[-1])
 
-    def project(
+    def follow(
         self,
         features: FeatureGrids,
         embeddings: list[Tensor],
         estimate: Estimate,
         feature: Tensor | None,
-        joined: Tensor,
-    ) -> Tensor:
-        """What the transformer's layers are given: (B·N, T, dim); see ``relative_motion``."""
-        inputs = self._transformer_inputs(features, embeddings, estimate, feature, joined)
-        projected: Tensor = self.torch_pips_mixer.input_proj(inputs.flatten(0, 1))
-        return projected
+        steps_xy: Tensor,
+        past: Sequence[Remembered],
+        bias: Tensor,
+    ) -> tuple[Tensor, list[Remembered]]:
+        """``mix`` for the newest frame alone: (B, N, 1, 4 + C), and what is to be remembered.
 
-    def mix_newest(self, hidden: Tensor, bias: Tensor, like: Tensor) -> Tensor:
-        """``mix`` for the last frame alone, of what ``project`` gave: (B, N, 1, 4 + C)."""
-        changes: Tensor = self.torch_pips_mixer.mix(
-            hidden, bias, self.operations.attend, newest=True
+        ``steps_xy`` (B, N, 1, 2) are from the frame before; the rest is ``MotionTransformer``'s.
+        """
+        motion = torch.cat((torch.zeros_like(steps_xy), steps_xy), -1)
+        inputs = self._transformer_inputs(features, embeddings, estimate, feature, motion)
+        changes, remembered = self.torch_pips_mixer.follow(
+            inputs.flatten(0, 1), past, bias, self.operations.attend
         )
-        return changes.reshape(*like.shape[:2], 1, changes.shape[-1])
+        return changes.reshape(*estimate.positions_xy.shape[:3], changes.shape[-1]), remembered
 
     def apply_changes(
         self, features: FeatureGrids, estimate: Estimate, feature: Tensor | None, changes: Tensor
@@ -431,13 +434,12 @@ class LocoTrack(nn.Module):
         embeddings: list[Tensor],
         estimate: Estimate,
         feature: Tensor | None,
-        joined: Tensor | None = None,
+        motion: Tensor,
     ) -> Tensor:
-        """(B, N, T, inputs) in the variant's own order; ``joined`` is that of relative motion."""
+        """(B, N, T, inputs) in the variant's own order; ``motion`` is ``relative_motion``'s."""
         initial_hw, resized_hw = self.config.resolution_hw, features.resolution_hw
         x_scale = resized_hw[1] / initial_hw[1] / initial_hw[1]
         y_scale = resized_hw[0] / initial_hw[0] / initial_hw[0]
-        motion = relative_motion(estimate.positions_xy, joined)
         motion = encode_positions(motion * motion.new_tensor([x_scale, y_scale] * 2))
         logits = [estimate.occlusion[..., None], estimate.expected_dist[..., None]]
         if self.config.motion_first:

@@ -96,7 +96,7 @@ def _why_not(provider: str) -> str | None:
 def _through_cache(
     model: ModelFile, folder: Path, provider: str, options: Callable[[], Any]
 ) -> tuple[Any, str]:
-    key = _key(model.sha256, provider)
+    key = _key(model.sha256, provider, options().graph_optimization_level)
     damaged = False
     for entry in entries_of(folder, key):
         session = _open_entry(entry, provider, options())
@@ -114,7 +114,7 @@ def _through_cache(
     return session, f"{note}, kept as {written}"
 
 
-def _key(model_sha256: str, provider: str) -> str:
+def _key(model_sha256: str, provider: str, level: Any) -> str:
     cpu = read_cpu()
     facts = (
         _FORMAT,
@@ -126,6 +126,7 @@ def _key(model_sha256: str, provider: str) -> str:
         cpu.model,
         cpu.features,
         provider,
+        str(level),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
 

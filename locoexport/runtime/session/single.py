@@ -41,6 +41,7 @@ __all__ = [
     "ModelSession",
     "OpenedFile",
     "RawTracks",
+    "RunStyle",
     "create_checked_session",
     "one_line",
     "open_session",
@@ -101,6 +102,19 @@ def open_session(
 
 
 @dataclass(frozen=True)
+class RunStyle:
+    """How a session will be run on the CPU; no other provider is told.
+
+    ``spinning``: threads of an operator wait for the next one at full load. Where another thread
+    needs the core, or a run takes milliseconds, they are slower for it. ``blocked_layout``:
+    convolutions are run in channels by blocks of 8 or 16, which the others wait for.
+    """
+
+    spinning: bool = True
+    blocked_layout: bool = True
+
+
+@dataclass(frozen=True)
 class OpenedFile:
     """A session, the file whose bytes it was made of, and a line on how it was loaded."""
 
@@ -116,6 +130,7 @@ def create_checked_session(
     profile_prefix: str | Path | None,
     threads: int | None,
     cached: bool,
+    style: RunStyle = RunStyle(),
 ) -> OpenedFile:
     """An ``InferenceSession`` of any .onnx file on exactly that provider.
 
@@ -129,7 +144,9 @@ def create_checked_session(
     require_provider(provider)
 
     def options() -> Any:
-        return session_options(provider, profile_prefix=profile_prefix, threads=threads)
+        return session_options(
+            provider, profile_prefix=profile_prefix, threads=threads, style=style
+        )
 
     load_note = "opened without the cache"
     try:
@@ -290,7 +307,11 @@ class ModelSession:
 
 
 def session_options(
-    provider: str, *, profile_prefix: str | Path | None = None, threads: int | None = None
+    provider: str,
+    *,
+    profile_prefix: str | Path | None = None,
+    threads: int | None = None,
+    style: RunStyle = RunStyle(),
 ) -> Any:
     """ONNX Runtime's options for a session on ``provider``; see ``open_session``."""
     options = onnxruntime.SessionOptions()
@@ -301,7 +322,12 @@ def session_options(
         # points 1.9 GB in place of 1.1 GB, and no faster.
         options.enable_mem_reuse = False
         options.enable_mem_pattern = False
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL
+    if provider == "cpu" and not style.blocked_layout:
+        options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED
+    if provider == "cpu" and not style.spinning:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Warnings are about nodes placed on the CPU, which node_placement() reports. Errors are raised
     # as well, and what is logged of them goes to the terminal with names of nodes as they are.
     options.log_severity_level = _FATAL_ONLY

@@ -31,6 +31,7 @@ from locoexport.runtime.session.signature import (
 from locoexport.runtime.session.single import (
     OpenedFile,
     RawTracks,
+    RunStyle,
     create_checked_session,
     one_line,
     run_stoppable,
@@ -85,6 +86,7 @@ def open_parts(
     profile_prefix: str | Path | None = None,
     threads: int | None = None,
     cached: bool = False,
+    styles: Mapping[FileRole, RunStyle] | None = None,
 ) -> tuple[dict[FileRole, OpenedFile], ArtifactMetadata]:
     """Files of one export, by role, and what the last of them says of itself.
 
@@ -94,10 +96,16 @@ def open_parts(
     """
     opened: dict[FileRole, OpenedFile] = {}
     metadata = {}
+    styles = styles or {}
     for role, file in paths.items():
         prefix = None if profile_prefix is None else f"{profile_prefix}.{role}"
         opened[role] = create_checked_session(
-            file, provider, profile_prefix=prefix, threads=threads, cached=cached
+            file,
+            provider,
+            profile_prefix=prefix,
+            threads=threads,
+            cached=cached,
+            style=styles.get(role, RunStyle()),
         )
         metadata[role] = _metadata_of(file, role, opened[role].session)
     first = metadata["encoder"]

@@ -1,13 +1,18 @@
 """The live form of the network: what it has in common with the offline one, and what it forgets."""
 
-import numpy as np
 import pytest
 import torch
 from exported import live_profile
 from moving_square import square_frames
 
-from locoexport.models.locotrack import LocoTrack, live
+from locoexport.models.locotrack import LocoTrack
+from locoexport.models.locotrack.config import TransformerConfig
 from locoexport.models.locotrack.live import follow_newest, memory_channels
+from locoexport.models.locotrack.refinement import (
+    MultiHeadAttention,
+    Remembered,
+    attention_bias,
+)
 from locoexport.models.locotrack.states import ByLevel, Estimate, FeatureGrids
 from locoexport.network.loading import load_network
 from locoexport.runtime.video.frames import to_model_input
@@ -111,33 +116,27 @@ def test_the_past_changes_the_answer(
     assert (remembered.positions_xy - forgotten.positions_xy).abs().max() > 1e-2
 
 
-def test_the_newest_alone_is_the_last_of_all(model: LocoTrack) -> None:
-    mixer, config = model.torch_pips_mixer, model.config
-    rng = np.random.default_rng(0)
-    inputs = torch.from_numpy(rng.standard_normal((3, 6, config.transformer_inputs), np.float32))
-    bias = torch.from_numpy(rng.standard_normal((3, config.transformer.heads, 6, 6), np.float32))
-    with torch.inference_mode():
-        every, newest = mixer(inputs, bias), mixer(inputs, bias, newest=True)
-    assert newest.shape == (3, 1, every.shape[2])
-    assert torch.allclose(newest, every[:, -1:], atol=1e-5)
-
-
-@pytest.mark.parametrize("past", [1, 2, 3, 6])
-def test_what_does_not_change_is_projected_once(
+def test_a_last_frame_is_the_transformers_where_the_frames_before_know_nothing_of_it(
     model: LocoTrack,
-    grids: list[FeatureGrids],
-    supports: ByLevel[torch.Tensor],
-    past: int,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    memory = nothing(model, past)
-    for index in range(3):
-        queries = QUERIES - torch.tensor([float(index), 0, 0])
-        _, memory = follow(model, grids[index], supports, queries, memory)
-    found, _ = follow(model, grids[3], supports, ELSEWHERE, memory)
-    # All frames but none kept: every refinement projects the whole window.
-    monkeypatch.setattr(live, "_CHANGING", past + 1)
-    monkeypatch.setattr(live, "_READ", past + 1)
-    expected, _ = follow(model, grids[3], supports, ELSEWHERE, memory)
-    assert torch.allclose(found.positions_xy, expected.positions_xy, atol=1e-4)
-    assert torch.allclose(found.occlusion, expected.occlusion, atol=1e-4)
+    """Of one layer: more of them see the last frame in those before it, offline."""
+    attention = model.torch_pips_mixer.transformer.layers[0].attn
+    assert isinstance(attention, MultiHeadAttention)
+    config = model.config.transformer
+    x = torch.randn(3, 6, config.dim, generator=torch.Generator().manual_seed(0))
+    bias = attention_bias(torch.arange(6.0), config.heads)
+    half = config.heads // 2
+    pairs = [
+        attention.follow(x[:, t : t + 1], nothing_seen(3, config), bias[:half, -1:, -1:])[1]
+        for t in range(5)
+    ]
+    before = Remembered(*(torch.cat(each, 2) for each in zip(*pairs, strict=True)))
+    with torch.inference_mode():
+        found, _ = attention.follow(x[:, 5:], before, bias[:half, -1:])
+        expected = attention(x, bias)[:, -1:]
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def nothing_seen(points: int, config: TransformerConfig) -> Remembered:
+    empty = torch.zeros(points, config.heads // 2, 0, config.dim // config.heads)
+    return Remembered(empty, empty)
