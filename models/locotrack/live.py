@@ -63,11 +63,12 @@ def follow_newest(
     config = tracker.config
     estimate = tracker.initialise(first, initial_supports, query_points, config.working_hw)
     feature = tracker.initial_feature(supports, estimate.occlusion)
-    known = torch.cat((memory[..., 0], torch.ones_like(estimate.occlusion)), 2)  # (B, N, W)
+    # With a frame of nothing before them there is a frame before the newest even where W is 1.
+    memory = F.pad(memory, (0, 0, 1, 0))  # (B, N, W, memory_channels)
+    known = torch.cat((memory[..., 0], torch.ones_like(estimate.occlusion)), 2)  # (B, N, W + 1)
     bias = _bias(known, config.transformer.heads)
     past = _recall(memory, config.transformer)
-    # With a frame of zeros before them there is a frame before the newest even where W is 1.
-    before = F.pad(memory[..., :_STATE], (0, 0, 1, 0))[:, :, -1:]
+    before = memory[:, :, -1:, :_STATE]
     prepared = ByLevel(*(tracker.operations.prepare_grid(grid) for grid in last.grids))
     for _ in range(config.refinements):
         embeddings = tracker.embed(last, prepared, supports, estimate.positions_xy)
@@ -78,11 +79,11 @@ def follow_newest(
         estimate, feature = tracker.apply_changes(last, estimate, feature, changes)
     # Keys and values are those of the last refinement: no others were made.
     newest = _remember(estimate, remembered)
-    return estimate, torch.cat((memory, newest), 2)[:, :, 1:]
+    return estimate, torch.cat((memory, newest), 2)[:, :, 2:]
 
 
 def _bias(known: Tensor, heads: int) -> Tensor:
-    """(B·N, heads/2, 1, W): that of a clip's last frame; frames without the point are not seen."""
+    """(B·N, heads/2, 1, W + 1), of a last frame; frames without the point are not seen."""
     frames = torch.arange(known.shape[2], dtype=known.dtype, device=known.device)
     unseen = (known.flatten(0, 1) - 1) * _UNSEEN
     return attention_bias(frames, heads)[: heads // 2, -1:] + unseen[:, None, None]
@@ -100,9 +101,9 @@ def _remember(estimate: Estimate, remembered: Sequence[Remembered]) -> Tensor:
 
 def _recall(memory: Tensor, config: TransformerConfig) -> list[Remembered]:
     """Of every layer, what ``_remember`` kept of the frames before."""
-    kept = memory[..., _STATE:].flatten(0, 1)  # (B·N, W-1, layers · dim)
+    kept = memory[..., _STATE:].flatten(0, 1)  # (B·N, W, layers · dim)
     split = (2 * config.layers, config.heads // 2, config.dim // config.heads)
     kept = kept.reshape(*kept.shape[:2], *split).permute(0, 2, 3, 1, 4)
-    # (B·N, 2 · layers, heads/2, W-1, d)
+    # (B·N, 2 · layers, heads/2, W, d)
     pairs = range(0, 2 * config.layers, 2)
     return [Remembered(kept[:, index], kept[:, index + 1]) for index in pairs]

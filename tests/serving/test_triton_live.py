@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from exported import export_once
+from moving_square import square_frames
 from triton_wheel import fetch_tritonclient
 
 from locoexport.contract.profile import load_profile
@@ -66,9 +67,9 @@ def test_the_server_keeps_the_memory(repository: Path) -> None:
     newest = configs(repository)["cam_live"]
     (state,) = newest.sequence_batching.state
     assert (state.input_name, state.output_name) == ("memory", "next_memory")
-    assert list(state.dims) == [POINTS, 7, 469]
+    assert list(state.dims) == [POINTS, 7, 387]
     (initial,) = state.initial_state
-    assert (initial.zero_data, list(initial.dims)) == (True, [POINTS, 7, 469])
+    assert (initial.zero_data, list(initial.dims)) == (True, [POINTS, 7, 387])
     assert newest.sequence_batching.HasField("oldest")
     assert not newest.HasField("dynamic_batching")
     assert "memory" not in dims(newest.input)
@@ -97,8 +98,7 @@ def test_what_clients_see(repository: Path) -> None:
 
 
 def test_served_as_it_says_it_answers_as_the_live_tracker(repository: Path, model: Path) -> None:
-    frames = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
-    frames = frames.repeat(8, 1).repeat(8, 2)
+    frames = square_frames(4)
     points = np.random.default_rng(1).uniform(8, 56, (POINTS, 2)).astype(np.float32)
     with LiveTracker(model, window=8, threads=1) as tracker:
         tracker.add(points)
