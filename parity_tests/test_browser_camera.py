@@ -21,6 +21,9 @@ pytestmark = pytest.mark.skipif(bool(missing_tools()), reason=missing_tools())
 FAKE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 TAPS = [(0.42, 0.55), (0.45, 0.65), (0.8, 0.85)]
 """Two that are on the square in every frame, and one beside it."""
+_MISS_PX = 5.0
+"""Python's ``LiveTracker`` with these files misses by 3.4 px of this film at most, answering every
+frame or each 3rd to 13th from 13 beginnings; the square moves by 70 px."""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def test_tapped_points_follow_what_the_camera_shows(models: Path, tmp_path: Path
     assert all(tuple(each["frameHw"]) == FILM_HW for each in answers)
     worst = max(_misses(answers, point) for point in range(len(TAPS)))
     print(f"the camera's points: worst {worst:.2f} px; {found['whole']['result-text']}")
-    assert worst < 2
+    assert worst < _MISS_PX
     assert "frames a second with 3 points" in found["whole"]["result-text"]
     # Dropped, not queued: the numbers in the frames leap where the tracker is slower.
     assert "Window of 8, WebAssembly" in found["whole"]["result-text"]

@@ -43,6 +43,7 @@ class FrameFeed:
         paced: whether frames come no sooner than their times say, as from a camera.
         """
         self._source = source
+        source.forget()  # a camera has no end
         self._drops, self._paced = drops, paced
         self._changed = threading.Condition()
         self._closed = threading.Event()
@@ -60,9 +61,9 @@ class FrameFeed:
 
     @property
     def ended(self) -> bool:
-        """Whether no more frames come, and none waits."""
+        """Whether no more frames come, none waits, and what the source failed with was raised."""
         with self._changed:
-            return self._ended and self._waiting is None
+            return self._ended and self._waiting is None and self._failure is None
 
     def take(self, wait_s: float) -> FedFrame | None:
         """The frame that waits, or comes within that time; None where none does.

@@ -86,6 +86,7 @@ class FrameSource:
         self._unscaled_hw: tuple[int, int] | None = None
         self._selection = selection
         self._times: list[float] = []
+        self._forgets, self._count = False, 0
         self._origin_s = 0.0
         self._read_to_the_end = False
         self._spool: Spool | None = None
@@ -103,6 +104,14 @@ class FrameSource:
             self._spool = Spool()
             for frame in already:
                 self._spool.write(frame)
+
+    def forget(self) -> None:
+        """Keep no frame's time but the first and the newest: for what may have no end.
+
+        Those two are all of ``times_s`` then, and nothing but ``frames_read``, ``newest_time_s``
+        and ``span_s`` is of the whole.
+        """
+        self._forgets = True
 
     def close(self) -> None:
         """Give the temporary file back, where there is one."""
@@ -179,7 +188,7 @@ class FrameSource:
     @property
     def frames_read(self) -> int:
         """How many frames there are; 0 before they were all read."""
-        return len(self._times) if self._read_to_the_end else 0
+        return self._count if self._read_to_the_end else 0
 
     @property
     def times_s(self) -> NDArray[np.float64]:
@@ -287,10 +296,14 @@ class FrameSource:
 
     def _read(self) -> Iterator[Frame]:
         self._times, self._read_to_the_end = [], False
+        self._count = 0
         for time_s, frame in self._until_it_fails():
+            if self._forgets:
+                del self._times[1:]
             self._times.append(time_s)
+            self._count += 1
             if self.on_read is not None:
-                self.on_read(len(self._times))
+                self.on_read(self._count)
             if self._spool is not None:
                 self._spool.write(frame)
             yield frame
@@ -310,7 +323,7 @@ class FrameSource:
             try:
                 item = next(chosen, None)
             except Exception as error:
-                count = len(self._times)
+                count = self._count
                 if self.rereadable or not count:
                     raise
                 said = str(error).rstrip(".") if isinstance(error, VideoError) else repr(error)

@@ -57,8 +57,18 @@ def test_a_paced_source_comes_no_sooner_than_its_times() -> None:
     assert time.monotonic() - begun >= 0.2
 
 
+def test_no_list_of_times_grows_while_it_feeds() -> None:
+    source = source_of(50)
+    with FrameFeed(source, drops=False, paced=False) as feed:
+        taken = every_frame(feed)
+    assert [fed.time_s for fed in taken] == pytest.approx([index / 25 for index in range(50)])
+    assert source.times_s == pytest.approx([0, 49 / 25])
+    assert source.frames_read == 50
+
+
 def test_what_fails_at_the_first_frame_is_raised() -> None:
     with FrameFeed(source_of(0), drops=False, paced=False) as feed:
+        time.sleep(0.05)  # it has failed before anybody asks
         with pytest.raises(VideoError, match="no frames"):
             every_frame(feed)
         assert feed.ended
