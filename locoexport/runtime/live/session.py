@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,16 +142,22 @@ class LiveSession:
             for session in self._sessions.values()
             for argument in (*session.get_inputs(), *session.get_outputs())
         ]
-        shapes = {argument.name: list(argument.shape) for argument in arguments}
+        shapes: dict[str, list[Any]] = {}
+        apart = [
+            argument.name
+            for argument in arguments
+            if not _fit(shapes.setdefault(argument.name, list(argument.shape)), argument.shape)
+        ]
         names = (VIDEO_INPUT, QUERY_INPUT, *self._grids, *self._supports, *OUTPUT_NAMES)
         ranks = (5, 3, *(5 for _ in self._grids), *(4 for _ in self._supports), 4, 3, 3)
         wanted = dict(zip(names, ranks, strict=True)) | {MEMORY_INPUT: 4, MEMORY_OUTPUT: 4}
         wrong = [n for n, rank in wanted.items() if n not in shapes or len(shapes[n]) != rank]
         wrong += [each.name for each in arguments if each.type != "tensor(float)"]
+        wrong += apart
         if wrong:
             raise ModelFileError(
-                f"{self.path} and its two neighbours are no live export: {wrong[0]} is missing, or "
-                "is not float32 of the right rank. Export them again with `locoexport export "
+                f"{self.path} and its two neighbours are no live export: {wrong[0]} is missing, is "
+                "not float32 of the right rank, or has two sizes. Export them again with `locoexport export "
                 "--live`."
             )
         return shapes
@@ -268,6 +274,14 @@ class LiveSession:
                 f"{one_line(error)}."
             ) from error
         return dict(zip(outputs, found, strict=True))
+
+
+def _fit(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether a tensor that one file makes is one that another takes, as far as they say."""
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and all(
+        a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in pairs
+    )
 
 
 def _padded(of_points: Array, size: int) -> Array:

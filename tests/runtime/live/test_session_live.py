@@ -96,6 +96,9 @@ def test_a_missing_neighbour_is_told(files: Path, role: str) -> None:
         pytest.param("live", with_size("memory", 1, 10**12), id="a huge number of points"),
         pytest.param("encoder", with_size("video_input", 1, 24), id="many frames"),
         pytest.param("live", with_size("support_hires", 3, 10**9), id="a huge support"),
+        pytest.param("query", with_size("support_hires", 3, 10**9), id="a huge support made"),
+        pytest.param("query", with_size("grid_hires", 2, 5), id="a smaller grid taken"),
+        pytest.param("encoder", with_size("grid_lowres", 4, 7), id="fewer channels made"),
     ],
 )
 def test_a_file_that_is_no_live_export_is_refused(
