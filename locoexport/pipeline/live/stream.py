@@ -225,7 +225,7 @@ def _tell_of_drops(run: _Run, target_fps: float | None, notify: Listener) -> Non
     if dropped:
         paused = " or it was paused" if run.paused_s else ""
         text = f"{dropped} of {counted(run.came, 'frame')} came while another was answered{paused},"
-        text += " and were dropped; fewer points and a smaller --window are faster"
+        text += " and were dropped; fewer points are faster"
         notify(Notice(text, warning=True))
     if run.behind:
         text = f"{run.behind} of {counted(run.answered, 'answer')} took longer than --target-fps "

@@ -157,8 +157,8 @@ class LiveSession:
         if wrong:
             raise ModelFileError(
                 f"{self.path} and its two neighbours are no live export: {wrong[0]} is missing, is "
-                "not float32 of the right rank, or has two sizes. Export them again with `locoexport "
-                "export --live`."
+                "not float32 of the right rank, or has two sizes. Export them again with "
+                "`locoexport export --live`."
             )
         return shapes
 
