@@ -45,6 +45,8 @@ def main() -> None:
         for window in WINDOWS:
             rows.append(live_row(asked.live, frames, queries, window, asked.threads))
             sys.stderr.write(f"{' '.join(rows[-1])}\n")
+        rows.append(follow_row(asked.live, frames, queries, asked.threads))
+        sys.stderr.write(f"{' '.join(rows[-1])}\n")
         rows.append(track_row(asked.whole, frames, queries, asked.threads))
         sys.stderr.write(f"{' '.join(rows[-1])}\n")
     cores = asked.threads or len(os.sched_getaffinity(0))
@@ -73,6 +75,21 @@ def live_row(
         f"{p95:.1f}",
         "1 frame",
     )
+
+
+def follow_row(
+    model: Path, frames: np.ndarray, queries: np.ndarray, threads: int | None
+) -> tuple[str, ...]:
+    """The same by ``follow``, which encodes the next frame beside the answer to this one."""
+    with LiveTracker(model, threads=threads) as tracker:
+        tracker.add(queries[:, 1:])
+        for frame in frames[:WARM]:
+            tracker.push(frame)
+        began = time.perf_counter()
+        count = sum(1 for _ in tracker.follow(frames[WARM:]))
+        fps = count / (time.perf_counter() - began)
+    name = f"live {tracker.window}, follow"
+    return (str(len(queries)), name, f"{fps:.1f}", "", "", "1 frame")
 
 
 def track_row(

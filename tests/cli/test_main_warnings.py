@@ -21,7 +21,7 @@ RUN_HERE = {
     "track-many": ["c.mp4", "--model", "m.onnx", "-o", "out", "--workers", "1"],
     "convert": ["given.csv", "-o", "t.json", "--fps", "10"],
 }
-TRIED_ELSEWHERE = {"export", "verify", "bench", "eval"}
+TRIED_ELSEWHERE = {"export", "verify", "bench", "eval", "live"}
 """They take seconds; their documents' tests read ``warnings``."""
 
 

@@ -40,8 +40,8 @@ _STYLES: Mapping[FileRole, RunStyle] = {
     "query": RunStyle(spinning=False, blocked_layout=False),
     "live": RunStyle(spinning=False, blocked_layout=False),
 }
-"""Measured with b0-tiny at 64 points on two threads: the live file 41 ms, and 24 ms so; the encoder
-8 ms with and without spinning, and 13 ms without its blocked layout."""
+"""Measured with b0-tiny at 64 points on two threads: the live file 40 ms spinning and 25 ms so; the
+encoder 8 ms with and without spinning, and 17 ms without its blocked layout."""
 _MOST_CHANNELS = 8192
 """Numbers of a point in a frame, or of a cell; those of published variants are below 1000."""
 
