@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from exported import seeded_profile
+from exported import live_once, seeded_profile
 
 import locoexport
 from locoexport.models import locotrack
 from locoexport.parity.probes import textured_video
+from locoexport.runtime.session.split_files import name_live_files
 from locoexport.runtime.tracks.tapvid import TapVidClip, write_tapvid
 from locoexport.runtime.video.mp4 import write_mp4
 
@@ -45,7 +47,7 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     weights = locotrack.create_model("b5").state_dict()
     state_dict = {f"model.{key}": value for key, value in weights.items()}
     torch.save({"state_dict": state_dict}, "b5.ckpt")
-    export, cutting, streams, scores, networks = examples_of(PYTHON)
+    export, cutting, streams, live, scores, networks = examples_of(PYTHON)
     # README's example exports, verifies and tracks at full size with the trained weights; here a
     # quarter of it will do. Seeded, since the trained network is ill conditioned at that size:
     # verify counts 38 of 103 points apart and says that the rest proves nothing.
@@ -54,6 +56,7 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     # It wants a camera and frames from elsewhere; the like is run by
     # tests/runtime/tracking/test_windows_long_videos.py.
     compile(streams, "python.md", "exec")
+    run_live(live)
     names: dict[str, object] = {}
     exec(compile(export, "python.md", "exec"), names)
     assert names["tracks"].xy.shape == (2, 6, 2)
@@ -77,6 +80,18 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     assert Path("tracks.csv").read_text().count("\n") == 1 + 2 * 2 * 2  # data sets, sides, points
     exec(compile(networks, "python.md", "exec"), names)
     assert names["result"].tracks.shape == (1, 1, 8, 2)
+
+
+def run_live(example: str) -> None:
+    """The page's live example, on a texture that stands still, at 64x64."""
+    live = live_once()
+    for role, path in name_live_files(Path("live.onnx")).items():
+        shutil.copy(name_live_files(live)[role], path)
+    still = np.uint8(textured_video(1, (160, 208), seed=0)[0] * 127 + 128)
+    given = {"locoexport": locoexport, "camera": [still] * 3, "frames": [still] * 2}
+    exec(compile(example, "python.md", "exec"), given | {"photograph": still})
+    assert len(locoexport.QueryFeatures.load("points.npz")) == 1
+    assert locoexport.LiveState.load("state.npz").frame_index == 4
 
 
 def run_cutting(example: str) -> None:

@@ -106,7 +106,7 @@ def test_fixed_axes_and_another_resolution(tmp_path: Path) -> None:
 
 
 def test_a_split_export_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="A split export takes float32 frames"):
+    with pytest.raises(UsageError, match="With --split frames are float32"):
         export_model(_from_frames(load_profile("b0-tiny")), tmp_path / "m.onnx", split=True)
 
 

@@ -17,7 +17,7 @@ from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.runtime.live.session import open_live
 from locoexport.runtime.session.opening import open_model
-from locoexport.runtime.session.split_files import find_live_files, find_split_files
+from locoexport.runtime.session.split_files import find_split_files, is_live_export
 from locoexport.runtime.video.clips import VideoReader
 
 __all__ = ["prepared_site"]
@@ -75,7 +75,7 @@ def _default_models(notify: Listener) -> tuple[SiteModel, SiteModel]:
 
 def _given_models(path: Path) -> tuple[SiteModel | None, SiteModel | None]:
     """For clips and for the camera: a live export is for the latter alone."""
-    if find_live_files(path) is not None:
+    if is_live_export(path):
         return None, _live_model(path)
     split = find_split_files(path)
     stem = path.name.removesuffix(".onnx")

@@ -33,7 +33,7 @@ from locoexport.runtime.live.session import LiveSession, open_live
 from locoexport.runtime.live.tracker import LiveTracker
 from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.single import require_provider
-from locoexport.runtime.session.split_files import find_live_files, find_split_files
+from locoexport.runtime.session.split_files import find_split_files, is_live_export
 
 if TYPE_CHECKING:
     from locoexport.network.loading import Network
@@ -290,7 +290,7 @@ def _check_live(
 
 def _find_model(path: Path, live: Sequence[int] | None, notify: Listener) -> Path:
     """The exported file: the one that was named, or that of the checkpoint that was named."""
-    is_live = find_live_files(path) is not None and find_split_files(path) is None
+    is_live = is_live_export(path)
     if is_live and not live:
         raise UsageError(f"{path} is a live export: say how many frames it looks at (--live 8).")
     if live:

@@ -18,7 +18,11 @@ from locoexport.runtime.live.session import open_live
 from locoexport.runtime.live.tracker import DEFAULT_LIVE_WINDOW
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.single import create_checked_session, one_line
-from locoexport.runtime.session.split_files import find_live_files, find_split_files
+from locoexport.runtime.session.split_files import (
+    find_live_files,
+    find_split_files,
+    is_live_export,
+)
 from locoexport.serving.openvino import (
     check_options,
     compile_settings,
@@ -96,7 +100,7 @@ def package_for_triton(
     """
     options = options or ServingOptions()
     live = find_live_files(model)
-    if live is not None and find_split_files(model) is None:
+    if live is not None and is_live_export(model):
         return _package_live(live, Path(folder), name, options, force=force, notify=notify)
     opened = _open(Path(model), name)
     entries = _entries(opened, options)
@@ -209,7 +213,7 @@ class _Opened:
 
 def _open(path: Path, name: str | None, *, single_for: str | None = None) -> _Opened:
     """Open, name and check; ``single_for`` names a server that takes no split export."""
-    if find_live_files(path) is not None and find_split_files(path) is None:
+    if is_live_export(path):
         raise UsageError(f"{path} is a live export, which is packaged for Triton alone (--triton).")
     metadata = open_model(path).metadata  # every check of the runtime
     split = find_split_files(path)

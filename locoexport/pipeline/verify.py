@@ -40,7 +40,7 @@ from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.session.opening import Model, open_model
 from locoexport.runtime.session.placement import placed_elsewhere
 from locoexport.runtime.session.single import require_provider
-from locoexport.runtime.session.split_files import find_live_files
+from locoexport.runtime.session.split_files import is_live_export
 from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.frames import to_model_input
 
@@ -91,7 +91,7 @@ def verify_model(
     if tolerance_px is not None and not (0 < tolerance_px < np.inf):
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
     require_provider(provider)
-    if find_live_files(path) is not None:
+    if is_live_export(path):
         report = verify_live(
             path,
             checkpoint=checkpoint,

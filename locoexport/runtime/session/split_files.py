@@ -8,7 +8,13 @@ from pathlib import Path
 from locoexport.contract.interface import LIVE_ROLES, SPLIT_ROLES, FileRole
 from locoexport.machine.writing.output_files import is_file
 
-__all__ = ["find_live_files", "find_split_files", "name_live_files", "name_split_files"]
+__all__ = [
+    "find_live_files",
+    "find_split_files",
+    "is_live_export",
+    "name_live_files",
+    "name_split_files",
+]
 
 
 def name_split_files(path: Path) -> dict[FileRole, Path]:
@@ -29,20 +35,31 @@ def find_split_files(path: str | Path) -> dict[FileRole, Path] | None:
     path = Path(path)
     named = _whole_name(path, SPLIT_ROLES)
     if named is not None:
-        return name_split_files(named)
+        files = name_split_files(named)
+        is_lives = path != files["tracker"] and not is_file(files["tracker"])
+        return None if is_lives and is_file(name_live_files(named)["live"]) else files
     encoder, _, tracker = name_split_files(path).values()
     is_split = is_file(tracker) or (is_file(encoder) and find_live_files(path) is None)
     return name_split_files(path) if is_split and not is_file(path) else None
 
 
 def find_live_files(path: str | Path) -> dict[FileRole, Path] | None:
-    """The files of the live export that ``path`` belongs to, as ``find_split_files``."""
+    """The files of the live export that ``path`` belongs to, as ``find_split_files``.
+
+    An encoder and a query sampler may belong to both.
+    """
     path = Path(path)
     named = _whole_name(path, LIVE_ROLES)
     if named is not None:
-        return name_live_files(named)
+        files = name_live_files(named)
+        return files if path == files["live"] or is_file(files["live"]) else None
     files = name_live_files(path)
     return files if is_file(files["live"]) and not is_file(path) else None
+
+
+def is_live_export(path: str | Path) -> bool:
+    """Whether that names a live export, and no split one that shares its files."""
+    return find_live_files(path) is not None and find_split_files(path) is None
 
 
 def _named(path: Path, roles: Sequence[FileRole]) -> dict[FileRole, Path]:
