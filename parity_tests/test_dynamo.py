@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 import torch
 from exported import seeded_profile
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ class Graph(nn.Module):
         return result.tracks, result.occlusion, result.expected_dist
 
 
+@pytest.mark.exhaustive  # over a minute, and no file of ours is made so
 def test_dynamo_exports_the_model_at_opset_18_for_every_shape(tmp_path) -> None:
     profile = seeded_profile("b0-tiny")
     model = load_network(profile, None).model

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exhaustive import matrix
 from exported import export_once
 
 from locoexport.contract.profile import load_profile
@@ -43,7 +44,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("input_type", ["float32", "uint8"])
+@pytest.mark.parametrize("input_type", matrix(["float32", "uint8"], ["float32"]))
 def test_the_peak_at_300_and_600_frames(clip: Path, input_type: str, tmp_path: Path) -> None:
     profile = load_profile("b0-tiny").with_options(resolution_hw=(64, 64), input_type=input_type)
     peaks = []

@@ -58,7 +58,7 @@ def _assert_parity(profile: ExportProfile, tmp_path: Path) -> None:
     ("opset", "sampling"),
     matrix(
         product(OPSETS, ("planar", "gather")),
-        [(16, "gather"), (17, "gather"), (17, "planar"), (20, "planar")],
+        [(17, "gather"), (20, "planar")],
     ),
 )
 def test_every_opset(opset: int, sampling: str, tmp_path: Path) -> None:
@@ -72,13 +72,16 @@ def test_every_opset(opset: int, sampling: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "variant",
-    matrix((name for name in locotrack.VARIANTS if name != "b0-tiny"), ["b0-mlp", "resnet-small"]),
+    matrix((name for name in locotrack.VARIANTS if name != "b0-tiny"), ["resnet-small"]),
 )
 def test_other_variants(variant: str, tmp_path: Path) -> None:
     _assert_parity(_from_frames(seeded_profile(variant)), tmp_path)
 
 
-@pytest.mark.parametrize("options", [{"target": "cuda"}, {"without": ("frame-scan",)}])
+@pytest.mark.parametrize(
+    "options",
+    matrix([{"target": "cuda"}, {"without": ("frame-scan",)}], [{"target": "cuda"}]),
+)
 def test_without_a_scan(options: dict, tmp_path: Path) -> None:
     _assert_parity(_from_frames(seeded_profile("b0-tiny")).with_options(**options), tmp_path)
 
@@ -150,7 +153,7 @@ def oracle_moves(clip: Clip, queries: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.clips
-@pytest.mark.parametrize("name", ["carphone_pristine.mp4", "bikes.mp4"])
+@pytest.mark.parametrize("name", matrix(["carphone_pristine.mp4", "bikes.mp4"], ["bikes.mp4"]))
 def test_equal_to_doing_it_outside_on_a_real_clip(name: str) -> None:
     try:
         path = fetch_clips(Path(__file__).parents[1] / ".data" / "clips")[name]

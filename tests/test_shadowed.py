@@ -21,8 +21,14 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
-    [[sys.executable, "-m", "locoexport"], [str(Path(sys.executable).with_name("locoexport"))]],
-    ids=["module", "script"],
+    [
+        pytest.param([sys.executable, "-m", "locoexport"], id="module"),
+        pytest.param(
+            [str(Path(sys.executable).with_name("locoexport"))],
+            id="script",
+            marks=pytest.mark.exhaustive,
+        ),
+    ],
 )
 def test_export_works_beside_a_folder_called_locotrack(program: list[str], checkout: Path) -> None:
     command = [*program, "export", *SMALL, "-o", "model.onnx"]

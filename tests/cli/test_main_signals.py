@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 import pytest
 from endless_model import endless
+from exhaustive import matrix
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,8 +27,20 @@ def stuck(exported: Path, tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-@pytest.mark.parametrize("command", ["track", "track-many", "verify"])
+@pytest.mark.parametrize(
+    ("command", "name", "code"),
+    matrix(
+        [
+            (command, name, code)
+            for command in ("track", "track-many", "verify")
+            for name, code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129))
+        ],
+        [
+            *(("track", name, code) for name, code in (("SIGINT", 130), ("SIGHUP", 129))),
+            *((command, "SIGTERM", 143) for command in ("track-many", "verify")),
+        ],
+    ),
+)
 def test_a_run_inside_onnx_runtime_ends(
     command: str, name: str, code: int, stuck: Path, clip: Path, tmp_path: Path
 ) -> None:

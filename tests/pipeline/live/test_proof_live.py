@@ -41,7 +41,7 @@ def proof_of(path: Path, profile: ExportProfile) -> ParityReport:
     ("profile", "window"),
     [
         pytest.param(live_profile(), "open", id="open"),
-        pytest.param(live_profile(opset=20), 3, id="opset-20, W=3", marks=pytest.mark.slow),
+        pytest.param(live_profile(opset=20), 3, id="opset-20, W=3", marks=pytest.mark.exhaustive),
         pytest.param(live_profile(opset=16), 1, id="opset-16, W=1", marks=pytest.mark.slow),
         pytest.param(
             live_profile(axes=AxisSizes(1, None, 5)), 4, id="5 points", marks=pytest.mark.slow
@@ -49,7 +49,7 @@ def proof_of(path: Path, profile: ExportProfile) -> ParityReport:
         pytest.param(
             live_profile(settings=TWO_LEVELS), "open", id="two levels", marks=pytest.mark.slow
         ),
-        pytest.param(live_profile("b0"), "open", id="b0", marks=pytest.mark.slow),
+        pytest.param(live_profile("b0"), "open", id="b0", marks=pytest.mark.exhaustive),
         pytest.param(live_profile("resnet-small"), "open", id="resnet", marks=pytest.mark.slow),
     ],
 )
