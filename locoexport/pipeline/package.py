@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from locoexport.contract.interface import LIVE_ROLES, MEMORY_INPUT, MEMORY_OUTPUT, FileRole
+from locoexport.contract.interface import LIVE_ROLES, MEMORY_INPUT, MEMORY_OUTPUT
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.errors import CheckFailedError, ModelFileError, UsageError
 from locoexport.machine.telemetry import load_openvino
@@ -18,11 +18,7 @@ from locoexport.runtime.live.session import open_live
 from locoexport.runtime.live.tracker import DEFAULT_LIVE_WINDOW
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.single import create_checked_session, one_line
-from locoexport.runtime.session.split_files import (
-    find_live_files,
-    find_split_files,
-    is_live_export,
-)
+from locoexport.runtime.session.split_files import find_split_files, is_live_export
 from locoexport.serving.openvino import (
     check_options,
     compile_settings,
@@ -99,9 +95,8 @@ def package_for_triton(
         CheckFailedError: a configuration does not fit Triton's schema; nothing is written then.
     """
     options = options or ServingOptions()
-    live = find_live_files(model)
-    if live is not None and is_live_export(model):
-        return _package_live(live, Path(folder), name, options, force=force, notify=notify)
+    if is_live_export(model):
+        return _package_live(Path(model), Path(folder), name, options, force=force, notify=notify)
     opened = _open(Path(model), name)
     entries = _entries(opened, options)
     checked = _check(entries, ensembles=1 if opened.split else 0)
@@ -159,7 +154,7 @@ def package_for_openvino(
 
 
 def _package_live(
-    files: Mapping[FileRole, Path],
+    model: Path,
     folder: Path,
     name: str | None,
     options: ServingOptions,
@@ -170,8 +165,8 @@ def _package_live(
     """Three models and two ensembles, for so many points as ``options`` calls usual."""
     if options.tensorrt:
         raise UsageError("A live export is packaged for ONNX Runtime alone; leave --tensorrt out.")
-    session = open_live(files["live"], cached=True)  # every check of the runtime
-    name = _name(name, session.metadata)
+    session = open_live(model, cached=True)  # every check of the runtime
+    files, name = session.paths, _name(name, session.metadata)
     served = [_served(f"{name}_{role}", files[role]) for role in LIVE_ROLES]
     points, window = options.points.usual, session.window or DEFAULT_LIVE_WINDOW
     models = pin_live_models(name, served, (MEMORY_INPUT, MEMORY_OUTPUT), points, window)
@@ -184,7 +179,7 @@ def _package_live(
     readme = live_readme(models, options, _facts(session.metadata))
     written = write_repository(folder, entries, readme, force=force)
     names = tuple(entry.name for entry in entries)
-    return PackageReport(folder, files["live"], name, names, written, checked)
+    return PackageReport(folder, session.path, name, names, written, checked)
 
 
 @dataclass(frozen=True)

@@ -141,16 +141,10 @@ class TrackerConfig:
         return both + (taps.highest.channels if self.feeds_features else 0)
 
     @property
-    def embedding_channels(self) -> int:
-        """Width of the three levels' embeddings together."""
-        return 3 * 2 * self.correlation.out_channels[-1]
-
-    @property
     def transformer_inputs(self) -> int:
         """Width of the transformer's input: 2 logits, 84 of motion, 3 embeddings (, features)."""
-        return (
-            2 + 84 + self.embedding_channels + (self.feature_channels if self.feeds_features else 0)
-        )
+        embeddings = 3 * 2 * self.correlation.out_channels[-1]
+        return 2 + 84 + embeddings + (self.feature_channels if self.feeds_features else 0)
 
     @property
     def transformer_outputs(self) -> int:

@@ -337,7 +337,12 @@ class LocoTrack(nn.Module):
     ) -> tuple[Estimate, Tensor | None]:
         """One refinement (spec/model.md, section 4)."""
         embeddings = self.embed(features, prepared, supports, estimate.positions_xy)
-        changes = self.mix(features, embeddings, estimate, feature, bias)
+        motion = relative_motion(estimate.positions_xy)
+        inputs = self._transformer_inputs(features, embeddings, estimate, feature, motion)
+        changes = self.torch_pips_mixer(
+            inputs.flatten(0, 1), bias, self.operations.attend
+        )  # (B·N, T, 4 + C)
+        changes = changes.reshape(*estimate.positions_xy.shape[:3], changes.shape[-1])
         return self.apply_changes(features, estimate, feature, changes)
 
     def embed(
@@ -357,22 +362,6 @@ class LocoTrack(nn.Module):
             )
         ]
 
-    def mix(
-        self,
-        features: FeatureGrids,
-        embeddings: list[Tensor],
-        estimate: Estimate,
-        feature: Tensor | None,
-        bias: Tensor,
-    ) -> Tensor:
-        """What the transformer over time would change in every frame: (B, N, T, 4 + C)."""
-        motion = relative_motion(estimate.positions_xy)
-        inputs = self._transformer_inputs(features, embeddings, estimate, feature, motion)
-        changes: Tensor = self.torch_pips_mixer(
-            inputs.flatten(0, 1), bias, self.operations.attend
-        )  # (B·N, T, 4 + C)
-        return changes.reshape(*estimate.positions_xy.shape[:3], changes.shape[-1])
-
     def follow(
         self,
         features: FeatureGrids,
@@ -383,7 +372,9 @@ class LocoTrack(nn.Module):
         past: Sequence[Remembered],
         bias: Tensor,
     ) -> tuple[Tensor, list[Remembered]]:
-        """``mix`` for the newest frame alone: (B, N, 1, 4 + C), and what is to be remembered.
+        """What the transformer would change in the newest frame, and what is to be remembered.
+
+        The changes are (B, N, 1, 4 + C).
 
         ``steps_xy`` (B, N, 1, 2) are from the frame before; the rest is ``MotionTransformer``'s.
         """

@@ -16,7 +16,7 @@ _MEASURED = 5
 """Pushes of which the median decides."""
 _GROWTH = 1.9
 """A window of twice the frames takes at most so many times as long (measured: 0.9 to 1.1 up to 16
-frames, and what was measured on a busy machine was at most 1.7)."""
+frames, where an earlier form of the file took up to 1.7)."""
 _ROOM = 0.9
 """Of the time for a frame, what a larger window may be expected to take."""
 

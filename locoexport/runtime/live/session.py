@@ -278,9 +278,9 @@ class LiveSession:
 
 def _fit(one: Sequence[Any], other: Sequence[Any]) -> bool:
     """Whether a tensor that one file makes is one that another takes, as far as they say."""
-    pairs = zip(one, other, strict=False)
     return len(one) == len(other) and all(
-        a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in pairs
+        a == b or not (isinstance(a, int) and isinstance(b, int))
+        for a, b in zip(one, other, strict=True)
     )
 
 

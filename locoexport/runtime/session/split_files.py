@@ -36,8 +36,8 @@ def find_split_files(path: str | Path) -> dict[FileRole, Path] | None:
     named = _whole_name(path, SPLIT_ROLES)
     if named is not None:
         files = name_split_files(named)
-        is_lives = path != files["tracker"] and not is_file(files["tracker"])
-        return None if is_lives and is_file(name_live_files(named)["live"]) else files
+        is_split = path == files["tracker"] or is_file(files["tracker"])
+        return files if is_split or find_live_files(path) is None else None
     encoder, _, tracker = name_split_files(path).values()
     is_split = is_file(tracker) or (is_file(encoder) and find_live_files(path) is None)
     return name_split_files(path) if is_split and not is_file(path) else None
