@@ -65,14 +65,18 @@ def show_pictures() -> None:
 
     # Without Qt's tools, one of which opens a menu on a right click.
     cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-    cv2.setMouseCallback(TITLE, note)
     tell(READY)
+    listens = False
     newest = _Newest(sys.stdin.buffer)
     while not newest.ended:
         picture = newest.take()
         if picture is not None:
             cv2.imshow(TITLE, picture)
         key = cv2.waitKey(_WAIT_MS)
+        if picture is not None and not listens:
+            # The empty window is laid out otherwise: a click in it is at no place of a picture.
+            cv2.setMouseCallback(TITLE, note)
+            listens = True
         if key >= 0:
             tell(f"key {key & 0xFF}")
         if cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:

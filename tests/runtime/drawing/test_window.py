@@ -65,6 +65,10 @@ def heard_of(window: ShownWindow, *arguments: str) -> WindowEvents:
 
 def open_on(window: ShownWindow, scale: int = 2) -> None:
     window.show(PICTURE, scale, "0 points")
+    focus_window()
+
+
+def focus_window() -> None:
     for _ in range(50):
         found = xdotool("search", "--name", window_process.TITLE)
         if found:
@@ -90,6 +94,17 @@ def test_clicks_are_told_in_pixels_of_the_frame_and_keys_by_what_they_do(display
             ("Escape", WindowEvents(quit=True)),
         ):
             assert heard_of(window, "key", key) == expected
+
+
+def test_a_click_before_the_first_picture_is_no_point(display) -> None:
+    with ShownWindow() as window:
+        focus_window()
+        for _ in range(5):
+            xdotool("mousemove", "51", "31", "click", "1")
+            assert events_within(window, 0.2) == WindowEvents()
+        open_on(window)
+        added = heard_of(window, "mousemove", "51", "31", "click", "1").added_yx
+        assert set(added) == {(15.75, 25.75)}
 
 
 def test_a_window_that_was_closed_is_the_end(display) -> None:
