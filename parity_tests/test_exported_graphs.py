@@ -1,8 +1,9 @@
 """Exported files against the unrewritten model, at shapes they were not traced at.
 
-What CI runs is a part of the matrix: one variant of each kind, every opset for one of them. ``make
-test-exhaustive`` runs every variant at every opset (docs/parity.md has the result); every variant's
-goldens go through its file in any run (test_goldens_onnx.py).
+What CI runs is a part of the matrix: a small variant of each kind of backbone, both samplings, the
+first and the last opset and the default. ``make test-exhaustive`` runs every variant at every opset
+(docs/parity.md has the result); goldens of all but the two slowest variants go through their files
+in any run (test_goldens_onnx.py).
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from locoexport.runtime.session.single import open_session
 
 SAMPLINGS = ("planar", "gather")
 OTHER_OPSETS = [opset for opset in OPSETS if opset != 17]
-# A backbone of each family and size class, each of the ways in which features are projected.
 SHAPES = ((1, 1, 1), (1, 2, 1), (1, 8, 20), (2, 3, 4))
 LARGE_SHAPES = ((1, 24, 64), (1, 50, 200))
 

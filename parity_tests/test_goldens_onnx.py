@@ -1,7 +1,7 @@
 """Every golden at a profile's resolution, through the exported file.
 
-In any run with the default sampling, and with the other one for two variants; ``make
-test-exhaustive`` runs both for all.
+In any run with the default sampling for all but the two slowest variants, and with the other one
+for two; ``make test-exhaustive`` runs both for all.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from exhaustive import matrix
 from exported import export_once, seeded_profile
@@ -127,6 +128,18 @@ def test_files_of_different_exports_are_not_mixed(split: Path, tmp_path: Path) -
     shutil.copytree(other.parent, tmp_path, dirs_exist_ok=True)
     shutil.copy(split.with_name("model.encoder.onnx"), tmp_path)
     with pytest.raises(ModelFileError, match=r"does not belong to .* its weights is"):
+        open_split(tmp_path / "model.onnx")
+
+
+def test_files_that_make_and_take_one_tensor_in_two_sizes_are_refused(
+    split: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(split.parent, tmp_path, dirs_exist_ok=True)
+    query = onnx.load(tmp_path / "model.query.onnx")
+    (grid,) = (given for given in query.graph.input if given.name == "grid_hires")
+    grid.type.tensor_type.shape.dim[2].dim_value = 5
+    onnx.save(query, tmp_path / "model.query.onnx")
+    with pytest.raises(ModelFileError, match=r"query.onnx does not belong .* grid_hires is .* 5,"):
         open_split(tmp_path / "model.onnx")
 
 

@@ -153,7 +153,7 @@ def oracle_moves(clip: Clip, queries: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.clips
-@pytest.mark.parametrize("name", matrix(list(MOST_APART), ["carphone_pristine.mp4"]))
+@pytest.mark.parametrize("name", matrix(MOST_APART, ["carphone_pristine.mp4"]))
 def test_equal_to_doing_it_outside_on_a_real_clip(name: str) -> None:
     try:
         path = fetch_clips(Path(__file__).parents[1] / ".data" / "clips")[name]

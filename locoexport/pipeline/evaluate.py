@@ -290,8 +290,7 @@ def _check_live(
 
 def _find_model(path: Path, live: Sequence[int] | None, notify: Listener) -> Path:
     """The exported file: the one that was named, or that of the checkpoint that was named."""
-    is_live = is_live_export(path)
-    if is_live and not live:
+    if not live and is_live_export(path):
         raise UsageError(f"{path} is a live export: say how many frames it looks at (--live 8).")
     if live:
         return path

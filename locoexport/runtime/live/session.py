@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from locoexport.runtime.session.placement import PlacedNode, count_placed, place
 from locoexport.runtime.session.providers import ORT_ERRORS
 from locoexport.runtime.session.signature import Signature, check_sizes, fixed_size
 from locoexport.runtime.session.single import OpenedFile, RunStyle, one_line, run_stoppable
-from locoexport.runtime.session.split import open_parts
+from locoexport.runtime.session.split import open_parts, shapes_of_parts
 from locoexport.runtime.session.split_files import find_live_files
 
 __all__ = ["Grids", "LiveAnswer", "LiveSession", "Supports", "open_live"]
@@ -125,7 +125,8 @@ class LiveSession:
         self._grids = grid_names(first_hw != last_hw)
         self._supports = support_names(first_hw != last_hw)
         self._placed: tuple[PlacedNode, ...] | None = None if profiled else ()
-        shapes = self._shapes()
+        shapes = shapes_of_parts(opened)
+        self._check_kinds(shapes)
         self.signature = self._read_signature(shapes)
         self.resolution_hw = self.signature.resolution_hw
         self.fixed_batch, self.fixed_frames = self.signature.fixed_batch, None
@@ -135,32 +136,24 @@ class LiveSession:
         self.support_shapes = {name: (shapes[name][2], shapes[name][3]) for name in self._supports}
         self.identity = f"{metadata.variant} {metadata.weights} {metadata.trained}"
 
-    def _shapes(self) -> dict[str, list[Any]]:
-        """Of every input and output of the three files, by name; all are float32."""
-        arguments = [
-            argument
-            for session in self._sessions.values()
-            for argument in (*session.get_inputs(), *session.get_outputs())
-        ]
-        shapes: dict[str, list[Any]] = {}
-        apart = [
-            argument.name
-            for argument in arguments
-            if not _fit(shapes.setdefault(argument.name, list(argument.shape)), argument.shape)
-        ]
+    def _check_kinds(self, shapes: Mapping[str, list[Any]]) -> None:
+        """Every input and output is there, is float32, and has its rank."""
         names = (VIDEO_INPUT, QUERY_INPUT, *self._grids, *self._supports, *OUTPUT_NAMES)
         ranks = (5, 3, *(5 for _ in self._grids), *(4 for _ in self._supports), 4, 3, 3)
         wanted = dict(zip(names, ranks, strict=True)) | {MEMORY_INPUT: 4, MEMORY_OUTPUT: 4}
         wrong = [n for n, rank in wanted.items() if n not in shapes or len(shapes[n]) != rank]
-        wrong += [each.name for each in arguments if each.type != "tensor(float)"]
-        wrong += apart
+        wrong += [
+            argument.name
+            for session in self._sessions.values()
+            for argument in (*session.get_inputs(), *session.get_outputs())
+            if argument.type != "tensor(float)"
+        ]
         if wrong:
             raise ModelFileError(
-                f"{self.path} and its two neighbours are no live export: {wrong[0]} is missing, is "
-                "not float32 of the right rank, or has two sizes. Export them again with "
-                "`locoexport export --live`."
+                f"{self.path} and its two neighbours are no live export: {wrong[0]} is missing, or "
+                "is not float32 of the right rank. Export them again with `locoexport export "
+                "--live`."
             )
-        return shapes
 
     def _read_signature(self, shapes: Mapping[str, list[Any]]) -> Signature:
         """What the files take, held against each other and against this machine."""
@@ -274,14 +267,6 @@ class LiveSession:
                 f"{one_line(error)}."
             ) from error
         return dict(zip(outputs, found, strict=True))
-
-
-def _fit(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Whether a tensor that one file makes is one that another takes, as far as they say."""
-    return len(one) == len(other) and all(
-        a == b or not (isinstance(a, int) and isinstance(b, int))
-        for a, b in zip(one, other, strict=True)
-    )
 
 
 def _padded(of_points: Array, size: int) -> Array:

@@ -7,7 +7,7 @@ few frames at a time, so that its memory does not grow with the clip.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from locoexport.runtime.session.single import (
 )
 from locoexport.runtime.session.split_files import find_split_files
 
-__all__ = ["EncodedFrames", "SplitSession", "open_parts", "open_split"]
+__all__ = ["EncodedFrames", "SplitSession", "open_parts", "open_split", "shapes_of_parts"]
 
 _FRAMES_AT_ONCE = 4
 """Measured with b0-wide: 1 frame 8.6 ms, 2 to 4 frames 8.1 to 8.2, 24 frames 10.4 a frame, on a
@@ -120,6 +120,24 @@ def open_parts(
     return opened, metadata[list(paths)[-1]]
 
 
+def shapes_of_parts(opened: Mapping[FileRole, OpenedFile]) -> dict[str, list[Any]]:
+    """The shape of every input and output of the files of one export, by name.
+
+    Raises:
+        ModelFileError: a tensor that one of them makes is not of the size that another takes.
+    """
+    shapes: dict[str, list[Any]] = {}
+    for part in opened.values():
+        for argument in (*part.session.get_inputs(), *part.session.get_outputs()):
+            first = shapes.setdefault(argument.name, list(argument.shape))
+            if not _agree(first, argument.shape):
+                raise ModelFileError(
+                    f"{part.file.path} does not belong to its two neighbours: {argument.name} is "
+                    f"{list(argument.shape)} here and {first} there. Export all three again."
+                )
+    return shapes
+
+
 class SplitSession:
     """Three open files; the same calls as ``ModelSession``. Calls may come from several threads."""
 
@@ -146,11 +164,7 @@ class SplitSession:
         """Of the three files."""
         self._paths, self._sessions = paths, sessions
         self._placed: tuple[PlacedNode, ...] | None = None
-        shapes = {
-            argument.name: argument.shape
-            for session in sessions.values()
-            for argument in (*session.get_inputs(), *session.get_outputs())
-        }
+        shapes = shapes_of_parts(opened)
         first_hw, last_hw = metadata.trained.levels
         self._grids = grid_names(first_hw != last_hw)
         self._supports = support_names(first_hw != last_hw)
@@ -253,6 +267,14 @@ class SplitSession:
                 f"ONNX Runtime failed on {self.provider} while running {self._paths[role]}: "
                 f"{one_line(error)}. If memory ran out, track fewer points or frames at a time."
             ) from error
+
+
+def _agree(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether both can be the shape of one tensor, as far as they say."""
+    return len(one) == len(other) and all(
+        a == b or not (isinstance(a, int) and isinstance(b, int))
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def _metadata_of(path: Path, role: FileRole, session: Any) -> ArtifactMetadata:
