@@ -24,7 +24,6 @@ from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener
 from locoexport.parity.probes import Probe, make_probe
 from locoexport.pipeline import model_choice
-from locoexport.pipeline.cached_export import cached_export
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.providers import built_for, require_provider
 from locoexport.runtime.session.single import ModelSession
@@ -96,6 +95,8 @@ def find_model(model: str | Path | None, backbone: str | None, notify: Listener)
         return model_choice.find_model(model, notify)
     profile = load_profile(str(backbone))
     require_extra("export")
+    from locoexport.pipeline.cached_export import cached_export
+
     return cached_export(profile, notify)
 
 
