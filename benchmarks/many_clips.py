@@ -236,8 +236,8 @@ def _overhead_lines(
     """What a clip costs beside the model, from two runs of different numbers of short clips."""
     alone = _model_seconds(model, folder)
     yield (
-        f"\nClips of {_SHORT_FRAMES} frames with one point, from runs of {fewer} and {more} clips. The "
-        f"model alone takes {alone * 1e3:.0f} ms a clip on one thread:\n"
+        f"\nClips of {_SHORT_FRAMES} frames with one point, from runs of {fewer} and {more} clips. "
+        f"The model alone takes {alone * 1e3:.0f} ms a clip on one thread:\n"
     )
     yield "| engine, workers x threads | seconds to start and end | ms a clip |"
     yield "|---|---|---|"
