@@ -18,6 +18,7 @@ from locoexport.errors import (
     ModelFileError,
     ProviderUnavailableError,
     UsageError,
+    did_you_mean,
 )
 from locoexport.machine.installation import require_extra, require_packages
 from locoexport.machine.writing.output_files import is_file
@@ -131,6 +132,7 @@ def check_opponent(against: str | None) -> None:
     if not against.endswith(".onnx"):
         raise UsageError(
             f"--against {against!r}: expected torch, compile, none or the path of an .onnx file."
+            + did_you_mean(str(against), ("torch", "compile", "none"))
         )
     if not is_file(Path(against)):
         raise ModelFileError(f"There is no model file {against}.")
