@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from locoexport.contract.profile import load_profile
 from locoexport.demo.packages import fetch_packages, packages_in
-from locoexport.demo.sample_clip import write_sample_clip
-from locoexport.demo.site import Site, SiteModel, assemble_site
+from locoexport.demo.sample_clip import sample_clip
+from locoexport.demo.site import Site, SiteClip, SiteModel, assemble_site
 from locoexport.errors import ModelFileError
 from locoexport.machine.installation import require_extra
-from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.runtime.live.session import open_live
@@ -23,7 +22,6 @@ from locoexport.runtime.video.clips import VideoReader
 __all__ = ["prepared_site"]
 
 _DEFAULT_PROFILE = "b0-tiny"
-_SAMPLE_NAME = "built-in.mp4"
 
 
 @contextmanager
@@ -40,7 +38,7 @@ def prepared_site(
         model: an exported file, or any file of a split or live one. None is b0-tiny, exported
             into the cache folder where it does not lie there already, once for clips and once for
             the camera. Of a file of yours the live export of the same name is on the page as well.
-        video: the clip that the page opens with. None is one that is made.
+        video: the clip that the page opens with. None is an excerpt of Big Buck Bunny.
         runtime: a folder with the page's npm packages (node_modules). None is the cache folder,
             filled from the npm registry where they do not lie there already.
         notify: is told of every step.
@@ -57,10 +55,8 @@ def prepared_site(
         packages = fetch_packages(lambda text: notify(Notice(text)))
     else:
         packages = packages_in(Path(runtime))
-    with scratch_folder() as scratch:
-        clip = scratch / _SAMPLE_NAME if video is None else Path(video)
-        if video is None:
-            write_sample_clip(clip)
+    given = None if video is None else SiteClip(Path(video))
+    with sample_clip() if given is None else nullcontext(given) as clip:
         yield assemble_site(site_model, packages, clip, live)
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "Instances",
     "MaxBatch",
     "Name",
+    "OpenBrowser",
     "OpeningClip",
     "OpenvinoFolder",
     "PageFolder",
@@ -68,13 +69,24 @@ Replace = Annotated[
 
 OpeningClip = Annotated[
     Path | None,
-    typer.Option(metavar="CLIP", help="The clip that the page opens with (default: made)."),
+    typer.Option(
+        metavar="CLIP",
+        help="The clip that the page opens with (default: an excerpt of Big Buck Bunny).",
+    ),
 ]
 Host = Annotated[
     str,
     typer.Option(help="Address to listen on; the default is reached from this machine alone."),
 ]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 is any.")]
+OpenBrowser = Annotated[
+    bool | None,
+    typer.Option(
+        "--browser/--no-browser",
+        help="Open the page in the browser. By default it is opened where the command runs in a "
+        "terminal on a machine with a screen, and not over SSH.",
+    ),
+]
 PageFolder = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Write the page as files for any web host, and end."),
