@@ -16,7 +16,7 @@ export class PointList {
 
   /**
    * @param {PointColours} colours
-   * @param {(point: QueryPoint) => void} remove
+   * @param {(point: QueryPoint) => Promise<void>} remove
    * @param {(point: QueryPoint | null) => void} mark a point of the list is pointed at
    */
   constructor(colours, remove, mark) {
@@ -50,7 +50,7 @@ export class PointList {
     button.className = "delete";
     button.setAttribute("aria-label", `Delete point ${index + 1}, ${place}`);
     button.append(cross());
-    button.addEventListener("click", () => this.#delete(point, index));
+    button.addEventListener("click", () => void this.#delete(point, index));
     for (const event of ["pointerenter", "focusin"]) {
       item.addEventListener(event, () => this.#mark(point));
     }
@@ -62,9 +62,9 @@ export class PointList {
   }
 
   /** The focus goes to the next one, so that several can be deleted. @param {QueryPoint} point @param {number} index */
-  #delete(point, index) {
+  async #delete(point, index) {
     this.#mark(null);
-    this.#remove(point);
+    await this.#remove(point);
     const buttons = page.pointsList.querySelectorAll("button");
     (buttons[Math.min(index, buttons.length - 1)] ?? page.picture).focus();
   }

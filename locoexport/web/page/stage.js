@@ -17,7 +17,7 @@ import { PicturePointer } from "./picture.js";
  * @property {() => void} changed what the controls offer has to be asked anew
  * @property {(error: unknown) => void} failed
  * @property {(text: string) => void} say
- * @property {(action: () => unknown) => void} attempt errors end up on the page
+ * @property {(action: () => unknown) => Promise<void>} attempt errors end up on the page
  * @property {() => string | null} refused why points of the clip may not change now, if they may not
  */
 
@@ -50,7 +50,7 @@ export class Stage {
       },
       held: (at, reach) => {
         const point = this.#canChange ? (this.#view?.nearest(at, reach) ?? null) : null;
-        return point && (() => this.remove(point));
+        return point && (() => void this.remove(point));
       },
       hovered: (at, reach) => {
         const near = at && this.#canChange ? (this.#view?.nearest(at, reach) ?? null) : null;
@@ -133,7 +133,7 @@ export class Stage {
   add(points) {
     const { live, clip } = this;
     if (live !== null) {
-      this.#listeners.attempt(() => live.add(points));
+      void this.#listeners.attempt(() => live.add(points));
       return;
     }
     const refused = this.#listeners.refused();
@@ -168,10 +168,10 @@ export class Stage {
   }
 
   /** @param {QueryPoint} point */
-  remove(point) {
+  async remove(point) {
     if (!this.#canChange) return;
     const view = this.#view;
-    this.#listeners.attempt(async () => {
+    await this.#listeners.attempt(async () => {
       await view?.remove(point);
       this.#marked = null;
       this.#listeners.say("Point removed.");
