@@ -21,11 +21,13 @@ import { isVisible } from "../engine/visibility.js";
 const OUTLINE = "rgb(0 0 0 / 0.55)";
 const RIM = "rgb(255 255 255 / 0.95)";
 const TRAIL_ALPHA = 0.95;
-/** Of a dot, on a screen, in the screen's pixels. */
-const SCREEN_DOT = 5.5;
-/** Curves are drawn in so many pieces a frame, up to so many points: beyond, in one. */
-const PIECES = 4;
-const MOST_CURVED = 150;
+/** A dot on a screen is this part of the picture's width, within these limits in its pixels. */
+const SCREEN_DOT = { part: 1 / 150, least: 4, most: 5.5 };
+/** A trail is so many strokes that begin later and later; a frame of it has so many pieces. */
+const FINE = { strokes: 8, pieces: 4 };
+/** The same beyond so many points. */
+const COARSE = { strokes: 3, pieces: 1 };
+const MOST_FINE = 150;
 
 /**
  * Sizes in pixels of the clip. A ring must stay open on the smallest clip.
@@ -80,7 +82,9 @@ export function queryColour(y, x, [height, width]) {
  */
 export function penForScreen(frameHw, pixel) {
   const pen = penFor(frameHw);
-  const scale = Math.max(1, (SCREEN_DOT * pixel) / pen.dot);
+  const { part, least, most } = SCREEN_DOT;
+  const dot = Math.min(most, Math.max(least, (part * frameHw[1]) / pixel));
+  const scale = Math.max(1, (dot * pixel) / pen.dot);
   return {
     dot: pen.dot * scale,
     ringOuter: pen.ringOuter * scale,
@@ -124,8 +128,9 @@ export function drawQueries(context, points, frame, look) {
 }
 
 /**
- * Where a point was in the last frames, as far as it was seen: a curve through its positions,
- * thin and faint where it is old.
+ * Where a point was in the last frames, as far as it was seen: a curve through its positions. It is
+ * stroked several times, each time from later on and wider, so that it gets thinner and fainter
+ * towards its end without a seam.
  * @param {Context} context
  * @param {Tracks} tracks
  * @param {number} point
@@ -133,24 +138,41 @@ export function drawQueries(context, points, frame, look) {
  * @param {Look} look
  */
 function drawTrail(context, tracks, point, frame, { pen, colours, trailFrames }) {
-  const [red, green, blue] = colours[point];
-  const pieces = tracks.points > MOST_CURVED ? 1 : PIECES;
-  context.lineCap = pieces > 1 ? "butt" : "round";
-  for (let age = Math.min(trailFrames, frame) - 1; age >= 0; age--) {
-    const to = frame - age;
-    if (!seen(tracks, point, to - 1) || !seen(tracks, point, to)) continue;
-    const curve = curveBetween(tracks, point, to, frame);
-    for (let piece = 0; piece < pieces; piece++) {
-      const fresh = 1 - (age + 1 - (piece + 1) / pieces) / trailFrames;
-      const [from, end] = [curve(piece / pieces), curve((piece + 1) / pieces)];
-      const width = pen.trail * (0.25 + 0.75 * fresh);
-      if (pieces > 1) {
-        const dark = `rgb(0 0 0 / ${0.3 * fresh})`;
-        line(context, from, end, width + 2 * pen.outline, dark);
-      }
-      line(context, from, end, width, `rgb(${red} ${green} ${blue} / ${TRAIL_ALPHA * fresh})`);
-    }
+  if (trailFrames === 0) return;
+  const { strokes, pieces } = tracks.points > MOST_FINE ? COARSE : FINE;
+  context.lineCap = "round";
+  context.lineJoin = "round";
+  /** @param {number} part of the trail, the newest @param {number} width @param {string} ink */
+  const stroke = (part, width, ink) => {
+    context.strokeStyle = ink;
+    context.lineWidth = width;
+    context.beginPath();
+    const first = Math.max(1, frame - Math.ceil(part * trailFrames) + 1);
+    for (let to = first; to <= frame; to++) addCurve(context, tracks, point, to, frame, pieces);
+    context.stroke();
+  };
+  stroke(0.6, pen.trail + 2 * pen.outline, "rgb(0 0 0 / 0.25)");
+  const alpha = 1 - (1 - TRAIL_ALPHA) ** (1 / strokes);
+  const ink = `rgb(${colours[point].join(" ")} / ${alpha})`;
+  for (let i = 0; i < strokes; i++) {
+    stroke(1 - i / strokes, pen.trail * (0.3 + (0.7 * (i + 1)) / strokes), ink);
   }
+}
+
+/**
+ * Add a frame's piece of the curve to the path, where the point was seen in it and before.
+ * @param {Context} context
+ * @param {Tracks} tracks
+ * @param {number} point
+ * @param {number} to
+ * @param {number} newest
+ * @param {number} pieces
+ */
+function addCurve(context, tracks, point, to, newest, pieces) {
+  if (!seen(tracks, point, to - 1) || !seen(tracks, point, to)) return;
+  const curve = curveBetween(tracks, point, to, newest);
+  context.moveTo(...curve(0));
+  for (let piece = 1; piece <= pieces; piece++) context.lineTo(...curve(piece / pieces));
 }
 
 /**
@@ -173,22 +195,6 @@ function curveBetween(tracks, point, to, newest) {
   const spline = ([a, b, c, d], t) =>
     b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)));
   return (part) => [spline([x0, x1, x2, x3], part), spline([y0, y1, y2, y3], part)];
-}
-
-/**
- * @param {Context} context
- * @param {[number, number]} from
- * @param {[number, number]} to
- * @param {number} width
- * @param {string} ink
- */
-function line(context, from, to, width, ink) {
-  context.strokeStyle = ink;
-  context.lineWidth = width;
-  context.beginPath();
-  context.moveTo(...from);
-  context.lineTo(...to);
-  context.stroke();
 }
 
 /** @param {Pen} pen @returns {Pen} of the point that is pointed at */
