@@ -26,6 +26,8 @@ import { drawTracks, penForScreen } from "../overlay.js";
 
 const LONGEST_TRAIL = 200;
 const SPEED_MS = 2000;
+/** A hand presses where a point was so long ago at most: what moves has gone on meanwhile. */
+const REACTION_MS = 500;
 
 export class LiveView {
   #port;
@@ -134,20 +136,22 @@ export class LiveView {
   }
 
   /**
-   * The point that is nearest in the frame that is shown.
+   * The point that is nearest in the frame that is shown, or was in one just before.
    * @param {{ y: number, x: number }} at in pixels of the frame
    * @param {number} reach so far away it may be
    * @returns {QueryPoint | null} one of `points`
    */
   nearest({ y, x }, reach) {
-    const newest = this.#answers.at(-1);
-    if (newest === undefined) return null;
+    const since = performance.now() - REACTION_MS;
+    const recent = Math.max(1, this.#times.filter(({ at }) => at > since).length);
     let [found, best] = [/** @type {QueryPoint | null} */ (null), reach];
-    newest.ids.forEach((id, i) => {
-      const distance = Math.hypot(newest.xy[2 * i] - x, newest.xy[2 * i + 1] - y);
-      const point = this.#places.get(id);
-      if (point !== undefined && distance <= best) [found, best] = [point, distance];
-    });
+    for (const answer of this.#answers.slice(-recent)) {
+      answer.ids.forEach((id, i) => {
+        const distance = Math.hypot(answer.xy[2 * i] - x, answer.xy[2 * i + 1] - y);
+        const point = this.#places.get(id);
+        if (point !== undefined && distance <= best) [found, best] = [point, distance];
+      });
+    }
     return found;
   }
 
