@@ -57,6 +57,7 @@ def test_data_files_are_in_it(wheel_names: set[str]) -> None:
     page = {path.relative_to(web).as_posix() for path in web.rglob("*") if path.is_file()}
     assert {"index.html", "page/main.js", "engine/tracker.worker.js", "licences.txt"} <= page
     data |= {f"locoexport/web/{name}" for name in page}
+    data |= {"locoexport/demo/big-buck-bunny.mp4", "locoexport/demo/big-buck-bunny.txt"}
     data |= {"locoexport/py.typed"}
     assert data <= wheel_names
 
