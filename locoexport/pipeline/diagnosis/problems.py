@@ -142,6 +142,7 @@ def _machine_problems(found: Installation) -> Iterator[Problem]:
     if not cache.writable:
         yield Problem(
             "warning",
-            f"The cache folder {cache.path} cannot be written: bench needs MODEL.onnx then.",
+            f"The cache folder {cache.path} cannot be written: of the profiles only the built-in "
+            "b0-tiny can be run by name. Pass MODEL.onnx for the others.",
             "export XDG_CACHE_HOME=/a/folder/that/you/may/write",
         )
