@@ -29,6 +29,7 @@ import locoexport  # noqa: F401  it switches ONNX Runtime's telemetry off, which
 import numpy as np
 import onnxruntime
 from marked_pages import write_between
+from quiet_machine import require_quiet
 
 from locoexport.benchmarking.contenders import open_graph
 from locoexport.benchmarking.timing import settle, take_turns
@@ -125,6 +126,9 @@ def main() -> None:
 
     keep = write_docs if given.docs else (lambda document: None)
     document = describe_machine(rounds)
+    if given.docs and rounds:
+        # Before hours of work, every row of which is published as it is measured.
+        require_quiet({"before the benchmark": document["busy_before"]}, document, "providers")
     try:
         with tempfile.TemporaryDirectory() as folder:
             measure(

@@ -35,7 +35,7 @@ def bench_text(report: BenchReport) -> RenderableType:
         blocks += [Text(), _parts(report, cell, cell.parts)]
     blocks += [Text(), _notes(report)]
     blocks += [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
-    return Group(*blocks)
+    return Group(*_busy(report), *blocks)
 
 
 def bench_document(report: BenchReport) -> dict[str, Any]:
@@ -50,6 +50,7 @@ def bench_document(report: BenchReport) -> dict[str, Any]:
         "elsewhere": [asdict(group) for group in report.placement.elsewhere],
         "runs": report.runs,
         "trusted": not report.warnings,
+        "measured_busy": report.measured_busy,
         "warnings": list(report.warnings),
         "cpu": asdict(report.cpu),
         "load_before": asdict(report.load),
@@ -57,6 +58,14 @@ def bench_document(report: BenchReport) -> dict[str, Any]:
         "versions": dict(report.versions),
         "cells": [_cell_document(report, cell) for cell in report.cells],
     }
+
+
+def _busy(report: BenchReport) -> list[RenderableType]:
+    """First of all, where nothing below can be believed."""
+    if not report.measured_busy:
+        return []
+    said = f"MEASURED ON A BUSY MACHINE: other processes took up to {report.others_share:.0%} of it"
+    return [Text(f"{said}. Do not publish these figures.", style="bold yellow"), Text()]
 
 
 def largest(report: BenchReport) -> Cell:

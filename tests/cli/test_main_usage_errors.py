@@ -54,7 +54,7 @@ def test_what_the_parser_refuses(arguments: list[str], says: str, run) -> None:
     [
         (["--backbone", "b9"], "There is no profile 'b9'; expected one of b0, "),
         (["--profile", "b9"], "There is no profile 'b9'"),
-        (["--backbone", "B5"], "path of a .toml file. Did you mean b5?"),
+        (["--backbone", "B5"], "There is no profile 'B5'. Did you mean b5?"),
         (["--backbone", "b55"], "Did you mean b5?"),
         (["--profile", "resnet_small"], "Did you mean resnet-small?"),
         (["--target", "cudaa"], "target 'cudaa' is unknown; expected cpu, cuda, tensorrt. Did you"),

@@ -31,8 +31,8 @@ def inspect(
     named and counted. Without --strict the exit code is 0 whatever the lint finds.
 
     Examples:
-        locoexport inspect model.onnx
-        locoexport inspect other.onnx --axis height=720 --strict
+        locoexport inspect model.onnx --frames 48 --points 256
+        locoexport inspect other.onnx --strict
     """
     console.check_outputs(context)
     axes = parse_axis_sizes(axis or [])
