@@ -7,7 +7,7 @@ import pytest
 from locoexport.contract.shipped_model import shipped_live_path, shipped_model_path
 from locoexport.errors import ModelFileError, PackageMissingError
 from locoexport.notices import ignore
-from locoexport.pipeline import model_choice
+from locoexport.pipeline import cached_export, model_choice
 from locoexport.pipeline.model_choice import find_live_model, find_model
 
 
@@ -20,8 +20,8 @@ def exported(monkeypatch, tmp_path) -> list[str]:
         names.append(profile.name)
         return tmp_path / f"{profile.name}.onnx"
 
-    monkeypatch.setattr(model_choice, "cached_export", export)
-    monkeypatch.setattr(model_choice, "cached_live_export", export)
+    monkeypatch.setattr(cached_export, "cached_export", export)
+    monkeypatch.setattr(cached_export, "cached_live_export", export)
     monkeypatch.chdir(tmp_path)
     return names
 
