@@ -75,7 +75,7 @@ def _opencv_problems(found: Installation) -> Iterator[Problem]:
         yield Problem(
             "error",
             f"OpenCV cannot be imported: {reason}. This machine has no OpenGL library, which "
-            "opencv-python wants even where it shows nothing.",
+            "opencv-python needs even if it shows no window.",
             "apt-get install -y libgl1 libglib2.0-0"
             "   (or: pip uninstall -y opencv-python && pip install 'opencv-python-headless<5')",
         )
@@ -120,7 +120,7 @@ def _provider_problems(found: Installation) -> Iterator[Problem]:
         if state.name in ("cuda", "tensorrt") and found.driver is None:
             reason += " This machine has no NVIDIA driver."
         if found.built_for is not None:
-            reason += f" This build wants {found.built_for}."
+            reason += f" This build needs {found.built_for}."
         severity: Severity = "info" if found.driver is None else "warning"
         yield Problem(severity, reason, state.remedy)
 
