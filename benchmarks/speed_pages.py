@@ -1,4 +1,4 @@
-"""docs/speed.md, docs/speed.png and README.md's table, from docs/speed.json."""
+"""docs/speed.md, docs/speed.png and the READMEs' tables, from docs/speed.json."""
 
 from __future__ import annotations
 
@@ -14,13 +14,26 @@ from matplotlib import pyplot as plt
 __all__ = ["write_pages"]
 
 _BEGIN, _END = "<!-- speed: begin (written by `make bench`) -->", "<!-- speed: end -->"
+_HEADERS = {
+    "README.md": (
+        "{cpu}, {cores} cores; other processes took at most {others} of it meanwhile.",
+        "| variant | frames x points | PyTorch eager | plain export | default export "
+        "| times as fast as PyTorch | as the plain export |",
+    ),
+    "README.zh-CN.md": (
+        "{cpu}，{cores} 核；测量期间其他进程至多占用 {others}。",
+        "| 变体 | 帧数 x 点数 | PyTorch eager | 未改写的导出 | 默认导出 "
+        "| 相对 PyTorch 的倍数 | 相对未改写导出的倍数 |",
+    ),
+}
 _COLOURS = ("#9aa5b1", "#e07b39", "#1f6f8b")
 
 
 def write_pages(document: dict[str, Any], root: Path) -> None:
     """Write every page that shows the benchmark; text outside the markers stays."""
     write_between(root / "docs" / "speed.md", _BEGIN, _END, _tables(document))
-    write_between(root / "README.md", _BEGIN, _END, _short_table(document))
+    for readme in _HEADERS:
+        write_between(root / readme, _BEGIN, _END, _short_table(document, readme))
     _draw(document, root / "docs" / "speed.png")
 
 
@@ -38,8 +51,13 @@ def _machine(document: dict[str, Any]) -> str:
         f"{max(gemm['before'], gemm['after']) / 1e9:.0f} GFLOP/s by {gemm['by']} "
         f"({gemm['before'] / 1e9:.0f} before the benchmark, {gemm['after'] / 1e9:.0f} after). "
         f"Other processes before it: {document['busy_before']:.0%}; during it at most "
-        f"{max(c['others_share'] for v in document['variants'].values() for c in v['cells']):.0%}."
+        f"{_others(document):.0%}."
     )
+
+
+def _others(document: dict[str, Any]) -> float:
+    """The largest share of the machine that other processes took during a measurement."""
+    return max(c["others_share"] for v in document["variants"].values() for c in v["cells"])
 
 
 def _latency_table(document: dict[str, Any]) -> str:
@@ -64,21 +82,23 @@ def _latency_table(document: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _short_table(document: dict[str, Any]) -> str:
-    rows = [
-        "| variant | frames x points | PyTorch eager | plain export | default graph "
-        "| times as fast as eager | as the plain export |",
-        "|---|---|---|---|---|---|---|",
-    ]
+def _short_table(document: dict[str, Any], readme: str) -> str:
+    """A row a variant: its largest call, which was measured last."""
+    cpu = document["cpu"]
+    machine, header = _HEADERS[readme]
+    machine = machine.format(
+        cpu=cpu["model"], cores=cpu["physical_cores"], others=f"{_others(document):.0%}"
+    )
+    rows = [machine, "", header, "|---|---|---|---|---|---|---|"]
     for variant, measured in document["variants"].items():
-        for cell in measured["cells"]:
-            eager, plain, default = (f"{m * 1e3:.0f} ms" for m in cell["medians"])
-            rows.append(
-                f"| {variant} | {cell['frames']} x {cell['points']} | {eager} | {plain} | {default}"
-                f" | {cell['eager_over_default']['median']:.2f} "
-                f"| {cell['plain_over_default']['median']:.2f} |"
-            )
-    return "\n".join([_machine(document), "", *rows])
+        cell = measured["cells"][-1]
+        eager, plain, default = (f"{m * 1e3:.0f} ms" for m in cell["medians"])
+        rows.append(
+            f"| {variant} | {cell['frames']} x {cell['points']} | {eager} | {plain} | {default}"
+            f" | {cell['eager_over_default']['median']:.2f} "
+            f"| {cell['plain_over_default']['median']:.2f} |"
+        )
+    return "\n".join(rows)
 
 
 def _parts_table(document: dict[str, Any]) -> str:
