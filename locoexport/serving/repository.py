@@ -104,7 +104,7 @@ def _check_apart(real: Path, entries: Sequence[RepositoryEntry]) -> None:
         for source in (each.file for each in entries if each.file is not None):
             if real / entry.name in Path(os.path.realpath(source)).parents:
                 raise OutputError(
-                    f"{source}, which is read, lies in {real / entry.name}, which would be "
+                    f"{source}, which is read, is in {real / entry.name}, which would be "
                     "replaced; choose another --name or folder."
                 )
 

@@ -47,13 +47,13 @@ def describe_damage(
     """
     found = f"{name} is damaged after {count} frames ({reason})"
     if on_damage == "stop":
-        return f"{found}. What is before that was read; --on-damage continue goes on behind it."
+        return (
+            f"{found}. The frames before that were read; --on-damage continue also reads those "
+            "after it."
+        )
     if lost is None:
         return (
-            f"{found}. What is before that was read: nothing in the file tells how many frames "
-            "were lost, so those behind would have wrong numbers."
+            f"{found}. The frames before that were read: the file does not say how many frames "
+            "were lost, so the frames after them would have wrong numbers."
         )
-    return (
-        f"{found}: the last good frame stands in place of {lost} that "
-        f"{'is' if lost == 1 else 'are'} lost."
-    )
+    return f"{found}: the last good frame replaces {lost} that {'is' if lost == 1 else 'are'} lost."
