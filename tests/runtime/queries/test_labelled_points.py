@@ -132,7 +132,7 @@ def test_sleap_analysis_of_before_axes_had_names(tmp_path: Path, transposed: boo
         ((1, 3, 2, 5), None, "shape .*track, xy, node, frame"),
         ((2, 2, 5), None, "shape"),
         ((1, 2, 2, 5), '["a", "xy", "node", "frame"]', "axes"),
-        ((1, 2, 2, 5), "{", "no JSON"),
+        ((1, 2, 2, 5), "{", "not JSON"),
         ((1, 2, 2, 5), None, "holds no query points"),
     ],
 )
@@ -314,9 +314,9 @@ OUTER = "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><annotations/>"
     [
         ("a.xml", LAUGHS, "document type"),
         ("a.xml", OUTER, "document type"),
-        ("a.xml", "<annotations>", "no XML"),
-        ("a.xml", "", "no XML"),
-        ("a.xml", '<?xml version="1.0" encoding="utf-9"?><annotations/>', "no XML: unknown encod"),
+        ("a.xml", "<annotations>", "not XML"),
+        ("a.xml", "", "not XML"),
+        ("a.xml", '<?xml version="1.0" encoding="utf-9"?><annotations/>', "not XML: unknown encod"),
         ("a.xml", "<x>" * 200, "200|101"),
         ("a.xml", "<svg/>", "'svg', not CVAT"),
         ("a.xml", "<annotations/>", "no query points"),

@@ -174,7 +174,7 @@ def test_a_csv_of_other_programs(tmp_path: Path, data: bytes) -> None:
         ("frame,x,y\n1e300,1,2\n", "frame goes up to"),
         ("frame,x,y\n9,1,2\n", "1 rows; 1 points in 10 frames"),
         ("frame,x,y\n0,one,2\n", "line 2: its x is not a number"),
-        ("frame,x,y\n0,,2\n", "nowhere"),
+        ("frame,x,y\n0,,2\n", "no position"),
         ("frame,x,y,confidence,time_s\n0,1,2,1.5,0\n1,1,2,0,1\n", "from 0 to 1"),
         ("frame,x,y,time_s\n0,1,2,3\n1,1,2,4\n2,1,2,3.5\n", "do not increase"),
         ("frame,x,y\n", "no rows"),
