@@ -47,11 +47,11 @@ def _tables(document: dict[str, Any]) -> str:
 def _machine(document: dict[str, Any]) -> str:
     gemm, cpu = document["gemm_flops"], document["cpu"]
     return (
-        f"Machine: {cpu['model']}, {cpu['physical_cores']} cores; fp32 matrix products "
-        f"{max(gemm['before'], gemm['after']) / 1e9:.0f} GFLOP/s by {gemm['by']} "
-        f"({gemm['before'] / 1e9:.0f} before the benchmark, {gemm['after'] / 1e9:.0f} after). "
-        f"Other processes before it: {document['busy_before']:.0%}; during it at most "
-        f"{_others(document):.0%}."
+        f"Machine: {cpu['model']}, {cpu['physical_cores']} cores. {gemm['by']} computes fp32 "
+        f"matrix products there at {max(gemm['before'], gemm['after']) / 1e9:.0f} GFLOP/s "
+        f"({gemm['before'] / 1e9:.0f} before the benchmark, {gemm['after'] / 1e9:.0f} after it). "
+        f"Other processes took {document['busy_before']:.0%} of the machine before the benchmark "
+        f"and at most {_others(document):.0%} during it."
     )
 
 
@@ -63,9 +63,9 @@ def _others(document: dict[str, Any]) -> float:
 def _latency_table(document: dict[str, Any]) -> str:
     rate = max(document["gemm_flops"]["before"], document["gemm_flops"]["after"])
     rows = [
-        "| variant | T x N | eager ms | plain ms | default ms | eager / default (p10-p90) | "
-        "plain / default (p10-p90) | work GFLOP | share: eager, plain, default | "
-        "peak MB: eager, plain, default |",
+        "| variant | frames x points | eager ms | plain ms | default ms "
+        "| eager / default (p10-p90) | plain / default (p10-p90) | work GFLOP "
+        "| share of full rate: eager, plain, default | peak MB: eager, plain, default |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for variant, measured in document["variants"].items():
@@ -109,9 +109,9 @@ def _parts_table(document: dict[str, Any]) -> str:
         ),
     )
     rows = [
-        "Milliseconds by part of the default graph at 24 x 64 (a profiled session of its own), and "
-        "what the part's OWN products (padding and all that was left out not counted) would reach "
-        "of the rate if nothing else were in it:",
+        "The next table shows the milliseconds that each part of the default graph takes at "
+        "24 x 64, from a separate, profiled session. In brackets is the share of the full rate "
+        "that the part's own products reach in that time; padding and omitted work do not count.",
         "",
         "| part | " + " | ".join(document["variants"]) + " |",
         "|---|" + "---|" * len(document["variants"]),
@@ -132,9 +132,9 @@ def _part_cell(variant: dict[str, Any], name: str, rate: float) -> str:
 
 def _scaling_table(scaling: dict[str, Any]) -> str:
     rows = [
-        f"The default graph of {scaling['variant']} in one call, at other sizes:",
+        f"The default graph of {scaling['variant']} at other sizes, one call each:",
         "",
-        "| T x N | ms | us a point and frame | peak MB |",
+        "| frames x points | ms | µs per point and frame | peak MB |",
         "|---|---|---|---|",
     ]
     for row in scaling["rows"]:

@@ -285,7 +285,7 @@ def _check_live(
     if query_mode != "first":
         raise UsageError(
             f"--query-mode {query_mode} scores frames before the one in which a point is asked "
-            "for, and nobody can answer those live; leave it out."
+            "for, which a live export cannot answer; leave it out."
         )
     if len(live) > 1 and any(each is not None for each in one_alone):
         raise UsageError("--per-track and --film are of one window; give --live one number.")

@@ -164,7 +164,7 @@ def _package_live(
 ) -> PackageReport:
     """Three models and two ensembles, for so many points as ``options`` calls usual."""
     if options.tensorrt:
-        raise UsageError("A live export is packaged for ONNX Runtime alone; leave --tensorrt out.")
+        raise UsageError("A live export is packaged only for ONNX Runtime; leave --tensorrt out.")
     session = open_live(model, cached=True)  # every check of the runtime
     files, name = session.paths, _name(name, session.metadata)
     served = [_served(f"{name}_{role}", files[role]) for role in LIVE_ROLES]
@@ -209,11 +209,11 @@ class _Opened:
 def _open(path: Path, name: str | None, *, single_for: str | None = None) -> _Opened:
     """Open, name and check; ``single_for`` names a server that takes no split export."""
     if is_live_export(path):
-        raise UsageError(f"{path} is a live export, which is packaged for Triton alone (--triton).")
+        raise UsageError(f"{path} is a live export, which is packaged only for Triton (--triton).")
     metadata = open_model(path).metadata  # every check of the runtime
     split = find_split_files(path)
     if split is not None and single_for is not None:
-        raise UsageError(f"{single_for} gets the single file; export it without --split.")
+        raise UsageError(f"{single_for} needs the single file; export it without --split.")
     name = _name(name, metadata)
     named = {name: path}
     if split is not None:
