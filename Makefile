@@ -12,6 +12,7 @@
 # make docs        build/site, strict
 # make lock        requirements.lock anew, after constraints.txt was changed
 # make release     dist/: wheel, source archive, bill of materials (CycloneDX), SHA-256 of each
+# make box         export_profiles/b0-tiny*.onnx anew: the model that the package ships
 # make format      let ruff rewrite what it can
 
 PYTHON ?= python3
@@ -22,7 +23,7 @@ WORKERS := 2
 STAMP  := $(VENV)/.installed
 NODE   := parity_tests/browser/node_modules/.installed
 
-.PHONY: setup setup-locked lock release browser-tools test test-exhaustive coverage check lint fuzz bench quickstart docs format clean
+.PHONY: setup setup-locked lock release browser-tools test test-exhaustive coverage check lint fuzz bench quickstart docs box format clean
 
 setup: $(STAMP)
 
@@ -108,6 +109,11 @@ bench: setup
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# Two exports of one name: b0-tiny.onnx for whole clips, and the three files of the live one.
+box: setup
+	$(BIN)/locoexport export --backbone b0-tiny --force -o export_profiles/b0-tiny.onnx
+	$(BIN)/locoexport export --backbone b0-tiny --live open --force -o export_profiles/b0-tiny.onnx
 
 format: setup
 	$(BIN)/ruff check --fix .

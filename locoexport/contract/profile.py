@@ -72,7 +72,8 @@ __all__ = [
 SCORED_HW = (256, 256)
 """(height, width) that positions are scaled to before they are scored."""
 
-DEFAULT_PROFILE = "b0"
+DEFAULT_PROFILE = "b0-tiny"
+"""What is exported where nothing is named: the one with trained weights in the package."""
 OPSETS = (16, 17, 18, 19, 20)
 Sampling = Literal["planar", "gather"]
 Target = Literal["cpu", "cuda", "tensorrt"]

@@ -1,4 +1,4 @@
-"""Exports that ``bench``, ``eval`` and ``live`` make for themselves, kept in the cache folder."""
+"""Exports that commands make for themselves, kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from importlib.metadata import version
 from importlib.resources import as_file
 from pathlib import Path
 
-from locoexport.contract.profile import ExportProfile, demo_weights_path, load_profile
-from locoexport.errors import ModelFileError, OutputError, PackageMissingError
-from locoexport.machine.installation import cache_path, package_sources, require_extra
+from locoexport.contract.profile import ExportProfile, demo_weights_path
+from locoexport.errors import ModelFileError, OutputError
+from locoexport.machine.installation import cache_path, package_sources
 from locoexport.machine.reading.tar_archive import container_of, name_with_member
 from locoexport.machine.writing.cache_entries import (
     bytes_of_entry,
@@ -30,10 +30,9 @@ from locoexport.runtime.session.single import open_session
 from locoexport.runtime.session.split_files import name_live_files
 from locoexport.version import __version__
 
-__all__ = ["cache_key", "cached_export", "default_live_export"]
+__all__ = ["cache_key", "cached_export", "cached_live_export"]
 
 _TOOLS = ("torch", "onnx", "onnxsim")
-_LIVE_PROFILE = "b0-tiny"
 
 
 def cached_export(
@@ -69,24 +68,17 @@ def cached_export(
         remove(temporary)
 
 
-def default_live_export(notify: Listener) -> Path:
-    """What names the three files of b0-tiny as a live export with an open window: from the cache
-    where they lie there already.
+def cached_live_export(profile: ExportProfile, notify: Listener) -> Path:
+    """What names the three files of the profile as a live export with an open window: from the
+    cache where they lie there already.
 
     Raises:
-        PackageMissingError: what exports is not installed.
         OutputError: the cache folder cannot be written.
         ParityFailedError, GraphCheckFailedError: the export failed its checks.
     """
-    try:
-        require_extra("export")
-    except PackageMissingError as error:
-        raise PackageMissingError(
-            f"{error} Or name a live export with --model; `locoexport export --live open` makes "
-            "one, on any machine."
-        ) from error
-    profile, folder = load_profile(_LIVE_PROFILE), cache_path()
-    key = f"{profile.name}-live-op{profile.opset}-{cache_key(profile)}"
+    folder = cache_path()
+    name = re.sub(r"[^\w.-]", "_", profile.name)
+    key = f"{name}-live-op{profile.opset}-{cache_key(profile)}"
     for entry in sorted(folder.glob(f"{key}-*.live.onnx")):
         kept = entry.with_name(entry.name.replace(".live.onnx", ".onnx"))
         if _usable_live(kept):

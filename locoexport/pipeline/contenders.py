@@ -11,7 +11,8 @@ from pathlib import Path
 from locoexport.benchmarking.contenders import Contender, DeviceGraph, HostGraph, open_graph
 from locoexport.benchmarking.distrust import Distrust
 from locoexport.contract.metadata import ArtifactMetadata
-from locoexport.contract.profile import DEFAULT_PROFILE, load_profile
+from locoexport.contract.profile import load_profile
+from locoexport.contract.shipped_model import SHIPPED_PROFILE
 from locoexport.errors import (
     CheckpointError,
     ModelFileError,
@@ -22,6 +23,8 @@ from locoexport.machine.installation import require_extra, require_packages
 from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener
 from locoexport.parity.probes import Probe, make_probe
+from locoexport.pipeline import model_choice
+from locoexport.pipeline.cached_export import cached_export
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.providers import built_for, require_provider
 from locoexport.runtime.session.single import ModelSession
@@ -81,20 +84,18 @@ def require(provider: str) -> None:
 
 
 def find_model(model: str | Path | None, backbone: str | None, notify: Listener) -> Path:
-    """The file to time: the one given, else the backbone's profile exported into the cache.
+    """The file to time: the one given, else the backbone's profile, else the one that is shipped.
 
     Raises:
         UsageError: both are given.
-        PackageMissingError: exporting needs packages that are not installed.
+        ModelFileError, PackageMissingError, OutputError: see ``model_choice.find_model``.
     """
     if model is not None and backbone is not None:
         raise UsageError("MODEL.onnx and --backbone both name what to time; pass one of them.")
-    if model is not None:
-        return Path(model)
-    profile = load_profile(backbone or DEFAULT_PROFILE)
+    if model is not None or backbone in (None, SHIPPED_PROFILE):
+        return model_choice.find_model(model, notify)
+    profile = load_profile(str(backbone))
     require_extra("export")
-    from locoexport.pipeline.cached_export import cached_export
-
     return cached_export(profile, notify)
 
 

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from locoexport.contract.profile import load_profile
 from locoexport.demo.packages import fetch_packages, packages_in
 from locoexport.demo.sample_clip import write_sample_clip
 from locoexport.demo.site import Site, SiteModel, assemble_site
 from locoexport.errors import ModelFileError
-from locoexport.machine.installation import require_extra
 from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.model_choice import find_model
 from locoexport.runtime.live.session import open_live
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.session.split_files import find_split_files, is_live_export
@@ -22,7 +21,6 @@ from locoexport.runtime.video.clips import VideoReader
 
 __all__ = ["prepared_site"]
 
-_DEFAULT_PROFILE = "b0-tiny"
 _SAMPLE_NAME = "built-in.mp4"
 
 
@@ -37,9 +35,9 @@ def prepared_site(
     """The page as a site; its files are there while the block runs.
 
     Args:
-        model: an exported file, or any file of a split or live one. None is b0-tiny, exported
-            into the cache folder where it does not lie there already, once for clips and once for
-            the camera. Of a file of yours the live export of the same name is on the page as well.
+        model: an exported file, or any file of a split or live one; or a profile's name (see
+            ``find_model``). None is the model that the package ships. Where a live export of the
+            same name lies beside the file, the page has it for the camera.
         video: the clip that the page opens with. None is one that is made.
         runtime: a folder with the page's npm packages (node_modules). None is the cache folder,
             filled from the npm registry where they do not lie there already.
@@ -47,12 +45,12 @@ def prepared_site(
 
     Raises:
         ModelFileError, VideoError, UsageError: what was given cannot be used.
-        PackageMissingError: there is no model, and what exports one is not installed.
+        PackageMissingError: a profile is named, and what exports it is not installed.
         MachineError: the packages cannot be downloaded.
     """
     if video is not None:
         VideoReader(Path(video))  # says what is wrong with it before anything is fetched
-    site_model, live = _default_models(notify) if model is None else _given_models(Path(model))
+    site_model, live = _given_models(find_model(model, notify))
     if runtime is None:
         packages = fetch_packages(lambda text: notify(Notice(text)))
     else:
@@ -62,15 +60,6 @@ def prepared_site(
         if video is None:
             write_sample_clip(clip)
         yield assemble_site(site_model, packages, clip, live)
-
-
-def _default_models(notify: Listener) -> tuple[SiteModel, SiteModel]:
-    require_extra("export")
-    from locoexport.pipeline.cached_export import cached_export, default_live_export
-
-    whole = cached_export(load_profile(_DEFAULT_PROFILE), notify)
-    live = default_live_export(notify)
-    return _site_model(whole), _live_model(live)
 
 
 def _given_models(path: Path) -> tuple[SiteModel | None, SiteModel | None]:

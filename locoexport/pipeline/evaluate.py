@@ -289,7 +289,11 @@ def _check_live(
 
 
 def _find_model(path: Path, live: Sequence[int] | None, notify: Listener) -> Path:
-    """The exported file: the one that was named, or that of the checkpoint that was named."""
+    """The exported file: the one that was named, or that of the checkpoint or profile."""
+    if str(path) in profile_names() and not is_file(path):
+        from locoexport.pipeline.model_choice import find_live_model, find_model
+
+        return find_live_model(path, notify) if live else find_model(path, notify)
     if not live and is_live_export(path):
         raise UsageError(f"{path} is a live export: say how many frames it looks at (--live 8).")
     if live:

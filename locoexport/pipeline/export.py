@@ -91,7 +91,7 @@ class ExportParityError(ParityFailedError):
 
 
 def export_model(
-    profile: ExportProfile,
+    profile: ExportProfile | str,
     output: str | Path,
     *,
     checkpoint: str | Path | None = None,
@@ -108,7 +108,8 @@ def export_model(
     """Export the profile's network to ``output``, proven equal to the PyTorch model.
 
     Args:
-        profile: see ``locoexport.load_profile`` and ``ExportProfile.with_options``.
+        profile: its name, or what ``locoexport.load_profile`` and
+            ``ExportProfile.with_options`` give.
         output: the .onnx file; it appears whole, after every check, or not at all.
         checkpoint: weights, a file, hf://OWNER/REPO/FILE, an https URL, or ``published`` for those
             that the profile names; by default those the package ships for the profile, else seeded
@@ -127,6 +128,7 @@ def export_model(
         notify: is told of every step and warning.
 
     Raises:
+        ProfileError: there is no profile of that name.
         OutputError: ``output`` cannot or must not be written.
         CheckpointError: the weights cannot be read or do not fit the profile.
         UsageError: a rewrite that the profile names does not exist or is required; or several files
@@ -142,6 +144,7 @@ def export_model(
     started = time.perf_counter()
     warnings: list[str] = []
     notify = noting(warnings, notify)
+    profile = load_profile(profile) if isinstance(profile, str) else profile
     named = _name_files(Path(output), profile, split=split, live=live, sidecar=sidecar)
     paths = {role: check_output(file, force=force) for role, file in named.items()}
     _check_apart(output, paths, checkpoint, calibrate, sidecar=sidecar)

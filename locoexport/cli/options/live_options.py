@@ -38,8 +38,8 @@ NamedClip = Annotated[Path | None, typer.Option("--video", help="The same as VID
 Model = Annotated[
     Path | None,
     typer.Option(
-        help="A live export (`export --live`); without one b0-tiny is exported into the cache "
-        "folder.",
+        metavar="MODEL.onnx|PROFILE",
+        help="A live export (`export --live`), or a profile by its name (the built-in b0-tiny).",
         show_default=False,
     ),
 ]

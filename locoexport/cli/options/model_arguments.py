@@ -23,14 +23,15 @@ ExportedFileOrWeights = Annotated[
     str,
     typer.Argument(
         metavar="MODEL.onnx|CHECKPOINT",
-        help="An exported file, or weights (exported into the cache folder first).",
+        help="An exported file, weights, or a profile by its name; the last two are exported into "
+        "the cache folder first.",
     ),
 ]
 FileToTime = Annotated[
     Path | None,
     typer.Argument(
         metavar="[MODEL.onnx]",
-        help="An exported file; without one --backbone is exported into the cache folder.",
+        help="An exported file, or a profile by its name (the built-in b0-tiny).",
         show_default=False,
     ),
 ]
@@ -52,8 +53,8 @@ FileToServe = Annotated[
     Path | None,
     typer.Argument(
         metavar="[MODEL.onnx]",
-        help="An exported file, of --split or --live as well; without one b0-tiny is exported into "
-        "the cache folder.",
+        help="An exported file, of --split or --live as well, or a profile by its name (the "
+        "built-in b0-tiny).",
         show_default=False,
     ),
 ]

@@ -15,7 +15,6 @@ __all__ = [
     "ImageRate",
     "Inputs",
     "Memory",
-    "Model",
     "Overlays",
     "Points",
     "Queries",
@@ -40,7 +39,6 @@ Inputs = Annotated[
         show_default=False,
     ),
 ]
-Model = Annotated[Path, typer.Option(metavar="FILE", help="A file written by `locoexport export`.")]
 DatasetFolder = Annotated[
     Path,
     typer.Option(

@@ -46,7 +46,13 @@ Video = Annotated[
         "'f/*.png'; or - for y4m, MPEG-TS or Matroska on stdin.",
     ),
 ]
-Model = Annotated[Path, typer.Option(help="An exported file.")]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MODEL.onnx|PROFILE",
+        help="An exported file, or a profile by its name (the built-in b0-tiny).",
+    ),
+]
 Points = Annotated[
     str | None,
     typer.Option(

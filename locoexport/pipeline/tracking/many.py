@@ -19,6 +19,7 @@ from locoexport.batch.jobs import ClipJob, ClipOutcome, WorkSettings
 from locoexport.batch.local_engine import run_local
 from locoexport.batch.ray_engine import run_ray
 from locoexport.batch.records import model_sha256
+from locoexport.contract.shipped_model import shipped_model_path
 from locoexport.errors import OutputError, UsageError
 from locoexport.machine.hardware import read_cpu, read_memory
 from locoexport.machine.installation import require_packages
@@ -83,7 +84,7 @@ class ManyReport:
 
 def track_many(
     inputs: Sequence[str | Path],
-    model: str | Path,
+    model: str | Path | None,
     out: str | Path,
     *,
     defaults: JobDefaults | None = None,
@@ -111,7 +112,7 @@ def track_many(
 
     Args:
         inputs: clips, folders, patterns, manifests; see ``collect_jobs``.
-        model: a file written by ``locoexport export``.
+        model: a file written by ``locoexport export``; None is the one that the package ships.
         out: a folder; it is made where its parent exists.
         defaults: points and part of a clip for which a manifest says nothing else.
         engine: processes on this machine, or Ray Data.
@@ -140,7 +141,7 @@ def track_many(
     _check_engine(engine, address)
     check_colours(style)
     jobs = _collect(inputs, defaults or JobDefaults(), Path(out).absolute())
-    model = Path(model).absolute()
+    model = shipped_model_path() if model is None else Path(model).absolute()
     workers, threads = _share_out(provider, workers, threads, memory)
     settings = WorkSettings(
         model=model,

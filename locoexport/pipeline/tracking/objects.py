@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from locoexport.contract.shipped_model import shipped_model_path
 from locoexport.errors import NothingDetectedError, UsageError
 from locoexport.machine.writing.output_files import check_apart, check_output
 from locoexport.notices import Listener, Notice, ignore, noting
@@ -135,7 +136,7 @@ class ObjectReport:
 
 def track_video_objects(
     video: NamedSource,
-    model: str | Path,
+    model: str | Path | None = None,
     *,
     sources: ObjectSources,
     outputs: ObjectOutputs,
@@ -157,7 +158,7 @@ def track_video_objects(
 
     Args:
         video: a clip that PyAV can decode, or a folder or pattern of images; no stream.
-        model: a file written by ``locoexport export``.
+        model: a file written by ``locoexport export``; None is the one that the package ships.
         sources: a detector, boxes, or both.
         outputs: which files to write.
         points: further points; they carry no box, and belong to the objects of their masks.
@@ -181,6 +182,7 @@ def track_video_objects(
     started = time.perf_counter()
     warnings: list[str] = []
     notify, style = noting(warnings, notify), style.within(memory)
+    model = shipped_model_path() if model is None else model
     clip = None if is_live(video) else name_of(video)
     check_apart(outputs.written(), (("the clip", clip), ("the model", model)))
     outputs.check(force=force)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from locoexport.contract.shipped_model import shipped_model_path
 from locoexport.errors import QueryError, UsageError
 from locoexport.machine.stopwatch import Stopwatch
 from locoexport.machine.writing.output_files import check_apart, check_output
@@ -135,7 +136,7 @@ class TrackReport:
 
 def track_video(
     video: NamedSource,
-    model: str | Path,
+    model: str | Path | None = None,
     *,
     points: str | None = None,
     queries: Sequence[str] = (),
@@ -160,7 +161,7 @@ def track_video(
     Args:
         video: a clip that PyAV can decode, a folder or pattern of images, ``-`` for stdin, or what
             ``runtime.sources.named`` has.
-        model: a file written by ``locoexport export``.
+        model: a file written by ``locoexport export``; None is the one that the package ships.
         points: ``grid:N`` or ``grid:NxM``; ``grid:8`` where no query is given in any way.
         queries: ``t,y,x`` each, in pixels of the clip.
         query_file: .csv, .json or .npy.
@@ -185,6 +186,7 @@ def track_video(
     watch = Stopwatch()
     warnings: list[str] = []
     notify, style = noting(warnings, notify), style.within(memory)
+    model = shipped_model_path() if model is None else model
     check_colours(style)
     clip = None if is_live(video) else name_of(video)
     inputs = ("the clip", clip), ("the model", model), ("the query file", query_file)

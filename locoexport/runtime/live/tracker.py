@@ -12,6 +12,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from locoexport.contract.shipped_model import shipped_live_path
 from locoexport.contract.visibility import visible_from_logits
 from locoexport.errors import UsageError, VideoError
 from locoexport.runtime.live.ahead import prepare_ahead
@@ -61,7 +62,7 @@ class LiveTracker:
 
     ::
 
-        with LiveTracker("model.onnx") as tracker:  # locoexport export --live open
+        with LiveTracker() as tracker:  # the built-in b0-tiny; or what `export --live` wrote
             tracker.add([[120.5, 64.0]])  # y, x in the first frame
             for frame in camera:
                 tracks = tracker.push(frame)
@@ -69,7 +70,7 @@ class LiveTracker:
 
     def __init__(
         self,
-        model: str | Path,
+        model: str | Path | None = None,
         provider: str = "cpu",
         window: int | None = None,
         threads: int | None = None,
@@ -80,7 +81,8 @@ class LiveTracker:
         """Open the model.
 
         Args:
-            model: any file of a live export, or the NAME.onnx that was asked for on export.
+            model: any file of a live export, or the NAME.onnx that was asked for on export; None
+                is the model that the package ships, b0-tiny.
             provider: a short name of ``locoexport.runtime.session.providers.PROVIDERS``.
             window: frames that are looked at, the newest included; None is what the file is fixed
                 to, or 8.
@@ -96,6 +98,7 @@ class LiveTracker:
             ProviderUnavailableError: the provider does not work on this machine.
             ModelFileError: a file is missing, damaged, or not of a live export.
         """
+        model = shipped_live_path() if model is None else model
         self._session: LiveSession | None = open_live(model, provider, threads=threads, cached=True)
         self._window = checked_window(window, self._session)
         self._pace = Pace(self._window, target_fps, fixed=self._session.window is not None)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from locoexport.contract.profile import profile_names
 from locoexport.errors import ModelFileError
 from locoexport.machine.installation import cache_path
 from locoexport.machine.reading.linked_files import find_file
@@ -77,7 +78,10 @@ def read_model_file(path: Path) -> ModelFile:
         ModelFileError: it is missing or cannot be read.
     """
     if not is_file(path):
-        raise ModelFileError(f"There is no model file {path}.")
+        hint = ""
+        if str(path) in profile_names():
+            hint = f" `locoexport export --backbone {path}` makes one of the profile {path}."
+        raise ModelFileError(f"There is no model file {path}.{hint}")
     try:
         status = _status(path)
         if status[1] > _LARGEST_MESSAGE:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from locoexport.contract.shipped_model import shipped_model_path
 from locoexport.errors import ModelFileError, UsageError
 from locoexport.machine.hardware import process_memory
 from locoexport.machine.stopwatch import Stopwatch
@@ -53,13 +54,13 @@ class PointTracker:
 
     ::
 
-        with PointTracker("model.onnx") as tracker:
+        with PointTracker() as tracker:  # the built-in b0-tiny; or PointTracker("model.onnx")
             tracks = tracker.track("clip.mp4", [[0, 120.5, 64.0]])  # t, y, x
     """
 
     def __init__(
         self,
-        model_path: str | Path,
+        model_path: str | Path | None = None,
         provider: str = "cpu",
         points_per_call: int | None = None,
         threads: int | None = None,
@@ -71,7 +72,8 @@ class PointTracker:
         """Open the model.
 
         Args:
-            model_path: an .onnx file written by ``locoexport export``, or any file of a split one.
+            model_path: an .onnx file written by ``locoexport export``, or any file of a split one;
+                None is the model that the package ships, b0-tiny.
             provider: a short name of ``locoexport.runtime.session.providers.PROVIDERS``.
             points_per_call: how many points go through the model at once; None is 64, what the
                 file is fixed to, or what ``memory`` allows. It changes memory and speed, not the
@@ -94,6 +96,7 @@ class PointTracker:
         self._memory = parse_memory(memory) if isinstance(memory, str) else memory
         if self._memory is not None and self._memory < 1:
             raise UsageError(f"memory is {self._memory}; it must be at least 1 byte.")
+        model_path = shipped_model_path() if model_path is None else model_path
         model = open_model(model_path, provider, threads=threads, cached=True)
         if model_sha256 not in (None, model.sha256):
             raise ModelFileError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,10 +11,6 @@ from locoexport.cli.options import live_options as options
 from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
 from locoexport.cli.terminal import console
 from locoexport.errors import UsageError
-
-if TYPE_CHECKING:
-    from locoexport.notices import Listener
-    from locoexport.pipeline.live.stream import LiveRequest
 
 __all__ = ["live"]
 
@@ -54,7 +49,7 @@ def live(
     """Follow points through a camera, a stream or a clip, each frame answered as it comes.
 
     It ends with the stream, with q in the window, or with Ctrl-C; what was answered is kept (exit
-    code 0). Needs no PyTorch with --model.
+    code 0).
     """
     console.check_outputs(context, files=("output", "jsonl"))
     if jsonl == "-" and json_target == "-":
@@ -65,9 +60,11 @@ def live(
     from locoexport.pipeline.live.objects import LiveDetection
     from locoexport.pipeline.live.points import LivePoints
     from locoexport.pipeline.live.stream import LiveRequest, follow_live
+    from locoexport.pipeline.model_choice import find_live_model
     from locoexport.pipeline.tracking.points import check_colours
     from locoexport.rendering.tracking.live import live_document, live_text
     from locoexport.runtime.drawing.style import DrawingStyle
+    from locoexport.runtime.sources.opening import open_video
 
     if video is not None and named_video is not None:
         raise UsageError("Name one source: VIDEO and --video are the same.")
@@ -95,19 +92,12 @@ def live(
         style=style,
         force=force,
     )
+    # Says what is wrong before a profile is exported.
+    request.check()
+    if isinstance(source, Path):
+        open_video(source)
     with console.listening(context) as notify:
-        report = follow_live(request, model or _default_model(request, notify), notify=notify)
+        report = follow_live(request, find_live_model(model, notify), notify=notify)
     # What was asked for is on stdout already.
     text = None if jsonl == "-" else live_text
     console.report(json_target, live_document, text, report, context=context)
-
-
-def _default_model(request: LiveRequest, notify: Listener) -> Path:
-    from locoexport.pipeline.cached_export import default_live_export
-    from locoexport.runtime.sources.opening import open_video
-
-    # Says what is wrong before anything is exported.
-    request.check()
-    if isinstance(request.video, Path):
-        open_video(request.video)
-    return default_live_export(notify)

@@ -26,8 +26,8 @@ __all__ = ["track"]
 
 def track(
     context: typer.Context,
-    model: options.Model,
     video: options.Video = None,
+    model: options.Model = None,
     points: options.Points = None,
     query: options.Query = None,
     queries: options.Queries = None,
@@ -98,6 +98,7 @@ def track(
         is_clip_folder,
         named_outputs,
     )
+    from locoexport.pipeline.model_choice import find_model
     from locoexport.pipeline.tracking.objects import ObjectOutputs
     from locoexport.runtime.drawing.style import DrawingStyle
     from locoexport.runtime.queries.points import check_order
@@ -122,9 +123,11 @@ def track(
     if preset is not None:
         asked_objects = asked_objects.with_preset(preset, _typed_options(context))
     source = choose_source(video, camera, url, fps)
+    with console.listening(context) as notify:
+        chosen = find_model(model, notify)
     request = TrackRequest(
         source,
-        model,
+        chosen,
         points=PointSources(
             *(points, tuple(query or ()), queries, tuple(mask or ()), mask_erosion, features),
             query_order=check_order(query_order),

@@ -9,7 +9,7 @@ import typer
 from locoexport.cli.options import drawing_options
 from locoexport.cli.options import track_many_options as options
 from locoexport.cli.options.shared_options import Features, JsonTarget, Provider, Stride
-from locoexport.cli.options.track_options import Deinterlace, OnDamage, QueryOrder
+from locoexport.cli.options.track_options import Deinterlace, Model, OnDamage, QueryOrder
 from locoexport.cli.terminal import console
 
 __all__ = ["track_many"]
@@ -18,8 +18,8 @@ __all__ = ["track_many"]
 def track_many(
     context: typer.Context,
     inputs: options.Inputs,
-    model: options.Model,
     out: options.DatasetFolder,
+    model: Model = None,
     engine: options.Engine = "local",
     address: options.Address = None,
     workers: options.Workers = None,
@@ -61,6 +61,7 @@ def track_many(
     console.check_outputs(context, files=("out",))
     from locoexport.batch.inputs import JobDefaults
     from locoexport.cli.commands.tracking.track_request import select_frames, with_default_points
+    from locoexport.pipeline.model_choice import find_model
     from locoexport.pipeline.tracking.many import track_many as track_clips
     from locoexport.rendering.tracking.track_many import many_document, many_text
     from locoexport.runtime.drawing.style import DrawingStyle
@@ -77,7 +78,7 @@ def track_many(
     with console.listening(context) as notify:
         report = track_clips(
             inputs,
-            model,
+            find_model(model, notify),
             out,
             defaults=JobDefaults(asked, selection, rate),
             engine=engine,
