@@ -176,8 +176,12 @@ def track_video_objects(
             written then.
         UsageError: ``window`` or ``memory`` do not fit the model, or a .pkl does not fit into
             ``memory``.
-        OutputError, VideoError, QueryError, InputError, ModelFileError,
-        ProviderUnavailableError: see each.
+        OutputError: an output cannot or must not be written.
+        VideoError: the clip cannot be read.
+        QueryError: a further point is not finite or outside the clip.
+        InputError: a file of boxes or masks cannot be read.
+        ModelFileError: the file is missing, damaged or not ours.
+        ProviderUnavailableError: the provider cannot be used here.
     """
     started = time.perf_counter()
     warnings: list[str] = []

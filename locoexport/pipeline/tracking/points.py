@@ -180,7 +180,11 @@ def track_video(
         notify: is told of progress.
 
     Raises:
-        OutputError, VideoError, QueryError, ModelFileError, ProviderUnavailableError: see each.
+        OutputError: an output cannot or must not be written.
+        VideoError: the clip cannot be read.
+        QueryError: no points, or one that is not finite or outside the clip.
+        ModelFileError: the file is missing, damaged or not ours.
+        ProviderUnavailableError: the provider cannot be used here.
         UsageError: ``window``, ``memory`` or ``compare_windows`` do not fit the model.
     """
     watch = Stopwatch()

@@ -56,16 +56,16 @@ class _Encoded:
 class LiveTracker:
     """Follows points through a stream of frames, each answered as it comes.
 
-    A frame is answered from itself and from what was said of the ``window - 1`` frames before;
-    nothing is kept of older frames, so that memory and time are the same for ever. It belongs to
-    the thread that made it. To be used in a ``with`` block, or closed.
+    A frame is answered from itself and from the answers for the ``window - 1`` frames before it.
+    Nothing is kept of older frames, so memory and time per frame never grow. Use it in a ``with``
+    block, or call ``close``; only the thread that made it may use it.
 
-    ::
-
-        with LiveTracker() as tracker:  # the built-in b0-tiny; or what `export --live` wrote
-            tracker.add([[120.5, 64.0]])  # y, x in the first frame
-            for frame in camera:
-                tracks = tracker.push(frame)
+    ```python
+    with LiveTracker() as tracker:  # the built-in b0-tiny; or what `export --live` wrote
+        tracker.add([[120.5, 64.0]])  # y, x in the first frame
+        for frame in camera:
+            tracks = tracker.push(frame)
+    ```
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class LiveTracker:
         return QueryFeatures(supports, session.identity)
 
     def remove(self, ids: Sequence[int] | NDArray[np.int64]) -> None:
-        """Follow points no more.
+        """Stop following points.
 
         Raises:
             UsageError: there is no such point.
@@ -254,7 +254,8 @@ class LiveTracker:
         answers; they are those of the frame that was answered last.
 
         Raises:
-            QueryError, VideoError: as ``push``.
+            QueryError: as ``push``.
+            VideoError: as ``push``.
         """
         _ = self.session
         for encoded in prepare_ahead(frames, self._encode):
@@ -292,7 +293,7 @@ class LiveTracker:
         self._next_id = state.next_id
 
     def close(self) -> None:
-        """Give the model back."""
+        """Give the model's memory back."""
         self._session = None
 
     def _opened(self) -> LiveSession:
