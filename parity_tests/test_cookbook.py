@@ -1,7 +1,7 @@
 """The recipes of docs/cookbook.md, run as they stand on a small clip.
 
-Files that are exported are of 128x128 or 64x64 here, a fraction of the work. A line that is one call of
-``locoexport`` is run in this process, which spares its imports; all others are the shell's.
+Files that are exported are of 128x128 or 64x64 here, a fraction of the work. A line that is one
+call of ``locoexport`` is run in this process, which spares its imports; all others are the shell's.
 """
 
 from __future__ import annotations
