@@ -54,7 +54,8 @@ class PointTracker:
     any length.
 
     ```python
-    with PointTracker() as tracker:  # the built-in b0-tiny; or PointTracker("model.onnx")
+    # The built-in b0-tiny; PointTracker("model.onnx") takes a file.
+    with PointTracker() as tracker:
         tracks = tracker.track("clip.mp4", [[0, 120.5, 64.0]])  # t, y, x
     ```
     """
