@@ -90,10 +90,16 @@ coverage: setup browser-tools
 check: lint browser-tools
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not exhaustive" tests
 
+USER_CODE := 'from locoexport import PointTracker, Tracks; \
+	tracks: Tracks = PointTracker().track("clip.mp4", [[0, 1.0, 2.0]])'
+
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+# From elsewhere: a type checker has to find what is installed, also of an editable installation.
+	cd / && $(CURDIR)/$(BIN)/mypy --config-file= --cache-dir=$(CURDIR)/.mypy_cache/installed \
+		--follow-imports=silent -c $(USER_CODE)
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 

@@ -51,7 +51,8 @@ def main() -> None:
         sys.stderr.write(f"{' '.join(rows[-1])}\n")
     cores = asked.threads or len(os.sched_getaffinity(0))
     text = f"{read_cpu().model}, {cores} cores, {asked.frames} frames:\n\n" + lines(
-        *("points", "", "frames a second", "p50 ms", "p95 ms", "first answer after"), rows=rows
+        *("points", "tracker", "frames a second", "p50 ms", "p95 ms", "first answer after"),
+        rows=rows,
     )
     sys.stdout.write(text)
     if asked.write:

@@ -58,7 +58,7 @@ def _generated(figures: Figures) -> str:
             mean = np.mean([figures[f"{start}{way}/{index}"] for index in common], axis=0)
             rows.append((way, *(f"{100 * each:.1f}" for each in mean[:3]), f"{mean[3]:.2f}"))
         title = f"{len(common)} generated sequences of {frames} frames, 64 points each:\n\n"
-        parts.append(title + lines("", "AJ", "δ_avg", "OA", "median px", rows=rows))
+        parts.append(title + lines("tracker", "AJ", "δ_avg", "OA", "median px", rows=rows))
     return "\n".join(parts)
 
 
@@ -77,13 +77,13 @@ def _clips(figures: Figures) -> str:
     ]
     if not rows or not ends:
         return ""
+    names = ("clip", "tracker", "median px at the end", "within 4 px", "visible at the end")
     return (
-        "Real clips, 60 frames and 36 points: how far from the tracks of one window, where both "
-        "call a point visible:\n\n"
-        + lines("clip", "", "p50 px", "p95 px", "flips", rows=rows)
-        + "\nThere and back: 48 frames and then the same in reverse, so that each point ends where "
-        "it began:\n\n"
-        + lines("clip", "", "median px at the end", "within 4 px", "visible at the end", rows=ends)
+        "Real clips, 60 frames and 36 points: the distance from the tracks of one window, where "
+        "both call a point visible:\n\n"
+        + lines("clip", "tracker", "p50 px", "p95 px", "flips", rows=rows)
+        + "\nThere and back: 48 frames, then the same frames in reverse, so that each point ends "
+        "where it began:\n\n" + lines(*names, rows=ends)
     )
 
 
@@ -97,15 +97,15 @@ def _hidden(figures: Figures) -> str:
         return ""
     names = (
         "frames hidden",
-        "",
-        "found in the first frame",
-        "8 frames later",
-        "said visible while hidden",
+        "tracker",
+        "found in the first visible frame",
+        "found 8 frames later",
+        "called visible while hidden",
     )
     return (
-        "A textured square (48 points of three scenes) moves 1 px a frame, and for so many frames "
-        "something larger lies over it. Found is: said visible, and within 4 px:\n\n"
-        + lines(*names, rows=rows)
+        "A textured square (48 points from three scenes) moves 1 px a frame. Something larger "
+        "covers it for the given number of frames. A point is found if it is called visible and is "
+        "within 4 px:\n\n" + lines(*names, rows=rows)
     )
 
 
@@ -117,8 +117,8 @@ def _fast(figures: Figures) -> str:
     ]
     if not rows:
         return ""
-    return "The same square, always in sight, to and fro for 48 frames:\n\n" + lines(
-        "px a frame", "", "within 4 px", "said visible", rows=rows
+    return "The same square, never covered, moves to and fro for 48 frames:\n\n" + lines(
+        "px a frame", "tracker", "within 4 px", "called visible", rows=rows
     )
 
 
@@ -132,6 +132,6 @@ def _drift(figures: Figures) -> str:
         return ""
     stretches = [f"frames {100 * i + (i == 0)} to {100 * i + 99}" for i in range(len(rows[0]) - 1)]
     return (
-        "Two generated sequences of 500 frames, points of frame 0 where they are visible: median "
-        "error, and share within 4 px:\n\n" + lines("", *stretches, rows=rows)
+        "Two generated sequences of 500 frames, points of frame 0 where they are visible: the "
+        "median error, and the share within 4 px:\n\n" + lines("tracker", *stretches, rows=rows)
     )

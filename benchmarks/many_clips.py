@@ -94,8 +94,8 @@ def main() -> None:
         }
         text = "\n".join(
             (
-                f"{read_cpu().model}, {cores} cores, of which others kept {load.busy_share:.0%} "
-                f"busy; {options.model.name if options.model else options.backbone}.\n",
+                f"{read_cpu().model}, {cores} cores, {load.busy_share:.0%} busy with other work; "
+                f"{options.model.name if options.model else options.backbone}.\n",
                 *_scaling_lines(settings, runs, options.clips),
                 *_overhead_lines(short, model, folder, options.few, options.many),
                 *_size_lines(folder),
@@ -217,7 +217,7 @@ class _Peaks(threading.Thread):
 def _scaling_lines(settings: list[Setting], runs: list[Measured], clips: int) -> Iterator[str]:
     base = _median([run.seconds for run in runs if run.setting == settings[0]])
     yield f"{clips} clips of {_FRAMES} frames, {_POINTS} points:\n"
-    yield "| engine, workers x threads | seconds, each run | frames/s | times | peak RSS, MB |"
+    yield "| engine, workers x threads | seconds, each run | frames/s | speedup | peak RSS, MB |"
     yield "|---|---|---|---|---|"
     for setting in settings:
         mine = [run for run in runs if run.setting == setting]
@@ -236,8 +236,8 @@ def _overhead_lines(
     """What a clip costs beside the model, from two runs of different numbers of short clips."""
     alone = _model_seconds(model, folder)
     yield (
-        f"\nClips of {_SHORT_FRAMES} frames, one point, from runs of {fewer} and {more} of them; "
-        f"the model alone takes {alone * 1e3:.0f} ms a clip on one thread:\n"
+        f"\nClips of {_SHORT_FRAMES} frames with one point, from runs of {fewer} and {more} clips. "
+        f"The model alone takes {alone * 1e3:.0f} ms a clip on one thread:\n"
     )
     yield "| engine, workers x threads | seconds to start and end | ms a clip |"
     yield "|---|---|---|"
@@ -275,8 +275,8 @@ def _size_lines(folder: Path) -> Iterator[str]:
     pyarrow.parquet.write_table(lists, nested, compression="zstd")
     count = rows.num_rows
     yield "\n| layout | bytes a point and frame |\n|---|---|"
-    yield f"| a row a point and frame (as written) | {part.stat().st_size / count:.2f} |"
-    yield f"| a row a point, lists of frames | {os.stat(nested).st_size / count:.2f} |"
+    yield f"| one row per point and frame (as written) | {part.stat().st_size / count:.2f} |"
+    yield f"| one row per point, with lists of frames | {os.stat(nested).st_size / count:.2f} |"
 
 
 def _median(values: list[float]) -> float:

@@ -118,15 +118,15 @@ def there_and_back(
 def tables(against: list[tuple[str, ...]], returns: list[tuple[str, ...]]) -> str:
     """Both tables, as Markdown."""
     return (
-        f"Windows against one window: the first {FRAMES} frames, {SIDE}×{SIDE} points, over points "
-        "and frames that both\ncall visible.\n\n"
+        f"Windows compared with one window: the first {FRAMES} frames and {SIDE}×{SIDE} points, "
+        "over the points and frames\nthat both call visible.\n\n"
         + table(
-            *("clip", "asked for in", "window", "p50 px", "p95 px", "max px", "flips", "visible"),
-            "in one window",
+            *("clip", "queries in", "window", "p50 px", "p95 px", "max px", "flips", "visible"),
+            "visible in one window",
             rows=against,
         )
-        + f"\nThere and back: {TURN} frames and then the same in reverse, so that each point ends "
-        "where it began.\n\n"
+        + f"\nThere and back: {TURN} frames, then the same frames in reverse, so that each point "
+        "ends where it began.\n\n"
         + table(
             *("clip", "window", "median px at the end", "p90 px", f"within {NEAR_PX:.0f} px"),
             "visible at the end",

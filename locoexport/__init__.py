@@ -1,14 +1,37 @@
-"""Export LocoTrack point trackers to ONNX, prove the graph, run it on real video.
+"""Track points through video, and take LocoTrack trackers from PyTorch to ONNX.
 
-The public names below are imported when they are first asked for: torch and onnx are slow to
-import, and a machine that only tracks has neither.
+Track (needs neither torch nor onnx; without a file, the built-in b0-tiny runs)::
+
+    import locoexport
+
+    with locoexport.PointTracker() as tracker:
+        tracks = tracker.track("clip.mp4", [[0, 120.5, 64.0]])  # t, y, x in pixels of the clip
+    tracks.xy, tracks.visible  # (points, frames, 2), (points, frames)
+
+``track_video`` writes a film and a tracks file, ``track_video_objects`` follows boxes and what a
+detector sees, ``track_many`` works through folders of clips, ``LiveTracker`` answers frame by
+frame, and ``convert_tracks`` writes the files of other programs.
+
+Export and prove (needs ``pip install 'locoexport[export]'``)::
+
+    locoexport.export_model("b0-tiny", "model.onnx")
+    assert locoexport.verify_model("model.onnx").parity.passed
+
+``load_profile`` and ``profile_names`` say what can be exported, ``evaluate_model`` scores a file on
+TAP-Vid, and ``rewrite`` lowers the 5D GridSample of any .onnx file. The networks themselves are
+``locoexport.models.locotrack``.
+
+Every error is a ``LocoExportError``; its text says what was found, what was expected and what to
+do. Each name is imported when it is first used, so that ``import locoexport`` is quick.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
+from locoexport.errors import PackageMissingError
 from locoexport.machine.telemetry import switch_off_telemetry
 from locoexport.version import __version__
 
@@ -121,8 +144,35 @@ _HOMES = {
 }
 
 
+_NEED_EXPORT = frozenset(
+    {"ExportReport", "RewriteReport", "export_model", "rewrite", "verify_model"}
+)
+"""Names of ``_HOMES`` whose modules import torch or onnx."""
+
+
 def __getattr__(name: str) -> Any:
-    """Import a public name from where it lives; AttributeError for any other."""
+    """Import a public name from where it lives.
+
+    Raises:
+        AttributeError: there is no such name.
+        PackageMissingError: it needs torch or onnx, which are not installed.
+    """
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if name not in _NEED_EXPORT:
+            raise
+        raise PackageMissingError(
+            f"locoexport.{name} needs {error.name}, which is not installed: "
+            "pip install 'locoexport[export]'."
+        ) from error
+
+
+def __dir__() -> list[str]:
+    """The public names that this installation can import, for completion and ``help``."""
+    can_export = all(importlib.util.find_spec(module) for module in ("torch", "onnx"))
+    hidden = frozenset() if can_export else _NEED_EXPORT
+    dunders = {name for name in globals() if name.startswith("__")}
+    return sorted((dunders | set(__all__)) - hidden)

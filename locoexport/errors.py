@@ -27,6 +27,9 @@ A message says what was found, what was expected and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 __all__ = [
     "CheckFailedError",
     "CheckpointError",
@@ -47,6 +50,7 @@ __all__ = [
     "UnreachableError",
     "UsageError",
     "VideoError",
+    "did_you_mean",
 ]
 
 
@@ -135,3 +139,14 @@ class StoppedError(LocoExportError):
     """The user interrupted a command; what it did is kept, and the same command goes on."""
 
     exit_code = 130
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """`` Did you mean b5?`` where a known name is close to the one that was given; else nothing."""
+    by_spelling = {_spelling(name): name for name in known}
+    close = get_close_matches(_spelling(given), by_spelling, n=1)
+    return f" Did you mean {by_spelling[close[0]]}?" if close else ""
+
+
+def _spelling(name: str) -> str:
+    return name.lower().replace("_", "-").replace(" ", "")

@@ -32,15 +32,25 @@ LEVELS = ("384x512", "256x256,384x512")
 SHAPES = ((1, 1, 1), (1, 2, 1), (2, 3, 4), (1, 8, 20))
 _INTRODUCTION = """# Parity at other refinement resolutions
 
-Written by `python parity_tests/levels.py`: seeded weights, opset 17, gather sampling, the CPU
-provider. *ONNX*: the exported file against the unrewritten PyTorch model, worst of (batch, frames,
-points) {shapes} of a moving texture and 1x4x9 of noise, with the awkward queries of every proof;
-pixels of the last level; 4e-3 px and 4e-3 logits are allowed. *torch*: that model, configured by
-its settings, against the plain `forward(video, queries, refinement_resolutions)` of the same
-weights at 1x3x9, which the golden at 384x384 holds to the reference implementation. *apart*: points
-counted apart as ties or unstable ([parity](decisions/003-parity.md)).
+Every variant is exported for two sets of refinement resolutions and compared with PyTorch.
+`python parity_tests/levels.py` measures the table and writes this page, with
+[seeded](glossary.md#seeded) weights, opset 17, gather sampling and the CPU provider.
 
-| variant | initial | levels | torch px | torch logits | ONNX px | ONNX logits | apart | |
+| column | meaning |
+|---|---|
+| initial | the resolution at which the initial tracks are found |
+| levels | the refinement resolutions; pixels are those of the last one |
+| torch | the PyTorch model configured by its settings, against the plain `forward(video, \
+queries, refinement_resolutions)` of the same weights at 1x3x9; the golden file at 384x384 ties \
+that call to the reference implementation |
+| ONNX | the exported file against the unrewritten PyTorch model: the worst of (batch, frames, \
+points) {shapes} of a moving texture and 1x4x9 of noise, with the awkward queries of every \
+proof; 4e-3 px and 4e-3 logits are allowed |
+| left out | points not judged, because they are [ties](glossary.md#tie) or \
+[unstable](glossary.md#unstable-point) ([parity](decisions/003-parity.md)) |
+
+| variant | initial | levels | torch px | torch logits | ONNX px | ONNX logits | left out | \
+verdict |
 |---|---|---|---|---|---|---|---|---|
 """
 

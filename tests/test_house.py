@@ -10,6 +10,7 @@ WHOLE = {
     "test_docs",
     "test_house",
     "test_imports",
+    "test_public_names",
     "test_requirements",
     "test_shadowed",
     "test_wheel",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "NOTICE")
-FOLDERS = ("locoexport", "models", "export_profiles")
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "MANIFEST.in")
+FOLDERS = (".build", "locoexport", "models", "export_profiles")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,8 @@ def test_data_files_are_in_it(wheel_names: set[str]) -> None:
     assert len(profiles) >= 12
     data = {f"locoexport/profiles/{name}" for name in profiles}
     data |= {"locoexport/profiles/b0-tiny.safetensors", "locoexport/profiles/b0-tiny.weights.md"}
+    parts = ("", ".encoder", ".query", ".live")
+    data |= {f"locoexport/profiles/b0-tiny{part}.onnx" for part in parts}
     web = ROOT / "locoexport" / "web"
     page = {path.relative_to(web).as_posix() for path in web.rglob("*") if path.is_file()}
     assert {"index.html", "page/main.js", "engine/tracker.worker.js", "licences.txt"} <= page

@@ -6,6 +6,7 @@ import io
 import os
 import select
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, NoReturn
 
@@ -15,14 +16,15 @@ from locoexport.cli.commands import (
     bench,
     demo,
     doctor,
+    evaluate,
     export,
     inspect,
     package,
     profiles,
     rewrite,
     verify,
+    version,
 )
-from locoexport.cli.commands import evaluate as eval
 from locoexport.cli.commands.tracking import convert, live, track, track_many
 from locoexport.cli.options.measurement_options import SIDECAR_BESIDE
 from locoexport.cli.terminal.console import (
@@ -31,7 +33,9 @@ from locoexport.cli.terminal.console import (
     print_traceback,
     set_verbosity,
 )
-from locoexport.errors import LocoExportError, OutputError
+from locoexport.cli.terminal.help_pages import PagedCommand, PagedGroup
+from locoexport.cli.terminal.usage_errors import PARSER_ERRORS, usage_message
+from locoexport.errors import LocoExportError, OutputError, UsageError
 from locoexport.machine.interruption import EndingSignals
 from locoexport.version import __version__
 
@@ -43,27 +47,42 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 app = typer.Typer(
     name="locoexport",
-    help="Export LocoTrack point trackers to ONNX, prove the graph, run it on real video.",
+    cls=PagedGroup,
+    help="Export LocoTrack point trackers to ONNX, prove the files and track points in video.\n\n"
+    "Examples:\n"
+    "    locoexport track clip.mp4\n"
+    "    locoexport export --backbone b5 --checkpoint published -o b5.onnx\n"
+    "    locoexport COMMAND --help",
     epilog="Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input, "
     "3 this machine lacks something.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("export")(export.export)
-app.command("verify")(verify.verify)
-app.command("track")(track.track)
-app.command("track-many")(track_many.track_many)
-app.command("live")(live.live)
-app.command("profiles")(profiles.profiles)
-app.command("bench")(bench.bench)
-app.command("inspect")(inspect.inspect)
-app.command("doctor")(doctor.doctor)
-app.command("rewrite")(rewrite.rewrite)
-app.command("eval")(eval.evaluate)
-app.command("convert")(convert.convert)
-app.command("package")(package.package)
-app.command("demo")(demo.demo)
+
+_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Track": {
+        "track": track.track,
+        "track-many": track_many.track_many,
+        "live": live.live,
+        "demo": demo.demo,
+        "convert": convert.convert,
+    },
+    "Export": {
+        "export": export.export,
+        "verify": verify.verify,
+        "profiles": profiles.profiles,
+        "package": package.package,
+    },
+    "Measure": {"bench": bench.bench, "eval": evaluate.evaluate},
+    "Any ONNX model": {"inspect": inspect.inspect, "rewrite": rewrite.rewrite},
+    "This machine": {"doctor": doctor.doctor, "version": version.version},
+}
+"""By panel of the help, in its order."""
+
+for _panel, _named in _COMMANDS.items():
+    for _name, _command in _named.items():
+        app.command(_name, cls=PagedCommand, rich_help_panel=_panel)(_command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,7 +94,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     context: typer.Context,
-    version: Annotated[
+    print_version: Annotated[
         bool,
         typer.Option(
             "--version",
@@ -85,12 +104,12 @@ def _options(
         ),
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress on stderr; errors only.")
+        bool, typer.Option("--quiet", "-q", help="Show errors only: no progress, no warnings.")
     ] = False,
     verbose: Annotated[
         bool,
         typer.Option(
-            "--verbose", "-v", help="Show more: timings, caches, and a traceback with an error."
+            "--verbose", "-v", help="Show timings, caches, and a traceback with an error."
         ),
     ] = False,
 ) -> None:
@@ -126,18 +145,31 @@ def _run(arguments: list[str]) -> int:
     """Run a command; returns the exit code."""
     try:
         # By name: under python -m the program would be called "python -m locoexport".
-        app(_with_values(arguments), prog_name=app.info.name)
+        ended = app(_with_values(arguments), prog_name=app.info.name, standalone_mode=False)
+        return _exit_code(ended)
+    except PARSER_ERRORS as error:
+        return _refuse(error)
     except LocoExportError as error:
         _print_failure(error, str(error), arguments)
         return error.exit_code
-    except SystemExit as ended:
-        # typer makes this of KeyboardInterrupt, without a word.
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        if code in _ENDED_BY:
-            with suppress(OSError):  # with SIGHUP the terminal is gone
-                print_error(_farewell(code))
-        return code
-    return 0
+    except SystemExit as ended:  # of what completes a shell's line
+        return _exit_code(ended.code)
+
+
+def _exit_code(ended: object) -> int:
+    """The code that the parser gives back or ends with; it makes one of KeyboardInterrupt too."""
+    code = ended if isinstance(ended, int) else int(ended is not None)
+    if code in _ENDED_BY:
+        with suppress(OSError):  # with SIGHUP the terminal is gone
+            print_error(_farewell(code))
+    return code
+
+
+def _refuse(error: Exception) -> int:
+    """What the parser refuses; without a command its help is shown already."""
+    if str(error).strip():
+        print_error(usage_message(error))
+    return UsageError.exit_code
 
 
 def _print_failure(error: BaseException, message: str, arguments: list[str]) -> None:

@@ -1,50 +1,112 @@
 """docs/commands.md, written from the commands themselves: ``python -m locoexport.cli.reference``.
 
-A test fails where the page and the commands differ, so that no option is undocumented.
+It is made of the pages that ``--help`` shows. A test fails where the page and the commands differ,
+so that no option is undocumented.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 import typer
 
 from locoexport.cli.main import app
+from locoexport.cli.terminal.help_pages import Entry, HelpPage, Section, describe_command
 from locoexport.runtime.session.provider_options import OPTIONS
 
 __all__ = ["describe_commands"]
 
 _HEAD = """# Commands
 
-Written by `python -m locoexport.cli.reference > docs/commands.md`.
+<!-- Written by `python -m locoexport.cli.reference > docs/commands.md`: do not edit. -->
 
-Exit codes of every command: 0 done, 1 a check failed, 2 wrong use or bad input, 3 this machine
-lacks something. Results go to stdout, progress and warnings to stderr; `--json -` prints one JSON
-document on stdout and nothing else there. `NO_COLOR=1` turns colours off.
-`locoexport --install-completion` installs completion for your shell.
+This is what `locoexport COMMAND --help` says.
 
-Before the command: `--quiet` (`-q`) shows errors only, `--verbose` (`-v`) shows timings, what
-caches did, and a traceback with an error, `--version` prints the version.
+- Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input, 3 this machine lacks something.
+- Results go to stdout, progress and warnings to stderr. `--json -` prints one JSON document on
+  stdout and nothing else.
+- Before the command: `--quiet` (`-q`) shows errors only; `--verbose` (`-v`) shows timings, what
+  caches did, and a traceback with an error.
+- `NO_COLOR=1` turns colours off. `locoexport --install-completion` installs completion for your
+  shell.
 """
 
 _PROVIDERS = """
 ## Provider options
 
 `--provider NAME` takes options as `NAME:OPTION=VALUE,OPTION=VALUE`, for example
-`openvino:device=GPU`. A default that is given is ours; the rest is left to the provider. An unknown
-option is exit 2.
+`openvino:device=GPU`. A default that is listed is locoexport's own; the rest is the provider's. An
+unknown option is exit code 2.
 
-| provider | option | default | |
+| provider | option | default | meaning |
 |---|---|---|---|
 """
+
+_CODE = re.compile(
+    r"""
+    (?<![\w`/-])(
+        --[a-z][\w-]*                    # an option
+      | '[^'\s]*[*/][^'\s]*'             # a quoted pattern
+      | [^\s`(),;]*(?:%\d+d|://|::)\S*?(?=[;,.)]*(?:\s|$))  # a numbered path, an address, a member
+      | (?:[A-Z]{2,}|NAME)(?:_[A-Z]+)+(?:=\w+)?             # a variable of the environment
+      | (?:NAME|FILE|MODEL|VIDEO)\.\w+(?:\.\w+)?            # a name that stands for another
+    )
+    """,
+    re.VERBOSE,
+)
+"""What is typed or named within a text, and would be read as Markdown or as prose."""
 
 
 def describe_commands() -> str:
     """The page, as Markdown."""
     group: Any = typer.main.get_command(app)
-    sections = [_describe(name, command) for name, command in group.commands.items()]
-    return _HEAD + "".join(sections) + _describe_providers()
+    overview = describe_command(group, "locoexport")
+    panels = [section for section in overview.sections if section.of_commands]
+    commands = [entry.name for section in panels for entry in section.entries]
+    pages = [
+        (name, describe_command(group.commands[name], f"locoexport {name}")) for name in commands
+    ]
+    return (
+        _HEAD
+        + "".join(_describe_panel(section) for section in panels)
+        + "".join(_describe_page(name, page) for name, page in pages)
+        + _describe_providers()
+    )
+
+
+def _describe_panel(section: Section) -> str:
+    rows = [f"- [`{entry.name}`](#{entry.name}): {entry.text}" for entry in section.entries]
+    return f"\n**{section.title}**\n\n" + "\n".join(rows) + "\n"
+
+
+def _describe_page(name: str, page: HelpPage) -> str:
+    parts = [f"## {name}", _block(page.usage), *map(_marked, page.paragraphs)]
+    if page.examples:
+        parts += ["Examples:", _block(*page.examples)]
+    for section in page.sections:
+        parts.append(f"**{section.title}**")
+        parts.append("\n".join(_describe_entry(entry) for entry in section.entries))
+    return "\n" + "\n\n".join(parts) + "\n"
+
+
+def _block(*lines: str) -> str:
+    return "\n".join(("```sh", *lines, "```"))
+
+
+def _describe_entry(entry: Entry) -> str:
+    text = " ".join(part for part in (entry.text, entry.remark) if part)
+    return f"- `{entry.name}`: {_marked(text)}"
+
+
+def _marked(text: str) -> str:
+    """A text whose literals are code; what is code already stays."""
+    pieces = re.split(r"(`[^`]*`)", text)
+    return "".join(
+        piece if piece.startswith("`") else _CODE.sub(lambda found: f"`{found[1]}`", piece)
+        for piece in pieces
+    )
 
 
 def _describe_providers() -> str:
@@ -54,36 +116,6 @@ def _describe_providers() -> str:
         for key, option in options.items()
     ]
     return _PROVIDERS + "\n".join(rows) + "\n"
-
-
-def _describe(name: str, command: Any) -> str:
-    parameters = [p for p in command.params if not p.hidden] if command.params else []
-    arguments = [p for p in parameters if p.param_type_name == "argument"]
-    options = [p for p in parameters if p.param_type_name == "option" and p.name != "help"]
-    usage = " ".join(["locoexport", name, *(_metavar(p) for p in arguments), "[OPTIONS]"])
-    text = " ".join((command.help or "").split())
-    rows = [f"| `{_metavar(p)}` | {_help(p)} |" for p in arguments]
-    rows += [f"| {_spellings(p)} | {_help(p)} |" for p in options]
-    return f"\n## {name}\n\n    {usage}\n\n{text}\n\n| | |\n|---|---|\n" + "\n".join(rows) + "\n"
-
-
-def _metavar(parameter: Any) -> str:
-    return str(parameter.metavar or parameter.name.upper())
-
-
-def _spellings(option: Any) -> str:
-    names = [f"`{spelling}`" for spelling in (*option.opts, *option.secondary_opts)]
-    if option.is_flag:
-        return " / ".join(names)
-    value = option.metavar or "VALUE"
-    return " / ".join(names) + f" `{value}`".replace("|", "\\|")
-
-
-def _help(parameter: Any) -> str:
-    text = " ".join((parameter.help or "").split()).replace("|", "\\|")
-    if parameter.required:
-        return f"{text} Required."
-    return text
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ from locoexport.contract.published_weights import (
     parse_cost,
     parse_published_facts,
 )
-from locoexport.errors import InputError, ProfileError
+from locoexport.errors import InputError, ProfileError, did_you_mean
 from locoexport.machine.limits import PROFILE_BYTES
 from locoexport.machine.reading.documents import parse_toml, quote, read_at_most
 
@@ -170,15 +170,18 @@ class ExportProfile:
             raise ProfileError(
                 f"sampling {quote(self.sampling)} is unknown; expected "
                 f"{_listing(get_args(Sampling))}."
+                + did_you_mean(str(self.sampling), get_args(Sampling))
             )
         if self.target not in get_args(Target):
             raise ProfileError(
                 f"target {quote(self.target)} is unknown; expected {_listing(get_args(Target))}."
+                + did_you_mean(str(self.target), get_args(Target))
             )
         if self.input_type not in get_args(InputType):
             raise ProfileError(
                 f"input {quote(self.input_type)} is unknown; expected "
                 f"{_listing(get_args(InputType))}."
+                + did_you_mean(str(self.input_type), get_args(InputType))
             )
         check_side("resolution", self.resolution_hw)
         for level in self.levels:
@@ -193,6 +196,7 @@ class ExportProfile:
             raise ProfileError(
                 f"precision {self.precision!r} is unknown; expected "
                 f"{_listing(get_args(Precision))}."
+                + did_you_mean(str(self.precision), get_args(Precision))
             )
         limits = (self.precision_limits.fp16_p99_px, self.precision_limits.int8_p99_px)
         if not all(0 < limit < math.inf for limit in limits):
@@ -277,6 +281,7 @@ def load_profile(name_or_file: str) -> ExportProfile:
         raise ProfileError(
             f"There is no profile {name_or_file!r}; expected one of "
             f"{_listing(profile_names())}, or the path of a .toml file."
+            + did_you_mean(name_or_file, profile_names())
         )
     entry = files(_PACKAGE) / f"{name_or_file}.toml"
     return _parse_profile(entry.read_bytes(), default_name=name_or_file, source=name_or_file)

@@ -1,6 +1,6 @@
 """The exported tracker that the package ships: b0-tiny with its trained weights, ready to run.
 
-``make box`` exports the files anew; ``parity_tests/test_shipped_model.py`` proves them.
+``make box`` exports the files anew; ``parity_tests/test_shipped_files.py`` proves them.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.errors import InputError, UsageError
+from locoexport.errors import InputError, UsageError, did_you_mean
 
 __all__ = [
     "QUERY_MODES",
@@ -182,6 +182,7 @@ def _check_mode(query_mode: str) -> None:
     if query_mode not in QUERY_MODES:
         raise UsageError(
             f"There is no query mode {query_mode!r}; expected {' or '.join(QUERY_MODES)}."
+            + did_you_mean(query_mode, QUERY_MODES)
         )
 
 

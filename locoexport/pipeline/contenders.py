@@ -18,13 +18,13 @@ from locoexport.errors import (
     ModelFileError,
     ProviderUnavailableError,
     UsageError,
+    did_you_mean,
 )
 from locoexport.machine.installation import require_extra, require_packages
 from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener
 from locoexport.parity.probes import Probe, make_probe
 from locoexport.pipeline import model_choice
-from locoexport.pipeline.cached_export import cached_export
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.providers import built_for, require_provider
 from locoexport.runtime.session.single import ModelSession
@@ -96,6 +96,8 @@ def find_model(model: str | Path | None, backbone: str | None, notify: Listener)
         return model_choice.find_model(model, notify)
     profile = load_profile(str(backbone))
     require_extra("export")
+    from locoexport.pipeline.cached_export import cached_export
+
     return cached_export(profile, notify)
 
 
@@ -130,6 +132,7 @@ def check_opponent(against: str | None) -> None:
     if not against.endswith(".onnx"):
         raise UsageError(
             f"--against {against!r}: expected torch, compile, none or the path of an .onnx file."
+            + did_you_mean(str(against), ("torch", "compile", "none"))
         )
     if not is_file(Path(against)):
         raise ModelFileError(f"There is no model file {against}.")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from locoexport.contract.profile import ExportProfile, load_profile
+from locoexport.contract.profile import load_profile
 from locoexport.contract.shipped_model import (
     SHIPPED_PROFILE,
     shipped_live_path,
@@ -16,7 +16,6 @@ from locoexport.errors import ModelFileError, PackageMissingError, ProfileError
 from locoexport.machine.installation import require_extra
 from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener
-from locoexport.pipeline.cached_export import cached_export, cached_live_export
 from locoexport.runtime.session.split_files import find_live_files, find_split_files
 
 __all__ = ["find_live_model", "find_model"]
@@ -37,7 +36,7 @@ def find_model(named: str | Path | None, notify: Listener) -> Path:
         PackageMissingError: the profile must be exported, and what exports it is not installed.
         OutputError, ParityFailedError, GraphCheckFailedError: see ``cached_export``.
     """
-    return _find(named, notify, shipped_model_path, cached_export)
+    return _find(named, notify, shipped_model_path, live=False)
 
 
 def find_live_model(named: str | Path | None, notify: Listener) -> Path:
@@ -47,14 +46,15 @@ def find_live_model(named: str | Path | None, notify: Listener) -> Path:
         ModelFileError, PackageMissingError, OutputError, ParityFailedError,
             GraphCheckFailedError: see ``find_model``.
     """
-    return _find(named, notify, shipped_live_path, cached_live_export)
+    return _find(named, notify, shipped_live_path, live=True)
 
 
 def _find(
     named: str | Path | None,
     notify: Listener,
     shipped: Callable[[], Path],
-    export: Callable[[ExportProfile, Listener], Path],
+    *,
+    live: bool,
 ) -> Path:
     if named is None:
         return shipped()
@@ -73,7 +73,10 @@ def _find(
             f"The profile {profile.name} must be exported before it can run. {error} Or export it "
             f"on another machine and pass the file; the built-in {SHIPPED_PROFILE} needs nothing."
         ) from error
-    return export(profile, notify)
+    # It imports torch, which whoever tracks with a file need not have.
+    from locoexport.pipeline.cached_export import cached_export, cached_live_export
+
+    return (cached_live_export if live else cached_export)(profile, notify)
 
 
 def _names_file(named: str | Path) -> bool:

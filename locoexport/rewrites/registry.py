@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from locoexport.contract.profile import ExportProfile, Sampling, Target
-from locoexport.errors import UsageError
+from locoexport.errors import UsageError, did_you_mean
 from locoexport.models.locotrack import LocoTrack
 from locoexport.rewrites import (
     batchnorm_folding,
@@ -164,6 +164,7 @@ def select_rewrites(profile: ExportProfile) -> tuple[Rewrite, ...]:
             raise UsageError(
                 f"There is no rewrite {name!r} to switch off; there are "
                 f"{', '.join((*REWRITES_BY_NAME, *passes))}."
+                + did_you_mean(name, (*REWRITES_BY_NAME, *passes))
             )
         if known is not None and known.required:
             raise UsageError(

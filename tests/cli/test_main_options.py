@@ -1,5 +1,6 @@
 """What holds for every command: help without heavy imports, version, colour, quiet, completion."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from locoexport.cli.main import app
 
 COMMANDS = (
     *("export", "verify", "track", "track-many", "package", "demo", "profiles", "bench", "eval"),
-    *("inspect", "doctor", "rewrite", "convert", "live"),
+    *("inspect", "doctor", "rewrite", "convert", "live", "version"),
 )
 
 
@@ -52,6 +53,13 @@ def test_help_lists_every_command() -> None:
 def test_version() -> None:
     done = process("--version")
     assert (done.returncode, done.stdout) == (0, f"locoexport {locoexport.__version__}\n")
+
+
+def test_version_as_a_command_says_the_same(run) -> None:
+    assert run("version").stdout == f"locoexport {locoexport.__version__}\n"
+    document = json.loads(run("version", "--json", "-").stdout)
+    assert document["schema"] == "locoexport.version/1"
+    assert document["version"] == locoexport.__version__
 
 
 def test_colour_where_it_is_forced_and_none_where_it_is_refused() -> None:
@@ -110,6 +118,7 @@ WITH_JSON = {
     "live": ["none.mp4", "--model", "none.onnx"],
     "profiles": [],
     "doctor": [],
+    "version": [],
 }
 
 

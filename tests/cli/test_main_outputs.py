@@ -58,7 +58,7 @@ CASES = (
     ("convert", "t.npz", "--video", IN, "-o", OUT),
     ("convert", "t.npz", "--video", IN, "-o", "new.csv", "--json", OUT),
 )
-WITHOUT_INPUTS = {"profiles"}
+WITHOUT_INPUTS = {"profiles", "version"}
 NEW_FOLDER_ALONE = {"demo"}
 NAMES = ("same", "relative", "symbolic link", "hard link")
 

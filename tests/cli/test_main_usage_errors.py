@@ -32,13 +32,21 @@ def names(folder: Path) -> list[str]:
         (["launch"], "No such command 'launch'"),
         (["export", "--opset", "seventeen"], "Invalid value for '--opset'"),
         (["verify"], "Missing argument 'MODEL.onnx'"),
-        (["track", "a.mp4"], "Missing option '--model'"),
+        (["track-many", "a.mp4"], "Missing option '-o' / '--out'"),
+        (["trakc"], "No such command 'trakc'. Did you mean track? See `locoexport --help`."),
+        (["track", "--pionts", "3"], "No such option: --pionts. Did you mean --points? See"),
+        (["track", "a.mp4", "--colour", "quary"], "'confidence'. Did you mean query? See"),
+        (["export", "--opset=17.0"], "Invalid value for '--opset': '17.0' is not a whole number."),
+        (["bench", "--runs", "10.0"], "Invalid value for '--runs': '10.0' is not a whole number."),
+        (["inspect", "m.onnx", "--frames", "0"], "'--frames': 0 is not a positive number."),
     ],
 )
 def test_what_the_parser_refuses(arguments: list[str], says: str, run) -> None:
     finished = run(*arguments)
     assert (finished.code, finished.stdout) == (2, "")
     assert says in finished.stderr
+    assert finished.stderr.startswith("error: ")
+    assert finished.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -46,6 +54,12 @@ def test_what_the_parser_refuses(arguments: list[str], says: str, run) -> None:
     [
         (["--backbone", "b9"], "There is no profile 'b9'; expected one of b0, "),
         (["--profile", "b9"], "There is no profile 'b9'"),
+        (["--backbone", "B5"], "path of a .toml file. Did you mean b5?"),
+        (["--backbone", "b55"], "Did you mean b5?"),
+        (["--profile", "resnet_small"], "Did you mean resnet-small?"),
+        (["--target", "cudaa"], "target 'cudaa' is unknown; expected cpu, cuda, tensorrt. Did you"),
+        (["--precision", "FP16"], "Did you mean fp16?"),
+        (["-o", "x.pt"], "x.pt: models are written as ONNX and as nothing else; name the file x.o"),
         (["--profile", "no.toml"], "There is no profile file no.toml"),
         (["--backbone", "b0", "--profile", "b0"], "--backbone and --profile both name"),
         (["--opset", "15"], "opset 15 is not supported; expected one of 16, 17, 18, 19, 20"),

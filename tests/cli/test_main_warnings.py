@@ -15,6 +15,7 @@ RUN_HERE = {
     "inspect": ["m.onnx"],
     "doctor": [],
     "profiles": [],
+    "version": [],
     "rewrite": ["m.onnx", "-o", "out.onnx"],
     "package": ["m.onnx", "--triton", "repository"],
     "track": ["c.mp4", "--model", "m.onnx", "--tracks", "t.npz"],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from exported import live_once
 
-from locoexport.errors import PackageMissingError
+from locoexport.contract.profile import load_profile
 from locoexport.pipeline import cached_export, export
 from locoexport.runtime.session.split_files import find_live_files, name_live_files
 
@@ -30,7 +30,9 @@ def made(monkeypatch, tmp_path) -> list[Path]:
 
 def told_and_path() -> tuple[list[str], Path]:
     told: list[str] = []
-    path = cached_export.default_live_export(lambda notice: told.append(notice.text))
+    path = cached_export.cached_live_export(
+        load_profile("b0-tiny"), lambda notice: told.append(notice.text)
+    )
     return told, path
 
 
@@ -54,15 +56,3 @@ def test_a_damaged_or_missing_part_is_made_anew(role, made) -> None:
     name_live_files(again)[role].unlink()
     _, last = told_and_path()
     assert (len(made), find_live_files(last) is not None) == (3, True)
-
-
-def test_without_what_exports_it_names_the_option(made, monkeypatch) -> None:
-    def missing(extra: str) -> None:
-        raise PackageMissingError(f"no {extra}.")
-
-    monkeypatch.setattr(cached_export, "require_extra", missing)
-    with pytest.raises(
-        PackageMissingError, match=r"no export\. Or name a live export with --model"
-    ):
-        told_and_path()
-    assert made == []

@@ -22,20 +22,25 @@ def bench(
     context: typer.Context,
     model: FileToTime = None,
     backbone: options.Backbone = None,
-    provider: Provider = "cpu",
+    against: options.Against = None,
     frames: options.Frames = None,
     points: options.Points = None,
-    against: options.Against = None,
     runs: options.Runs = 10,
+    provider: Provider = "cpu",
     json_target: JsonTarget = None,
     plot: options.Plot = None,
     force: ReplaceFiles = False,
 ) -> None:
-    """Time a graph on this machine, turn by turn with PyTorch or with another graph.
+    """Time a model here, in turn with PyTorch or another file.
 
-    Latency is the median of the runs after warm-up, with the 10th and 90th percentile. The ratio is
-    taken run by run. Memory and load time come from processes of their own, time by part from a
-    profiled session, shares from the matrix product rate measured in the same run.
+    Both sides get the same number of threads. Latency is the median of the runs after warm-up,
+    with the 10th and 90th percentile; the ratio is taken run by run. Memory and load time are
+    measured in separate processes.
+
+    Examples:
+        locoexport bench
+        locoexport bench model.onnx --frames 24 --points 64,256
+        locoexport bench model.onnx --against other.onnx --plot bench.png
     """
     console.check_outputs(context, files=("plot",))
     if plot is not None:

@@ -29,14 +29,18 @@ def demo(
     video: options.OpeningClip = None,
     host: options.Host = "127.0.0.1",
     port: options.Port = _DEFAULT_PORT,
-    export: options.PageFolder = None,
     runtime: options.PagePackages = None,
+    export: options.PageFolder = None,
 ) -> None:
-    """Serve a page on this machine in which points are clicked and followed, in the browser.
+    """Click points on a clip in your browser and watch them tracked.
 
-    The exported file runs in the page with onnxruntime-web; no frame leaves the browser. The
-    page's packages (onnxruntime-web, mediabunny; pinned and checked) come from the npm registry
-    once, into the cache folder. Ends with Ctrl-C.
+    The model runs in the page (onnxruntime-web); no frame leaves the browser. The page's packages
+    come from the npm registry once, pinned and checked, into the cache folder. Ctrl-C ends it.
+
+    Examples:
+        locoexport demo
+        locoexport demo model.onnx --video clip.mp4
+        locoexport demo --export page
     """
     if not 0 <= port <= 65535:
         raise UsageError(f"--port is {port}; ports are from 0 to 65535.")

@@ -18,11 +18,15 @@ def doctor(
     json_target: JsonTarget = None,
     force: ReplaceJson = False,
 ) -> None:
-    """Say what works on this machine, what is missing, and the command that mends it.
+    """Say what works here, what is missing, and how to get it.
 
-    Every execution provider is tried with a one-node model. A MODEL.onnx is run once on each that
-    works, to tell which nodes ran elsewhere, and forecast for the others. Exit 0 whenever the CPU
-    provider works, whatever else is missing; else 3.
+    Every execution provider is tried with a one-node model. With MODEL.onnx, the file is run once
+    on each that works, to tell which nodes ran elsewhere; for the others that is predicted. Exit
+    code 3: the CPU provider does not work.
+
+    Examples:
+        locoexport doctor
+        locoexport doctor model.onnx
     """
     console.check_outputs(context)
     from locoexport.pipeline.doctor import examine

@@ -21,25 +21,28 @@ def evaluate(
     model: ExportedFileOrWeights,
     dataset: options.Dataset,
     query_mode: options.QueryMode = "first",
-    provider: Provider = "cpu",
-    checkpoint: options.TorchCheckpoint = None,
-    torch: options.Torch = True,
     videos: options.Videos = None,
     full_resolution: options.FullResolution = False,
+    checkpoint: options.TorchCheckpoint = None,
+    torch: options.Torch = True,
+    live: options.Live = None,
     fresh: options.Fresh = False,
+    provider: Provider = "cpu",
     per_track: options.PerTrack = None,
     latex: options.Latex = None,
     film: options.Film = None,
-    live: options.Live = None,
     json_target: JsonTarget = None,
     force: ReplaceFiles = False,
 ) -> None:
-    """Score a model on annotated clips by the TAP-Vid protocol, beside PyTorch.
+    """Score a model on annotated clips (TAP-Vid), beside PyTorch.
 
-    AJ, δ_avg and OA at 256x256, per video, then the mean, for each dataset. Results of each video
-    are kept in the cache folder: after an interrupt the same command goes on where it stopped.
-    Nothing in a pickle is run. With `--live` the model is a live export, and every frame is
-    answered from itself and the past alone.
+    AJ, δ_avg and OA at 256x256: for each video, then the mean of each dataset. The results of each
+    video are kept in the cache folder: after an interrupt, the same command goes on where it
+    stopped. Nothing in a pickle is run.
+
+    Examples:
+        locoexport eval b0-tiny --dataset synthetic
+        locoexport eval model.onnx --dataset tapvid_davis.pkl --latex table.tex
     """
     _check_targets(json_target, latex, per_track)
     console.check_outputs(context, texts=("json_target", "latex"), files=("per_track", "film"))

@@ -9,8 +9,8 @@ from pathlib import Path
 import typer
 
 from locoexport.cli.options import export_options as options
-from locoexport.cli.options.option_values import parse_settings
-from locoexport.cli.options.shared_options import JsonTarget, OutputFile
+from locoexport.cli.options.option_values import check_onnx_name, parse_settings
+from locoexport.cli.options.shared_options import JsonTarget
 from locoexport.cli.terminal import console
 from locoexport.contract.interface import parse_window
 from locoexport.contract.profile import DEFAULT_PROFILE, AxisSizes, load_profile, parse_axis
@@ -25,40 +25,47 @@ def export(
     backbone: options.Backbone = None,
     profile: options.Profile = None,
     checkpoint: options.Checkpoint = None,
+    target: options.Target = None,
     opset: options.Opset = None,
-    output: OutputFile = Path("model.onnx"),
+    precision: options.Precision = None,
+    calibrate: options.Calibrate = None,
+    input_type: options.InputType = None,
+    sampling: options.Sampling = None,
+    simplify: options.Simplify = True,
+    no_rewrite: options.NoRewrite = None,
     frames: options.Frames = "dynamic",
     points: options.Points = "dynamic",
     batch: options.Batch = "dynamic",
+    output: options.Output = Path("model.onnx"),
+    split: options.Split = False,
+    live: options.Live = None,
+    force: options.Replace = False,
+    json_target: JsonTarget = None,
+    verify: options.Verify = True,
+    sidecar: options.Sidecar = False,
     resolution: options.Resolution = None,
     refinement_resolutions: options.RefinementResolutions = None,
     refinements: options.Refinements = None,
     softmax_temperature: options.SoftmaxTemperature = None,
     gelu: options.Gelu = None,
     as_pytorch: options.AsPytorch = False,
-    sampling: options.Sampling = None,
-    target: options.Target = None,
-    input_type: options.InputType = None,
-    precision: options.Precision = None,
-    calibrate: options.Calibrate = None,
-    no_rewrite: options.NoRewrite = None,
-    split: options.Split = False,
-    live: options.Live = None,
-    simplify: options.Simplify = True,
-    verify: options.Verify = True,
-    sidecar: options.Sidecar = False,
-    force: options.Replace = False,
-    json_target: JsonTarget = None,
 ) -> None:
-    """Export a LocoTrack model to ONNX, proven equal to PyTorch.
+    """Export a model to ONNX, proven equal to PyTorch.
 
     The file appears only after every check. Without --checkpoint the profile's demo weights are
-    used where there are some (b0-tiny), else seeded ones, whose tracks mean nothing; --checkpoint
-    published takes those that the profile names.
+    used (b0-tiny has some), otherwise random ones, whose tracks mean nothing. Trained settings are
+    read from the weights or from a file beside them; their options are for weights that do not say.
+    Needs PyTorch.
+
+    Examples:
+        locoexport export
+        locoexport export --backbone b5 --checkpoint published -o b5.onnx
+        locoexport export --checkpoint my.ckpt --target cuda --precision fp16
     """
     if backbone is not None and profile is not None:
         raise UsageError("--backbone and --profile both name the profile; pass one of them.")
     console.check_outputs(context, files=("output",))
+    check_onnx_name(output)
     axes = _parse_axes(batch=batch, frames=frames, points=points)
     settings = parse_settings(
         resolution, refinement_resolutions, refinements, softmax_temperature, gelu

@@ -25,10 +25,14 @@ def inspect(
     json_target: JsonTarget = None,
     force: ReplaceJson = False,
 ) -> None:
-    """Say what an .onnx file is, what a run costs, and what will not run where.
+    """Say what an .onnx file holds, costs, and where it can run.
 
-    FLOPs and memory are counted from the graph with its open axes bound; what cannot be resolved
-    is named and counted. Findings of the lint leave the exit code 0 unless --strict is given.
+    Operations and memory are counted from the graph; nothing is run. What cannot be resolved is
+    named and counted. Without --strict the exit code is 0 whatever the lint finds.
+
+    Examples:
+        locoexport inspect model.onnx
+        locoexport inspect other.onnx --axis height=720 --strict
     """
     console.check_outputs(context)
     axes = parse_axis_sizes(axis or [])

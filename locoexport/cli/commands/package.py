@@ -22,8 +22,8 @@ def package(
     name: options.Name = None,
     device: options.Device = "auto",
     instances: options.Instances = 1,
-    max_batch: options.MaxBatch = 4,
     threads: options.Threads = None,
+    max_batch: options.MaxBatch = 4,
     tensorrt: options.TensorRT = False,
     precision: options.EnginePrecision = "fp32",
     frames: options.Frames = "2,24,48",
@@ -31,13 +31,16 @@ def package(
     json_target: JsonTarget = None,
     force: options.Replace = False,
 ) -> None:
-    """Write what NVIDIA Triton or OpenVINO Model Server is started over, and how to start it.
+    """Write the folder that Triton or OpenVINO Model Server serves.
 
-    For Triton a model repository: a split export becomes three models and the ensemble that joins
-    them, a live export three and two ensembles, with its memory kept by the server. The
-    configurations are checked against Triton's own schema where tritonclient is installed
-    (`locoexport[triton]`). For OpenVINO the single file and config.json; the file is compiled first
-    where OpenVINO is installed (`locoexport[openvino]`).
+    For Triton, a split export becomes three models and an ensemble that joins them; a live export
+    three and two ensembles, and the server keeps its memory. Configurations are checked against
+    Triton's own schema where tritonclient is installed (`locoexport[triton]`). For OpenVINO, the
+    file is compiled first where OpenVINO is installed (`locoexport[openvino]`).
+
+    Examples:
+        locoexport package model.onnx --triton repository
+        locoexport package model.onnx --openvino-ms models
     """
     console.check_outputs(context, files=("triton", "openvino_ms"))
     folder = triton or openvino_ms

@@ -14,7 +14,12 @@ __all__ = ["profiles"]
 def profiles(
     context: typer.Context, json_target: ProfilesJson = None, force: ReplaceJson = False
 ) -> None:
-    """List the export profiles: what each costs, and where its weights are to be had."""
+    """List the models: what each costs and where its weights are.
+
+    Examples:
+        locoexport profiles
+        locoexport profiles --json profiles.json
+    """
     from locoexport.rendering import profiles as render
 
     console.check_outputs(context)

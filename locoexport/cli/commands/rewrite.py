@@ -6,7 +6,8 @@ import typer
 
 from locoexport.cli.options import graph_options as options
 from locoexport.cli.options.model_arguments import AnyGraphToRewrite
-from locoexport.cli.options.shared_options import JsonTarget, OutputFile, ReplaceFiles
+from locoexport.cli.options.option_values import check_onnx_name
+from locoexport.cli.options.shared_options import JsonTarget, ReplaceFiles
 from locoexport.cli.terminal import console
 from locoexport.machine.installation import require_packages
 
@@ -16,7 +17,7 @@ __all__ = ["rewrite"]
 def rewrite(
     context: typer.Context,
     model: AnyGraphToRewrite,
-    output: OutputFile,
+    output: options.Output,
     to: options.LowerTo = "gather",
     opset: options.Opset = None,
     passes: options.Passes = None,
@@ -24,12 +25,17 @@ def rewrite(
     force: ReplaceFiles = False,
     json_target: JsonTarget = None,
 ) -> None:
-    """Lower volumetric (5D) GridSample in any ONNX model, each node proven.
+    """Lower 5D GridSample in any ONNX model, each node proven.
 
-    Every rewritten node is cut out and run beside the original in ONNX Runtime. A failed proof is
-    exit 1 and no file. A model with nothing to do is written unchanged.
+    Every rewritten node is cut out and run beside the original in ONNX Runtime. Exit code 1: a
+    proof failed, and no file was written. A model with nothing to do is written unchanged.
+
+    Examples:
+        locoexport rewrite in.onnx -o out.onnx
+        locoexport rewrite in.onnx -o out.onnx --to planar --opset 17
     """
     console.check_outputs(context, files=("output",))
+    check_onnx_name(output)
     require_packages("onnx", "onnx_ir", extra="export")
     from locoexport.pipeline.rewrite import RewriteFailedError, rewrite_file
     from locoexport.rendering.rewrite import rewrite_document, rewrite_text

@@ -18,17 +18,23 @@ def verify(
     context: typer.Context,
     model: ExportedFile,
     checkpoint: options.Checkpoint = None,
-    provider: Provider = "cpu",
-    tolerance_px: options.Tolerance = None,
     video: options.Clip = None,
+    tolerance_px: options.Tolerance = None,
     localise: options.Localise = None,
     sidecar: options.Sidecar = None,
+    provider: Provider = "cpu",
     json_target: JsonTarget = None,
     force: ReplaceJson = False,
 ) -> None:
-    """Compare an exported file with the unrewritten PyTorch model. Exit 1 where they differ.
+    """Check that an exported file still equals the PyTorch model.
 
-    A file in fp16 or int8 is held to its own limits, those that its export measured and allowed.
+    Exit code 1: they differ. A file in fp16 or int8 is held to the limits that its export
+    measured and allowed. Needs PyTorch, unless the file has a sidecar.
+
+    Examples:
+        locoexport verify model.onnx
+        locoexport verify model.onnx --video clip.mp4
+        locoexport verify model.onnx --sidecar
     """
     console.check_outputs(context)
     if sidecar is not None:

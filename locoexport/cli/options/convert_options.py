@@ -7,43 +7,66 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Clip", "FirstFrame", "Rate", "Size", "To", "TracksToConvert"]
+from locoexport.cli.options.option_values import whole_number
+from locoexport.cli.options.panels import CLIP, OUTPUT
+
+__all__ = ["Clip", "FirstFrame", "Output", "Rate", "Size", "To", "TracksToConvert"]
 
 TracksToConvert = Annotated[
     Path,
     typer.Argument(
-        metavar="TRACKS", help="Tracks that `locoexport track` wrote (.npz, .json, .csv)."
+        metavar="TRACKS", help="Tracks that `locoexport track` wrote: .npz, .json or .csv."
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Option(
+        *("-o", "--output"), metavar="FILE", help="The file to write.", rich_help_panel=OUTPUT
     ),
 ]
 To = Annotated[
     str | None,
     typer.Option(
-        metavar="FORMAT", help="The format, where the output's suffix does not tell it (nuke, ...)."
+        metavar="FORMAT",
+        help="The format, such as nuke or blender.",
+        show_default="by the output's suffix",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Clip = Annotated[
     Path | None,
     typer.Option(
         metavar="CLIP",
-        help="What was tracked (a clip, a folder or pattern of images, an animation), which is "
-        "asked for its size, rate and frames.",
+        help="The clip, image sequence or animation that was tracked. Its size, rate and frames "
+        "are read from it.",
+        rich_help_panel=CLIP,
     ),
 ]
 Size = Annotated[
     str | None,
     typer.Option(
         metavar="HxW",
-        help="The size that the tracks are measured in (what the tracks or CLIP say).",
+        help="Size of the frames that the tracks were measured in.",
+        show_default="the tracks' or the clip's",
+        rich_help_panel=CLIP,
     ),
 ]
 Rate = Annotated[
-    float | None, typer.Option(metavar="N", help="Frames a second (what CLIP or the tracks say).")
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Frames per second.",
+        show_default="the clip's or the tracks'",
+        rich_help_panel=CLIP,
+    ),
 ]
 FirstFrame = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="The number that the program gives the first tracked frame (0 or 1, as the format "
-        "counts; 1001 where an image sequence begins there).",
+        parser=whole_number,
+        help="Number of the first tracked frame in the other program, such as 1001.",
+        show_default="0 or 1, as the format counts",
+        rich_help_panel=CLIP,
     ),
 ]

@@ -2,40 +2,105 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-__all__ = ["Axis", "Batch", "Check", "Frames", "LowerTo", "Opset", "Passes", "Points", "Strict"]
+from locoexport.cli.options.option_values import positive_number, whole_number
+from locoexport.cli.options.panels import CHECKS, GRAPH, OUTPUT, SIZES
 
-Frames = Annotated[int | None, typer.Option(min=1, help="Frames to count costs at (default 24).")]
-Points = Annotated[
-    int | None, typer.Option(min=1, help="Query points to count costs at (default 64).")
+__all__ = [
+    *("Axis", "Batch", "Check", "Frames", "LowerTo", "Opset", "Output", "Passes", "Points"),
+    "Strict",
 ]
-Batch = Annotated[int | None, typer.Option(min=1, help="Batch size to count costs at (default 1).")]
+
+Frames = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        parser=positive_number,
+        help="Frames to count costs for.",
+        show_default="24",
+        rich_help_panel=SIZES,
+    ),
+]
+Points = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        parser=positive_number,
+        help="Query points to count costs for.",
+        show_default="64",
+        rich_help_panel=SIZES,
+    ),
+]
+Batch = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        parser=positive_number,
+        help="Batch size to count costs for.",
+        show_default="1",
+        rich_help_panel=SIZES,
+    ),
+]
 Axis = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=SIZE", help="Size of any other open axis; may be repeated."),
+    typer.Option(
+        metavar="NAME=SIZE",
+        help="Size of another dynamic axis. May be repeated.",
+        rich_help_panel=SIZES,
+    ),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Exit 1 where the lint finds an error or a warning.")
+    bool,
+    typer.Option(
+        "--strict",
+        help="Exit with 1 where the lint finds an error or a warning.",
+        rich_help_panel=CHECKS,
+    ),
 ]
 
+Output = Annotated[
+    Path,
+    typer.Option(
+        *("-o", "--output"),
+        metavar="OUT.onnx",
+        help="The file to write.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 LowerTo = Annotated[
     Literal["planar", "gather"],
-    typer.Option(help="gather: no GridSample at all; planar: 4D GridSample and a lerp."),
+    typer.Option(
+        metavar="planar|gather",
+        help="planar: 4D GridSample and an interpolation in depth. gather: no GridSample at all.",
+        rich_help_panel=GRAPH,
+    ),
 ]
 Opset = Annotated[
     int | None,
-    typer.Option(help="Bring the opset down, 16 to 20, where every operator allows it."),
+    typer.Option(
+        metavar="N",
+        parser=whole_number,
+        help="Bring the opset down to N (16 to 20) where every operator allows it.",
+        show_default="keep it",
+        rich_help_panel=GRAPH,
+    ),
 ]
 Passes = Annotated[
     list[str] | None,
     typer.Option(
         "--pass",
         metavar="NAME",
-        help="Run these passes alone; may be repeated: volumetric-gridsample (the default), "
-        "single-axis-squeeze, newer-operators and opset (both implied by --opset).",
+        help="Run only this pass: volumetric-gridsample, single-axis-squeeze, newer-operators or "
+        "opset (--opset runs the last two). May be repeated.",
+        show_default="volumetric-gridsample",
+        rich_help_panel=GRAPH,
     ),
 ]
-Check = Annotated[bool, typer.Option(help="Prove each rewritten node before the file appears.")]
+Check = Annotated[
+    bool,
+    typer.Option(help="Prove each rewritten node before the file appears.", rich_help_panel=CHECKS),
+]

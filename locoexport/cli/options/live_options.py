@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from locoexport.cli.options.option_values import whole_number
+from locoexport.cli.options.panels import CLIP, MACHINE, OBJECTS, OUTPUT, POINTS
+
 __all__ = [
     "Camera",
     "Clip",
     "Detect",
     "DetectEvery",
     "Lines",
-    "Model",
     "NamedClip",
     "ObjectGrid",
     "Output",
@@ -34,49 +36,81 @@ Clip = Annotated[
         help="A clip, images, or - for y4m, MPEG-TS or Matroska on stdin.",
     ),
 ]
-NamedClip = Annotated[Path | None, typer.Option("--video", help="The same as VIDEO.")]
-Model = Annotated[
+NamedClip = Annotated[
     Path | None,
-    typer.Option(
-        metavar="MODEL.onnx|PROFILE",
-        help="A live export (`export --live`), or a profile by its name (the built-in b0-tiny).",
-        show_default=False,
-    ),
+    typer.Option("--video", metavar="VIDEO", help="The same as VIDEO.", rich_help_panel=CLIP),
 ]
 Camera = Annotated[
-    int | None, typer.Option("--camera", metavar="N", help="Follow what camera N sees.")
+    int | None,
+    typer.Option(
+        "--camera",
+        metavar="N",
+        parser=whole_number,
+        help="Follow what camera N sees.",
+        rich_help_panel=CLIP,
+    ),
 ]
 Url = Annotated[
     str | None,
-    typer.Option("--url", metavar="ADDRESS", help="Connect to an http(s) or rtsp(s) address."),
+    typer.Option(
+        "--url",
+        metavar="ADDRESS",
+        help="Connect to an http://, https:// or rtsp:// address.",
+        rich_help_panel=CLIP,
+    ),
 ]
 Points = Annotated[
     str | None,
     typer.Option(
         metavar="grid:N|corners:N|none",
-        help="Points of the first frame: a grid (also grid:NxM), or up to N corners that are easy "
-        "to follow (corners is 64). grid:8 where no point and no object is asked for.",
+        help="Points on the first frame: a grid (also grid:NxM), or up to N corners that are easy "
+        "to follow.",
+        show_default="grid:8, unless points or objects are named",
+        rich_help_panel=POINTS,
     ),
 ]
 Query = Annotated[
     list[str] | None,
-    typer.Option(metavar="y,x", help="One point of the first frame, in pixels; may be repeated."),
+    typer.Option(
+        metavar="y,x",
+        help="One point on the first frame, in pixels. May be repeated.",
+        rich_help_panel=POINTS,
+    ),
 ]
 Detect = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Objects to follow: face, or an installed detector's name."),
+    typer.Option(
+        metavar="NAME",
+        help="Detect objects and follow them: face, or the name of an installed detector.",
+        rich_help_panel=OBJECTS,
+    ),
 ]
 DetectEvery = Annotated[
-    int, typer.Option("--detect-every", metavar="N", help="Look for objects every N frames.")
+    int,
+    typer.Option(
+        "--detect-every",
+        metavar="N",
+        parser=whole_number,
+        help="Look for objects every N frames.",
+        rich_help_panel=OBJECTS,
+    ),
 ]
 ObjectGrid = Annotated[
-    str, typer.Option(metavar="NxM", help="Rows and columns of points in an object's box.")
+    str,
+    typer.Option(
+        metavar="NxM",
+        help="Rows and columns of points in an object's box.",
+        rich_help_panel=OBJECTS,
+    ),
 ]
 Window = Annotated[
     int | None,
     typer.Option(
         metavar="FRAMES",
-        help="Frames that an answer comes from, its own included (the file's, or 8).",
+        parser=whole_number,
+        help="Frames that an answer is computed from, its own included.",
+        show_default="the file's, or 8",
+        rich_help_panel=MACHINE,
     ),
 ]
 TargetFps = Annotated[
@@ -84,38 +118,51 @@ TargetFps = Annotated[
     typer.Option(
         "--target-fps",
         metavar="RATE",
-        help="Answers a second to keep up with: fewer frames are looked at (down to 2) where it is "
-        "too slow, and what is too slow still is counted.",
+        help="Answers per second to keep up with: where the machine is too slow, fewer frames are "
+        "looked at (down to 2). Answers that still come late are counted.",
+        rich_help_panel=MACHINE,
     ),
 ]
 Realtime = Annotated[
     bool,
     typer.Option(
         "--realtime",
-        help="Take a clip as a camera gives it: at its own rate, and frames that come while one is "
-        "answered are dropped. Cameras and rtsp always are.",
+        help="Play a clip at its own rate, as a camera would: frames that come while another is "
+        "being answered are dropped.",
+        rich_help_panel=CLIP,
     ),
 ]
 Show = Annotated[
     bool,
     typer.Option(
         "--show",
-        help="A window on the display. Click: add a point; right click: remove the nearest; c: "
-        "clear, space: pause, q or Esc: quit.",
+        help="Show a window. Click: add a point. Right click: remove the nearest. c: clear, "
+        "space: pause, q or Esc: quit.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", help="Film to write: .mp4, .gif or .webp."),
+    typer.Option(
+        *("-o", "--output"),
+        metavar="FILE",
+        help="Film to write: .mp4, .gif or .webp.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Lines = Annotated[
     str | None,
     typer.Option(
         "--jsonl",
         metavar="FILE|-",
-        help="Write a line of JSON a frame as it is answered: a file, a named pipe, - for stdout.",
+        help="Write each answer as a line of JSON when it is ready: to a file, a named pipe, or "
+        "stdout (-).",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Seconds = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Stop after so much time of the source.")
+    float | None,
+    typer.Option(
+        metavar="SECONDS", help="Stop after this much of the source.", rich_help_panel=CLIP
+    ),
 ]

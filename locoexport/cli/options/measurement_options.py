@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from locoexport.cli.options.option_values import whole_number
+from locoexport.cli.options.panels import CHECKS, CLIP, MODEL, OUTPUT, SIZES, WEIGHTS
+
 __all__ = [
     "SIDECAR_BESIDE",
     "Against",
@@ -38,115 +41,191 @@ SIDECAR_BESIDE = "auto"
 
 Checkpoint = Annotated[
     Path | None,
-    typer.Option(help="The weights it was made from; by default found by name and SHA-256."),
+    typer.Option(
+        metavar="FILE",
+        help="The weights that the file was made from.",
+        show_default="found by name and SHA-256",
+        rich_help_panel=WEIGHTS,
+    ),
 ]
 Tolerance = Annotated[
     float | None,
     typer.Option(
-        help="Allowed track error in pixels (default: the profile's); of a file in fp16 or "
-        "int8 that of the 99th percentile, in pixels of 256x256 (default: what its export "
-        "allowed)."
+        metavar="PX",
+        help="Largest track error allowed, in pixels. For fp16 and int8: the 99th percentile, in "
+        "pixels of 256x256.",
+        show_default="the profile's, or what the export allowed",
+        rich_help_panel=CHECKS,
     ),
 ]
 Clip = Annotated[
-    Path | None, typer.Option(help="A real clip to try as well (its first 24 frames).")
+    Path | None,
+    typer.Option(
+        metavar="CLIP",
+        help="Also compare on a real clip (its first 24 frames).",
+        rich_help_panel=CHECKS,
+    ),
 ]
 Localise = Annotated[
     bool | None,
     typer.Option(
-        help="Compare values inside as well and name the first part and node that departs; of "
-        "a file in fp16 or int8 the part that costs most (default: only where parity fails).",
+        help="Compare values inside the model too, and name the first part and node that departs "
+        "(for fp16 and int8, the part that costs most).",
+        show_default="only where parity fails",
+        rich_help_panel=CHECKS,
     ),
 ]
 Sidecar = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE",
-        help="Compare with what PyTorch said on export instead: no PyTorch and no checkpoint "
-        "needed. Without FILE (as the last option, or before another one), or with auto, the "
-        "MODEL.parity.npz beside the model.",
+        metavar="[FILE]",
+        help="Compare with the answers that PyTorch gave at export: neither PyTorch nor weights "
+        "are needed. Without FILE, or with auto: the MODEL.parity.npz beside the model.",
+        rich_help_panel=CHECKS,
     ),
 ]
 
 Backbone = Annotated[
-    str | None, typer.Option(help="Export profile to time: b0, b2, b5, ... (default b0).")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Profile to time, by its name, such as b5.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Frames = Annotated[
-    str | None, typer.Option(metavar="T,T,...", help="Numbers of frames (default 8,24).")
+    str | None,
+    typer.Option(
+        metavar="T,T,...",
+        help="Numbers of frames.",
+        show_default="8,24",
+        rich_help_panel=SIZES,
+    ),
 ]
 Points = Annotated[
-    str | None, typer.Option(metavar="N,N,...", help="Numbers of points (default 64,256).")
+    str | None,
+    typer.Option(
+        metavar="N,N,...",
+        help="Numbers of points.",
+        show_default="64,256",
+        rich_help_panel=SIZES,
+    ),
 ]
 Against = Annotated[
     str | None,
     typer.Option(
         metavar="torch|compile|none|FILE.onnx",
-        help="What to take turns with (default: torch eager, where it is installed).",
+        help="The opponent that runs in turn: PyTorch eager or compiled, none, or another file.",
+        show_default="torch, where it is installed",
+        rich_help_panel=MODEL,
     ),
 ]
-Runs = Annotated[int, typer.Option(help="Timed runs of each side and size, at least 10.")]
+Runs = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        parser=whole_number,
+        help="Timed runs of each side at each size, at least 10.",
+        rich_help_panel=SIZES,
+    ),
+]
 Plot = Annotated[
-    Path | None, typer.Option(metavar="FILE.png", help="Draw the report (needs matplotlib).")
+    Path | None,
+    typer.Option(
+        metavar="FILE.png",
+        help="Draw the report (needs matplotlib).",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 
 Dataset = Annotated[
     list[str],
     typer.Option(
-        metavar="FILE|FOLDER|synthetic|motorcycle",
-        help="TAP-Vid pickles (DAVIS, RGB-Stacking, RoboTAP, Kinetics), annotations as .csv beside "
-        ".mp4 files (Kinetics, Perception Test, RoboTAP), generated sequences, or the stereo pair "
-        "in scikit-image; may be repeated.",
+        metavar="PATH|NAME",
+        help="TAP-Vid pickles (DAVIS, RGB-Stacking, RoboTAP, Kinetics); .csv annotations beside "
+        ".mp4 files (Kinetics, Perception Test, RoboTAP); `synthetic`, generated sequences; or "
+        "`motorcycle`, scikit-image's stereo pair. May be repeated.",
+        rich_help_panel=CLIP,
     ),
 ]
 QueryMode = Annotated[
     str,
     typer.Option(
         metavar="first|strided",
-        help="Ask where a point is seen first and score later frames, or ask every 5 frames "
-        "and score all others.",
+        help="first: ask where a point is first seen and score the frames after. strided: ask "
+        "every 5 frames and score all others.",
+        rich_help_panel=CLIP,
+    ),
+]
+Videos = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        parser=whole_number,
+        help="Only the first N videos.",
+        rich_help_panel=CLIP,
+    ),
+]
+FullResolution = Annotated[
+    bool,
+    typer.Option(
+        "--full-resolution",
+        help="Give the model the video's own pixels, not 256x256.",
+        rich_help_panel=CLIP,
     ),
 ]
 TorchCheckpoint = Annotated[
     str | None,
     typer.Option(
-        help="Weights of MODEL.onnx for torch (published: those that its profile names); by "
-        "default found as verify does."
+        metavar="FILE|published",
+        help="Weights of MODEL.onnx for PyTorch.",
+        show_default="found by name and SHA-256",
+        rich_help_panel=WEIGHTS,
     ),
 ]
-Torch = Annotated[bool, typer.Option(help="Score the unrewritten PyTorch model beside the file.")]
-Videos = Annotated[int | None, typer.Option(help="Only the first so many videos.")]
-FullResolution = Annotated[
+Torch = Annotated[
     bool,
-    typer.Option(
-        "--full-resolution",
-        help="Give the model the video's own pixels in place of 256x256 ones.",
-    ),
-]
-PerTrack = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE.csv|FILE.json", help="Write the scores of every query point."),
-]
-Latex = Annotated[
-    str | None,
-    typer.Option(metavar="FILE|-", help="Write rows of a LaTeX table, one a dataset and side."),
-]
-Film = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Write a film of each video there, predictions over the truth; tracks every video "
-        "again.",
-    ),
-]
-Fresh = Annotated[
-    bool,
-    typer.Option("--fresh", help="Run every video, also those on record from an equal command."),
+    typer.Option(help="Also score the unrewritten PyTorch model.", rich_help_panel=CHECKS),
 ]
 Live = Annotated[
     str | None,
     typer.Option(
         metavar="W,W,...",
-        help="Of a live export: answer each frame from the newest W frames alone, in the order in "
-        "which they come; a report for each W.",
+        help="Of a live export: answer each frame from the newest W frames alone; one report for "
+        "each W.",
+        rich_help_panel=CHECKS,
+    ),
+]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh",
+        help="Run every video again, also those with results from an equal command.",
+        rich_help_panel=CHECKS,
+    ),
+]
+PerTrack = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the scores of every query point: .csv or .json.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Latex = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|-",
+        help="Write rows of a LaTeX table, one for each dataset and side.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Film = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Write a film of each video, with predictions over the truth. Tracks every video "
+        "again.",
+        rich_help_panel=OUTPUT,
     ),
 ]

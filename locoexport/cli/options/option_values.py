@@ -5,23 +5,68 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
+
+import typer
 
 from locoexport.contract.checkpoint_settings import (
     CheckpointSettings,
     parse_levels,
     parse_resolution,
 )
-from locoexport.errors import UsageError
+from locoexport.errors import OutputError, UsageError
 
 __all__ = [
+    "check_onnx_name",
     "parse_axis_sizes",
     "parse_grid",
     "parse_range",
     "parse_settings",
     "parse_share",
     "parse_sizes",
+    "positive_number",
+    "whole_number",
 ]
+
+
+def whole_number(given: str | int) -> int:
+    """An option's value as a whole number, written without a point: what is a rate or a share
+    elsewhere was meant otherwise.
+
+    Raises:
+        typer.BadParameter: it is not one.
+    """
+    if isinstance(given, int):  # a default
+        return given
+    if re.fullmatch(r"[+-]?[0-9]{1,18}", given) is None:
+        raise typer.BadParameter(f"{given!r} is not a whole number.")
+    return int(given)
+
+
+def positive_number(given: str | int) -> int:
+    """The same, from 1 on.
+
+    Raises:
+        typer.BadParameter: it is not one.
+    """
+    number = whole_number(given)
+    if number < 1:
+        raise typer.BadParameter(f"{number} is not a positive number.")
+    return number
+
+
+def check_onnx_name(output: Path) -> None:
+    """Refuse another format's name for a model; a name without a suffix is anybody's own.
+
+    Raises:
+        OutputError: it has another suffix than .onnx.
+    """
+    if output.suffix.lower() not in ("", ".onnx"):
+        raise OutputError(
+            f"{output}: models are written as ONNX and as nothing else; name the file "
+            f"{output.with_suffix('.onnx')}."
+        )
 
 
 def parse_sizes(option: str, text: str | None) -> list[int] | None:

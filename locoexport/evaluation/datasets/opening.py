@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from locoexport.errors import InputError, UsageError
+from locoexport.errors import InputError, UsageError, did_you_mean
 from locoexport.evaluation.datasets.csv_annotations import index_annotations
 from locoexport.evaluation.datasets.csv_clips import (
     LONGEST_PART,
@@ -133,7 +133,7 @@ def _files(path: Path) -> list[Path]:
     if not os.path.isdir(path):
         raise InputError(
             f"There is no dataset {str(path)!r}: expected {', '.join(BUILT_IN)}, a .pkl or .csv "
-            "file of TAP-Vid or a folder of such files."
+            "file of TAP-Vid or a folder of such files." + did_you_mean(str(path), BUILT_IN)
         )
     for suffix in (".pkl", ".csv"):
         files = sorted(file for file in path.iterdir() if file.suffix == suffix and file.is_file())

@@ -10,7 +10,7 @@ import onnx
 import onnx_ir as ir
 
 from locoexport.contract.metadata import METADATA_PREFIX
-from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
+from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError, did_you_mean
 from locoexport.graphs.external_data import (
     with_small_tensors,
 )
@@ -57,7 +57,10 @@ def choose_passes(passes: Sequence[str], to: str, opset: int | None) -> tuple[st
         raise UsageError(f"--opset {opset}: expected {LOWEST_OPSET} to {_HIGHEST_TARGET}.")
     unknown = [name for name in passes if name not in PASS_NAMES]
     if unknown:
-        raise UsageError(f"There is no pass {unknown[0]!r}; there are {', '.join(PASS_NAMES)}.")
+        raise UsageError(
+            f"There is no pass {unknown[0]!r}; there are {', '.join(PASS_NAMES)}."
+            + did_you_mean(unknown[0], PASS_NAMES)
+        )
     for name in (NEWER, OPSET):
         if name in passes and opset is None:
             raise UsageError(f"--pass {name} needs to know which: pass --opset N as well.")

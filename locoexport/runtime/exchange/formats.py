@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from locoexport.errors import UsageError
+from locoexport.errors import UsageError, did_you_mean
 from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.exchange.annotation.coco import write_coco
 from locoexport.runtime.exchange.annotation.cvat import write_cvat
@@ -126,6 +126,7 @@ def find_format(path: str | Path, name: str | None = None) -> TrackFormat:
     if found is None:
         raise UsageError(
             f"There is no format {name!r}; there are {', '.join(each.name for each in FORMATS)}."
+            + did_you_mean(name, (each.name for each in FORMATS))
         )
     is_shared = Path(path).name.lower().endswith(found.shared)
     if told is not found and (found.is_own or (told is not None and not is_shared)):

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from traceback import extract_tb
 from typing import Any
 
-from locoexport.errors import InputError, LocoExportError, UsageError
+from locoexport.errors import InputError, LocoExportError, UsageError, did_you_mean
 
 __all__ = ["find_plugin", "plugin_names", "running_plugin"]
 
@@ -35,6 +35,7 @@ def find_plugin(group: str, name: str, built_in: Mapping[str, Any]) -> Any:
         raise UsageError(
             f"There is no {name!r} among {', '.join(plugin_names(group, built_in))}. A package "
             f"offers another through an entry point of the group {group}."
+            + did_you_mean(name, plugin_names(group, built_in))
         )
     if len({entry.value for entry in found}) > 1:
         values = ", ".join(sorted(entry.value for entry in found))

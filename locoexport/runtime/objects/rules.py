@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.errors import UsageError
+from locoexport.errors import UsageError, did_you_mean
 
 __all__ = [
     "PRESETS",
@@ -127,8 +127,10 @@ def find_preset(name: str) -> ObjectPreset:
     for preset in PRESETS:
         if preset.name == name:
             return preset
-    names = ", ".join(preset.name for preset in PRESETS)
-    raise UsageError(f"There is no preset {name!r}; there is {names}.")
+    names = [preset.name for preset in PRESETS]
+    raise UsageError(
+        f"There is no preset {name!r}; there is {', '.join(names)}.{did_you_mean(name, names)}"
+    )
 
 
 @dataclass(frozen=True)

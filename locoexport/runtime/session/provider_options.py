@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from locoexport.errors import UsageError
+from locoexport.errors import UsageError, did_you_mean
 
 __all__ = ["OPTIONS", "ProviderChoice", "ProviderOption", "parse_provider", "provider_name"]
 
@@ -90,7 +90,10 @@ def parse_provider(text: str) -> ProviderChoice:
     """
     name, _, listed = text.partition(":")
     if name not in OPTIONS:
-        raise UsageError(f"There is no provider {name!r}; the providers are {', '.join(OPTIONS)}.")
+        raise UsageError(
+            f"There is no provider {name!r}; the providers are {', '.join(OPTIONS)}."
+            + did_you_mean(name, OPTIONS)
+        )
     known = OPTIONS[name]
     chosen = {key: option.default for key, option in known.items() if option.default}
     for entry in _entries(listed):
@@ -98,7 +101,7 @@ def parse_provider(text: str) -> ProviderChoice:
         if key not in known:
             raise UsageError(
                 f"The provider {name} has no option {key!r}; it has "
-                f"{', '.join(known) or 'none'} (docs/commands.md)."
+                f"{', '.join(known) or 'none'} (docs/commands.md).{did_you_mean(key, known)}"
             )
         if not equals or not value:
             raise UsageError(f"--provider {text}: {key} needs a value, as in {name}:{key}=VALUE.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from locoexport.cli.options import convert_options as options
-from locoexport.cli.options.shared_options import JsonTarget, OutputFile, ReplaceFiles
+from locoexport.cli.options.shared_options import JsonTarget, ReplaceFiles
 from locoexport.cli.terminal import console
 
 __all__ = ["convert"]
@@ -14,7 +14,7 @@ __all__ = ["convert"]
 def convert(
     context: typer.Context,
     tracks: options.TracksToConvert,
-    output: OutputFile,
+    output: options.Output,
     to: options.To = None,
     video: options.Clip = None,
     size: options.Size = None,
@@ -23,10 +23,14 @@ def convert(
     json_target: JsonTarget = None,
     force: ReplaceFiles = False,
 ) -> None:
-    """Write tracks as a file that another program reads: Nuke, Blender, CVAT and others.
+    """Write tracks for another program: Nuke, Blender, CVAT, ...
 
     docs/exchange.md says for each format where frames and pixels begin, which way y goes, and what
-    becomes of hidden points. Needs no model and no PyTorch.
+    happens to hidden points. Needs neither a model nor PyTorch.
+
+    Examples:
+        locoexport convert tracks.npz -o tracks.nk --video clip.mp4
+        locoexport convert tracks.npz -o annotations.xml --to cvat --video clip.mp4
     """
     console.check_outputs(context, files=("output",))
     from locoexport.pipeline.convert import convert_tracks

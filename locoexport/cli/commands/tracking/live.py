@@ -8,6 +8,7 @@ import typer
 
 from locoexport.cli.options import drawing_options, object_options, track_options
 from locoexport.cli.options import live_options as options
+from locoexport.cli.options.model_arguments import LiveModel
 from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
 from locoexport.cli.terminal import console
 from locoexport.errors import UsageError
@@ -18,38 +19,44 @@ __all__ = ["live"]
 def live(
     context: typer.Context,
     video: options.Clip = None,
-    named_video: options.NamedClip = None,
-    camera: options.Camera = None,
-    url: options.Url = None,
-    model: options.Model = None,
+    model: LiveModel = None,
     points: options.Points = None,
     query: options.Query = None,
     detect: options.Detect = None,
     detector_model: object_options.DetectorModel = None,
     detect_every: options.DetectEvery = 30,
     object_grid: options.ObjectGrid = "4x4",
-    window: options.Window = None,
-    target_fps: options.TargetFps = None,
-    provider: Provider = "cpu",
+    named_video: options.NamedClip = None,
+    camera: options.Camera = None,
+    url: options.Url = None,
     realtime: options.Realtime = False,
     seconds: options.Seconds = None,
     max_frames: track_options.MaxFrames = None,
     show: options.Show = False,
     output: options.Output = None,
     jsonl: options.Lines = None,
+    json_target: JsonTarget = None,
+    force: ReplaceFiles = False,
     trail: drawing_options.Trail = 16,
     point_size: drawing_options.PointSize = None,
     line_width: drawing_options.LineWidth = None,
     hide_occluded: drawing_options.HideOccluded = False,
     scale: drawing_options.Scale = None,
     colour: drawing_options.Colour = "query",
-    json_target: JsonTarget = None,
-    force: ReplaceFiles = False,
+    window: options.Window = None,
+    target_fps: options.TargetFps = None,
+    provider: Provider = "cpu",
 ) -> None:
-    """Follow points through a camera, a stream or a clip, each frame answered as it comes.
+    """Follow points in a camera, stream or clip, frame by frame.
 
-    It ends with the stream, with q in the window, or with Ctrl-C; what was answered is kept (exit
-    code 0).
+    Each frame is answered as it comes, from it and the past alone. The command ends with the
+    source, with q in the window, or with Ctrl-C; what was answered until then is kept (exit code
+    0).
+
+    Examples:
+        locoexport live --camera 0 --show
+        locoexport live clip.mp4 -o followed.mp4
+        locoexport live clip.mp4 --points corners:32 --jsonl -
     """
     console.check_outputs(context, files=("output", "jsonl"))
     if jsonl == "-" and json_target == "-":

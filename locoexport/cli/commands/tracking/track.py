@@ -9,6 +9,7 @@ import typer
 
 from locoexport.cli.options import drawing_options, object_options
 from locoexport.cli.options import track_options as options
+from locoexport.cli.options.model_arguments import Model
 from locoexport.cli.options.shared_options import (
     Features,
     JsonTarget,
@@ -27,65 +28,70 @@ __all__ = ["track"]
 def track(
     context: typer.Context,
     video: options.Video = None,
-    model: options.Model = None,
+    model: Model = None,
     points: options.Points = None,
     query: options.Query = None,
     queries: options.Queries = None,
+    query_order: options.QueryOrder = "tyx",
     mask: options.Mask = None,
     mask_erosion: options.MaskErosion = 2.0,
     features: Features = None,
     boxes: object_options.Boxes = None,
     detect: object_options.Detect = None,
     detector_model: object_options.DetectorModel = None,
+    object_grid: object_options.ObjectGrid = "8x8",
     segment: object_options.Segment = "ellipse",
     segmenter_model: object_options.SegmenterModel = None,
     mask_every: object_options.MaskEvery = None,
     preset: object_options.Preset = None,
-    object_grid: object_options.ObjectGrid = "8x8",
-    context_frames: object_options.Context = 10,
-    outlier_deviations: object_options.OutlierDeviations = 2.0,
-    displacement: object_options.Displacement = "origin",
-    least_visible: object_options.LeastVisible = "1/3",
-    gap_box: object_options.GapBox = "moved",
-    least_overlap: object_options.LeastOverlap = 0.3,
-    least_detections: object_options.LeastDetections = 3,
-    objects: options.BoxesFile = None,
-    output: options.Output = None,
-    tracks: options.TracksFile = None,
-    provider: Provider = "cpu",
     start: options.Start = 0.0,
     end: options.End = None,
+    seconds: options.Seconds = None,
+    max_frames: options.MaxFrames = None,
     stride: Stride = 1,
     resize: options.Resize = None,
-    memory: options.Memory = None,
-    window: options.Window = None,
-    compare_windows: options.CompareWindows = False,
+    fps: options.ImageRate = None,
     deinterlace: options.Deinterlace = False,
     on_damage: options.OnDamage = "stop",
-    query_order: options.QueryOrder = "tyx",
+    camera: options.Camera = None,
+    url: options.Url = None,
+    output: options.Output = None,
+    tracks: options.TracksFile = None,
+    objects: object_options.BoxesFile = None,
+    json_target: JsonTarget = None,
+    force: ReplaceFiles = False,
     trail: drawing_options.Trail = 16,
     point_size: drawing_options.PointSize = None,
     line_width: drawing_options.LineWidth = None,
     hide_occluded: drawing_options.HideOccluded = False,
     scale: drawing_options.Scale = None,
     colour: drawing_options.Colour = "query",
-    json_target: JsonTarget = None,
-    force: ReplaceFiles = False,
-    camera: options.Camera = None,
-    url: options.Url = None,
-    seconds: options.Seconds = None,
-    max_frames: options.MaxFrames = None,
-    fps: options.ImageRate = None,
+    provider: Provider = "cpu",
+    memory: options.Memory = None,
+    window: options.Window = None,
+    compare_windows: options.CompareWindows = False,
+    gap_box: object_options.GapBox = "moved",
+    context_frames: object_options.Context = 10,
+    outlier_deviations: object_options.OutlierDeviations = 2.0,
+    displacement: object_options.Displacement = "origin",
+    least_visible: object_options.LeastVisible = "1/3",
+    least_overlap: object_options.LeastOverlap = 0.3,
+    least_detections: object_options.LeastDetections = 3,
 ) -> None:
-    """Track points through a video with an exported file; needs no PyTorch.
+    """Track points or objects through a video and draw them.
 
-    The overlay draws trails, and occluded points as rings. With --detect or --boxes, objects are
-    followed: their boxes are drawn, dashed where the detector lost them and their points know
-    where they are. Exit code 1: the detector saw nothing, and no other point was asked for. A clip
-    of any length is tracked window by window and never held in memory (but for a .pkl, which holds
-    it). An interrupt leaves no output; of a camera, an address and stdin it is the end, and what
-    came until then is written (exit code 0, with a warning). LOCOEXPORT_CACHE=off optimises the
-    model anew at each start.
+    The overlay shows trails, and hidden points as rings. With --detect or --boxes, objects are
+    followed: their boxes are dashed where the detector lost them and their points show where they
+    are. Exit code 1: the detector saw nothing, and no other point was named.
+
+    A clip of any length is tracked window by window and never held in memory (a .pkl of tracks is
+    the exception). An interrupt leaves no output; for a camera, an address and stdin it is the
+    end, and what was tracked is written. LOCOEXPORT_CACHE=off optimises the model at each start.
+
+    Examples:
+        locoexport track clip.mp4
+        locoexport track clip.mp4 --points grid:16 --tracks tracks.npz -o tracked.mp4
+        locoexport track clip.mp4 --detect face --objects boxes.csv
     """
     console.check_outputs(context, files=("output", "tracks", "objects"))
     from locoexport.cli.commands.tracking.track_request import (

@@ -8,8 +8,9 @@ import typer
 
 from locoexport.cli.options import drawing_options
 from locoexport.cli.options import track_many_options as options
+from locoexport.cli.options.model_arguments import Model
 from locoexport.cli.options.shared_options import Features, JsonTarget, Provider, Stride
-from locoexport.cli.options.track_options import Deinterlace, Model, OnDamage, QueryOrder
+from locoexport.cli.options.track_options import Deinterlace, OnDamage, QueryOrder
 from locoexport.cli.terminal import console
 
 __all__ = ["track_many"]
@@ -20,43 +21,47 @@ def track_many(
     inputs: options.Inputs,
     out: options.DatasetFolder,
     model: Model = None,
-    engine: options.Engine = "local",
-    address: options.Address = None,
-    workers: options.Workers = None,
-    threads: options.Threads = None,
-    retry_failed: options.RetryFailed = False,
     points: options.Points = None,
     query: options.Query = None,
     queries: options.Queries = None,
+    query_order: QueryOrder = "tyx",
     features: Features = None,
-    tracks: options.TracksKind = None,
-    overlays: options.Overlays = False,
-    provider: Provider = "cpu",
     start: options.Start = 0.0,
     end: options.End = None,
     stride: Stride = 1,
     resize: options.Resize = None,
-    memory: options.Memory = None,
-    window: options.Window = None,
     fps: options.ImageRate = None,
     deinterlace: Deinterlace = False,
     on_damage: OnDamage = "stop",
-    query_order: QueryOrder = "tyx",
+    tracks: options.TracksKind = None,
+    overlays: options.Overlays = False,
+    retry_failed: options.RetryFailed = False,
+    json_target: JsonTarget = None,
+    force: options.Replace = False,
     trail: drawing_options.Trail = 16,
     point_size: drawing_options.PointSize = None,
     line_width: drawing_options.LineWidth = None,
     hide_occluded: drawing_options.HideOccluded = False,
     scale: drawing_options.Scale = None,
     colour: drawing_options.Colour = "query",
-    json_target: JsonTarget = None,
-    force: options.Replace = False,
+    engine: options.Engine = "local",
+    address: options.Address = None,
+    workers: options.Workers = None,
+    threads: options.Threads = None,
+    provider: Provider = "cpu",
+    memory: options.Memory = None,
+    window: options.Window = None,
 ) -> None:
-    """Track points through many clips, in several processes or on a Ray cluster; no PyTorch.
+    """Track points through many clips, in parallel or on Ray.
 
-    Each clip is done once by its content, the model and the options: run the same command again
-    and it goes on where it stopped. A clip that cannot be tracked does not stop the others; it is
-    listed with the reason, and left alone until it changes or --retry-failed is given. Exit code
-    1: not every clip was tracked. Needs `locoexport[many]` (pyarrow), or `locoexport[ray]`.
+    Run the same command again and it goes on where it stopped: each clip is done once for its
+    content, the model and the options. A clip that cannot be tracked does not stop the others; it
+    is listed with the reason, and skipped until it changes or --retry-failed is given. Exit code
+    1: not every clip was tracked. Needs `locoexport[many]` (pyarrow) or `locoexport[ray]`.
+
+    Examples:
+        locoexport track-many clips -o dataset
+        locoexport track-many 'clips/**/*.mp4' -o dataset --points grid:16 --overlays
     """
     console.check_outputs(context, files=("out",))
     from locoexport.batch.inputs import JobDefaults

@@ -87,7 +87,13 @@ def test_without_a_display_a_window_is_refused(run, square, model, monkeypatch) 
     assert "There is no display" in done.stderr
 
 
-def test_without_a_model_and_without_an_exporter_it_says_how(run, square, monkeypatch) -> None:
+def test_without_a_model_the_built_in_one_follows(run, square) -> None:
+    done = run("live", square, "--json", "-")
+    assert done.code == 0
+    assert json.loads(done.stdout)["model"].endswith("b0-tiny.live.onnx")
+
+
+def test_a_profile_without_an_exporter_says_how(run, square, monkeypatch) -> None:
     from locoexport.machine import installation
 
     there = installation.importlib.util.find_spec
@@ -96,10 +102,10 @@ def test_without_a_model_and_without_an_exporter_it_says_how(run, square, monkey
         "find_spec",
         lambda name: None if name == "torch" else there(name),
     )
-    done = run("live", square)
-    assert done.code == 3
-    assert "--model" in done.stderr
-    assert "export --live" in done.stderr
+    done = run("live", square, "--model", "b0")
+    assert (done.code, done.stderr.count("\n")) == (3, 1)
+    assert "b0 must be exported before it can run" in done.stderr
+    assert "locoexport[export]" in done.stderr
 
 
 @pytest.mark.slow
