@@ -126,17 +126,17 @@ class LiveTracker:
 
     @property
     def window(self) -> int:
-        """Frames that are looked at, the newest included; with a target, the most."""
+        """How many frames an answer looks at, its own included; with ``target_fps``, at most."""
         return self._window
 
     @property
     def frame_index(self) -> int:
-        """Of the newest frame, from 0; -1 before the first."""
+        """The index of the newest frame, counted from 0; -1 before the first."""
         return self._frame_index
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """Of the points that are followed, and of those that wait for the next frame."""
+        """The ids of all points that are followed, also of those that wait for the next frame."""
         return np.concatenate((self._points.ids, *(each.ids for each in self._waiting)))
 
     def add(
@@ -231,7 +231,7 @@ class LiveTracker:
         ]
 
     def reset(self) -> None:
-        """Forget all points and frames, as though nothing was pushed."""
+        """Forget all points and frames, as if nothing had been pushed."""
         _ = self.session
         self._forget()
 
@@ -262,7 +262,7 @@ class LiveTracker:
             yield self._answer_to(encoded)
 
     def state(self) -> LiveState:
-        """What another process needs to go on with the next frame."""
+        """Everything that another process needs to continue with the next frame."""
         session = self.session
         if self._waiting:
             raise UsageError("Points wait for the first frame; push it, then take the state.")
@@ -271,10 +271,10 @@ class LiveTracker:
         )
 
     def restore(self, state: LiveState) -> None:
-        """Go on where ``state`` was taken, with the frame that comes next.
+        """Continue where ``state`` was taken, with the next frame.
 
         Raises:
-            UsageError: it is of another model.
+            UsageError: it was taken from another model.
         """
         if state.model != self.session.identity:
             raise UsageError(
