@@ -1,7 +1,7 @@
 """The recipes of docs/cookbook.md, run as they stand on a small clip.
 
-Files that are exported are of 128x128 or 64x64 here, a fraction of the work. A line that is one
-call of ``locoexport`` is run in this process, which spares its imports; all others are the shell's.
+The checkpoint is of 64x64, which is quick to prove. A line that is one call of ``locoexport`` is
+run in this process, which spares its imports; all others are the shell's.
 """
 
 from __future__ import annotations
@@ -93,8 +93,6 @@ def run_line(line: str) -> None:
     """Run a line of shell; AssertionError with what it said unless it succeeds."""
     if line.startswith("locoexport ") and not set("|<>&*") & set(line):
         arguments = shlex.split(line)[1:]
-        if arguments[0] == "export" and "--checkpoint" not in arguments:
-            arguments += ["--resolution", "128x128"]
         typed = patch.object(sys, "argv", ["locoexport", *arguments])
         with typed, pytest.raises(SystemExit) as ended:
             main()
