@@ -60,7 +60,7 @@ def test_a_clip_without_a_face_says_so(
     """The end of bikes.mp4: wheels, which a cascade alone takes for faces."""
     clip = read_clip(clips["bikes.mp4"])
     write_mp4(tmp_path / "wheels.mp4", clip.frames_rgb[185:225:2], clip.fps)
-    with pytest.raises(NothingDetectedError, match="saw nothing in"):
+    with pytest.raises(NothingDetectedError, match="found nothing in"):
         track_video_objects(
             tmp_path / "wheels.mp4",
             model_path,

@@ -178,7 +178,7 @@ class ClipWorker:
         except Exception as error:
             # One odd clip must not end a run of thousands; the next run takes it up again.
             traceback.print_exc()
-            reason = f"a fault of this program: {type(error).__name__}: {error}"
+            reason = f"a bug in locoexport: {type(error).__name__}: {error}"
             outcome = ClipOutcome(job.clip, "lost", reason)
         return replace(outcome, seconds=time.perf_counter() - started)
 

@@ -51,7 +51,7 @@ class PrecisionLimits:
 
     fp16_p99_px: float = 0.25
     int8_p99_px: float = 10.0
-    origin: str = "those of b0-tiny, for want of trained weights of this variant"
+    origin: str = "those of b0-tiny; no trained weights of this variant were available"
 
     def of(self, precision: Precision) -> float:
         """The limit of that precision; nothing is allowed to float32, which is not lowered."""

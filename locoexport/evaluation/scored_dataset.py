@@ -117,7 +117,7 @@ def score_dataset(
             notify(Notice("videos", done=index + 1, total=total))
     if found.resumed:
         text = (
-            f"{found.resumed} of {len(found.results)} videos are on record from an earlier, equal"
+            f"{found.resumed} of {len(found.results)} videos were scored by an earlier, identical"
         )
         notify(Notice(f"{text} command (--fresh runs them again)"))
     return found
@@ -137,7 +137,7 @@ def _on_record(
 
 
 def _not_kept(records: Records) -> str:
-    return f"{records.folder} cannot be written: an interrupted evaluation will begin anew."
+    return f"{records.folder} cannot be written: an interrupted evaluation will start over."
 
 
 def _score(source: ClipSource, setting: Setting) -> _Scored | None:

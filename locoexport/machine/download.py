@@ -104,7 +104,7 @@ def _alone(path: Path, address: WebAddress, notify: Listener) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        notify(Notice(f"another process downloads {address.shown}; waiting for it"))
+        notify(Notice(f"another process is downloading {address.shown}; waiting for it"))
         lock.acquire(timeout=DOWNLOAD_SECONDS.value)
     try:
         yield
@@ -168,7 +168,7 @@ class _Download:
                     if total is None:
                         self._part.unlink()
                         return False
-                    self._notify(Notice(f"going on after {kept.size} bytes of {self._name}"))
+                    self._notify(Notice(f"resuming {self._name} after {kept.size} bytes"))
                     self._receive(transfer, head, kept.size, total)
                     return True
                 if head.status != _OK:

@@ -31,9 +31,9 @@ def explain_levels(settled: CheckpointSettings) -> str | None:
     return (
         f"With initial resolution {said['initial resolution']} and levels "
         f"{said['refinement resolutions']} "
-        "JAX and PyTorch are two functions. JAX takes its first estimate at 256x256 always, "
-        "refines four times at each level, begins each with the first estimate's occlusion, "
-        "answers with the mean over levels, and antialiases frames that it shrinks. PyTorch takes "
-        "its first estimate at the first level, refines at the last level alone, has no mean and "
-        "does not antialias."
+        "JAX and PyTorch compute different functions. JAX always makes its first estimate at "
+        "256x256, refines four times at each level, starts each level with the first estimate's "
+        "occlusion, returns the mean over levels, and antialiases frames that it shrinks. PyTorch "
+        "makes its first estimate at the first level, refines only at the last level, takes no "
+        "mean and does not antialias."
     )

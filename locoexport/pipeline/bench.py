@@ -94,7 +94,7 @@ def bench_model(
     _require(provider, model)
     distrust = Distrust(notify)
     path = find_model(model, backbone, notify)
-    notify(Notice("looking at the machine's load"))
+    notify(Notice("measuring the machine's load"))
     load = measure_load()
     distrust.about_load(load.busy_share, "before the benchmark")
     ours = open_graph(path, provider, "ONNX Runtime")
@@ -107,7 +107,7 @@ def bench_model(
     gemm = _compare_rates(before, measure_gemm(provider), distrust)
     cells = _add_parts(_add_costs(cells, setting), setting)
     cells = [_add_memory(cell, setting) for cell in cells]
-    notify(Notice("looking where the nodes run"))
+    notify(Notice("checking where the nodes run"))
     return BenchReport(
         model=path,
         title=title_of(ours),
@@ -189,7 +189,9 @@ def _compare_rates(
 def _add_costs(cells: list[Cell], setting: _Setting) -> list[Cell]:
     """FLOPs of the graph under test at every size, where onnx is there to read it."""
     if importlib.util.find_spec("onnx") is None:
-        setting.distrust.add("onnx is not installed: no FLOPs and no time by part.")
+        setting.distrust.add(
+            "onnx is not installed, so neither FLOPs nor time by part are reported."
+        )
         return cells
     from locoexport.graphs.reading import read_model
     from locoexport.inspection.facts import measure_costs
@@ -206,8 +208,8 @@ def _add_costs(cells: list[Cell], setting: _Setting) -> list[Cell]:
         missing = len(flops.unresolved) + sum(flops.not_counted.values())
         if missing:
             setting.distrust.add(
-                f"{missing} products of the graph have unknown sizes: its share of the matrix "
-                "product rate is not told (see `locoexport inspect`)."
+                f"{missing} products of the graph have unknown sizes, so its share of the matrix "
+                "product rate is not reported (see `locoexport inspect`)."
             )
         total = None if missing else flops.total
         costed.append(replace(cell, flops=total, flops_by_part=dict(flops.by_part)))
@@ -220,13 +222,13 @@ def _add_parts(cells: list[Cell], setting: _Setting) -> list[Cell]:
         return cells
     if setting.provider != "cpu":
         setting.distrust.add(
-            "Time by part is told on the CPU only: elsewhere ONNX Runtime's profile holds the time "
-            "to launch a kernel, not to run it."
+            "Time by part is reported on the CPU only: on other providers ONNX Runtime's profile "
+            "records the time to launch a kernel, not the time to run it."
         )
         return cells
     from locoexport.benchmarking.profiling import profile_parts
 
-    setting.notify(Notice("profiling a session of its own for the time by part"))
+    setting.notify(Notice("profiling a separate session for the time by part"))
     resolution_hw = setting.contenders[0].resolution_hw
     probes = (Size(cell.frames, cell.points).probe(resolution_hw) for cell in cells)
     times = profile_parts(setting.path, probes)

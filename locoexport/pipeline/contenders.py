@@ -209,8 +209,8 @@ def _torch_model(
         network = load_weights(session.path, metadata, profile, None)
     except CheckpointError:
         distrust.add(
-            f"The weights of {session.path} are not at hand: torch runs with others. That takes "
-            "the same time, but the two sides' tracks are not comparable."
+            f"The weights of {session.path} were not found, so torch runs with other weights. That "
+            "takes the same time, but the tracks of the two sides cannot be compared."
         )
         network = load_network(replace(profile, demo_weights=None), None)
     device = "cpu"
@@ -218,5 +218,5 @@ def _torch_model(
         if torch.cuda.is_available():
             device = "cuda"
         else:
-            distrust.add("The installed torch has no CUDA: its side runs on the CPU.")
+            distrust.add("The installed torch has no CUDA, so its side runs on the CPU.")
     return TorchModel(network.model, metadata.variant, compiled=compiled, device=device)

@@ -138,8 +138,8 @@ def _doubts_of_size(tracks: Tracks, facts: ClipFacts) -> list[str]:
     if tracks.frame_hw is not None and given != tracks.frame_hw:
         tracked = "{}x{}".format(*tracks.frame_hw)
         return [
-            f"The tracks count pixels of frames of {tracked}, and the clip has "
-            f"{facts.height}x{facts.width} (HxW): points are at other places in it."
+            f"The tracks were measured in frames of {tracked}, but the clip has "
+            f"{facts.height}x{facts.width} (HxW): the points will be at wrong positions."
         ]
     shown = seen(tracks)
     if facts.width is None or facts.height is None or not shown.any():
@@ -149,7 +149,7 @@ def _doubts_of_size(tracks: Tracks, facts: ClipFacts) -> list[str]:
     if outside <= _OUTSIDE_SHARE:
         return []
     size = f"{facts.height}x{facts.width}"
-    return [f"{outside:.0%} of the visible points lie outside {size} (HxW); is that the size?"]
+    return [f"{outside:.0%} of the visible points lie outside {size} (HxW); is that size right?"]
 
 
 def _doubts_of_frames(tracks: Tracks, facts: ClipFacts) -> list[str]:
@@ -159,7 +159,7 @@ def _doubts_of_frames(tracks: Tracks, facts: ClipFacts) -> list[str]:
         return []
     found = f"The clip has {count} frames and the tracks have {tracks.frames}"
     if tracks.frames > count:
-        return [f"{found}: are they of that clip?"]
+        return [f"{found}. Do they belong to that clip?"]
     if facts.first_frame is not None:
         return []
-    return [f"{found}: they are laid over its first ones; --first-frame says where they begin."]
+    return [f"{found}, which are placed on its first frames. --first-frame says where they begin."]

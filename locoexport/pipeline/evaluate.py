@@ -259,7 +259,8 @@ def _missing(clips: Dataset) -> str:
     names = ", ".join(clips.missing[:_NAMED])
     more = f" and {count - _NAMED} more" if count > _NAMED else ""
     which = "1 annotated video has" if count == 1 else f"{count} annotated videos have"
-    return f"{clips.name}: {which} no .mp4 file, left out: {names}{more}."
+    left = "was" if count == 1 else "were"
+    return f"{clips.name}: {which} no .mp4 file and {left} left out: {names}{more}."
 
 
 @contextmanager
@@ -350,9 +351,10 @@ def _reference(
 ) -> tuple[Network | None, str | None]:
     """The network of the file's own weights, or why it is not there."""
     if not wanted:
-        return None, "ONNX alone, as asked (--no-torch)."
+        return None, "Only the ONNX file was scored (--no-torch)."
     if importlib.util.find_spec("torch") is None:
-        return None, "torch is not installed: ONNX alone (pip install 'locoexport[export]')."
+        only = "torch is not installed, so only the ONNX file was scored"
+        return None, f"{only} (pip install 'locoexport[export]')."
     from locoexport.network.loading import load_network
     from locoexport.pipeline.weights.origin import load_weights, profile_of
 
@@ -364,9 +366,9 @@ def _reference(
     except CheckpointError as error:
         if checkpoint is not None:
             raise
-        return None, f"ONNX alone: {error}"
+        return None, f"Only the ONNX file was scored: {error}"
     except ProfileError as error:
-        return None, f"ONNX alone: {error}"
+        return None, f"Only the ONNX file was scored: {error}"
 
 
 def _facts(

@@ -172,7 +172,7 @@ def export_model(
         if profile.precision != "fp32":
             graphs, cost = _lower(files["whole"], graphs["whole"], profile, calibrate, notify)
             refuse_beyond_limit(cost, force=force)
-        notify(Notice("loading the finished file once more"))
+        notify(Notice("loading the finished file again"))
         (open_model if live is None else open_live)(files[opened])
         if sidecar:
             write_sidecar(drafts[-1], _make_sidecar(files, profile, network, notify, force=force))
@@ -252,15 +252,15 @@ def _load(
         notify(
             Notice(
                 f"Profile {profile.name} ships no trained weights and no --checkpoint was given: "
-                "the weights are seeded. The graph is real, its tracks mean nothing. With real "
-                f"weights: {_command_with_real_weights(profile)}",
+                "the weights are seeded (random). The graph is real, but its tracks mean nothing. "
+                f"With real weights: {_command_with_real_weights(profile)}",
                 warning=True,
             )
         )
     if network.apart is not None:
         notify(
             Notice(
-                f"{network.weights.file_name}: {network.apart} As asked, PyTorch's "
+                f"{network.weights.file_name}: {network.apart} As requested, PyTorch's "
                 "function is exported.",
                 warning=True,
             )

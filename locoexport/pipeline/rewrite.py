@@ -106,7 +106,7 @@ def rewrite(
     current, done = run_passes(current, chosen, to, opset, folder, notify)
     if opset is not None:
         check_ranks(current, opset, folder)
-        notify(Notice(f"bringing opset {before} down to {opset}"))
+        notify(Notice(f"converting opset {before} to {opset}"))
         lowered = lower_opset(current, opset)
         done += of_opset(lowered, with_small_tensors(current, folder), before, opset, OPSET)
         current = with_true_opset(lowered.model, opset)
@@ -174,7 +174,7 @@ def rewrite_file(
         temporary.write_bytes(contents)
         loads = None
         if check and report.changed:
-            notify(Notice("loading the finished file once more"))
+            notify(Notice("loading the finished file again"))
             data_bytes = external_size(source.parent, locations)
             loads = run_bounded(
                 check_still_loads,

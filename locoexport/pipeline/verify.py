@@ -135,8 +135,8 @@ def _tell_of_ties(parity: ParityReport | PrecisionParity, notify: Listener) -> N
     if isinstance(parity, ParityReport) and any(case.tied_points for case in parity.cases):
         notify(
             Notice(
-                "Some points differ only because their heatmap nearly ties: another order of "
-                "summation picks another peak. They are counted apart.",
+                "Some points differ only because two peaks of their heatmap are nearly equal, and "
+                "another order of summation picks the other one. They are left out of the verdict.",
                 warning=True,
             )
         )

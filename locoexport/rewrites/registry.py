@@ -57,7 +57,7 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(
         "batchnorm-folding",
         replaces="BatchNorm after a convolution of the backbone",
-        reason="one multiply-add a cell less; some runtimes do not fold by themselves",
+        reason="saves one multiply-add per cell; some runtimes do not fold it themselves",
         apply=batchnorm_folding.rewrite,
         required=True,
     ),
@@ -95,13 +95,13 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(
         "correlation-products",
         replaces="local correlation and the convolutions over it",
-        reason="runtimes compute a strided convolution of a 7×7 map as one tiny product an image",
+        reason="runtimes compute a strided convolution of 7×7 maps as one tiny product per image",
         apply=correlation_products.rewrite,
     ),
     Rewrite(
         "shared-correlation",
         replaces="the two correlation products of a level with many channels",
-        reason="one product and copies of its result cost less than two from 40 channels on",
+        reason="from 40 channels on, one product and copies of it cost less than two products",
         apply=shared_correlation.rewrite,
         needs="correlation-products",
         targets=("cpu",),
@@ -109,7 +109,7 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(
         "group-norm-products",
         replaces="the last GroupNorm of cmdtop",
-        reason="rows of 16 numbers are normalised one by one; as products over whole rows, not",
+        reason="runtimes normalise rows of 16 numbers one by one; products take whole rows",
         apply=group_norm_products.rewrite,
         needs="correlation-products",
         targets=("cpu",),

@@ -161,7 +161,10 @@ def test_what_is_not_the_clips_fault_is_not_recorded(
     worker, settings, clips: Path, monkeypatch, capsys
 ) -> None:
     job = ClipJob(clips / "a.mp4")
-    for error, says in ((MachineError("no memory"), "no memory"), (KeyError("x"), "a fault of")):
+    for error, says in (
+        (MachineError("no memory"), "no memory"),
+        (KeyError("x"), "a bug in locoexport"),
+    ):
         monkeypatch.setattr(PointTracker, "track", raising(error))
         outcome = worker.work(job)
         assert outcome.outcome == "lost"

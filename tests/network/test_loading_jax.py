@@ -54,9 +54,9 @@ def test_other_levels_need_consent(asked: CheckpointSettings, golden: Path) -> N
         choose_profile(None, golden, asked)
     for told in (
         f"{golden} holds weights that JAX trained",
-        "first estimate at 256x256 always, refines four times at each level",
+        "always makes its first estimate at 256x256, refines four times at each level",
         "the mean over levels, and antialiases",
-        "PyTorch takes its first estimate at the first level, refines at the last level alone",
+        "PyTorch makes its first estimate at the first level, refines only at the last level",
         "leave --resolution and --refinement-resolutions out",
         "--as-pytorch",
     ):

@@ -49,7 +49,7 @@ def measure_precision(
     sides = tuple(GraphSide(model) for model in models)
     settings = _settings(profile.axes.frames)
     results, distances, flips, compared = [], [], 0, 0
-    what = f"what {profile.precision} costs, sequences"
+    what = f"measuring the cost of {profile.precision}, sequences"
     for clip in cost_sequences(profile.axes.frames, what, notify):
         scored = score_clip(clip, sides, "first")
         assert scored is not None
@@ -142,7 +142,7 @@ def _compare_speed(
     models: Sequence[Model], profile: ExportProfile, settings: SyntheticSettings, notify: Listener
 ) -> tuple[float, float]:
     """Median of float32's time over the other's, run by run in turn; the other's milliseconds."""
-    notify(Notice(f"what {profile.precision} gains"))
+    notify(Notice(f"measuring the speed of {profile.precision}"))
     clip = make_sequence(0, settings)
     video = to_model_input(clip.video, profile.working_hw)
     asked = sample_queries(clip.occluded, clip.points * SCORED_HW[0], "first")["query_points"]

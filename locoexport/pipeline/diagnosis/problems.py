@@ -77,7 +77,7 @@ def _opencv_problems(found: Installation) -> Iterator[Problem]:
         yield Problem(
             "error",
             f"OpenCV cannot be imported: {reason}. This machine has no OpenGL library, which "
-            "opencv-python wants even where it shows nothing.",
+            "opencv-python needs even if it shows no window.",
             "apt-get install -y libgl1 libglib2.0-0"
             "   (or: pip uninstall -y opencv-python && pip install 'opencv-python-headless<5')",
         )
@@ -121,7 +121,7 @@ def _provider_problems(found: Installation) -> Iterator[Problem]:
         if state.name in ("cuda", "tensorrt") and found.driver is None:
             reason += " This machine has no NVIDIA driver."
         if found.built_for is not None:
-            reason += f" This build wants {found.built_for}."
+            reason += f" This build needs {found.built_for}."
         severity: Severity = "info" if found.driver is None else "warning"
         yield Problem(severity, reason, state.remedy)
 
@@ -142,6 +142,7 @@ def _machine_problems(found: Installation) -> Iterator[Problem]:
     if not cache.writable:
         yield Problem(
             "warning",
-            f"The cache folder {cache.path} cannot be written: bench needs MODEL.onnx then.",
+            f"The cache folder {cache.path} cannot be written: of the profiles only the built-in "
+            "b0-tiny can be run by name. Pass MODEL.onnx for the others.",
             "export XDG_CACHE_HOME=/a/folder/that/you/may/write",
         )

@@ -224,12 +224,12 @@ def _tell_of_drops(run: _Run, target_fps: float | None, notify: Listener) -> Non
     dropped = run.came - run.answered
     if dropped:
         paused = " or it was paused" if run.paused_s else ""
-        text = f"{dropped} of {counted(run.came, 'frame')} came while another was answered{paused},"
-        text += " and were dropped; fewer points are faster"
+        text = f"{dropped} of {counted(run.came, 'frame')} arrived while another was being answered"
+        text += f"{paused}, and were dropped; fewer points are faster"
         notify(Notice(text, warning=True))
     if run.behind:
         text = f"{run.behind} of {counted(run.answered, 'answer')} took longer than --target-fps "
-        text += f"{target_fps:g} allows, with {run.window} frames looked at; follow fewer points"
+        text += f"{target_fps:g} allows, even with a window of {run.window}; follow fewer points"
         notify(Notice(text, warning=True))
 
 
@@ -303,7 +303,9 @@ class _Run:
                 if window is not None and self._picture is not None:
                     window.show(self._picture, painter.scale, self._caption())
                 if lines is not None and lines.unread:
-                    self._notify(Notice("whoever read the lines went away", warning=True))
+                    self._notify(
+                        Notice("the reader of the JSON lines closed the pipe", warning=True)
+                    )
                     break
             self.came = feed.came
         self.points = len(self._tracker.ids)

@@ -73,14 +73,14 @@ def study_growth(
     precision: Precision = "fp16" if metadata.precision == "fp16" else "int8"
     calibration = None if metadata.cost is None else metadata.cost.calibration
     if fresh is None and calibration != describe_calibration(precision, ()):
-        note = f"its ranges come from {calibration}, so that no fresh export has the same: no node"
-        return replace(growth, note=f"{note} was looked for")
+        note = f"its ranges come from {calibration}, and no fresh export has the same ones"
+        return replace(growth, note=f"{note}, so the faulty node was not searched for")
     notify(Notice(f"comparing its nodes with a fresh export in {precision}"))
     try:
         made = fresh() if fresh else fresh_export(profile, metadata, network, provider)
         narrowed = find_node(suspect, made, probe, seams, seams[-1], precision)
     except LocoExportError as error:
-        return replace(growth, note=f"no node could be looked for: {error}")
+        return replace(growth, note=f"the search for the node failed: {error}")
     # Without a fault the note tells that a fresh export departs alike, which it is meant to.
     notes = (narrowed.note if narrowed.node else "", other_versions(metadata))
     return replace(

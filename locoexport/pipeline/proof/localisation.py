@@ -107,12 +107,12 @@ def localise(
         return result
     if exporting:
         return replace(result, note=_fault_of_the_export(result, metadata))
-    notify(Notice(f"the first seam that departs: {departing.seam}; looking for the node"))
+    notify(Notice(f"the first seam that departs: {departing.seam}; searching for the node"))
     try:
         made = fresh() if fresh else fresh_export(profile, metadata, network, provider)
         narrowed = find_node(suspect, made, probe, seams, departing.seam, metadata.precision)
     except LocoExportError as error:
-        narrowed = Narrowed(None, 0, f"the node could not be looked for: {error}")
+        narrowed = Narrowed(None, 0, f"the search for the node failed: {error}")
     return replace(
         result,
         node=narrowed.node,
@@ -208,8 +208,8 @@ def fresh_export(
 def _fault_of_the_export(found: Localisation, metadata: ArtifactMetadata) -> str:
     before = "the inputs" if found.last_agreeing is None else str(found.last_agreeing.seam)
     return (
-        f"what makes the graph is at fault, in the step from {before} to this one; --no-rewrite "
-        f"NAME leaves one of {', '.join(metadata.rewrites)} out, --no-simplify the simplifier"
+        f"the fault is in the exporter, in the step from {before} to this one; --no-rewrite NAME "
+        f"skips one of {', '.join(metadata.rewrites)}, --no-simplify skips the simplifier"
     )
 
 

@@ -76,8 +76,8 @@ def find_node(
         return Narrowed(
             None,
             len(compared),
-            "a fresh export departs from torch in the same way: not this file but what makes it is "
-            f"at fault, in the step from the seam before to {departing}",
+            "a fresh export departs from torch in the same way: the fault is in the exporter and "
+            f"not in this file, in the step from the seam before to {departing}",
         )
     target = differing[0]
     known = {_name_in(seam, ours) for seam in compared if seam not in differing}
@@ -121,7 +121,7 @@ def _search(
     return Narrowed(
         None,
         compared,
-        "every value before it that a fresh export has too agrees; what differs is in nodes that "
+        "every earlier value that a fresh export has too agrees; the difference is in nodes that "
         "only this file has",
     )
 
@@ -160,7 +160,7 @@ def _overflow(fault: Difference, index: NodeIndex, name: str) -> tuple[str, ...]
         a.name == "to" and a.i == onnx.TensorProto.FLOAT16 for a in node.attribute
     )
     if to_half and not np.isfinite(fault.found):
-        return ("float16 ends at 65504: the value overflows it",)
+        return ("float16 ends at 65504, and the value exceeds it",)
     return ()
 
 

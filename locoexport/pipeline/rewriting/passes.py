@@ -121,7 +121,7 @@ def _warn_of_unknown_axes(lowered: tuple[LoweredSample, ...], notify: Listener) 
             notify(
                 Notice(
                     f"{sample.sample.name}: not every axis of the volume has a known length; "
-                    f"{sample.after}. Another axis may be shorter when it runs.",
+                    f"{sample.after}. At run time another axis may be shorter.",
                     warning=True,
                 )
             )
@@ -129,7 +129,7 @@ def _warn_of_unknown_axes(lowered: tuple[LoweredSample, ...], notify: Listener) 
 
 def _warn_of_left(left: tuple[LeftNode, ...], notify: Listener) -> None:
     for node in left:
-        notify(Notice(f"{node.op_type} {node.name} is left as it is: {node.reason}", warning=True))
+        notify(Notice(f"{node.op_type} {node.name} is left unchanged: {node.reason}", warning=True))
 
 
 def check_ranks(model: onnx.ModelProto, opset: int, folder: Path | None) -> None:

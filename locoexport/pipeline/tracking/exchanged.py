@@ -65,7 +65,7 @@ def _warn_of_other_frames(path: Path, selection: Selection | None, notify: Liste
     if selection is None or (selection.start_s == 0 and selection.stride == 1):
         return
     text = (
-        f"{path} counts tracked frames: after --start and --stride these are not the clip's. Track "
-        "all of the clip for another program, or convert a .npz with --first-frame."
+        f"{path} numbers the tracked frames; with --start or --stride these are not the clip's own "
+        "numbers. Track the whole clip for another program, or convert a .npz with --first-frame."
     )
     notify(Notice(text, warning=True))

@@ -195,7 +195,9 @@ class _Run:
         due = [index for index in range(len(self.jobs)) if index not in self.outcomes]
         if len(due) < len(self.jobs):
             done = len(self.jobs) - len(due)
-            self.notify(Notice(f"{done} of {counted(len(self.jobs), 'clip')} dealt with earlier"))
+            self.notify(
+                Notice(f"{done} of {counted(len(self.jobs), 'clip')} done by an earlier run")
+            )
         return due
 
     def follow(self, events: Iterator[Event], due: Sequence[int]) -> None:

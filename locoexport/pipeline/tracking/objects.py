@@ -273,8 +273,8 @@ def _before_the_end(
     if not source.ended_early or not any(missed):
         return given, asked
     text = (
-        f"The clip ended early, after {frames} frames: {missed[0]} boxes and {missed[1]} points "
-        "that were asked for behind that were left out."
+        f"The clip ended early, after {frames} frames. {missed[0]} boxes and {missed[1]} points "
+        "after its end were left out."
     )
     notify(Notice(text, warning=True))
     return given.select(boxes_kept), asked.select(points_kept)
@@ -321,7 +321,7 @@ def _say_nothing_was_found(
         sources.detector if isinstance(sources.detector, str) else type(sources.detector).__name__
     )
     text = (
-        f"The detector {name!r} saw nothing in {video} that it found again in at least "
+        f"The detector {name!r} found nothing in {video} that it saw in at least "
         f"{rules.least_detections} frames."
     )
     if fatal:
@@ -329,7 +329,7 @@ def _say_nothing_was_found(
             f"{text} Nothing was tracked or written. Lower --least-detections, take another "
             "detector, or give --boxes or points."
         )
-    notify(Notice(text + " Only the points that were given are tracked.", warning=True))
+    notify(Notice(text + " Only the given points are tracked.", warning=True))
 
 
 def _draw(

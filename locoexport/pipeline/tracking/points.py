@@ -84,15 +84,15 @@ class DrawnOverlay:
         if source.pixel_aspect() != SQUARE and overlay.suffix.lower() != ".mp4":
             notify(
                 Notice(
-                    f"the clip's pixels are not square, and a {overlay.suffix.lower()} cannot say "
-                    "so: it is shown too narrow or too wide (name it .mp4)"
+                    f"the clip's pixels are not square, and a {overlay.suffix.lower()} cannot "
+                    "record that: it will look too narrow or too wide (use .mp4)"
                 )
             )
         if scale > 1 and style.scale is None:
             notify(
                 Notice(
                     f"the overlay is drawn at {scale} times the clip's {width}x{height} pixels; "
-                    "--scale 1 keeps them"
+                    "--scale 1 keeps that size"
                 )
             )
         return cls(scale, sound, reason)
@@ -220,8 +220,8 @@ def track_video(
     stop = getattr(video, "stop", None)
     if stop is not None and stop.is_set():
         source.warnings.append(
-            f"Interrupted: the {tracks.frames} frames that came until then were tracked, and are "
-            "kept."
+            f"Interrupted: the {tracks.frames} frames that arrived before were tracked, and their "
+            "tracks are kept."
         )
     for warning in source.warnings:
         notify(Notice(warning, warning=True))

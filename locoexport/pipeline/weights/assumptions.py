@@ -35,10 +35,10 @@ def tell_assumptions(profile: ExportProfile, checkpoint: Path | None, notify: Li
     assumed = ", ".join(f"{name} {complete[name]}" for name in unsaid)
     notify(
         Notice(
-            f"Nothing says how {checkpoint.name} was trained; assumed: {assumed}. If that is "
-            "wrong the tracks are: say it with --resolution, --refinement-resolutions, "
-            "--refinements, --softmax-temperature, --gelu, or in "
-            f"{settings_file_of(checkpoint).name} beside it.{hint}",
+            f"{checkpoint.name} does not record how it was trained; assumed: {assumed}. If that is "
+            "wrong, so are the tracks. Set the right values with --resolution, "
+            "--refinement-resolutions, --refinements, --softmax-temperature, --gelu, or in "
+            f"{settings_file_of(checkpoint).name} next to it.{hint}",
             warning=True,
         )
     )

@@ -194,9 +194,9 @@ def _reason(source: HubFile, rank: int, count: int, variant: str) -> str:
     why = (
         f"it is named after {variant}, and its state dict is that of {variant}",
         f"{variant} is in its name, and its state dict is that of {variant}",
-        f"no file named after {variant} holds it, and of {count} others this alone does",
+        f"no file named after {variant} holds it, and of {count} others only this one does",
     )[rank]
-    return f"Taking {source.address}: {why}. To name it yourself: --checkpoint {source.address}"
+    return f"Using {source.address}: {why}. To choose it yourself: --checkpoint {source.address}"
 
 
 def _rank(path: str, profile: ExportProfile) -> int:

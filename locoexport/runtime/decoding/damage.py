@@ -47,13 +47,11 @@ def describe_damage(
     """
     found = f"{name} is damaged after {count} frames ({reason})"
     if on_damage == "stop":
-        return f"{found}. What is before that was read; --on-damage continue goes on behind it."
+        return f"{found}. The frames before were read; --on-damage continue reads on after it."
     if lost is None:
         return (
-            f"{found}. What is before that was read: nothing in the file tells how many frames "
-            "were lost, so those behind would have wrong numbers."
+            f"{found}. The frames before were read. The file does not tell how many frames were "
+            "lost, so the frames after it would have wrong numbers."
         )
-    return (
-        f"{found}: the last good frame stands in place of {lost} that "
-        f"{'is' if lost == 1 else 'are'} lost."
-    )
+    replaces = "the lost one" if lost == 1 else f"{lost} lost ones"
+    return f"{found}: the last good frame replaces {replaces}."

@@ -130,8 +130,8 @@ def open_film(
             yield animation
         if animation.left_out:
             text = (
-                f"{path} ends early: its last {animation.left_out} frames were left out, since a "
-                f"{path.suffix.lower()} is written up to {MOST_PIXELS:,} pixels"
+                f"{path} ends early: its last {animation.left_out} frames were left out, because "
+                f"a {path.suffix.lower()} is written only up to {MOST_PIXELS:,} pixels"
             )
             notify(Notice(text, warning=True))
     elif sound is None:

@@ -60,12 +60,12 @@ def find_sound(
     if stream is None:
         return None, None
     if film.suffix.lower() != ".mp4":
-        return None, f"a {film.suffix.lower()} holds none (name it .mp4)"
+        return None, f"a {film.suffix.lower()} cannot hold sound (use .mp4)"
     if stride > 1:
-        return None, f"with --stride {stride} the film is over {stride} times as fast as the sound"
+        return None, f"with --stride {stride} the film plays {stride} times as fast as the sound"
     name = str(codec).removesuffix("float").removeprefix("lib")
     if name not in _TAKEN_BY_MP4:
-        return None, f"an .mp4 takes no {codec}, and sound is not coded anew"
+        return None, f"an .mp4 cannot hold {codec}, and sound is not re-encoded"
     return ClipSound(Path(clip), span_s), None
 
 

@@ -82,15 +82,15 @@ class Pictures:
     def _notice(self, frame: VideoFrame) -> None:
         if frame.interlaced_frame and not self._deinterlaced:
             self._warn(
-                f"{self._path} is interlaced: the odd lines of a frame are of another time than "
-                "the even ones, and what moves has combs for edges. --deinterlace makes frames of "
-                "one time, as many as there are, at the same times."
+                f"{self._path} is interlaced: the odd lines of a frame show another moment than "
+                "the even ones, so moving edges look like combs. --deinterlace makes each frame "
+                "show one moment; the number of frames and their times stay the same."
             )
         if self._orientation.left_over_degrees:
             self._warn(
-                f"{self._path} asks to be turned by {self._orientation.left_over_degrees:.0f} "
-                "degrees more than a multiple of 90, or to be sheared; that is not done. "
-                "Coordinates are those of the frame as it is shown here."
+                f"{self._path} asks to be rotated by {self._orientation.left_over_degrees:.0f} "
+                "degrees more than a multiple of 90, or to be sheared, which is not supported. "
+                "Coordinates refer to the frame without that."
             )
         # A stream may say so in its frames alone.
         self._notice_transfer(int(frame.color_trc))
@@ -98,17 +98,17 @@ class Pictures:
         if matrix not in _MATRICES:
             name = _OTHER_MATRICES.get(matrix, f"number {matrix}")
             self._warn(
-                f"{self._path} has colours in a matrix that is not converted here ({name}); "
-                "they are taken for BT.601 and look wrong. `ffmpeg -i IN OUT.mp4` converts most."
+                f"{self._path} uses a colour matrix that is not supported ({name}). It is read "
+                "as BT.601, so colours look wrong. `ffmpeg -i IN OUT.mp4` converts most of these."
             )
             frame.colorspace = _UNSPECIFIED
 
     def _notice_transfer(self, transfer: int) -> None:
         if transfer in _HDR:
             self._warn(
-                f"{self._path} has high dynamic range: {_HDR[transfer]}. Its values are taken "
-                "as they are, without tone mapping, so frames look pale; where points are does "
-                "not change by it. `ffmpeg` with zscale and tonemap makes a film of standard range."
+                f"{self._path} has high dynamic range: {_HDR[transfer]}. Its values are used "
+                "without tone mapping, so frames look pale; the positions of points are not "
+                "affected. `ffmpeg` with zscale and tonemap makes a film of standard range."
             )
 
     def _warn(self, text: str) -> None:

@@ -87,7 +87,7 @@ def optimised_folder() -> Path:
 
 def _why_not(provider: str) -> str | None:
     if os.environ.get(CACHE_SWITCH, "").lower() in ("off", "0", "no", "false"):
-        return f"{CACHE_SWITCH} is off: optimised anew"
+        return f"{CACHE_SWITCH} is off: not cached"
     if provider != "cpu":
         return f"models on {provider} are not cached"
     return None
@@ -110,7 +110,7 @@ def _through_cache(
     if written is None:
         return session, f"optimised; {folder} cannot be written, so it was not kept"
     _drop_oldest(folder, keep=written)
-    note = "the cached entry was damaged; optimised anew" if damaged else "optimised"
+    note = "the cached entry was damaged; optimised again" if damaged else "optimised"
     return session, f"{note}, kept as {written}"
 
 

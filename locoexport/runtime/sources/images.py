@@ -87,7 +87,7 @@ def image_footage(where: Path, fps: float | None = None, on_damage: OnDamage = "
     """
     paths, warnings = find_images(where)
     if fps is None:
-        warnings.append(f"Images say no frame rate: {DEFAULT_FPS:g} a second are taken (--fps).")
+        warnings.append(f"Images have no frame rate: {DEFAULT_FPS:g} a second is assumed (--fps).")
     rate = DEFAULT_FPS if fps is None else check_fps(fps)
     repeated_s: set[float] = set()
 
@@ -125,9 +125,9 @@ def _read_like(path: Path, first: Frame, first_path: Path) -> Frame:
 
 def _tell_damage(index: int, error: VideoError, on_damage: OnDamage, warnings: list[str]) -> None:
     text = (
-        f"The {index} images before it were tracked; --on-damage continue goes on behind it."
+        f"The {index} images before it were tracked; --on-damage continue reads on after it."
         if on_damage == "stop"
-        else f"The last good image stands in its place, as frame {index}."
+        else f"The last good image replaces it, as frame {index}."
     )
     if f"{error} {text}" not in warnings:
         warnings.append(f"{error} {text}")
@@ -211,8 +211,8 @@ def _gaps(paths: Sequence[Path]) -> list[str]:
     missing = sum(steps[at] - 1 for at in holes)
     more = "" if len(holes) <= _MOST_GAPS else f" and {len(holes) - _MOST_GAPS} more"
     return [
-        f"{missing} numbers are missing between images ({shown}{more}). Frames are counted as the "
-        f"images lie: frame {holes[0] + 1} is {paths[holes[0] + 1].name}."
+        f"{missing} numbers are missing between images ({shown}{more}). The images that exist "
+        f"are counted: frame {holes[0] + 1} is {paths[holes[0] + 1].name}."
     ]
 
 

@@ -222,7 +222,7 @@ class _Passes:
         if len(missed):
             self.source.warnings.append(
                 f"The video ended after {end} frames, before {_named(missed)} could begin: not "
-                "visible, and without a place, in all frames. The others were tracked."
+                "visible and without a position in every frame. The others were tracked."
             )
 
     def backwards(self, begins: NDArray[np.intp]) -> None:

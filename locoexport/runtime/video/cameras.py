@@ -59,7 +59,7 @@ def camera_footage(index: int, stop: threading.Event | None = None) -> Footage:
     fps = said if math.isfinite(said) and 0 < said < 1000 else DEFAULT_FPS
     warnings: list[str] = []
     if fps != said:
-        warnings.append(f"Camera {index} does not say its frame rate; {fps:g} a second are taken.")
+        warnings.append(f"Camera {index} reports no frame rate; {fps:g} a second is assumed.")
     height, width = (
         max(1, int(camera.get(side)))
         for side in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)

@@ -327,7 +327,9 @@ class FilmFrames:
         image = self._pictures.to_rgb(frame)
         self.warn(*self._pictures.warnings)
         if self._shape and image.shape != self._shape:
-            self.warn(f"{self._name}: frames change size; all were scaled to the first one's.")
+            self.warn(
+                f"{self._name}: frames change size; all were scaled to the size of the first."
+            )
             image = self._pictures.to_rgb(frame, *self._shape[:2])
         self._shape = self._shape or image.shape
         return image

@@ -119,7 +119,7 @@ def test_an_interrupted_run_goes_on(run, make_model, davis: Path, monkeypatch) -
     finished = run(*arguments)
     assert len(tracked) == 3
     assert report_of(finished)["resumed"] == 1
-    assert "1 of 2 videos are on record" in finished.stderr
+    assert "1 of 2 videos were scored by an earlier" in finished.stderr
     assert report_of(run(*arguments))["resumed"] == 2
     assert report_of(run(*arguments, "--fresh"))["resumed"] == 0
     assert len(tracked) == 5
@@ -208,7 +208,7 @@ def test_a_cache_that_cannot_be_written_is_told(run, make_model, davis: Path, ca
     cache.write_text("a file")
     finished = run("eval", make_model(), "--dataset", davis, "--no-torch", "--json", "-")
     assert report_of(finished)["resumed"] == 0
-    assert "cannot be written: an interrupted evaluation will begin anew" in finished.stderr
+    assert "cannot be written: an interrupted evaluation will start over" in finished.stderr
 
 
 def test_videos_without_a_visible_point(run, make_model, tmp_path: Path) -> None:
@@ -291,8 +291,8 @@ main()
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "torch is not installed: ONNX alone" in done.stderr
-    assert "torch is not installed: ONNX alone" in done.stdout
+    assert "torch is not installed, so only the ONNX file was scored" in done.stderr
+    assert "torch is not installed, so only the ONNX file was scored" in done.stdout
     assert "80.0" in done.stdout
 
 

@@ -112,7 +112,7 @@ def test_scores_of_tracks(run, make_model, pickles, tmp_path: Path) -> None:
     assert "exists already" in refused.stderr
     # The same from the records; a record without tracks is scored again.
     resumed = run(*arguments(model, *pickles, more=("--per-track", path, "--force")))
-    assert "1 of 1 videos are on record" in resumed.stderr
+    assert "1 of 1 videos were scored by an earlier" in resumed.stderr
     assert path.read_text() == text
     for table in (tmp_path / "cache").rglob("*.tracks.npy"):
         table.unlink()
@@ -199,7 +199,7 @@ def test_annotations_beside_films(run, make_model, tmp_path: Path) -> None:
     command = arguments(make_model(), path.parent, more=("--json", "-"))
     finished = run(*command)
     assert finished.code == 0, finished.stderr
-    assert "warning: pt: 1 annotated video has no .mp4 file, left out: b." in finished.stderr
+    assert "warning: pt: 1 annotated video has no .mp4 file and was left out: b." in finished.stderr
     report = json.loads(finished.stdout)
     assert (report["dataset"], report["missing"]) == ("pt", ["b"])
     assert [video["name"] for video in report["videos"]] == ["a", "c"]

@@ -39,7 +39,7 @@ def test_the_first_part_that_departs_is_named(run, tmp_path: Path) -> None:
     assert "from the PyTorch model, first at cost volume: heatmap (allowed" in finished.stderr
     assert "DEPARTS at cost volume: heatmap (seam " in finished.stdout
     assert "last that agrees" in finished.stdout
-    assert "what makes the graph is at fault, in the step from cost volume: costs" in " ".join(
+    assert "the fault is in the exporter, in the step from cost volume: costs" in " ".join(
         finished.stdout.split()
     )
     assert list(tmp_path.iterdir()) == []

@@ -32,11 +32,11 @@ def test_other_levels_are_refused_without_consent(run, golden: Path, tmp_path, n
     wanted = ("export", "--checkpoint", golden, "--resolution", "384x512")
     refused = run(*wanted, "-o", tmp_path / "a.onnx")
     assert refused.code == 2
-    assert "JAX and PyTorch are two functions" in refused.stderr
+    assert "JAX and PyTorch compute different functions" in refused.stderr
     agreed = run(*wanted, "--as-pytorch", "-o", tmp_path / "a.onnx")
     assert agreed.code == 1
     assert "warning: checkpoint.npy_iter0300000: With initial resolution 384x512" in agreed.stderr
-    assert "As asked, PyTorch's function is exported." in agreed.stderr
+    assert "As requested, PyTorch's function is exported." in agreed.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -62,7 +62,7 @@ def test_what_was_published_is_exported_and_found_again(
     arguments = ("--profile", mine, "--checkpoint", "published", "--no-verify", *SIZES)
     finished = run("export", *arguments, "-o", path)
     assert finished.code == 0, finished.stderr
-    assert "warning: Taking hf://me/mine/b0-tiny.safetensors: it is named after b0-tiny," in (
+    assert "warning: Using hf://me/mine/b0-tiny.safetensors: it is named after b0-tiny," in (
         finished.stderr
     )
     metadata = open_session(path).metadata

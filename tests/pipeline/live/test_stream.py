@@ -181,6 +181,6 @@ def test_it_ends_when_the_reader_of_its_lines_goes_away(tmp_path, model) -> None
     reader.join()
     assert [json.loads(line)["frame"] for line in read] == [0, 1]
     assert 2 <= report.answered < 80
-    assert report.warnings == ("whoever read the lines went away",)
+    assert report.warnings == ("the reader of the JSON lines closed the pipe",)
     assert len(list(VideoReader(film).frames())) == report.answered
     assert pipe.is_fifo()

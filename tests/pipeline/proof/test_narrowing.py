@@ -175,7 +175,7 @@ def test_a_sound_file_has_no_node_at_fault() -> None:
     found = narrow()
     assert found.node is None
     assert found.compared == len(SEAMS)
-    assert "departs from torch in the same way: not this file but what makes it" in found.note
+    assert "departs from torch in the same way: the fault is in the exporter" in found.note
     assert found.note.endswith(f"to {TRACKS}")
 
 
@@ -328,7 +328,7 @@ def test_an_overflow_that_only_this_file_has() -> None:
 
     found = narrow(overflow, precision="fp16").node
     assert (found.tensor, found.op_type) == ("/cost_volume/half", "Cast")
-    assert found.causes == ("float16 ends at 65504: the value overflows it",)
+    assert found.causes == ("float16 ends at 65504, and the value exceeds it",)
     assert found.difference.found == np.inf
 
 
@@ -350,7 +350,7 @@ def test_a_seam_that_the_file_holds_as_a_constant() -> None:
 
     found = narrow(fold)
     assert found.node is None
-    assert found.note.endswith("what differs is in nodes that only this file has")
+    assert found.note.endswith("the difference is in nodes that only this file has")
 
 
 def split_tracker() -> dict[FileRole, onnx.ModelProto]:

@@ -32,10 +32,10 @@ def test_what_is_assumed_is_one_warning() -> None:
     (notice,) = told("resnet-small", CheckpointSettings(refinements=2), Path("folder/w.ckpt"))
     assert notice.warning
     assert notice.text.startswith(
-        "Nothing says how w.ckpt was trained; assumed: initial resolution 256x256, refinement "
-        "resolutions 256x256, softmax temperature 20, GELU erf. If that is wrong"
+        "w.ckpt does not record how it was trained; assumed: initial resolution 256x256, "
+        "refinement resolutions 256x256, softmax temperature 20, GELU erf. If that is wrong,"
     )
-    assert notice.text.endswith("or in w.ckpt.json beside it.")
+    assert notice.text.endswith("or in w.ckpt.json next to it.")
 
 
 @pytest.mark.parametrize(

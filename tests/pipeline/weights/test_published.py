@@ -117,7 +117,7 @@ def test_the_file_with_the_variants_name_is_taken_and_no_other_fetched(server: S
     assert path.read_bytes() == weights_of("b0")
     assert server.downloads == ["b0.ckpt"]
     assert told.warnings == [
-        f"Taking {AT}/b0.ckpt: it is named after b0, and its state dict is that of b0. To name it "
+        f"Using {AT}/b0.ckpt: it is named after b0, and its state dict is that of b0. To choose it "
         f"yourself: --checkpoint {AT}/b0.ckpt"
     ]
     # One network at two resolutions: the names tell which file is meant.
@@ -149,7 +149,7 @@ def test_the_state_dict_tells_and_not_the_name(server: Served) -> None:
     assert path.read_bytes() == weights_of("b0")
     # What is too small to hold the variant is not fetched.
     assert server.downloads == ["b0.ckpt", "last.ckpt", "junk.pt"]
-    assert "no file named after b0 holds it, and of 3 others this alone" in told.warnings[0]
+    assert "no file named after b0 holds it, and of 3 others only this one" in told.warnings[0]
 
 
 def test_several_that_fit_are_named(server: Served) -> None:

@@ -92,7 +92,7 @@ def test_an_interrupted_download_goes_on(server: Served) -> None:
     told = Told()
     assert find_checkpoint(url, told).read_bytes() == DATA
     assert [request[2] for request in server.requests] == [None, "bytes=300000-"]
-    assert "going on after 300000 bytes of b0.ckpt" in told
+    assert "resuming b0.ckpt after 300000 bytes" in told
 
 
 def test_a_file_that_changed_meanwhile_begins_anew(server: Served) -> None:

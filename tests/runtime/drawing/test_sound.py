@@ -78,7 +78,7 @@ def test_why_there_is_no_sound_is_said(tmp_path: Path) -> None:
         return why
 
     assert "--stride 2" in reason(clip, stride=2)
-    assert ".gif holds none" in reason(clip, "a.gif")
+    assert ".gif cannot hold sound" in reason(clip, "a.gif")
     assert "pcm_s16le" in reason(raw)
     silent = tmp_path / "silent.mp4"
     draw(silent, None, 2)

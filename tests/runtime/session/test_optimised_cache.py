@@ -93,7 +93,7 @@ def test_a_damaged_entry_is_made_again(make_model, own_cache: Path, how: str) ->
     flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
     entry.write_bytes({"cut": whole[:-9], "flipped": flipped, "empty": b""}[how])
     model = open_session(path, cached=True)
-    assert "was damaged; optimised anew" in model.load_note
+    assert "was damaged; optimised again" in model.load_note
     _assert_answers(model)
     assert [file.read_bytes() for file in _entries(own_cache)] == [whole]
     assert "optimised graph from" in open_session(path, cached=True).load_note

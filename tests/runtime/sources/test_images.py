@@ -12,7 +12,7 @@ from locoexport.runtime.sources.images import image_footage
 from locoexport.runtime.sources.opening import open_video
 from locoexport.runtime.video.selection import Selection
 
-RATE_UNKNOWN = "Images say no frame rate: 25 a second are taken (--fps)."
+RATE_UNKNOWN = "Images have no frame rate: 25 a second is assumed (--fps)."
 
 
 def _write(folder: Path, *names: str, size: tuple[int, int] = (24, 32)) -> Path:
@@ -61,8 +61,8 @@ def test_gaps_in_the_numbering_are_warned_of(tmp_path: Path) -> None:
     source = open_video(folder)
     assert len(list(source.frames())) == 5
     assert source.warnings == [
-        "4 numbers are missing between images (002.png to 005.png, 006.png to 009.png). Frames are "
-        "counted as the images lie: frame 2 is 005.png.",
+        "4 numbers are missing between images (002.png to 005.png, 006.png to 009.png). The images "
+        "that exist are counted: frame 2 is 005.png.",
         RATE_UNKNOWN,
     ]
     whole = image_footage(_write(tmp_path / "w", "7.png", "8.png"), 30.0)
@@ -137,7 +137,7 @@ def test_the_last_good_image_stands_for_a_damaged_one(
     assert [int(frame[0, 0, 2]) for frame in source.frames()] == [0, 1, 2, 2, 2, 5, 6, 7]
     assert source.frames_repeated == (3, 4)
     assert [int(frame[0, 0, 2]) for frame in source.frames_between(4, 7)] == [2, 5, 6]
-    assert sum("stands in its place" in text for text in source.warnings) == 2
+    assert sum("replaces it, as frame" in text for text in source.warnings) == 2
 
 
 @DAMAGE

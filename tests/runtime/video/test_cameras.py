@@ -69,7 +69,7 @@ def test_a_camera_that_fails_keeps_what_it_gave(plug_in, make_model) -> None:
     assert tracks.frames == 12
     assert (np.diff(tracks.time_s) > 0).all()  # of the clock: this camera is faster than it says
     assert [str(warning.message) for warning in warned] == [
-        "Camera 3 does not say its frame rate; 25 a second are taken.",
+        "Camera 3 reports no frame rate; 25 a second is assumed.",
         "The stream failed after 12 frames, which were tracked: Camera 3 gives no more frames.",
     ]
 

@@ -65,7 +65,7 @@ def test_the_document_says_what_was_written(tmp_path: Path) -> None:
     assert document["fps"] == 25
     # One of the two points is outside a frame of 64x36 at all times: 6 of 10 visible places.
     assert document["warnings"] == [
-        "60% of the visible points lie outside 36x64 (HxW); is that the size?"
+        "60% of the visible points lie outside 36x64 (HxW); is that size right?"
     ]
     assert read_tracker4(out.read_text())
 
@@ -74,8 +74,8 @@ def test_the_document_says_what_was_written(tmp_path: Path) -> None:
     ("frames", "first", "told"),
     [
         (6, None, None),
-        (5, None, "The clip has 5 frames and the tracks have 6: are they of that clip?"),
-        (9, None, "9 frames and the tracks have 6: they are laid over its first ones"),
+        (5, None, "The clip has 5 frames and the tracks have 6. Do they belong to that clip?"),
+        (9, None, "9 frames and the tracks have 6, which are placed on its first frames"),
         (9, 2, None),
     ],
 )

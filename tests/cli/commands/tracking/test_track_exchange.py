@@ -48,7 +48,7 @@ def test_frames_that_are_not_the_clips_are_told(
     options = ("--model", exported, "-o", tmp_path / "film.mp4", "--points", "grid:2")
     finished = run("track", clip, *options, "--tracks", path, "--stride", 2)
     assert finished.code == 0, finished.stderr
-    assert (f"{name} counts tracked frames" in finished.stderr) == told
+    assert (f"{name} numbers the tracked frames" in finished.stderr) == told
 
 
 @pytest.mark.parametrize("part", [("--end", "0.25"), ("--max-frames", "3")])

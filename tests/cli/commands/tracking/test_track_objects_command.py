@@ -110,14 +110,14 @@ def test_tapvid_without_objects(track, tmp_path: Path) -> None:
 def test_no_face_is_exit_1_and_no_file(track, tmp_path: Path) -> None:
     finished = track("--detect", "face", "--tracks", tmp_path / "a.npz")
     assert finished.code == 1
-    assert "The detector 'face' saw nothing in" in finished.stderr
+    assert "The detector 'face' found nothing in" in finished.stderr
     assert names(tmp_path) == []
 
 
 def test_no_face_but_points_is_a_warning(track, tmp_path: Path) -> None:
     finished = track("--detect", "face", "--query", "0,1,2", "--tracks", tmp_path / "a.npz")
     assert finished.code == 0
-    assert "warning: The detector 'face' saw nothing" in finished.stderr
+    assert "warning: The detector 'face' found nothing" in finished.stderr
     assert read_object_tracks(tmp_path / "a.npz").objects == ()
 
 

@@ -52,7 +52,7 @@ def test_a_gif_says_that_it_cannot_keep_the_shape_of_pixels(
 ) -> None:
     found = run("track", anamorphic, "--model", model, "-o", tmp_path / "o.gif")
     assert found.code == 0
-    assert "pixels are not square, and a .gif cannot say so" in found.stderr
+    assert "pixels are not square, and a .gif cannot record that" in found.stderr
 
 
 def test_square_pixels_are_not_talked_of(run, model: Path, tmp_path: Path) -> None:

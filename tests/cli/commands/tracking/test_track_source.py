@@ -81,7 +81,7 @@ def test_images_are_tracked(run, tiny_file: Path, tmp_path: Path) -> None:
         *("--tracks", tmp_path / "o.npz", "--seconds", "0.12"),
     )
     assert ended.code == 0, ended.stderr
-    assert "25 a second are taken (--fps)" in ended.stderr
+    assert "25 a second is assumed (--fps)" in ended.stderr
     with np.load(tmp_path / "o.npz") as tracks:
         assert tracks["visible"].shape[1] == 3
 
