@@ -24,7 +24,9 @@ _LARGEST = 1 << 62
 
 @dataclass(frozen=True, eq=False)
 class LiveState:
-    """Taken by ``LiveTracker.state``, and given to ``restore``; it can be pickled, or saved.
+    """What a live tracker needs to continue; it can be pickled or saved.
+
+    ``LiveTracker.state`` takes it, and ``LiveTracker.restore`` continues from it.
 
     Attributes:
         model: the weights and settings of the export.

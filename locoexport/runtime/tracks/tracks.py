@@ -70,8 +70,8 @@ class Tracks:
             knows.
         warnings: what was wrong with the video, though it could be tracked.
 
-    A point that the video ended before, or that was not reached, is nowhere: it is invisible in all
-    frames, with confidence 0, and its ``xy`` is NaN.
+    A point has no position if the video ended before its query's frame: it is invisible in all
+    frames, its confidence is 0, and its ``xy`` is NaN.
 
     ``len`` is the number of points. Two are equal where arrays and ``fps`` are, NaN counting as
     equal to NaN, whatever is known of where they come from (the last three); like arrays, they
@@ -122,7 +122,7 @@ class Tracks:
 
     @property
     def frame_times_s(self) -> NDArray[np.float64]:
-        """``time_s``, or what ``fps`` says where there is none."""
+        """When each frame is shown, in seconds: ``time_s``, or frame numbers divided by ``fps``."""
         return np.arange(self.frames) / self.fps if self.time_s is None else self.time_s
 
     @property
