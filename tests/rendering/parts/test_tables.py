@@ -12,7 +12,7 @@ LONG = "words that are many more than a terminal of eighty columns has room for 
 def printed(result, width: int = 80) -> list[list[str]]:
     """The words of each line."""
     console = Console(width=width, file=io.StringIO())
-    console.print(result)
+    console.print(result, crop=False)
     return [line.split() for line in console.file.getvalue().splitlines()]
 
 
@@ -28,8 +28,7 @@ def test_facts_in_eighty_columns_lose_nothing() -> None:
     digits = "0123456789" * 12
     lines = printed(facts([("parameters", "12,345,678"), ("sha256", digits)]))
     assert lines[0] == ["parameters", "12,345,678"]
-    assert lines[1][0] == "sha256"
-    assert "".join([*lines[1][1:], *(word for line in lines[2:] for word in line)]) == digits
+    assert lines[1] == ["sha256", digits]
 
 
 def test_a_headed_table_in_eighty_columns_keeps_its_numbers() -> None:
