@@ -168,8 +168,7 @@ def _blocks(columns: Sequence[Column], width: int) -> Iterator[Text]:
     for number, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
         cells = [_lines(cell) for cell in row]
         named = cells[0][0].plain or named  # a blank one is that of the row above
-        number_named = columns[0].justify == "right" and headers[0].plain
-        title = _line(f"{headers[0].plain} {named}" if number_named else named, "bold")
+        title = _line(f"{headers[0].plain}: {named}" if headers[0].plain else named, "bold")
         below = []
         for header, lines in list(zip(headers, cells, strict=True))[1:]:
             if not any(line.plain for line in lines):

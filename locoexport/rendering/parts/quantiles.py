@@ -72,14 +72,14 @@ def precision_parity_rows(report: PrecisionParity) -> list[tuple[str | Text, str
             f"differs at {flips:.2%} of points and frames (allowed {limit.flip_share:.2%})",
         )
     )
-    rows.append(("limits of", f"{limit.precision}: {limit.origin}"))
+    rows.append(("judged as", f"{limit.precision}: {limit.origin}"))
     if any(not group.held for group in report.groups):
         rows.append(
             ("other shapes", "too few points for a p99: their median may be what p99 may be")
         )
     unusable = sum(group.unusable for group in report.groups)
     if unusable:
-        rows.append(("no number", f"at {unusable:,} points and frames"))
+        rows.append(("no number", f"{unusable:,} points and frames hold no number"))
     if any(not group.visible for group in held):
         rows.append(("proves", "nothing: PyTorch says that no point is visible"))
     return rows
