@@ -136,7 +136,7 @@ def _tell_of_ties(parity: ParityReport | PrecisionParity, notify: Listener) -> N
         notify(
             Notice(
                 "Some points differ only because their heatmap nearly ties: another order of "
-                "summation picks another peak. They are counted apart.",
+                "summation picks another peak. They are excluded.",
                 warning=True,
             )
         )
