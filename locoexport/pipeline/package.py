@@ -58,6 +58,7 @@ class PackageReport:
         schema_checked: whether Triton's own schema was there to check the configurations with; of
             OpenVINO, whether it was there and compiled the file with the settings.
         server: which server it is for.
+        start: the shell command that starts it in ``folder``, a line a row.
     """
 
     folder: Path
@@ -67,6 +68,7 @@ class PackageReport:
     files: tuple[Path, ...]
     schema_checked: bool
     server: Literal["triton", "openvino"] = "triton"
+    start: tuple[str, ...] = ()
 
 
 def package_for_triton(
@@ -107,7 +109,9 @@ def package_for_triton(
     readme = readme_text(entries, opened.inputs, opened.outputs, options, _facts(opened.metadata))
     written = write_repository(Path(folder), entries, readme, force=force)
     names = tuple(entry.name for entry in entries)
-    return PackageReport(Path(folder), opened.path, opened.name, names, written, checked)
+    return PackageReport(
+        Path(folder), opened.path, opened.name, names, written, checked, start=_start(readme)
+    )
 
 
 def package_for_openvino(
@@ -149,7 +153,7 @@ def package_for_openvino(
     written = write_server(Path(folder), opened.path, entry, readme, force=force)
     names = (opened.name,)
     return PackageReport(
-        Path(folder), opened.path, opened.name, names, written, checked, "openvino"
+        Path(folder), opened.path, opened.name, names, written, checked, "openvino", _start(readme)
     )
 
 
@@ -179,7 +183,7 @@ def _package_live(
     readme = live_readme(models, options, _facts(session.metadata))
     written = write_repository(folder, entries, readme, force=force)
     names = tuple(entry.name for entry in entries)
-    return PackageReport(folder, session.path, name, names, written, checked)
+    return PackageReport(folder, session.path, name, names, written, checked, start=_start(readme))
 
 
 @dataclass(frozen=True)
@@ -232,6 +236,14 @@ def _entries(opened: _Opened, options: ServingOptions) -> list[RepositoryEntry]:
         ensemble = ensemble_config(opened.name, opened.served, options)
         entries.append(RepositoryEntry(opened.name, ensemble, None))
     return entries
+
+
+def _start(readme: str) -> tuple[str, ...]:
+    """The README's first command, which starts the server."""
+    lines = readme.splitlines()
+    first = next(index for index, line in enumerate(lines) if line.startswith("    docker run"))
+    last = next(index for index in range(first, len(lines)) if not lines[index].endswith("\\"))
+    return tuple(line.removeprefix("    ") for line in lines[first : last + 1])
 
 
 def _compiles(path: Path, settings: dict[str, Any]) -> bool:

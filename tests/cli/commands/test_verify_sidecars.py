@@ -69,7 +69,7 @@ def test_a_sidecar_is_named_or_found(pair: Path, tmp_path: Path) -> None:
     shutil.copy(pair, tmp_path)
     named = locoexport("verify", pair.name, "--sidecar", "other.npz", cwd=tmp_path)
     assert named.returncode == 0
-    assert "\nPASS worst " in named.stdout
+    assert "\nPASS        p50 " in named.stdout
     missing = locoexport("verify", pair.name, "--sidecar", cwd=tmp_path)
     assert missing.returncode == 2
     assert "There is no sidecar model.parity.npz" in missing.stderr
