@@ -8,7 +8,7 @@
 # make quickstart  setup, then export b0-tiny, verify it and track a real clip with it
 # make browser-tools  what the browser tests need besides node and chromium, by npm
 # make fuzz        every reader against bytes that nobody meant for it: SECONDS=60 each
-# make bench       measure speed here: docs/speed.md and README.md's table
+# make bench       measure speed here: docs/speed.md and the READMEs' table
 # make docs        build/site, strict
 # make lock        requirements.lock anew, after constraints.txt was changed
 # make release     dist/: wheel, source archive, bill of materials (CycloneDX), SHA-256 of each
