@@ -31,7 +31,6 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from locoexport.errors import PackageMissingError
 from locoexport.machine.telemetry import switch_off_telemetry
 from locoexport.version import __version__
 
@@ -164,6 +163,9 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if name not in _NEED_EXPORT:
             raise
+        # Here and not above: the networks stand on this file, and know nothing of errors.
+        from locoexport.errors import PackageMissingError
+
         raise PackageMissingError(
             f"locoexport.{name} needs {error.name}, which is not installed: "
             "pip install 'locoexport[export]'."
