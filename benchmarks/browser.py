@@ -27,11 +27,12 @@ sys.path.append(str(ROOT / "parity_tests"))
 from browser_session import NODE_MODULES, missing_tools, run_scenario, served  # noqa: E402
 from clips import fetch_clips  # noqa: E402
 from marked_pages import write_between  # noqa: E402
+from quiet_machine import require_quiet  # noqa: E402
 
 from locoexport.contract.profile import load_profile  # noqa: E402
 from locoexport.demo.packages import packages_in  # noqa: E402
 from locoexport.demo.site import Site, SiteModel, assemble_site  # noqa: E402
-from locoexport.machine.hardware import read_cpu  # noqa: E402
+from locoexport.machine.hardware import measure_load, read_cpu  # noqa: E402
 from locoexport.pipeline.export import export_model  # noqa: E402
 from locoexport.runtime.queries.points import grid_queries  # noqa: E402
 from locoexport.runtime.session.single import open_session  # noqa: E402
@@ -55,10 +56,12 @@ def main() -> None:
     asked = parser.parse_args()
     if missing := missing_tools():
         sys.exit(f"The browser cannot be timed: {missing}.")
+    before = measure_load(2.0).busy_share
     with tempfile.TemporaryDirectory() as scratch:
         text = measure(Path(scratch), asked.rounds, asked.frames, asked.side)
     sys.stdout.write(text)
     if asked.write:
+        require_quiet({"before the benchmark": before}, text, "browser")
         write_between(ROOT / "docs" / "browser.md", BEGIN, END, text)
 
 

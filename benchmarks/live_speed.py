@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 from live_tables import PAGE, lines
 from marked_pages import write_between
+from quiet_machine import require_quiet
 
 from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_sequence
-from locoexport.machine.hardware import read_cpu
+from locoexport.machine.hardware import CpuWatch, measure_load, read_cpu
 from locoexport.runtime.live.tracker import LiveTracker
 from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.tracking.tracker import PointTracker
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=FRAMES)
     parser.add_argument("--write", action="store_true", help="put the table into the page")
     asked = parser.parse_args()
+    before, watch = measure_load(2.0).busy_share, CpuWatch()
     frames = make_sequence(0, SyntheticSettings(frames=asked.frames)).video
     rows = []
     for points in POINTS:
@@ -56,6 +58,8 @@ def main() -> None:
     )
     sys.stdout.write(text)
     if asked.write:
+        shares = {"before the benchmark": before, "during it": watch.share_of_others()}
+        require_quiet(shares, rows, "live-speed")
         write_between(PAGE, BEGIN, END, text)
 
 

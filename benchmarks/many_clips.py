@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from marked_pages import write_between
+from quiet_machine import require_quiet
 
 from locoexport.machine.hardware import measure_load, read_cpu
 from locoexport.runtime.video.mp4 import write_mp4
@@ -102,13 +103,13 @@ def main() -> None:
             )
         )
     sys.stdout.write(f"{text}\n")
+    document = [
+        vars(run) | {"setting": vars(run.setting)} for run in (*runs, *short["few"], *short["many"])
+    ]
     if options.write:
+        require_quiet({"before the benchmark": load.busy_share}, document, "many-clips")
         write_between(ROOT / "docs" / "many-clips.md", BEGIN, END, text)
     if options.json is not None:
-        document = [
-            vars(run) | {"setting": vars(run.setting)}
-            for run in (*runs, *short["few"], *short["many"])
-        ]
         options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 

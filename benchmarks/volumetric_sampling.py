@@ -34,12 +34,18 @@ import numpy as np
 import onnx
 import onnxruntime
 from marked_pages import write_between
+from quiet_machine import require_quiet
 
-from locoexport.machine.hardware import CpuWatch, measure_load, read_cpu, running_reduced
+from locoexport.machine.hardware import (
+    BUSY_SHARE,
+    CpuWatch,
+    measure_load,
+    read_cpu,
+    running_reduced,
+)
 
 DOCS = Path(__file__).parents[1] / "docs" / "volumetric-sampling.md"
 BEGIN, END = "<!-- cost: begin -->", "<!-- cost: end -->"
-BUSY = 0.1
 WAYS = ("native", "gather", "planar", "columns")
 SIDES = (8, 16, 32, 64, 128)
 POINTS = (10**2, 10**3, 10**4, 10**5, 10**6)
@@ -68,11 +74,14 @@ def main() -> None:
     before = measure_load().busy_share
     watch = CpuWatch()
     rows = measure_all(options.channels, options.threads, sides, points)
-    conditions = describe(options.channels, options.threads, before, watch.share_of_others())
+    during = watch.share_of_others()
+    conditions = describe(options.channels, options.threads, before, during)
     print(f"\n{conditions}")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if options.docs:
+        shares = {"before the benchmark": before, "during it": during}
+        require_quiet(shares, rows, "volumetric-sampling")
         write_docs(rows, conditions)
 
 
@@ -81,10 +90,10 @@ def describe(channels: int, threads: int, before: float, during: float) -> str:
     text = (
         f"ONNX Runtime {onnxruntime.__version__}, CPU ({read_cpu().model}), C={channels}, N=1, "
         f"fp32, linear, border, align_corners 0, {threads} thread{'s' if threads > 1 else ''}, "
-        "each cell a process of its own: median ms \\| peak MB above the start. Other processes "
-        f"took {before:.0%} of the machine before and {during:.0%} while it was measured"
+        "each cell in a separate process. Cells show median ms \\| peak MB above the start. Other "
+        f"processes took {before:.0%} of the machine before the run and {during:.0%} during it"
     )
-    if max(before, during) > BUSY or running_reduced():
+    if max(before, during) > BUSY_SHARE or running_reduced():
         return f"{text}: **times cannot be trusted, memory can.**"
     return f"{text}."
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import onnxruntime
-import psutil
 
 from locoexport.benchmarking.fresh_process import FreshTask
 from locoexport.benchmarking.inputs import Floats, as_taken
 from locoexport.benchmarking.report import Transfers, spread
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.errors import MachineError
+from locoexport.machine.cores import usable_threads
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.providers import ORT_ERRORS
 from locoexport.runtime.session.single import (
@@ -76,10 +76,7 @@ class HostGraph:
         """``session`` stays open for as long as this does."""
         self.name, self.session = name, session
         self.resolution_hw = session.resolution_hw
-        # What ONNX Runtime takes where nothing is said.
-        self.threads: int | None = (
-            psutil.cpu_count(logical=False) if session.provider == "cpu" else None
-        )
+        self.threads: int | None = usable_threads() if session.provider == "cpu" else None
 
     def prepare(self, video: Floats, query_points_tyx: Floats) -> None:
         """See ``Contender``."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from locoexport.benchmarking.report import Cell, GemmRate
-from locoexport.machine.hardware import running_reduced
+from locoexport.machine.hardware import BUSY_SHARE, running_reduced
 from locoexport.notices import Listener, Notice
 
 __all__ = ["Distrust"]
 
-_BUSY = 0.10
-"""Share of the machine in other hands from which on figures are not to be trusted."""
 _UNSTEADY = 1.3
 """90th over 10th percentile of one side's runs."""
 _DRIFT = 0.15
@@ -18,12 +16,12 @@ _APART_PX = 0.1
 
 
 class Distrust:
-    """Collects reasons, each once."""
+    """Collects reasons, one of each kind: the first is told at once, the worst is reported."""
 
     def __init__(self, notify: Listener) -> None:
-        """``notify`` is told of every reason as a warning."""
+        """``notify`` is told of the first reason of every kind as a warning."""
         self._notify = notify
-        self._reasons: list[str] = []
+        self._reasons: dict[str, tuple[float, str]] = {}
         if running_reduced():
             self.add(
                 "This process runs at reduced priority (nice): whatever else runs goes before it."
@@ -31,22 +29,26 @@ class Distrust:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """All so far, in order."""
-        return tuple(self._reasons)
+        """All so far, the worst of each kind, in the order in which the kinds came."""
+        return tuple(reason for _, reason in self._reasons.values())
 
-    def add(self, reason: str) -> None:
-        """Keep a reason, unless it was given before."""
-        if reason not in self._reasons:
-            self._reasons.append(reason)
+    def add(self, reason: str, *, kind: str | None = None, severity: float = 0.0) -> None:
+        """Keep a reason; of one kind the most severe. Without a kind it is of its own."""
+        known = self._reasons.get(kind or reason)
+        if known is None:
             self._notify(Notice(reason, warning=True))
+        if known is None or severity > known[0]:
+            self._reasons[kind or reason] = severity, reason
 
     def about_load(self, share: float, when: str) -> None:
-        """Other processes took ``share`` of the machine."""
-        if share > _BUSY:
+        """Other processes took ``share`` of the cores that this one may use."""
+        if share > BUSY_SHARE:
             self.add(
-                f"Other processes took {share:.0%} of this machine {when}: neither times nor "
-                "ratios can be trusted (PyTorch suffers more than ONNX Runtime). Stop them and "
-                "run it again."
+                f"Measured on a busy machine: other processes took {share:.0%} of it {when}. "
+                "Neither times nor ratios can be trusted (PyTorch suffers more than ONNX Runtime). "
+                "Stop them and run it again.",
+                kind="load",
+                severity=share,
             )
 
     def about_cell(self, cell: Cell) -> None:
@@ -57,12 +59,16 @@ class Distrust:
             if slowest > _UNSTEADY:
                 self.add(
                     f"{side.name} at {cell.label}: the slowest tenth of the runs took "
-                    f"{slowest:.1f} times as long as the fastest; the machine is not steady."
+                    f"{slowest:.1f} times as long as the fastest; the machine is not steady.",
+                    kind="unsteady",
+                    severity=slowest,
                 )
         if cell.agreement is not None and cell.agreement.median_px > _APART_PX:
             self.add(
                 f"The tracks of the two sides are {cell.agreement.median_px:.2g} px apart (median, "
-                f"at {cell.label}): they do not compute the same."
+                f"at {cell.label}): they do not compute the same.",
+                kind="apart",
+                severity=cell.agreement.median_px,
             )
 
     def about_rate(self, rate: GemmRate) -> None:

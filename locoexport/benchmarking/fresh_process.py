@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from locoexport.benchmarking.report import FreshRun
+from locoexport.machine.cores import usable_threads
 from locoexport.machine.hardware import peak_memory, process_memory, reset_peak_memory
 
 __all__ = ["FreshTask", "run_fresh"]
@@ -108,6 +109,8 @@ def _torch_opener(task: FreshTask) -> Callable[[], Callable[..., object]]:
         refinement_resolutions=(task.first_hw or task.resolution_hw, task.resolution_hw),
         refinements=task.refinements,
     )
+
+    torch.set_num_threads(usable_threads())
 
     def open_model() -> Callable[..., object]:
         model = locotrack.create_model(config)

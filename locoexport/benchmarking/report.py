@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locoexport.machine.hardware import Cpu, Load
+from locoexport.machine.hardware import BUSY_SHARE, Cpu, Load
 
 if TYPE_CHECKING:
     from locoexport.inspection.parts import Part
@@ -170,3 +170,13 @@ class BenchReport:
     load: Load
     versions: Mapping[str, str]
     warnings: tuple[str, ...]
+
+    @property
+    def others_share(self) -> float:
+        """The most that other processes took of the cores, before the benchmark or during it."""
+        return max((self.load.busy_share, *(cell.others_share for cell in self.cells)))
+
+    @property
+    def measured_busy(self) -> bool:
+        """Whether that is so much that the figures are not to be published."""
+        return self.others_share > BUSY_SHARE

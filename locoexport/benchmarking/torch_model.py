@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from locoexport.benchmarking.fresh_process import FreshTask
 from locoexport.errors import MachineError
+from locoexport.machine.cores import usable_threads
 from locoexport.models.locotrack import LocoTrack, TrackingResult
 from locoexport.runtime.session.single import RawTracks
 
@@ -22,7 +23,13 @@ class TorchModel:
     """``LocoTrack.track_resized``: all queries in one call, as the graph takes them."""
 
     def __init__(self, model: LocoTrack, variant: str, *, compiled: bool, device: str) -> None:
-        """``device`` is torch's name for it; the model is moved there."""
+        """``device`` is torch's name for it; the model is moved there.
+
+        On the CPU this process's torch is given the threads that ONNX Runtime has: torch heeds the
+        affinity mask and no quota.
+        """
+        if device == "cpu":
+            torch.set_num_threads(usable_threads())
         self.name = f"torch {'compile' if compiled else 'eager'}"
         if device != "cpu":
             self.name += f" ({device})"

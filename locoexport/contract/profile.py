@@ -278,10 +278,10 @@ def load_profile(name_or_file: str) -> ExportProfile:
         # Whoever wrote the file asked for its resolution; that of a shipped one is a default.
         return profile.with_options(resolution_hw=profile.resolution_hw)
     if name_or_file not in profile_names():
+        close = did_you_mean(name_or_file, profile_names())
+        expected = f"; expected one of {_listing(profile_names())}, or the path of a .toml file."
         raise ProfileError(
-            f"There is no profile {name_or_file!r}; expected one of "
-            f"{_listing(profile_names())}, or the path of a .toml file."
-            + did_you_mean(name_or_file, profile_names())
+            f"There is no profile {name_or_file!r}{f'.{close}' if close else expected}"
         )
     entry = files(_PACKAGE) / f"{name_or_file}.toml"
     return _parse_profile(entry.read_bytes(), default_name=name_or_file, source=name_or_file)

@@ -89,7 +89,7 @@ def bench_model(
         ModelFileError, PackageMissingError, MachineError, OutputError: see each.
     """
     if runs < _LEAST_RUNS:
-        raise UsageError(f"--runs is {runs}; percentiles want at least {_LEAST_RUNS}.")
+        raise UsageError(f"--runs is {runs}; percentiles need at least {_LEAST_RUNS}.")
     check_opponent(against)
     _require(provider, model)
     distrust = Distrust(notify)
@@ -243,7 +243,9 @@ def _add_memory(cell: Cell, setting: _Setting) -> Cell:
         task = contender.fresh_task(cell.frames, cell.points)
         found = None if task is None else run_fresh(task)
         if isinstance(found, str):
-            setting.distrust.add(f"Memory of {side.name} at {cell.label} is unknown: {found}")
+            setting.distrust.add(
+                f"Memory of {side.name} at {cell.label} is unknown: {found}", kind="memory"
+            )
         sides.append(replace(side, fresh=found if isinstance(found, FreshRun) else None))
     return replace(cell, sides=tuple(sides))
 

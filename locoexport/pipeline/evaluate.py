@@ -14,7 +14,7 @@ import numpy as np
 
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.contract.profile import ExportProfile, load_profile, profile_names
-from locoexport.errors import CheckpointError, InputError, ProfileError, UsageError
+from locoexport.errors import CheckpointError, InputError, ProfileError, UsageError, did_you_mean
 from locoexport.evaluation.datasets.opening import Dataset, open_datasets
 from locoexport.evaluation.films import open_film_folder
 from locoexport.evaluation.live_sides import LiveSide, LiveTorchSide
@@ -202,6 +202,8 @@ def evaluate_datasets(
     if checkpoint is not None and checkpoint != PUBLISHED:
         checkpoint = find_checkpoint(checkpoint, notify)
     path = _find_model(model, live, notify)
+    if _names_profile(model):
+        model = path  # whose weights are found like those of any exported file
     session = (
         open_live(path, provider, cached=True) if live else open_model(path, provider, cached=True)
     )
@@ -286,7 +288,7 @@ def _check_live(
     if query_mode != "first":
         raise UsageError(
             f"--query-mode {query_mode} scores frames before the one in which a point is asked "
-            "for, and nobody can answer those live; leave it out."
+            "for, which a live export cannot answer; leave it out."
         )
     if len(live) > 1 and any(each is not None for each in one_alone):
         raise UsageError("--per-track and --film are of one window; give --live one number.")
@@ -294,7 +296,7 @@ def _check_live(
 
 def _find_model(path: Path, live: Sequence[int] | None, notify: Listener) -> Path:
     """The exported file: the one that was named, or that of the checkpoint or profile."""
-    if str(path) in profile_names() and not is_file(path):
+    if _names_profile(path):
         from locoexport.pipeline.model_choice import find_live_model, find_model
 
         return find_live_model(path, notify) if live else find_model(path, notify)
@@ -305,7 +307,9 @@ def _find_model(path: Path, live: Sequence[int] | None, notify: Listener) -> Pat
     if path.suffix == ".onnx" or find_split_files(path) is not None:
         return path
     if not is_file(container_of(path)):
-        raise CheckpointError(f"There is no model or checkpoint {path}.")
+        raise CheckpointError(
+            f"There is no model or checkpoint {path}.{did_you_mean(str(path), profile_names())}"
+        )
     from locoexport.machine.installation import require_extra
 
     require_extra("export")
@@ -313,6 +317,11 @@ def _find_model(path: Path, live: Sequence[int] | None, notify: Listener) -> Pat
     from locoexport.pipeline.cached_export import cached_export
 
     return cached_export(choose_profile(None, path), notify, checkpoint=path)
+
+
+def _names_profile(path: Path) -> bool:
+    """Whether it is a profile's name; a file of that name comes first."""
+    return str(path) in profile_names() and not is_file(path)
 
 
 def _named_profile(metadata: ArtifactMetadata) -> ExportProfile:

@@ -37,7 +37,10 @@ def draw_bench(report: BenchReport, path: Path) -> None:
     _draw_latency(axes[0], report)
     if cell.parts is not None:
         _draw_parts(axes[1], cell, cell.parts)
-    figure.suptitle(f"locoexport bench: {report.title}", fontsize=13, fontweight="bold")
+    title = f"locoexport bench: {report.title}"
+    if report.measured_busy:
+        title += f"\nmeasured on a busy machine (others took up to {report.others_share:.0%})"
+    figure.suptitle(title, fontsize=13, fontweight="bold")
     figure.supxlabel(_caption(report), fontsize=8, color="#555555")
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=150)

@@ -55,6 +55,24 @@ def test_a_file_that_is_no_tracker_is_refused(tmp_path) -> None:
         open_graph(path, "cpu", "ours")
 
 
+def test_both_sides_have_the_same_number_of_threads(make_model, monkeypatch) -> None:
+    import torch
+
+    from locoexport.benchmarking import contenders, torch_model
+    from locoexport.models import locotrack
+
+    before = torch.get_num_threads()
+    for module in (contenders, torch_model):
+        monkeypatch.setattr(module, "usable_threads", lambda: 1)
+    try:
+        ours = open_graph(make_model(), "cpu", "ours")
+        model = locotrack.create_model("b0-tiny")
+        theirs = torch_model.TorchModel(model, "b0-tiny", compiled=False, device="cpu")
+        assert (ours.threads, theirs.threads, torch.get_num_threads()) == (1, 1, 1)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_torch_side_computes_what_the_model_computes() -> None:
     import torch
 

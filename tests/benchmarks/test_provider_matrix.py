@@ -24,6 +24,7 @@ def matrix(monkeypatch, tmp_path):
     page.write_text(f"before\n{module.BEGIN}\nold\n{module.END}\nafter\n")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "Variant", lambda name, folder: name)
+    monkeypatch.setattr(module, "require_quiet", lambda shares, figures, name: None)
     machine = module.describe_machine(0) | {"working": ["cpu", "openvino"]}
     monkeypatch.setattr(module, "describe_machine", lambda rounds: {**machine, "rows": []})
     return module

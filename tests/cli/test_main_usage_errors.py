@@ -54,7 +54,7 @@ def test_what_the_parser_refuses(arguments: list[str], says: str, run) -> None:
     [
         (["--backbone", "b9"], "There is no profile 'b9'; expected one of b0, "),
         (["--profile", "b9"], "There is no profile 'b9'"),
-        (["--backbone", "B5"], "path of a .toml file. Did you mean b5?"),
+        (["--backbone", "B5"], "There is no profile 'B5'. Did you mean b5?"),
         (["--backbone", "b55"], "Did you mean b5?"),
         (["--profile", "resnet_small"], "Did you mean resnet-small?"),
         (["--target", "cudaa"], "target 'cudaa' is unknown; expected cpu, cuda, tensorrt. Did you"),
@@ -102,7 +102,7 @@ def test_a_checkpoint_that_contradicts_the_profile(option: str, run, tmp_path: P
     torch.save(locotrack.create_model("b0-tiny").state_dict(), checkpoint)
     finished = run(*EXPORT, option, "b5", "--checkpoint", checkpoint, "-o", tmp_path / "a.onnx")
     assert finished.code == 2
-    assert "holds 'b0-tiny' weights, but 'b5' was asked for" in finished.stderr
+    assert "holds 'b0-tiny' weights, but you chose 'b5'" in finished.stderr
     assert names(tmp_path) == ["tiny.pt"]
 
 

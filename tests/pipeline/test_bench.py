@@ -181,9 +181,34 @@ def test_reasons_to_doubt(report, doubts) -> None:
     doubts.about_rate(GemmRate(100e9, 50e9, "numpy"))
     doubts.about_rate(GemmRate(100e9, 50e9, "numpy"))
     texts = "\n".join(doubts.reasons)
-    assert len(doubts.reasons) == 5
-    assert "50% of this machine before" in texts
-    assert "40% of this machine during the runs at 8 x 64" in texts
+    assert len(doubts.reasons) == 4
+    assert "other processes took 50% of it before the benchmark" in texts
     assert "torch eager at 8 x 64" in texts
     assert "3 px apart" in texts
     assert "100 GFLOP/s before the benchmark and at 50 after" in texts
+
+
+def test_a_kind_of_reason_is_told_once_and_reported_at_its_worst(report, monkeypatch) -> None:
+    monkeypatch.setattr(distrust, "running_reduced", lambda: False)
+    told = []
+    doubts = Distrust(lambda notice: told.append(notice.text))
+    cell = report.cells[0]
+    doubts.about_load(0.2, "before the benchmark")
+    for share in (0.3, 0.6, 0.4):
+        doubts.about_cell(replace(cell, others_share=share))
+    assert len(told) == 1
+    assert "20% of it before the benchmark" in told[0]
+    (reason,) = doubts.reasons
+    assert "60% of it during the runs at 8 x 64" in reason
+
+
+def test_the_report_of_a_busy_machine_says_so_first(report) -> None:
+    from locoexport.rendering.bench import bench_document, bench_text
+
+    assert not report.measured_busy
+    assert "BUSY" not in str(bench_text(report).renderables[0])
+    cell = replace(report.cells[0], others_share=0.34)
+    busy = replace(report, cells=(cell, *report.cells[1:]))
+    assert busy.measured_busy
+    assert "BUSY MACHINE: other processes took up to 34%" in str(bench_text(busy).renderables[0])
+    assert bench_document(busy)["measured_busy"] is True

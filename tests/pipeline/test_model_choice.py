@@ -55,7 +55,7 @@ def test_files_come_before_a_profile_of_their_name(there, exported) -> None:
 
 
 def test_what_is_neither_names_the_profiles(exported) -> None:
-    with pytest.raises(ModelFileError, match=r"There is no model file b55\..*b5, effnet256"):
+    with pytest.raises(ModelFileError, match=r"There is no model file b55\..*Did you mean b5\?"):
         find_model("b55", ignore)
 
 

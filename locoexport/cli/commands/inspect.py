@@ -31,14 +31,14 @@ def inspect(
     named and counted. Without --strict the exit code is 0 whatever the lint finds.
 
     Examples:
-        locoexport inspect model.onnx
-        locoexport inspect other.onnx --axis height=720 --strict
+        locoexport inspect model.onnx --frames 48 --points 256
+        locoexport inspect other.onnx --strict
     """
     console.check_outputs(context)
     axes = parse_axis_sizes(axis or [])
     named = {"frames": frames, "points": points, "batch": batch}
     axes |= {name: size for name, size in named.items() if size is not None}
-    require_packages("onnx", extra="export")
+    require_packages("onnx", extra="inspect")
     from locoexport.pipeline.inspect import inspect_file
     from locoexport.rendering.inspection import inspect_document, inspect_text
 

@@ -63,7 +63,7 @@ def _largest_change(
     outputs: Sequence[str] | None,
 ) -> float:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     results = []
     for model in (before, after):
         session = onnxruntime.InferenceSession(

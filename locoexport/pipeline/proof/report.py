@@ -39,7 +39,7 @@ class VerifyReport:
     not_localised: str = ""
     growth: ErrorGrowth | None = None
     sidecar: SidecarMaker | None = None
-    judge: str = "torch"
+    judge: str = "PyTorch"
     warnings: tuple[str, ...] = ()
 
     @property

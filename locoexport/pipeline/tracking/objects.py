@@ -195,7 +195,7 @@ def track_video_objects(
     if is_live(video):
         raise UsageError(
             f"Objects and .pkl files need a clip that is read several times, and {name_of(video)} "
-            "comes once. Record it first, or track points alone."
+            "can be read only once. Record it first, or track only points."
         )
     notify(Notice(f"reading {name_of(video)}"))
     source = open_video(video, selection)

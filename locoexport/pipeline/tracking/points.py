@@ -198,7 +198,7 @@ def track_video(
     film_path, tracks_path = _check_outputs(overlay, tracks_file, force)
     if compare_windows and is_live(video):
         raise UsageError(
-            "--compare-windows reads a clip twice; a stream comes once. Record it first."
+            "--compare-windows reads a clip twice; a stream can be read only once. Record it first."
         )
     notify(Notice(f"reading {name_of(video)}"))
     source = open_video(video, selection)

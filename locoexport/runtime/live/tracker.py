@@ -189,7 +189,7 @@ class LiveTracker:
         if features.model != session.identity:
             raise UsageError(
                 f"The query features are of {features.model}, and this model is "
-                f"{session.identity}; features of one mean nothing to the other."
+                f"{session.identity}; one model cannot use the features of another."
             )
         session.check_supports(features.supports)
         ids = self._new_ids(len(features))
@@ -324,8 +324,8 @@ class LiveTracker:
         size_hw, window = encoded.size_hw, self._pace.window
         if self._frame_hw not in (None, size_hw):
             raise VideoError(
-                f"A frame is {'x'.join(map(str, size_hw))} (HxW) where those before were "
-                f"{'x'.join(map(str, self._frame_hw or ()))}; reset() begins anew."
+                f"A frame is {'x'.join(map(str, size_hw))} (HxW); the frames before were "
+                f"{'x'.join(map(str, self._frame_hw or ()))}; call reset() to start again."
             )
         waiting, self._waiting = self._waiting, []
         for each in waiting:

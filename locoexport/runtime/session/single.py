@@ -18,6 +18,7 @@ from locoexport.errors import (
     ProviderUnavailableError,
     UsageError,
 )
+from locoexport.machine.cores import restricted_threads
 from locoexport.machine.interruption import stoppable
 from locoexport.runtime.session.model_file import ModelFile, openable, read_model_file
 from locoexport.runtime.session.optimised_cache import create_cached_session
@@ -83,7 +84,8 @@ def open_session(
         provider: a short name of ``PROVIDERS``. There is no fallback to another one.
         profile_prefix: where ONNX Runtime's own profile goes (``PREFIX_<time>.json``); needed
             for ``ModelSession.node_placement``, and it slows every run down.
-        threads: of the CPU, inside one operator; None leaves it to ONNX Runtime (all cores).
+        threads: of the CPU, inside one operator; None is one for each core that this process may
+            use (``machine.cores``).
         require_metadata: False also takes a file with our inputs and outputs but no metadata.
         cached: keep ONNX Runtime's optimised form of the graph for the next start, and start from
             it where it is there (``optimised_cache``). Never together with a profile.
@@ -158,7 +160,7 @@ def create_checked_session(
     except ORT_ERRORS as error:
         raise ModelFileError(
             f"ONNX Runtime cannot open {path} on {provider}: {one_line(error)}. If the file was "
-            "cut short or is no ONNX file, export it again with `locoexport export`."
+            "cut short or is not an ONNX file, export it again with `locoexport export`."
         ) from error
     file.check_unchanged()
     _check_given(path, provider, session.get_providers()[0])
@@ -169,8 +171,8 @@ def create_checked_session(
 def _check_given(path: Path, provider: str, given: str) -> None:
     if given != resolve_provider(provider):
         raise ProviderUnavailableError(
-            f"ONNX Runtime opened {path} on {short_name(given)} though {provider} was asked for "
-            f"and works for other models; nothing was run. Try another provider."
+            f"ONNX Runtime opened {path} on {short_name(given)} although you chose {provider}, "
+            "which works for other models; nothing was run. Try another provider."
         )
 
 
@@ -265,7 +267,7 @@ class ModelSession:
         for name, output, shape in zip(OUTPUT_NAMES, outputs, shapes, strict=True):
             if output.shape != shape:
                 raise ModelFileError(
-                    f"{self.path}: output {name} has shape {output.shape} where {shape} is due; "
+                    f"{self.path}: output {name} has shape {output.shape}; expected {shape}: "
                     "the file is not a correct export."
                 )
         return RawTracks(*outputs)
@@ -331,6 +333,9 @@ def session_options(
     # Warnings are about nodes placed on the CPU, which node_placement() reports. Errors are raised
     # as well, and what is logged of them goes to the terminal with names of nodes as they are.
     options.log_severity_level = _FATAL_ONLY
+    # ONNX Runtime takes all of the machine's cores and pins a thread to each, whatever this process
+    # may use. Where it may use all, that choice stays. Bits are equal with any number.
+    threads = threads or restricted_threads()
     if threads is not None:
         options.intra_op_num_threads = threads
     if profile_prefix is not None:

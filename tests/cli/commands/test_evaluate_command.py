@@ -99,6 +99,16 @@ def test_torch_and_onnx_side_by_side(run, exported: Path, tmp_path: Path) -> Non
     assert "| PyTorch |" in report["markdown"]
 
 
+def test_a_profile_s_name_is_its_exported_file(run, tmp_path: Path) -> None:
+    """The one that the package ships; its weights are found for PyTorch's side."""
+    clip = make_clip(frames=3)
+    clip["video"] = np.uint8(127.5 + 127.5 * textured_video(3, (256, 256), 0))
+    path = write_pickle(tmp_path / "a.pkl", [clip])
+    report = report_of(run("eval", "b0-tiny", "--dataset", path, "--json", "-"))
+    assert (report["sides"], report["torch_absent"]) == (["onnx", "torch"], None)
+    assert report["torch_against_onnx"]["max_px"] < 4e-3
+
+
 def test_an_interrupted_run_goes_on(run, make_model, davis: Path, monkeypatch) -> None:
     arguments = ("eval", make_model(), "--dataset", davis, "--no-torch", "--json", "-")
     tracked = []
@@ -250,6 +260,7 @@ def test_generated_sequences(run, make_model) -> None:
     [
         (["no.onnx", "--dataset", "synthetic"], "There is no model file no.onnx"),
         (["no.ckpt", "--dataset", "synthetic"], "There is no model or checkpoint no.ckpt"),
+        (["B5", "--dataset", "synthetic"], "There is no model or checkpoint B5. Did you mean b5?"),
         (["no.onnx", "--dataset", "nowhere"], "There is no dataset 'nowhere'"),
         (["no.onnx", "--dataset", "synthetic", "--query-mode", "last"], "no query mode 'last'"),
         (["no.onnx", "--dataset", "synthetic", "--videos", "0"], "--videos is 0"),

@@ -1,3 +1,4 @@
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,36 @@ def test_bad_options(make_model) -> None:
     assert open_session(path, threads=1).provider == "cpu"
 
 
+def test_threads_are_set_where_not_all_cores_may_be_used(monkeypatch) -> None:
+    def threads(asked: int | None = None) -> int:
+        return session_module.session_options("cpu", threads=asked).intra_op_num_threads
+
+    monkeypatch.setattr(session_module, "restricted_threads", lambda: None)
+    assert (threads(), threads(3)) == (0, 3)  # 0 is ONNX Runtime's own choice
+    monkeypatch.setattr(session_module, "restricted_threads", lambda: 2)
+    assert (threads(), threads(3)) == (2, 3)
+
+
+def test_the_number_of_threads_changes_no_bit(make_model) -> None:
+    path, video, points = make_model(), _video(2, 5), _points(2, 7)
+    one, two = (open_session(path, threads=count).run(video, points) for count in (1, 2))
+    for name in ("tracks_xy", "occlusion", "expected_dist"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_a_profile_of_a_model_that_cannot_be_opened_writes_no_log(tmp_path, capfd) -> None:
+    node = helper.make_node("NoSuchOperator", ["x"], ["y"])
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([node], "g", values[:1], values[1:])
+    path = tmp_path / "m.onnx"
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    with pytest.raises(ModelFileError, match="cannot open"):
+        open_session(path, profile_prefix=tmp_path / "profile")
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_session_on_another_provider_than_asked_is_refused(
     make_model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,7 +180,7 @@ def test_a_session_on_another_provider_than_asked_is_refused(
     monkeypatch.setattr(
         session_module, "create_session", lambda path, _, options: real(path, "cpu", options)
     )
-    with pytest.raises(ProviderUnavailableError, match="on cpu though cuda was asked for"):
+    with pytest.raises(ProviderUnavailableError, match="on cpu although you chose cuda"):
         open_session(make_model(), "cuda")
 
 
