@@ -63,10 +63,16 @@ lock: $(TOOLS)/.installed
 		--python-version 3.11.9 --default-index https://pypi.org/simple $(LOCKED) --output-file $(LOCKED).made
 	cat $(LOCKED).head $(LOCKED).made > requirements.lock
 
+# On PyPI the README's links have to be absolute (setup.py): where origin is, as https, without the
+# name and password that an address may hold. A folder is no address.
+REPOSITORY = $(shell git remote get-url origin 2>/dev/null | sed -nE \
+	-e 's,^(https|ssh)://([^@/]*@)?([A-Za-z0-9.-]+)/(.+)$$,https://\3/\4,p' \
+	-e 's,^[^@/:]+@([A-Za-z0-9.-]+):(.+)$$,https://\1/\2,p')
+
 # setuptools reads build/lib from earlier builds, and would ship what was removed since.
 release: setup $(TOOLS)/.installed
 	rm -rf dist build/lib build/bdist.*
-	$(TOOLS)/bin/python -m build --outdir dist
+	LOCOEXPORT_REPOSITORY="$(REPOSITORY)" $(TOOLS)/bin/python -m build --outdir dist
 	$(TOOLS)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml \
 		--output-reproducible --output-format JSON --output-file dist/locoexport.cdx.json
 	cd dist && sha256sum * > SHA256SUMS && sha256sum --check --quiet SHA256SUMS

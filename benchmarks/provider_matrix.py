@@ -282,31 +282,38 @@ def write_table(document: dict[str, Any]) -> str:
     """The table as Markdown, and what it was measured on."""
     cpu = document["cpu"]
     frames, points = TIMED
+    shapes = ", ".join("x".join(map(str, shape)) for shape in SHAPES)
     timed = (
-        f"ms: one call at {frames} x {points}, median of {document['rounds']} runs that take turns "
-        "with the float32 file on the CPU provider; x: that file's time over this one's. Other "
-        f"processes took {document['busy_before']:.0%} of the machine before."
+        f"- **ms**: one call at {frames} x {points}, median of {document['rounds']} runs that "
+        "alternate with the float32 file on the CPU provider. **x**: the time of that file "
+        "divided by the time of this one. Other processes took "
+        f"{document['busy_before']:.0%} of the machine before the run."
         if document["rounds"]
-        else "Nothing was timed in this run."
+        else "- Nothing was timed in this run."
     )
     lines = [
         f"{cpu['model']}, {cpu['usable_cores']} cores; ONNX Runtime {document['onnxruntime']}, "
-        f"OpenVINO {document['openvino']}. Against the unrewritten PyTorch model in float32. Worst "
-        "px and logits: parity, in fp32 alone, of "
-        f"{', '.join('x'.join(map(str, shape)) for shape in SHAPES)} (batch x frames x points) and "
-        f"of noise. p50, p99, max: px of 256x256 where PyTorch says visible, on {SEQUENCES} "
-        f"synthetic sequences of {SETTINGS.frames} frames; flips: of visibility, there. Within: "
-        "fp32 its parity tolerance, fp16 and int8 the profile's limit on p99. " + timed,
+        f"OpenVINO {document['openvino']}. All answers are compared with the unrewritten PyTorch "
+        "model in float32.",
+        "",
+        f"- **Worst px, logits**: parity at {shapes} (batch x frames x points) and on noise; fp32 "
+        "only.",
+        "- **p50, p99, max**: px of 256x256, where PyTorch says visible, on "
+        f"{SEQUENCES} synthetic sequences of {SETTINGS.frames} frames. **Flips**: how often "
+        "visibility differs there.",
+        "- **Within**: fp32 is within its parity tolerance; fp16 and int8 are within the profile's "
+        "limit on p99.",
+        timed,
         "",
         "| variant | precision | provider | MB | worst px | logits | p50 | p99 | max | flips | "
-        "within | ms | x | nodes elsewhere |",
+        "within | ms | x | nodes on other providers |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [_table_row(row) for row in document["rows"]]
     if not document["complete"]:
-        lines += ["", "The run was not finished: rows are missing."]
+        lines += ["", "The run was interrupted: rows are missing."]
     if document["absent"]:
-        lines += ["", "Not on this machine:", ""]
+        lines += ["", "Not available on this machine:", ""]
         lines += [f"- {name}: {missing}" for name, missing in document["absent"].items()]
     return "\n".join(lines)
 

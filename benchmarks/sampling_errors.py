@@ -105,11 +105,12 @@ def read(reports: list[Path]) -> dict[Key, Found]:
 def describe(found: dict[Key, Found]) -> str:
     """A row for each mode, padding and align_corners; both oracles for each type and lowering."""
     columns = [(dtype, to) for dtype in DTYPES for to in LOWERINGS]
+    fewest = min(entry.examples for entry in found.values())
     lines = [
-        f"At least {min(entry.examples for entry in found.values())} examples of each combination. "
-        "In a cell: against ONNX Runtime's 5D kernel / against PyTorch's.",
+        f"Each combination has at least {fewest} examples. Each cell shows the error against ONNX "
+        "Runtime's 5D kernel / against PyTorch's.",
         "",
-        "| | " + " | ".join(f"{dtype} {to}" for dtype, to in columns) + " |",
+        "| case | " + " | ".join(f"{dtype} {to}" for dtype, to in columns) + " |",
         "|---|" + "---|" * len(columns),
     ]
     for mode in ("linear", "nearest"):

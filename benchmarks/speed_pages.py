@@ -1,4 +1,4 @@
-"""docs/speed.md, docs/speed.png and README.md's table, from docs/speed.json."""
+"""docs/speed.md, docs/speed.png and the READMEs' tables, from docs/speed.json."""
 
 from __future__ import annotations
 
@@ -14,13 +14,26 @@ from matplotlib import pyplot as plt
 __all__ = ["write_pages"]
 
 _BEGIN, _END = "<!-- speed: begin (written by `make bench`) -->", "<!-- speed: end -->"
+_HEADERS = {
+    "README.md": (
+        "{cpu}, {cores} cores; other processes took at most {others} of it meanwhile.",
+        "| variant | frames x points | PyTorch eager | plain export | default export "
+        "| times as fast as PyTorch | as the plain export |",
+    ),
+    "README.zh-CN.md": (
+        "{cpu}，{cores} 核；测量期间其他进程至多占用 {others}。",
+        "| 变体 | 帧数 x 点数 | PyTorch eager | 未改写的导出 | 默认导出 "
+        "| 相对 PyTorch 的倍数 | 相对未改写导出的倍数 |",
+    ),
+}
 _COLOURS = ("#9aa5b1", "#e07b39", "#1f6f8b")
 
 
 def write_pages(document: dict[str, Any], root: Path) -> None:
     """Write every page that shows the benchmark; text outside the markers stays."""
     write_between(root / "docs" / "speed.md", _BEGIN, _END, _tables(document))
-    write_between(root / "README.md", _BEGIN, _END, _short_table(document))
+    for readme in _HEADERS:
+        write_between(root / readme, _BEGIN, _END, _short_table(document, readme))
     _draw(document, root / "docs" / "speed.png")
 
 
@@ -34,20 +47,25 @@ def _tables(document: dict[str, Any]) -> str:
 def _machine(document: dict[str, Any]) -> str:
     gemm, cpu = document["gemm_flops"], document["cpu"]
     return (
-        f"Machine: {cpu['model']}, {cpu['physical_cores']} cores; fp32 matrix products "
-        f"{max(gemm['before'], gemm['after']) / 1e9:.0f} GFLOP/s by {gemm['by']} "
-        f"({gemm['before'] / 1e9:.0f} before the benchmark, {gemm['after'] / 1e9:.0f} after). "
-        f"Other processes before it: {document['busy_before']:.0%}; during it at most "
-        f"{max(c['others_share'] for v in document['variants'].values() for c in v['cells']):.0%}."
+        f"Machine: {cpu['model']}, {cpu['physical_cores']} cores. {gemm['by']} computes fp32 "
+        f"matrix products there at {max(gemm['before'], gemm['after']) / 1e9:.0f} GFLOP/s "
+        f"({gemm['before'] / 1e9:.0f} before the benchmark, {gemm['after'] / 1e9:.0f} after it). "
+        f"Other processes took {document['busy_before']:.0%} of the machine before the benchmark "
+        f"and at most {_others(document):.0%} during it."
     )
+
+
+def _others(document: dict[str, Any]) -> float:
+    """The largest share of the machine that other processes took during a measurement."""
+    return max(c["others_share"] for v in document["variants"].values() for c in v["cells"])
 
 
 def _latency_table(document: dict[str, Any]) -> str:
     rate = max(document["gemm_flops"]["before"], document["gemm_flops"]["after"])
     rows = [
-        "| variant | T x N | eager ms | plain ms | default ms | eager / default (p10-p90) | "
-        "plain / default (p10-p90) | work GFLOP | share: eager, plain, default | "
-        "peak MB: eager, plain, default |",
+        "| variant | frames x points | eager ms | plain ms | default ms "
+        "| eager / default (p10-p90) | plain / default (p10-p90) | work GFLOP "
+        "| share of full rate: eager, plain, default | peak MB: eager, plain, default |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for variant, measured in document["variants"].items():
@@ -64,21 +82,23 @@ def _latency_table(document: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _short_table(document: dict[str, Any]) -> str:
-    rows = [
-        "| variant | frames x points | PyTorch eager | plain export | default graph "
-        "| times as fast as eager | as the plain export |",
-        "|---|---|---|---|---|---|---|",
-    ]
+def _short_table(document: dict[str, Any], readme: str) -> str:
+    """A row a variant: its largest call, which was measured last."""
+    cpu = document["cpu"]
+    machine, header = _HEADERS[readme]
+    machine = machine.format(
+        cpu=cpu["model"], cores=cpu["physical_cores"], others=f"{_others(document):.0%}"
+    )
+    rows = [machine, "", header, "|---|---|---|---|---|---|---|"]
     for variant, measured in document["variants"].items():
-        for cell in measured["cells"]:
-            eager, plain, default = (f"{m * 1e3:.0f} ms" for m in cell["medians"])
-            rows.append(
-                f"| {variant} | {cell['frames']} x {cell['points']} | {eager} | {plain} | {default}"
-                f" | {cell['eager_over_default']['median']:.2f} "
-                f"| {cell['plain_over_default']['median']:.2f} |"
-            )
-    return "\n".join([_machine(document), "", *rows])
+        cell = measured["cells"][-1]
+        eager, plain, default = (f"{m * 1e3:.0f} ms" for m in cell["medians"])
+        rows.append(
+            f"| {variant} | {cell['frames']} x {cell['points']} | {eager} | {plain} | {default}"
+            f" | {cell['eager_over_default']['median']:.2f} "
+            f"| {cell['plain_over_default']['median']:.2f} |"
+        )
+    return "\n".join(rows)
 
 
 def _parts_table(document: dict[str, Any]) -> str:
@@ -89,9 +109,9 @@ def _parts_table(document: dict[str, Any]) -> str:
         ),
     )
     rows = [
-        "Milliseconds by part of the default graph at 24 x 64 (a profiled session of its own), and "
-        "what the part's OWN products (padding and all that was left out not counted) would reach "
-        "of the rate if nothing else were in it:",
+        "The next table shows the milliseconds that each part of the default graph takes at "
+        "24 x 64, from a separate, profiled session. In brackets is the share of the full rate "
+        "that the part's own products reach in that time; padding and omitted work do not count.",
         "",
         "| part | " + " | ".join(document["variants"]) + " |",
         "|---|" + "---|" * len(document["variants"]),
@@ -112,9 +132,9 @@ def _part_cell(variant: dict[str, Any], name: str, rate: float) -> str:
 
 def _scaling_table(scaling: dict[str, Any]) -> str:
     rows = [
-        f"The default graph of {scaling['variant']} in one call, at other sizes:",
+        f"The default graph of {scaling['variant']} at other sizes, one call each:",
         "",
-        "| T x N | ms | us a point and frame | peak MB |",
+        "| frames x points | ms | µs per point and frame | peak MB |",
         "|---|---|---|---|",
     ]
     for row in scaling["rows"]:

@@ -90,8 +90,8 @@ def describe(channels: int, threads: int, before: float, during: float) -> str:
     text = (
         f"ONNX Runtime {onnxruntime.__version__}, CPU ({read_cpu().model}), C={channels}, N=1, "
         f"fp32, linear, border, align_corners 0, {threads} thread{'s' if threads > 1 else ''}, "
-        "each cell a process of its own: median ms \\| peak MB above the start. Other processes "
-        f"took {before:.0%} of the machine before and {during:.0%} while it was measured"
+        "each cell in a separate process. Cells show median ms \\| peak MB above the start. Other "
+        f"processes took {before:.0%} of the machine before the run and {during:.0%} during it"
     )
     if max(before, during) > BUSY_SHARE or running_reduced():
         return f"{text}: **times cannot be trusted, memory can.**"

@@ -1,26 +1,26 @@
 """Every error a user can meet, in one tree.
 
-::
-
-    LocoExportError
-    ├── CheckFailedError        exit 1   a check ran, and its answer is no
-    │   ├── ParityFailedError            the graph is not the same function
-    │   ├── GraphCheckFailedError        the graph breaks a promise (rank-5 GridSample, opset, ...)
-    │   └── NothingDetectedError         a detector saw nothing that could be tracked
-    ├── UsageError              exit 2   the command or call was wrong
-    │   ├── ProfileError                 no such profile, or a profile that contradicts itself
-    │   └── OutputError                  an output that cannot or must not be written
-    ├── InputError              exit 2   a file or an array that was handed in is bad
-    │   ├── CheckpointError              weights
-    │   ├── ModelFileError               an .onnx file
-    │   ├── SidecarError                 a .parity.npz, or one that is of another file
-    │   ├── VideoError                   a clip
-    │   └── QueryError                   query points
-    ├── MachineError            exit 3   this machine lacks something
-    │   ├── ProviderUnavailableError     an execution provider
-    │   ├── PackageMissingError          a Python package
-    │   └── UnreachableError             a server
-    └── StoppedError            exit 130 the user interrupted what an equal command goes on with
+```text
+LocoExportError
+├── CheckFailedError        exit 1   a check ran, and its answer is no
+│   ├── ParityFailedError            the graph is not the same function
+│   ├── GraphCheckFailedError        the graph breaks a promise (rank-5 GridSample, opset, ...)
+│   └── NothingDetectedError         a detector saw nothing that could be tracked
+├── UsageError              exit 2   the command or call was wrong
+│   ├── ProfileError                 no such profile, or a profile that contradicts itself
+│   └── OutputError                  an output that cannot or must not be written
+├── InputError              exit 2   a file or an array that was handed in is bad
+│   ├── CheckpointError              weights
+│   ├── ModelFileError               an .onnx file
+│   ├── SidecarError                 a .parity.npz, or one that is of another file
+│   ├── VideoError                   a clip
+│   └── QueryError                   query points
+├── MachineError            exit 3   this machine lacks something
+│   ├── ProviderUnavailableError     an execution provider
+│   ├── PackageMissingError          a Python package
+│   └── UnreachableError             a server
+└── StoppedError            exit 130 the user interrupted what an equal command goes on with
+```
 
 A message says what was found, what was expected and what to do.
 """
@@ -55,7 +55,10 @@ __all__ = [
 
 
 class LocoExportError(Exception):
-    """Base of all errors that are the caller's to mend; ``exit_code`` is what the CLI ends with."""
+    """The base of every error that a caller can act on.
+
+    ``exit_code`` is the code that the command line ends with.
+    """
 
     exit_code: int = 2
 

@@ -82,23 +82,29 @@ def measure(variant: str, opset: int, sampling: str) -> dict[str, object]:
 
 
 def _document(rows: list[dict]) -> str:
+    def cases(shapes: tuple) -> str:
+        return ", ".join(str(shape) for shape in shapes)
+
     header = (
         "# Parity of every variant at every opset\n\n"
-        "Written by `python parity_tests/matrix.py`: files exported with seeded weights, in ONNX "
-        "Runtime on the CPU, against the unrewritten PyTorch model (5D `grid_sample`). Shapes "
-        "(batch, frames, points): "
-        + ", ".join(str(shape) for shape in SHAPES)
-        + "; at opset 17 also "
-        + ", ".join(str(shape) for shape in LARGE_SHAPES)
-        + " (planar without the last); a "
-        "moving texture, noise; queries in corners, on borders, up to 40 px outside, at "
-        "fractional times. Allowed: 4e-3 px and 4e-3 logits. *apart*: points counted apart as "
-        "ties or unstable (docs/decisions/003-parity.md). Seconds and peak memory are those of "
-        "`export --no-verify` in a process of its own; other processes took "
+        "The table compares exported files, run by ONNX Runtime on the CPU, with the unrewritten "
+        "PyTorch model (5D `grid_sample`). `python parity_tests/matrix.py` writes this page.\n\n"
+        "- **Weights**: [seeded](glossary.md#seeded).\n"
+        f"- **Shapes** (batch, frames, points): {cases(SHAPES)}; at opset 17 also "
+        f"{cases(LARGE_SHAPES)} (planar without the last).\n"
+        "- **Inputs**: a moving texture and noise. Queries are in corners, on borders, up to 40 px "
+        "outside the frame and at fractional times.\n"
+        "- **Allowed**: 4e-3 px and 4e-3 logits.\n"
+        "- **Excluded points**: [ties](glossary.md#tie) and "
+        "[unstable points](glossary.md#unstable-point), which are not judged "
+        "([decision 003](decisions/003-parity.md)).\n"
+        "- **Export s, peak MB**: time and memory of `export --no-verify` in a separate process. "
+        "Other processes took "
         f"{statistics.median(row['others'] for row in rows):.0%} of the machine meanwhile (median "
-        "over the rows; an idle machine is faster where that is not 0).\n\n"
-        "| variant | opset | sampling | worst px | worst logit | apart | nodes traced → written "
-        "| MB | export s | peak MB | |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
+        "over the rows; unless that is 0, an idle machine is faster).\n\n"
+        "| variant | opset | sampling | worst px | worst logit | excluded points "
+        "| nodes traced → written | MB | export s | peak MB | result |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|\n"
     )
     lines = [
         f"| {row['variant']} | {row['opset']} | {row['sampling']} | {row['worst_px']:.1e} "

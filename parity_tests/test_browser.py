@@ -310,9 +310,57 @@ def test_the_page_is_accessible_and_fits_a_phone(
     axe = NODE_MODULES / "axe-core" / "axe.min.js"
     with served_demo(fast_model, "--video", short_clip) as url:
         found = run_scenario("looks", url, axe=axe, out=tmp_path)
+    assert len(found) == 8
     for name, look in found.items():
         assert look["violations"] == [], name
         assert not look["wide"], name
+        assert all(target["inReach"] for target in look["targets"]), name
+        if "phone" in name:
+            assert min(min(each["width"], each["height"]) for each in look["targets"]) >= 44, name
+
+
+def test_a_first_visit_shows_the_clip_of_the_package_and_one_click_adds_points(
+    fast_model: Path, tmp_path: Path
+) -> None:
+    with served_demo(fast_model) as url:
+        found = run_scenario("firstVisit", url, out=tmp_path)
+    assert found["first"]["hint"] == "Click what you want to follow, then press Track."
+    assert found["first"]["frame"] == "10"
+    assert found["first"]["clip-text"].startswith("big-buck-bunny.mp4: 80 frames of 540\u00d7960")
+    assert found["credit"] == "Big Buck Bunny \u00a9 2008 Blender Foundation, CC BY 3.0"
+    assert len(found["example"]) == 31
+    assert found["example"][0] == "frame 10, x 328.0, y 60.0"
+    assert not found["hinted"]
+    assert found["tracked"]["result-text"].startswith("31 points through 80 frames")
+    assert found["toggled"] == found["remembered"] == "rgb(13, 15, 19)"
+    assert found["still"] == "Play"
+
+
+def test_points_are_deleted_one_by_one(fast_model: Path, short_clip: Path, tmp_path: Path) -> None:
+    tall = tmp_path / "tall.mp4"
+    write_mp4(tall, np.full((3, 160, 64, 3), 40, np.uint8), 8)
+    with served_demo(fast_model, "--video", short_clip) as url:
+        found = run_scenario("deletions", url, tall=tall, out=tmp_path)
+    assert len(set(found["colours"])) == 5
+    first, _, third, *below = [
+        "frame 0, x 30.0, y 24.0",
+        "frame 0, x 60.0, y 24.0",
+        "frame 0, x 90.0, y 24.0",
+        "frame 0, x 30.0, y 72.0",
+        "frame 0, x 90.0, y 72.0",
+    ]
+    assert found["right"] == [first, third, *below]
+    assert found["held"] == [first, *below]
+    assert found["nothing"] == "There is no point to remove."
+    assert found["slow"] == [first, *below, "frame 0, x 60.0, y 48.0"]
+    assert found["focused"] == "Delete point 2, frame 0, x 90.0, y 72.0"
+    assert found["left"] == [first, below[1], "frame 0, x 60.0, y 48.0"]
+    tracks = read_tracks(tmp_path / "tracks.json")
+    np.testing.assert_allclose(tracks.query_points, [[0, 24, 30], [0, 72, 90], [0, 48, 60]])
+    # The synthetic model begins at the point itself: the rows that are left are those of these.
+    np.testing.assert_allclose(tracks.xy[:, 0], [[30, 24], [90, 72], [60, 48]], atol=1e-3)
+    assert found["tall"]["aspect"] == pytest.approx(64 / 160, rel=0.01)
+    assert found["tall"]["points"] == "frame 0, x 16.0, y 120.0"
 
 
 def test_an_exported_page_works_on_a_host_without_headers(

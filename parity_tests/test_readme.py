@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -27,18 +30,52 @@ def examples_of(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_the_readmes_example_runs(tmp_path, monkeypatch) -> None:
-    (example,) = examples_of(README)
-    frames = textured_video(6, (160, 208), seed=0)
+@pytest.fixture
+def clip(tmp_path, monkeypatch) -> None:
+    """The working folder holds a short clip.mp4, whose texture drifts by (2.3, -1.1) a frame."""
     monkeypatch.chdir(tmp_path)
-    write_mp4("clip.mp4", np.uint8(frames * 127 + 128), 25)
+    write_mp4("clip.mp4", np.uint8(textured_video(6, (160, 208), seed=0) * 127 + 128), 25)
+
+
+@pytest.mark.usefixtures("clip")
+def test_the_readmes_commands_lead_to_a_film() -> None:
+    lines = README.read_text(encoding="utf-8").splitlines()
+    assert "locoexport track clip.mp4" in lines
+    assert any(line.startswith("open clip.tracked.mp4 ") for line in lines)
+    subprocess.run([sys.executable, "-m", "locoexport", "track", "clip.mp4"], check=True)
+    with av.open("clip.tracked.mp4") as film:
+        assert sum(1 for _ in film.decode(video=0)) == 6
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    shown = [
+        [
+            line.partition("  #")[0].rstrip()
+            for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+            for line in block.splitlines()
+        ]
+        for page in (README, ROOT / "README.zh-CN.md")
+    ]
+    assert shown[0] == shown[1]
+    assert len(shown[0]) >= 8
+
+
+@pytest.mark.usefixtures("clip")
+def test_the_readmes_examples_run(monkeypatch) -> None:
+    track, export = examples_of(README)
+    assert examples_of(ROOT / "README.zh-CN.md")[0].splitlines()[2].startswith("with locoexport.")
     names: dict[str, object] = {}
-    exec(compile(example, "README.md", "exec"), names)
+    exec(compile(track, "README.md", "exec"), names)
     tracks = names["tracks"]
     assert tracks.xy.shape == (1, 6, 2)
     # The texture drifts by (2.3, -1.1) pixels a frame; the tracker is told nothing of it.
     drift = tracks.xy[0, -1] - tracks.xy[0, 0]
     np.testing.assert_allclose(drift, (5 * 2.3, 5 * -1.1), atol=2.0)
+    # At full size parity_tests/test_shipped_files.py exports the same.
+    small = seeded_profile("b0-tiny").with_options(resolution_hw=(64, 64))
+    monkeypatch.setattr(locoexport, "load_profile", lambda name: small)
+    exec(compile(export, "README.md", "exec"), names)
+    assert names["profile"].opset == 16
 
 
 def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
@@ -48,8 +85,7 @@ def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch) -> None:
     state_dict = {f"model.{key}": value for key, value in weights.items()}
     torch.save({"state_dict": state_dict}, "b5.ckpt")
     export, cutting, streams, live, scores, networks = examples_of(PYTHON)
-    # README's example exports, verifies and tracks at full size with the trained weights; here a
-    # quarter of it will do. Seeded, since the trained network is ill conditioned at that size:
+    # A quarter of the size will do. Seeded, since the trained network is ill conditioned there:
     # verify counts 38 of 103 points apart and says that the rest proves nothing.
     small = seeded_profile("b0-tiny").with_options(resolution_hw=(64, 64))
     monkeypatch.setattr(locoexport, "load_profile", lambda name: small)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
 import typer
 
+import locoexport
 from locoexport.cli.main import app
 from locoexport.cli.reference import describe_commands
 from locoexport.machine.limits import describe_limits
@@ -79,3 +81,37 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_api_page_has_each_public_name_once() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    described = re.findall(r"^::: locoexport\.(\w+)$", page, flags=re.MULTILINE)
+    # All errors in one tree: the text above locoexport.errors.
+    assert sorted(described) == sorted([*locoexport.__all__, "errors"])
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    listed = re.findall(r"([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE)
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/**/*.md")]
+    assert sorted(listed) == sorted(pages)
+
+
+def test_every_public_callable_says_what_its_parameters_are() -> None:
+    """Where a docstring has Args, it names every parameter of the signature and no other."""
+    for name in locoexport.__all__:
+        public = getattr(locoexport, name)
+        text = inspect.getdoc(public) or ""
+        if not callable(public) or isinstance(public, type) or "\nArgs:\n" not in text:
+            continue
+        section = text.split("\nArgs:\n")[1].split("\n\n")[0]
+        named = re.findall(r"^    (\w+):", section, flags=re.MULTILINE)
+        assert named == list(inspect.signature(public).parameters), name
+
+
+def test_the_gallery_shows_each_of_its_pictures_and_they_are_small() -> None:
+    page = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    shown = re.findall(r"!\[[^\]]{20,}\]\(gallery/([\w.-]+)\)", page)
+    sizes = {each.name: each.stat().st_size for each in (ROOT / "docs" / "gallery").iterdir()}
+    assert sorted(shown) == sorted(sizes)
+    assert max(sizes.values()) < 300_000
+    assert sum(sizes.values()) < 2_500_000

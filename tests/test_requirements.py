@@ -52,6 +52,15 @@ def test_no_requirement_takes_a_version_with_a_known_fault(name: str, faulty: st
         assert name == "opencv-python" or requirement.specifier.contains("99.0"), requirement
 
 
+def test_all_brings_every_extra_that_users_have() -> None:
+    (everything,) = map(Requirement, EXTRAS["all"])
+    assert everything.extras == set(EXTRAS) - {"all", "dev"}
+
+
+def test_inspect_brings_no_framework() -> None:
+    assert [Requirement(line).name for line in EXTRAS["inspect"]] == ["onnx"]
+
+
 def test_the_tested_versions_are_ones_that_may_be_installed() -> None:
     versions = pinned()
     checked = [each for each in requirements() if plain(each.name) in versions]

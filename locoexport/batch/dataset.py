@@ -146,7 +146,7 @@ def read_part(path: Path) -> PartFile | None:
     except FileNotFoundError:
         return None
     except InputError as error:
-        raise InputError(f"{path} is no file of this program ({error}); delete it.") from error
+        raise InputError(f"{path} is not a file of this program ({error}); delete it.") from error
 
 
 def _read_footer(path: Path) -> tuple[int, bytes]:
@@ -160,7 +160,7 @@ def _read_footer(path: Path) -> tuple[int, bytes]:
         raise
     except Exception as error:  # pyarrow and a damaged file
         reason = " ".join(str(error).split())
-        raise InputError(f"it is no Parquet file of tracks: {reason[:200]}") from error
+        raise InputError(f"it is not a Parquet file of tracks: {reason[:200]}") from error
 
 
 def _facts_of(said: Any, rows: int) -> ClipFacts:
@@ -179,7 +179,7 @@ def _facts_of(said: Any, rows: int) -> ClipFacts:
         and 0 < said["fps"] < math.inf
         and said["points"] * said["frames"] == rows
     ):
-        raise InputError("what it says is not what is due")
+        raise InputError("its contents are not those that are expected")
     picture = _picture_of(said)
     return ClipFacts(
         clip=said["clip"],
@@ -205,7 +205,7 @@ def _picture_of(said: dict[str, Any]) -> ClipPicture:
         and all(type(frame) is int and 0 <= frame < said["frames"] for frame in repeated)
         and isinstance(deinterlaced, bool)
     ):
-        raise InputError("what it says of the picture is not what is due")
+        raise InputError("its description of the picture is not what is expected")
     return ClipPicture(
         (said["height"], said["width"]),
         Fraction(*aspect),

@@ -108,9 +108,12 @@ def _not_a_clip(text: str) -> str:
     if looks_like_url(text):
         return f"{text} is an address; download the clip and name the file ({one}: --url)."
     if text == "-":
-        return f"- is stdin, which comes once; save the clip and name the file ({one})."
+        return f"- is stdin, which can be read only once; save the clip and name the file ({one})."
     if text.isdigit():
-        return f"There is no clip {text}; of a camera, record clips first ({one}: --camera {text})."
+        return (
+            f"There is no clip {text}; to track a camera, record clips first ({one}: --camera "
+            f"{text})."
+        )
     return f"There is no clip, folder or manifest {text}."
 
 
@@ -133,7 +136,7 @@ def _read_manifest(path: Path, defaults: JobDefaults) -> Iterator[ClipJob]:
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no manifest: {error}.") from error
+        raise InputError(f"{path} is not a manifest: {error}.") from error
     if not count:
         raise InputError(f"{path} names no clip.")
 
@@ -146,7 +149,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             ROWS.check(reader.line_num - 1, path)
             if None in row or None in row.values():
                 raise InputError(
-                    f"{path}, line {reader.line_num}: it has not as many columns as the header."
+                    f"{path}, line {reader.line_num}: its number of columns differs from the "
+                    "header's."
                 )
             if any(row.values()):
                 yield reader.line_num, {name.strip().lower(): row[name] for name in row}
@@ -161,7 +165,7 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             row = parse_json(text, f"{path}, line {line}: it")
             if not isinstance(row, dict):
-                raise InputError(f"{path}, line {line}: an object like {{'clip': ...}} is due.")
+                raise InputError(f"{path}, line {line}: expected an object like {{'clip': ...}}.")
             yield line, row
 
 

@@ -81,7 +81,7 @@ def read_record(path: Path) -> ClipRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, InputError) as error:
-        raise InputError(f"{path} is no record of this program ({error}); delete it.") from error
+        raise InputError(f"{path} is not a record of this program ({error}); delete it.") from error
 
 
 def _record_of(document: Any) -> ClipRecord:
@@ -90,7 +90,7 @@ def _record_of(document: Any) -> ClipRecord:
         raise ValueError(f"its schema is not {_SCHEMA}")
     warnings = document.pop("warnings", [])
     if not (isinstance(warnings, list) and all(isinstance(text, str) for text in warnings)):
-        raise ValueError("its warnings are no list of texts")
+        raise ValueError("its warnings are not a list of texts")
     wrong = sorted(set(document) ^ set(_FIELDS)) or [
         name for name, kind in _FIELDS.items() if not isinstance(document[name], kind)
     ]

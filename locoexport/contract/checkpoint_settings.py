@@ -224,8 +224,7 @@ def settings_in(document: object, source: str) -> CheckpointSettings:
             close = difflib.get_close_matches(key, _KEYS, 1, _CLOSE)
             if close:
                 raise ProfileError(
-                    f"{source} has a key {quote(key)}, which is none that is known; is "
-                    f"{close[0]!r} meant?"
+                    f"{source} has a key {quote(key)}, which is unknown; did you mean {close[0]!r}?"
                 )
             continue
         field, read = _KEYS[key], _read(key, value, source)
@@ -234,7 +233,7 @@ def settings_in(document: object, source: str) -> CheckpointSettings:
         if said.setdefault(field, read) != read:
             raise ProfileError(
                 f"{source} contradicts itself: {_NAMES[field]} is {_shown(said[field])} and "
-                f"{_shown(read)}. Leave one of them."
+                f"{_shown(read)}. Keep only one of them."
             )
     try:
         return CheckpointSettings(**said)

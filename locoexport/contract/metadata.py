@@ -240,8 +240,8 @@ def _parse_resolution(text: str) -> tuple[int, int]:
 def _parse_opset(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,9}", text) is None:
         raise ModelFileError(
-            f"Metadata locoexport.opset is damaged: {quote(text)} is no number. Export the model "
-            "again."
+            f"Metadata locoexport.opset is damaged: {quote(text)} is not a number. Export the "
+            "model again."
         )
     return int(text)
 

@@ -106,8 +106,8 @@ class ExportProfile:
     """One export, fully decided.
 
     ``resolution_hw`` is the initial resolution, (height, width) in pixels, multiples of 8:
-    positions are kept in its pixels. ``settings`` are what was asked for of the things that a
-    state dict cannot say; ``trained`` is them complete. ``demo_weights`` names a file
+    positions are kept in its pixels. ``settings`` are the settings of training that the caller
+    gave; ``trained`` is the complete set. ``demo_weights`` names a file
     that the package ships; ``published_weights`` says where the authors' own live. ``without``
     names rewrites that are switched off. ``precision`` is what the graph computes in, within
     ``precision_limits``; ``shape_ranges`` go with the target ``tensorrt``. ``published`` and
@@ -135,7 +135,7 @@ class ExportProfile:
 
     @property
     def trained(self) -> CheckpointSettings:
-        """All settings: those asked for, the profile's resolution, and defaults."""
+        """All settings of training: those given, the profile's resolution, and defaults."""
         complete = self.settings.or_else(DEFAULT_SETTINGS)
         levels = complete.refinement_resolutions or (self.resolution_hw,)
         return replace(complete, resolution_hw=self.resolution_hw, refinement_resolutions=levels)
@@ -241,7 +241,7 @@ class ExportProfile:
 
     @property
     def availability(self) -> Literal["shipped", "published", "neither"]:
-        """Where trained weights are to be had: in the package, from their authors, or nowhere."""
+        """Where trained weights can be found: in the package, from their authors, or nowhere."""
         if self.demo_weights is not None:
             return "shipped"
         return "neither" if self.published_weights is None else "published"

@@ -51,7 +51,7 @@ class PrecisionLimits:
 
     fp16_p99_px: float = 0.25
     int8_p99_px: float = 10.0
-    origin: str = "those of b0-tiny; no trained weights of this variant were available"
+    origin: str = "b0-tiny's, because this variant has no trained weights"
 
     def of(self, precision: Precision) -> float:
         """The limit of that precision; nothing is allowed to float32, which is not lowered."""

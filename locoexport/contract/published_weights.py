@@ -139,5 +139,5 @@ def _text(value: object) -> str | None:
 
 def _required_text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError("what is known of weights is told in texts")
+        raise TypeError("everything about published weights must be text")
     return value

@@ -123,7 +123,7 @@ def _document(key: str, text: str) -> dict[str, Any]:
     subject = f"Metadata locoexport.{key} cannot be read: it"
     document = parse_json(text, subject, ModelFileError, finite=True)
     if not isinstance(document, dict):
-        raise unreadable(key, f"{quote(text)} is no object")
+        raise unreadable(key, f"{quote(text)} is not an object")
     return document
 
 
@@ -145,7 +145,7 @@ def _number(
 
 def _whole(key: str, value: object, least: int) -> int:
     if type(value) is not int or not least <= value < _LARGEST_COUNT:
-        raise unreadable(key, f"{quote(value)} is no whole number from {least}")
+        raise unreadable(key, f"{quote(value)} is not a whole number from {least}")
     return value
 
 

@@ -14,7 +14,15 @@ from locoexport.errors import OutputError
 from locoexport.machine.writing.drafts import draft_folder, sweep
 from locoexport.machine.writing.replacement import put_in_place
 
-__all__ = ["PAGE_HEADERS", "Site", "SiteModel", "assemble_site", "check_folder", "write_site"]
+__all__ = [
+    "PAGE_HEADERS",
+    "Site",
+    "SiteClip",
+    "SiteModel",
+    "assemble_site",
+    "check_folder",
+    "write_site",
+]
 
 PAGE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -64,6 +72,21 @@ class SiteModel:
 
 
 @dataclass(frozen=True)
+class SiteClip:
+    """The clip that the page opens with.
+
+    ``credit`` is shown beside it and names whose it is, where somebody has to be named.
+    ``opening_frame`` is the frame that is shown first. ``example_points_yx`` are the points of that
+    frame, in its pixels, that one click adds; without any that click adds a grid.
+    """
+
+    path: Path
+    credit: str = ""
+    opening_frame: int = 0
+    example_points_yx: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class Site:
     """Files on disk by their place on the site, and texts that are made for it."""
 
@@ -81,7 +104,7 @@ class Site:
 def assemble_site(
     model: SiteModel | None,
     packages: Mapping[str, Path],
-    clip: Path | None,
+    clip: SiteClip | None,
     live: SiteModel | None = None,
 ) -> Site:
     """The page, its packages, a model and a clip that it opens with, and a model for the camera."""
@@ -97,8 +120,15 @@ def assemble_site(
             files_at = {part: quote(place) for part, place in places.items()}
             document[key] = {"name": each.name, "seeded": each.seeded, "files": files_at}
     if clip is not None:
-        found[f"clip/{clip.name}"] = clip
-        document["clip"] = {"name": clip.name, "path": f"clip/{quote(clip.name)}"}
+        name = clip.path.name
+        found[f"clip/{name}"] = clip.path
+        document["clip"] = {
+            "name": name,
+            "path": f"clip/{quote(name)}",
+            "credit": clip.credit,
+            "frame": clip.opening_frame,
+            "points_yx": clip.example_points_yx,
+        }
     return Site(found, {"site.json": json.dumps(document, indent=2) + "\n"})
 
 

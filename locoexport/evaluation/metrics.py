@@ -163,7 +163,7 @@ def scored_frames(
     asked = np.rint(query_frames)[..., None]
     if not ((asked >= 0) & (asked < frame_count)).all():
         raise InputError(
-            f"A query lies in frame {asked.max():g} or {asked.min():g}, where frames "
+            f"A query is in frame {asked.max():g} or {asked.min():g}, but the frames "
             f"are 0 to {frame_count - 1}."
         )
     frames = np.arange(frame_count)

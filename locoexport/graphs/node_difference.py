@@ -68,7 +68,7 @@ def differences(value: str, ours: NodeIndex, theirs: NodeIndex) -> Iterator[str]
     yield from _attributes(node, other)
     reads, others = list(node.input), list(other.input)
     if reads != others and sorted(reads) == sorted(others):
-        yield f"its inputs are swapped: {', '.join(reads)} where {', '.join(others)} are due"
+        yield f"its inputs are swapped: {', '.join(reads)}; expected {', '.join(others)}"
         return
     for index, (name, due) in enumerate(zip(reads, others, strict=False)):
         weight, good = ours.constants.get(name), theirs.constants.get(due)
@@ -77,9 +77,9 @@ def differences(value: str, ours: NodeIndex, theirs: NodeIndex) -> Iterator[str]
         elif name != due:
             maker = ours.makers.get(name)
             what = f" (made by {maker.op_type})" if maker is not None else ""
-            yield f"its input {index} is {name}{what} where {due} is due"
+            yield f"its input {index} is {name}{what}; expected {due}"
     if len(reads) != len(others):
-        yield f"it has {len(reads)} inputs where {len(others)} are due"
+        yield f"it has {len(reads)} inputs; expected {len(others)}"
 
 
 def _attributes(node: onnx.NodeProto, other: onnx.NodeProto) -> Iterator[str]:

@@ -128,7 +128,7 @@ def _check_text(message: object, fields: Iterable[str], refusal: _Refusal) -> No
         text = getattr(message, field)
         for one in (text,) if isinstance(text, str | bytes) else text:
             if isinstance(one, bytes):
-                raise refusal(f"its {field} {one[:_SHOWN]!r} is no text in UTF-8")
+                raise refusal(f"its {field} {one[:_SHOWN]!r} is not text in UTF-8")
 
 
 def _check_graph(graph: onnx.GraphProto, imports: _Imports, refusal: _Refusal) -> None:
@@ -187,7 +187,7 @@ def _check_tensor(tensor: TensorProto, refusal: _Refusal) -> None:
     if tensor.data_location == TensorProto.EXTERNAL:
         return
     if tensor.HasField("segment"):
-        raise refusal(f"tensor {name} is a segment of another, which no reader puts together")
+        raise refusal(f"tensor {name} is a segment of another tensor, which readers do not join")
     kind = TensorProto.DataType.Name(tensor.data_type)
     if tensor.HasField("raw_data"):
         if kind == "STRING":
@@ -209,7 +209,7 @@ def _check_sparse(sparse: onnx.SparseTensorProto, refusal: _Refusal) -> None:
     _check_tensor(sparse.values, refusal)
     _check_tensor(sparse.indices, refusal)
     if any(dim < 0 for dim in sparse.dims) or len(sparse.dims) > _HIGHEST_RANK:
-        raise refusal(f"sparse tensor {_quoted(sparse.values.name)} is of no shape that can be")
+        raise refusal(f"sparse tensor {_quoted(sparse.values.name)} has an impossible shape")
 
 
 def _check_nodes(nodes: Iterable[onnx.NodeProto], imports: _Imports, refusal: _Refusal) -> None:
@@ -251,7 +251,7 @@ def _text_fault(node: onnx.NodeProto) -> str:
             try:
                 one.decode()
             except UnicodeDecodeError:
-                return f"has {attribute.name} {one[:_SHOWN]!r}, which is no text in UTF-8"
+                return f"has {attribute.name} {one[:_SHOWN]!r}, which is not text in UTF-8"
     return ""
 
 

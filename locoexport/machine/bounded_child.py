@@ -250,8 +250,8 @@ def _explained(kind: str, allowance: Allowance) -> str:
             EVALUATION_SECONDS
         )
     return (
-        f"cannot be read: a library died of it ({kind}). It is damaged, or was made to do harm; "
-        "get it or export it again."
+        f"cannot be read: it crashed the library that reads it ({kind}). It is damaged or "
+        "malicious; get it or export it again."
     )
 
 

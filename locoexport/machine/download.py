@@ -70,7 +70,7 @@ def download(
         requests.Request("GET", address.url).prepare()
     # requests, urllib3 and idna each have errors of their own for a host that cannot be.
     except Exception:
-        raise UsageError(f"{address.shown} names no host that could be asked.") from None
+        raise UsageError(f"{address.shown} names no host.") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path, address, notify):
@@ -188,8 +188,8 @@ class _Download:
         coding = head.headers.get("Content-Encoding", "identity").strip().lower()
         if coding != "identity":
             raise self._error_type(
-                f"{subject} comes packed (Content-Encoding {coding[:40]!a}), which was not asked "
-                "for; the server must send the file as it is."
+                f"{subject} comes compressed (Content-Encoding {coding[:40]!a}), which was not "
+                "requested; the server must send the file uncompressed."
             )
         if total is not None:
             DOWNLOAD_BYTES.check(total, subject, self._error_type)
@@ -210,11 +210,11 @@ class _Download:
         if total is not None and done != total:
             if done > total:
                 self._part.unlink()
-            raise _NetworkError(f"{done} of {total} bytes came")
+            raise _NetworkError(f"{done} of {total} bytes arrived")
 
     def _broken(self, reason: str) -> str:
         size = self._part.stat().st_size if is_file(self._part) else 0
-        kept = f" {size} bytes are kept; run the command again to go on." if size else ""
+        kept = f" {size} bytes are kept; run the command again to continue." if size else ""
         return f"{self._address.shown} cannot be downloaded: {reason}.{kept}"
 
 
@@ -299,23 +299,23 @@ class _Transfer:
             response.close()
             here = self._hop(here, _asked(lambda: session.told_to_go(response)))  # noqa: B023
         raise self._error_type(
-            f"{self._address.shown} cannot be downloaded: it sends on more than {_HOPS} times."
+            f"{self._address.shown} cannot be downloaded: it redirects more than {_HOPS} times."
         )
 
     def _hop(self, here: WebAddress, location: str | None) -> WebAddress:
-        begins = f"{self._address.shown} cannot be downloaded: it sends on to"
+        begins = f"{self._address.shown} cannot be downloaded: it redirects to"
         if not location:
-            raise self._error_type(f"{begins} no address.")
+            raise self._error_type(f"{begins} an empty address.")
         try:
             there = parse_web_address(urljoin(here.url, location))
         except (UsageError, ValueError):
             raise self._error_type(
-                f"{begins} {redact_address(location)}, which is no https address."
+                f"{begins} {redact_address(location)}, which is not an https address."
             ) from None
         if not (there.origin[0] == "https" or there.origin == self._address.origin):
             raise self._error_type(
-                f"{begins} {there.shown}: nothing is taken over http, which anybody on the way "
-                "can change."
+                f"{begins} {there.shown}: nothing is downloaded over http, because anybody on "
+                "the way can change it."
             )
         return WebAddress(there.url, None, there.shown)
 

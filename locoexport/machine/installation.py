@@ -65,6 +65,7 @@ _PACKAGES = (
     ("onnxscript", "export"),
     ("onnxsim", "export"),
     ("safetensors", "export"),
+    ("onnx", "inspect"),
     ("matplotlib", "plot"),
     ("pillow", "eval"),
     ("huggingface_hub", "download"),

@@ -76,7 +76,7 @@ class Limit:
             return self.default
         # int() takes time that grows with the square of the digits; 18 are enough for any size.
         if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) > 0):
-            raise UsageError(f"{self.variable}={text[:40]!r} is no whole number above 0.")
+            raise UsageError(f"{self.variable}={text[:40]!r} is not a whole number above 0.")
         return int(text)
 
     def check(self, found: int, subject: object, error_type: type[InputError] = InputError) -> None:
@@ -102,10 +102,10 @@ FRAME_PIXELS = Limit("FRAME_PIXELS", 40_000_000, "pixels a frame", "a video")
 IMAGE_PIXELS = Limit("IMAGE_PIXELS", 40_000_000, "pixels an image", "an image within a dataset")
 CLIP_BYTES = Limit("CLIP_BYTES", 2 << 30, "bytes of decoded frames", "a clip of a dataset")
 MASK_PIXELS = Limit("MASK_PIXELS", 40_000_000, "pixels", "a mask")
-MASK_BYTES = Limit("MASK_BYTES", 512 << 20, "bytes", "a mask as it lies on disk")
+MASK_BYTES = Limit("MASK_BYTES", 512 << 20, "bytes", "the file of a mask")
 ROWS = Limit("ROWS", 1_000_000, "rows", "points or boxes, as text or arrays")
-FRAME_BOXES = Limit("FRAME_BOXES", 2000, "boxes in one frame", "boxes, each compared with each")
-TEXT_BYTES = Limit("TEXT_BYTES", 24 << 20, "bytes", "CSV or JSON that a user hands in")
+FRAME_BOXES = Limit("FRAME_BOXES", 2000, "boxes in one frame", "boxes, which are compared in pairs")
+TEXT_BYTES = Limit("TEXT_BYTES", 24 << 20, "bytes", "a CSV or JSON input")
 ANNOTATION_BYTES = Limit("ANNOTATION_BYTES", 1 << 30, "bytes", "annotations of a dataset as CSV")
 ANNOTATION_ROW_BYTES = Limit("ANNOTATION_ROW_BYTES", 4 << 20, "bytes", "a row of annotations")
 TRACKS_BYTES = Limit("TRACKS_BYTES", 1 << 30, "bytes", "tracks, unpacked")
@@ -122,15 +122,15 @@ PICKLE_OPERATIONS = Limit("PICKLE_OPERATIONS", 1_000_000, "operations", "a pickl
 GRAPH_NODES = Limit("GRAPH_NODES", 200_000, "nodes", "a graph, with its functions inlined")
 CALL_DEPTH = Limit("CALL_DEPTH", 100, "levels of calls", "the functions of a graph")
 READING_BYTES = Limit(
-    "READING_BYTES", 1 << 30, "bytes", "memory to read a graph, besides ten times its file"
+    "READING_BYTES", 1 << 30, "bytes", "memory to read a graph, beyond ten times its file size"
 )
-PROOF_BYTES = Limit("PROOF_BYTES", 4 << 30, "bytes", "memory to prove a node, besides the above")
+PROOF_BYTES = Limit("PROOF_BYTES", 4 << 30, "bytes", "memory to prove a node, beyond the above")
 EVALUATED_BYTES = Limit("EVALUATED_BYTES", 16 << 20, "bytes", "a constant computed from others")
 EVALUATION_SECONDS = Limit("EVALUATION_SECONDS", 60, "seconds", "one step of reading a graph")
 DOWNLOAD_BYTES = Limit("DOWNLOAD_BYTES", 8 << 30, "bytes", "a download")
 DOWNLOAD_SECONDS = Limit("DOWNLOAD_SECONDS", 6 * 3600, "seconds", "a download")
 DOWNLOAD_STALL_SECONDS = Limit("DOWNLOAD_STALL_SECONDS", 20, "seconds", "64 KiB of a download")
-HUB_FILES = Limit("HUB_FILES", 10_000, "files", "a repository that weights are looked for in")
+HUB_FILES = Limit("HUB_FILES", 10_000, "files", "a repository that is searched for weights")
 
 LIMITS = tuple(value for value in list(globals().values()) if isinstance(value, Limit))
 """All of them, in the order above."""
@@ -141,4 +141,4 @@ def describe_limits() -> str:
     rows = [
         f"| `{limit.variable}` | {limit.default:,} {limit.unit} | {limit.of} |" for limit in LIMITS
     ]
-    return "\n".join(["| variable | at most | of |", "|---|---|---|", *rows])
+    return "\n".join(["| variable | limit | applies to |", "|---|---|---|", *rows])

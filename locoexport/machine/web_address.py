@@ -75,11 +75,11 @@ def parse_web_address(text: str) -> WebAddress:
         plain = host if host.isascii() else host.encode("idna").decode("ascii")
     # What these say quotes the address, with the password in it.
     except ValueError:
-        raise UsageError(f"{shown} is no address: its host or port cannot be read.") from None
+        raise UsageError(f"{shown} is not an address: its host or port cannot be read.") from None
     if parts.scheme not in _PORTS:
         raise UsageError(f"{shown}: expected https://HOST/FILE.")
     if len(plain) > 253 or _HOST.fullmatch(plain) is None or port == 0:
-        raise UsageError(f"{shown} names no host that could be asked.")
+        raise UsageError(f"{shown} names no host.")
     credentials = None
     if parts.username is not None:
         given = parts.username, parts.password or ""

@@ -78,7 +78,7 @@ def _check_legacy(file: BinaryIO, size: int) -> None:
     """Three pickles that tell the format, one that holds the document, one that lists storages."""
     head = [CheckpointReader(file, size - file.tell()).load() for _ in range(2)]
     if head != [_LEGACY_MAGIC, _LEGACY_PROTOCOL]:
-        raise MalformedPickleError("its first bytes are of no format that torch writes")
+        raise MalformedPickleError("its first bytes match no format that torch writes")
     for _ in range(3):
         CheckpointReader(file, size - file.tell(), storages=size).check()
 
@@ -131,9 +131,9 @@ def _sizes_of(path: Path, found: list[zipfile.ZipInfo], size: int) -> _Members:
             "it is a TorchScript archive, which holds a program; expected the state dict of a model"
         )
     if f"{folder}data.pkl" not in names or not all(name.startswith(folder) for name in names):
-        raise MalformedPickleError("it is no archive that torch writes")
+        raise MalformedPickleError("it is not an archive that torch writes")
     if len({name.lower() for name in names}) != len(names) or any("\0" in name for name in names):
-        raise InputError("two members of its archive have one name")
+        raise InputError("two members of its archive have the same name")
     if any(member.flag_bits & 1 for member in found):
         raise MalformedPickleError("its archive is encrypted")
     unpacked = sum(member.file_size for member in found)

@@ -145,7 +145,7 @@ class CheckpointReader(PickleReader):
                 if count < 0 or any(view is not None for view in rest):
                     raise InputError("a storage is of no size, or a view of another")
             case _:
-                raise InputError("it asks for something that is no storage of tensors")
+                raise InputError("it asks for something that is not a storage of tensors")
         item_bytes = _ITEM_BYTES.get(kind.rpartition(".")[2].removesuffix("Storage"), 1)
         if key not in self._known:
             self._known[key] = _Storage(self._take(key, count * item_bytes), item_bytes)
@@ -167,7 +167,7 @@ class CheckpointReader(PickleReader):
     def call(self, function: Any, arguments: tuple[Any, ...]) -> Any:
         """The stand-in of what torch would make."""
         if not isinstance(function, Name) or function.text not in _CALLED:
-            raise InputError("it calls what is no function for tensors")
+            raise InputError("it calls what is not a function for tensors")
         text = function.text
         if text in _IGNORED:
             return _Made(text)
@@ -192,7 +192,7 @@ class CheckpointReader(PickleReader):
         else:
             sound = type(value) in (int, float, bool) and text != "builtins.bytearray"
         if not sound:
-            raise InputError(f"it calls {text} with something that is no plain value")
+            raise InputError(f"it calls {text} with something that is not a plain value")
 
     def _rebuild(self, text: str, arguments: tuple[Any, ...]) -> _Made:
         match text.rpartition("_")[2] if text != _FROM_TYPE else text, arguments:
@@ -324,7 +324,7 @@ def _check_bounds(storage: _Storage, item_bytes: int, offset: Any, size: Any, st
         and min((*size, *stride, offset)) >= 0
     )
     if not sound:
-        raise InputError("a tensor has a shape that is no tuple of whole numbers")
+        raise InputError("a tensor has a shape that is not a tuple of whole numbers")
     last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
     if 0 not in size and (last + 1) * item_bytes > storage.size:
         raise InputError(

@@ -113,7 +113,7 @@ def read_jax_checkpoint(path: str | Path) -> JaxCheckpoint:
     try:
         if not is_tar(file_path):
             if wanted is not None:
-                raise InputError("it is no tar, and has no members")
+                raise InputError("it is not a tar, and has no members")
             with open(file_path, "rb") as file:
                 return _read(file, os.fstat(file.fileno()).st_size, None)
         with open_member(file_path, wanted, _looks_right, "checkpoints of JAX") as member:
@@ -172,7 +172,7 @@ def _explain_bytes(start: bytes, size: int) -> str:
         return "it is empty"
     begins = start.decode("ascii", "replace").replace("\ufffd", "?")
     return (
-        f"it begins with {begins!a}, and a .npy with '\\x93NUMPY': it is no file of numpy. "
+        f"it begins with {begins!a}, and a .npy with '\\x93NUMPY': it is not a file of numpy. "
         f"{_EXPECTED}"
     )
 
@@ -350,7 +350,7 @@ def _explain_strangers(modules: _Modules) -> str:
     if any("tracks" in leaf for _, leaf in modules):
         what = "it is an archive of tracks, not a checkpoint"
     else:
-        what = "it is no checkpoint of LocoTrack"
+        what = "it is not a checkpoint of LocoTrack"
     held = _listing([":".join(filter(None, pair)) for pair in modules]) or "nothing"
     return f"{what}: it holds {held}, and LocoTrack's modules begin with {ROOT}"
 

@@ -76,7 +76,7 @@ def choose_profile(
         profile = load_profile(name_or_file)
         if not is_same_network(profile.variant, told):
             raise ProfileError(
-                f"{checkpoint} holds {told!r} weights, but {name_or_file!r} was asked for "
+                f"{checkpoint} holds {told!r} weights, but you chose {name_or_file!r} "
                 f"(variant {profile.variant!r}). Leave --backbone and --profile out, or pass "
                 "the checkpoint of that variant."
             )
@@ -120,7 +120,7 @@ def _settle(profile: ExportProfile, checkpoint: Checkpoint, *, as_pytorch: bool)
     settings = agree(
         profile.settings,
         checkpoint.settings,
-        who=f"what was asked for (options, or profile {profile.name})",
+        who=f"your choice (options, or profile {profile.name})",
         whose=str(checkpoint.path),
         error=CheckpointError,
     )
@@ -131,7 +131,7 @@ def _settle(profile: ExportProfile, checkpoint: Checkpoint, *, as_pytorch: bool)
             raise CheckpointError(
                 f"{checkpoint.path} holds weights that JAX trained. {apart} At one level of "
                 "256x256 they are the same: leave --resolution and --refinement-resolutions out. "
-                "With --as-pytorch what PyTorch computes is exported all the same."
+                "With --as-pytorch, PyTorch's function is exported anyway."
             )
     return profile.with_options(settings=settings)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -110,7 +110,7 @@ class TrackArrays:
 
 @dataclass(frozen=True)
 class OutputParity:
-    """How far one output is off: the largest difference, the 99th percentile, and where.
+    """How far one output is off: the median, the 99th percentile, the largest, and where.
 
     ``worst_index`` is (batch, point, frame). Ties and unstable points are left out. A NaN counts
     as infinite.
@@ -125,6 +125,7 @@ class OutputParity:
     found: float
     beyond_tolerance: int
     tolerance: float
+    p50: float = math.nan
 
     @property
     def passed(self) -> bool:
@@ -139,6 +140,7 @@ class CaseParity:
     ``tied_points`` and ``unstable_points`` are beyond tolerance for a reason that lies in the
     oracle; ``worst_apart_px`` is the largest track error among them. ``suspect_points`` are those
     beyond tolerance that are no ties: whoever compares may measure the oracle's noise there.
+    ``pixels`` (K,) are the track errors of all points and frames that are not counted apart.
     """
 
     name: str
@@ -151,11 +153,19 @@ class CaseParity:
     unstable_points: int
     worst_apart_px: float
     suspect_points: tuple[int, ...]
+    pixels: Floats = field(
+        default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False
+    )
 
     @property
     def passed(self) -> bool:
         """True where every output is within tolerance."""
         return all(output.passed for output in self.outputs)
+
+    @property
+    def apart_points(self) -> int:
+        """Ties and unstable points."""
+        return self.tied_points + self.unstable_points
 
 
 @dataclass(frozen=True)
@@ -175,13 +185,37 @@ class ParityReport:
     @property
     def conclusive(self) -> bool:
         """False where too many points were counted apart for the rest to prove anything."""
-        points = sum(case.batch * case.points for case in self.cases)
-        return self.apart_points <= LARGEST_SHARE_APART * points and points > 0
+        return self.apart_points <= LARGEST_SHARE_APART * self.points and self.points > 0
+
+    @property
+    def points(self) -> int:
+        """The points of all cases, of each as often as it was tracked."""
+        return sum(case.batch * case.points for case in self.cases)
 
     @property
     def apart_points(self) -> int:
         """Ties and unstable points of all cases."""
-        return sum(case.tied_points + case.unstable_points for case in self.cases)
+        return sum(case.apart_points for case in self.cases)
+
+    @property
+    def p50_px(self) -> float:
+        """The median track error of all points and frames that are not counted apart."""
+        return _quantile(self._pixels(), 50)
+
+    @property
+    def p99_px(self) -> float:
+        """What 99 % of these track errors are at most."""
+        return _quantile(self._pixels(), 99)
+
+    @property
+    def visibility_flips(self) -> int:
+        """Points and frames that are visible in one and hidden in the other, of all cases."""
+        return sum(case.visibility_flips for case in self.cases)
+
+    @property
+    def compared(self) -> int:
+        """Points and frames whose visibility was compared."""
+        return sum(case.batch * case.points * case.frames for case in self.cases)
 
     @property
     def worst_apart_px(self) -> float:
@@ -202,6 +236,9 @@ class ParityReport:
     def shapes(self) -> tuple[tuple[int, int, int], ...]:
         """The distinct (batch, frames, points) that were tried, in order."""
         return tuple(dict.fromkeys((c.batch, c.frames, c.points) for c in self.cases))
+
+    def _pixels(self) -> Floats:
+        return np.concatenate([np.zeros(0, np.float32), *(case.pixels for case in self.cases)])
 
 
 def compare_case(
@@ -256,6 +293,7 @@ def compare_case(
         unstable_points=int(unstable.sum()),
         worst_apart_px=float(distance[apart].max()) if apart.any() else 0.0,
         suspect_points=tuple(np.flatnonzero((beyond & finite & ~tied).any(0)).tolist()),
+        pixels=distance[~apart].ravel(),
     )
 
 
@@ -293,14 +331,19 @@ def _summary(
         output=output,
         unit=unit,
         worst=float(kept.max()) if kept.size else 0.0,
-        # "higher" picks a value that occurs: interpolating with infinity gives NaN.
-        p99=float(np.percentile(kept, 99, method="higher")) if kept.size else 0.0,
+        p99=_quantile(kept, 99),
         worst_index=(where[0], where[1], where[2]),
         expected=expected,
         found=found,
         beyond_tolerance=int(np.sum(counted > limit)),
         tolerance=limit,
+        p50=_quantile(kept, 50),
     )
+
+
+def _quantile(errors: Floats, percent: float) -> float:
+    # "higher" picks a value that occurs: interpolating with infinity gives NaN.
+    return float(np.percentile(errors, percent, method="higher")) if errors.size else 0.0
 
 
 def _values_at(

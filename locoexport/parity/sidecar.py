@@ -171,7 +171,7 @@ def read_sidecar(path: str | Path, model_sha256: Mapping[str, str]) -> Sidecar:
     except OSError as error:
         raise SidecarError(f"Cannot read {path}: {error.strerror or error}.") from error
     except InputError as error:
-        raise SidecarError(f"{path} is no sidecar: {error}") from error
+        raise SidecarError(f"{path} is not a sidecar: {error}") from error
     try:
         return _read(path, arrays, model_sha256)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -209,10 +209,10 @@ def _read(
 
 def _parse_header(values: NDArray[Any]) -> dict[str, Any]:
     if values.dtype != np.uint8 or values.size > _HEADER_BYTES:
-        raise ValueError("its header is no text")
+        raise ValueError("its header is not text")
     header = json.loads(values.tobytes().decode())
     if not isinstance(header, dict):
-        raise ValueError("its header is no JSON object")
+        raise ValueError("its header is not a JSON object")
     return header
 
 
@@ -228,9 +228,9 @@ def _tolerance(schema: str, stated: Mapping[str, Any]) -> Tolerance | PrecisionT
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{str(value)[:40]!r} is no number")
+        raise ValueError(f"{str(value)[:40]!r} is not a number")
     if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{value} is no number from 0 up")
+        raise ValueError(f"{value} is not a number from 0 up")
     return float(value)
 
 
@@ -277,8 +277,8 @@ def _case(arrays: Mapping[str, NDArray[Any]], index: int, entry: Any, schema: st
         found = arrays[f"{index}.{name}"]
         if found.dtype != np.float32 or found.shape != shape:
             raise ValueError(
-                f"{index}.{name} is {found.dtype} of {found.ndim} axes, where float32 of shape "
-                f"{shape} is due"
+                f"{index}.{name} is {found.dtype} of {found.ndim} axes; expected float32 of shape "
+                f"{shape}"
             )
         return found
 
@@ -303,7 +303,7 @@ def _case(arrays: Mapping[str, NDArray[Any]], index: int, entry: Any, schema: st
         gap = value("peak_gap", each)
         noise = Conditioning(gap, *(value(f"noise_{of}", each[:2]) for of in ("px", "logits")))
         if not all(np.isfinite(v).all() for v in (noise.noise_px, noise.noise_logits)):
-            raise ValueError(f"the noise of case {index} is no number")
+            raise ValueError(f"the noise of case {index} is not a number")
     name = str(entry["name"])
     return SidecarCase(
         name, blocks if pointwise else _summed(blocks), side, queries, reference, noise

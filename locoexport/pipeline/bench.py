@@ -89,7 +89,7 @@ def bench_model(
         ModelFileError, PackageMissingError, MachineError, OutputError: see each.
     """
     if runs < _LEAST_RUNS:
-        raise UsageError(f"--runs is {runs}; percentiles want at least {_LEAST_RUNS}.")
+        raise UsageError(f"--runs is {runs}; percentiles need at least {_LEAST_RUNS}.")
     check_opponent(against)
     _require(provider, model)
     distrust = Distrust(notify)

@@ -77,7 +77,9 @@ def convert_tracks(
     path, target = Path(tracks_file), Path(output)
     chosen = find_format(target, to)
     if chosen.is_own and facts is not None and facts.first_frame is not None:
-        raise UsageError("--first-frame is for other programs; in our own files frame 0 is first.")
+        raise UsageError(
+            "--first-frame is for other programs; in locoexport's own files frame 0 is first."
+        )
     clip = None if video is None or is_live(video) else name_of(video)
     check_apart([("output", target)], [("the tracks", path), ("the clip", clip)])
     check_output(target, force=force)
@@ -119,7 +121,9 @@ def _with_video(facts: ClipFacts, video: NamedSource | None) -> ClipFacts:
     if video is None:
         return facts
     if is_live(video):
-        raise UsageError(f"{name_of(video)} comes once: say --size and --fps in place of --video.")
+        raise UsageError(
+            f"{name_of(video)} can be read only once: give --size and --fps instead of --video."
+        )
     source = open_video(video)
     height, width = source.frame_hw()
     return replace(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from locoexport.demo.packages import fetch_packages, packages_in
-from locoexport.demo.sample_clip import write_sample_clip
-from locoexport.demo.site import Site, SiteModel, assemble_site
+from locoexport.demo.sample_clip import sample_clip
+from locoexport.demo.site import Site, SiteClip, SiteModel, assemble_site
 from locoexport.errors import ModelFileError
-from locoexport.machine.writing.drafts import scratch_folder
 from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.model_choice import find_model
@@ -20,8 +19,6 @@ from locoexport.runtime.session.split_files import find_split_files, is_live_exp
 from locoexport.runtime.video.clips import VideoReader
 
 __all__ = ["prepared_site"]
-
-_SAMPLE_NAME = "built-in.mp4"
 
 
 @contextmanager
@@ -38,7 +35,7 @@ def prepared_site(
         model: an exported file, or any file of a split or live one; or a profile's name (see
             ``find_model``). None is the model that the package ships. Where a live export of the
             same name lies beside the file, the page has it for the camera.
-        video: the clip that the page opens with. None is one that is made.
+        video: the clip that the page opens with. None is an excerpt of Big Buck Bunny.
         runtime: a folder with the page's npm packages (node_modules). None is the cache folder,
             filled from the npm registry where they do not lie there already.
         notify: is told of every step.
@@ -55,10 +52,8 @@ def prepared_site(
         packages = fetch_packages(lambda text: notify(Notice(text)))
     else:
         packages = packages_in(Path(runtime))
-    with scratch_folder() as scratch:
-        clip = scratch / _SAMPLE_NAME if video is None else Path(video)
-        if video is None:
-            write_sample_clip(clip)
+    given = None if video is None else SiteClip(Path(video))
+    with sample_clip() if given is None else nullcontext(given) as clip:
         yield assemble_site(site_model, packages, clip, live)
 
 

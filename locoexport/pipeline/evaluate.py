@@ -160,7 +160,7 @@ def evaluate_datasets(
         provider: the execution provider of the ONNX side; there is no fallback.
         checkpoint: the weights of an exported file, or ``published`` for those that its profile
             names; by default found as ``verify`` finds them.
-        torch: run the unrewritten PyTorch model as well, where it and the weights are at hand.
+        torch: run the unrewritten PyTorch model as well, if torch and the weights are there.
         videos: only the first that many of each dataset.
         full_resolution: give the model the video's own pixels; tracks are still scored at 256×256.
         fresh: do not go on from the records of an earlier, equal command.
@@ -176,7 +176,10 @@ def evaluate_datasets(
             ``live`` a model that is not, a window that it has not, or the mode ``strided``.
         InputError: a dataset cannot be read, or holds nothing that can be scored.
         OutputError: a file cannot be written.
-        CheckpointError, ModelFileError, ProviderUnavailableError, PackageMissingError: see each.
+        CheckpointError: the weights cannot be read, or are not those in the file.
+        ModelFileError: the file cannot be read or is not ours.
+        ProviderUnavailableError: the provider cannot be used here.
+        PackageMissingError: a package is missing, such as torch for a checkpoint.
         EvaluationInterrupt: in place of KeyboardInterrupt, where results were kept.
     """
     started = time.perf_counter()
@@ -285,7 +288,7 @@ def _check_live(
     if query_mode != "first":
         raise UsageError(
             f"--query-mode {query_mode} scores frames before the one in which a point is asked "
-            "for, and nobody can answer those live; leave it out."
+            "for, which a live export cannot answer; leave it out."
         )
     if len(live) > 1 and any(each is not None for each in one_alone):
         raise UsageError("--per-track and --film are of one window; give --live one number.")

@@ -49,8 +49,8 @@ __all__ = ["ExportParityError", "ExportReport", "export_model"]
 class ExportReport:
     """What an export did: one file or three of a split; ``parity`` None with ``verify=False``.
 
-    ``sidecar`` is the .parity.npz that was written beside it, where one was asked for;
-    ``warnings`` are what was warned of on the way.
+    ``sidecar`` is the .parity.npz that was written beside it, if any; ``warnings`` are those that
+    were given on the way.
     """
 
     artifacts: tuple[ExportArtifact, ...]

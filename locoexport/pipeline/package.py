@@ -58,6 +58,7 @@ class PackageReport:
         schema_checked: whether Triton's own schema was there to check the configurations with; of
             OpenVINO, whether it was there and compiled the file with the settings.
         server: which server it is for.
+        start: the shell command that starts it in ``folder``, a line a row.
     """
 
     folder: Path
@@ -67,6 +68,7 @@ class PackageReport:
     files: tuple[Path, ...]
     schema_checked: bool
     server: Literal["triton", "openvino"] = "triton"
+    start: tuple[str, ...] = ()
 
 
 def package_for_triton(
@@ -107,7 +109,9 @@ def package_for_triton(
     readme = readme_text(entries, opened.inputs, opened.outputs, options, _facts(opened.metadata))
     written = write_repository(Path(folder), entries, readme, force=force)
     names = tuple(entry.name for entry in entries)
-    return PackageReport(Path(folder), opened.path, opened.name, names, written, checked)
+    return PackageReport(
+        Path(folder), opened.path, opened.name, names, written, checked, start=_start(readme)
+    )
 
 
 def package_for_openvino(
@@ -149,7 +153,7 @@ def package_for_openvino(
     written = write_server(Path(folder), opened.path, entry, readme, force=force)
     names = (opened.name,)
     return PackageReport(
-        Path(folder), opened.path, opened.name, names, written, checked, "openvino"
+        Path(folder), opened.path, opened.name, names, written, checked, "openvino", _start(readme)
     )
 
 
@@ -164,7 +168,7 @@ def _package_live(
 ) -> PackageReport:
     """Three models and two ensembles, for so many points as ``options`` calls usual."""
     if options.tensorrt:
-        raise UsageError("A live export is packaged for ONNX Runtime alone; leave --tensorrt out.")
+        raise UsageError("A live export is packaged only for ONNX Runtime; leave --tensorrt out.")
     session = open_live(model, cached=True)  # every check of the runtime
     files, name = session.paths, _name(name, session.metadata)
     served = [_served(f"{name}_{role}", files[role]) for role in LIVE_ROLES]
@@ -179,7 +183,7 @@ def _package_live(
     readme = live_readme(models, options, _facts(session.metadata))
     written = write_repository(folder, entries, readme, force=force)
     names = tuple(entry.name for entry in entries)
-    return PackageReport(folder, session.path, name, names, written, checked)
+    return PackageReport(folder, session.path, name, names, written, checked, start=_start(readme))
 
 
 @dataclass(frozen=True)
@@ -209,11 +213,11 @@ class _Opened:
 def _open(path: Path, name: str | None, *, single_for: str | None = None) -> _Opened:
     """Open, name and check; ``single_for`` names a server that takes no split export."""
     if is_live_export(path):
-        raise UsageError(f"{path} is a live export, which is packaged for Triton alone (--triton).")
+        raise UsageError(f"{path} is a live export, which is packaged only for Triton (--triton).")
     metadata = open_model(path).metadata  # every check of the runtime
     split = find_split_files(path)
     if split is not None and single_for is not None:
-        raise UsageError(f"{single_for} gets the single file; export it without --split.")
+        raise UsageError(f"{single_for} needs the single file; export it without --split.")
     name = _name(name, metadata)
     named = {name: path}
     if split is not None:
@@ -232,6 +236,14 @@ def _entries(opened: _Opened, options: ServingOptions) -> list[RepositoryEntry]:
         ensemble = ensemble_config(opened.name, opened.served, options)
         entries.append(RepositoryEntry(opened.name, ensemble, None))
     return entries
+
+
+def _start(readme: str) -> tuple[str, ...]:
+    """The README's first command, which starts the server."""
+    lines = readme.splitlines()
+    first = next(index for index, line in enumerate(lines) if line.startswith("    docker run"))
+    last = next(index for index in range(first, len(lines)) if not lines[index].endswith("\\"))
+    return tuple(line.removeprefix("    ") for line in lines[first : last + 1])
 
 
 def _compiles(path: Path, settings: dict[str, Any]) -> bool:

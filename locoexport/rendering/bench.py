@@ -13,7 +13,14 @@ from rich.text import Text
 from locoexport.notices import counted
 from locoexport.rendering.parts.by_part import by_part_document
 from locoexport.rendering.parts.placement import elsewhere_text, nodes_text
-from locoexport.rendering.parts.tables import facts, gigabytes, headed, megabytes, titled
+from locoexport.rendering.parts.tables import (
+    facts,
+    gigabytes,
+    headed,
+    megabytes,
+    pixels,
+    titled,
+)
 
 if TYPE_CHECKING:
     from locoexport.benchmarking.report import BenchReport, Cell, PartTimes, Side, Spread
@@ -28,6 +35,7 @@ OUTSIDE = "outside kernels"
 def bench_text(report: BenchReport) -> RenderableType:
     """Everything that was measured, for a terminal."""
     blocks: list[RenderableType] = [_machine(report), Text(), _grid(report)]
+    blocks += [Text(), _comparison(report)]
     cell = largest(report)
     if any(side.transfers is not None for other in report.cells for side in other.sides):
         blocks += [Text(), _transfers(report)]
@@ -128,7 +136,7 @@ def _machine(report: BenchReport) -> Table:
     placement = report.placement
     rows = [
         ("model", f"{report.title} ({report.model})"),
-        ("machine", f"{cpu.model}, {cpu.usable_cores} cores"),
+        ("machine", f"{cpu.model}, {counted(cpu.usable_cores, 'core')}"),
         ("provider", f"{report.provider} (nodes: {nodes_text(placement.nodes)})"),
         *([("elsewhere", elsewhere_text(placement.elsewhere))] if placement.elsewhere else []),
         (
@@ -151,47 +159,44 @@ def _machine(report: BenchReport) -> Table:
 
 
 def _grid(report: BenchReport) -> RenderableType:
-    columns = ["T x N", "", "ms", "p10-p90", "points·frames/s", "of GEMM", "peak MB", "load s"]
-    if any(cell.ratio is not None for cell in report.cells):
-        columns += ["times as fast", "p10-p90", "tracks apart"]
-    table = headed(columns, right=columns[2:])
+    """A row for each size and side."""
+    times = ("median ms", "p10 ms", "p90 ms", "points·frames/s")
+    numbers = (*times, "peak MB", "load s")
+    table = headed(("T x N", "", *numbers), right=numbers)
     for cell in report.cells:
         for index, side in enumerate(cell.sides):
+            latency, fresh = side.latency, side.fresh
             table.add_row(
                 cell.label if index == 0 else "",
                 Text(side.name),
-                *_side_cells(report, cell, side, first=index == 0),
-                *(_ratio_cells(cell) if index == 0 else ()),
+                *(f"{each * 1e3:.1f}" for each in (latency.median, latency.p10, latency.p90)),
+                f"{side.point_frames_per_second:,.0f}",
+                "?" if fresh is None else f"{fresh.peak_bytes / 1e6:.0f}",
+                "" if fresh is None or index else f"{fresh.load_seconds:.2f}",
             )
     return titled(f"latency of one call, {counted(report.runs, 'run')} a side in turn", table)
 
 
-def _side_cells(report: BenchReport, cell: Cell, side: Side, *, first: bool) -> tuple[str, ...]:
-    latency, fresh = side.latency, side.fresh
-    share = _gemm_share(report, cell.flops, latency.median) if first else None
-    return (
-        f"{latency.median * 1e3:.1f}",
-        _reach(latency, 1e3),
-        f"{side.point_frames_per_second:,.0f}",
-        "" if share is None else f"{share:.0%}",
-        "?" if fresh is None else f"{fresh.peak_bytes / 1e6:.0f}",
-        "" if fresh is None or not first else f"{fresh.load_seconds:.2f}",
-    )
+def _comparison(report: BenchReport) -> RenderableType:
+    """A row for each size: the first side against the other one, and against plain products."""
+    ratios = ("times as fast", "p10", "p90")
+    numbers = (*ratios, "tracks apart p50 px", "worst px", "of GEMM")
+    table = headed(("T x N", *numbers), right=numbers)
+    for cell in report.cells:
+        ratio, apart = cell.ratio, cell.agreement
+        share = _gemm_share(report, cell.flops, cell.sides[0].latency.median)
+        table.add_row(
+            cell.label,
+            *(["-"] * 3 if ratio is None else _ratios(ratio)),
+            *(["-"] * 2 if apart is None else map(pixels, (apart.median_px, apart.worst_px))),
+            "-" if share is None else f"{share:.0%}",
+        )
+    first, *others = (side.name for side in report.cells[0].sides)
+    return titled(" against ".join([first, *others]), table)
 
 
-def _ratio_cells(cell: Cell) -> tuple[str, ...]:
-    if cell.ratio is None:
-        return ()
-    apart = cell.agreement
-    return (
-        f"{cell.ratio.median:.2f}",
-        f"{cell.ratio.p10:.2f}-{cell.ratio.p90:.2f}",
-        "?" if apart is None else f"{apart.median_px:.0e} px (worst {apart.worst_px:.0e})",
-    )
-
-
-def _reach(values: Spread, scale: float) -> str:
-    return f"{values.p10 * scale:.1f}-{values.p90 * scale:.1f}"
+def _ratios(ratio: Spread) -> list[str]:
+    return [f"{each:.2f}" for each in (ratio.median, ratio.p10, ratio.p90)]
 
 
 def _transfers(report: BenchReport) -> RenderableType:
@@ -242,13 +247,19 @@ def _gemm_share(report: BenchReport, flops: int | None, seconds: float) -> float
 
 
 def _notes(report: BenchReport) -> RenderableType:
-    notes = [
-        "times as fast: the other side's time over the first's, median of the ratios run by run.",
-        "of GEMM: FLOPs of convolutions and matrix products over time, as a share of the rate of "
-        "fp32 products above.",
-        _memory_note(report),
+    rows = [
+        (
+            "times as fast",
+            "the other side's time divided by the first's, median of the ratios run by run",
+        ),
+        (
+            "of GEMM",
+            "FLOPs of convolutions and matrix products over time, as a share of the rate of fp32 "
+            "products above",
+        ),
+        ("peak MB", _memory_note(report)),
     ]
-    return Group(*(Text(note, style="dim") for note in notes))
+    return facts(rows)
 
 
 def _memory_note(report: BenchReport) -> str:
@@ -258,13 +269,13 @@ def _memory_note(report: BenchReport) -> str:
         if side.fresh is not None
     ]
     text = (
-        "peak MB: the most physical memory held by a new process that opens the model and runs it "
+        "the most physical memory held by a new process that opens the model and runs it "
         "twice, libraries and inputs included"
     )
     if before:
         text += f" (before opening, at {report.cells[0].label}: {', '.join(before)})"
     memory = gigabytes(max((_peak(side) for c in report.cells for side in c.sides), default=0))
-    return f"{text}. Largest: {memory}."
+    return f"{text}. The largest is {memory}."
 
 
 def _peak(side: Side) -> int:

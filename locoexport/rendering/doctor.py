@@ -150,7 +150,7 @@ def _outlook_document(outlook: ModelOutlook) -> dict[str, Any]:
 def _problems(problems: tuple[Problem, ...]) -> RenderableType:
     if not problems:
         return Text("nothing is missing", style="green")
-    table = headed(("", "what", "command"))
+    table = headed(("", "problem", "what to do"))
     for problem in problems:
         table.add_row(severity(problem.severity), Text(problem.text), Text(problem.command))
-    return titled("to mend", table)
+    return titled("problems", table)

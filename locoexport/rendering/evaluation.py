@@ -14,7 +14,7 @@ from rich.text import Text
 from locoexport.evaluation.metrics import THRESHOLDS_PX
 from locoexport.notices import counted
 from locoexport.rendering.parts.metadata import short_weights
-from locoexport.rendering.parts.tables import facts, headed
+from locoexport.rendering.parts.tables import facts, headed, pixels, share
 
 if TYPE_CHECKING:
     from locoexport.evaluation.scores import Difference, Scores
@@ -34,12 +34,8 @@ MARKDOWN_HEAD = (
     "| model | runtime | dataset | queries | videos | AJ | δ_avg | OA | median px |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
-_COLUMNS = (
-    *("AJ", "δ_avg", "OA"),
-    *(f"<{x} px" for x in THRESHOLDS_PX),
-    *(f"J{x}" for x in THRESHOLDS_PX),
-    "median px",
-)
+_FIRST = ("AJ", "δ_avg", "OA", "median px")
+_OTHERS = (*(f"<{x} px" for x in THRESHOLDS_PX), *(f"J{x}" for x in THRESHOLDS_PX))
 # The columns of the published evaluators' own rows, in their order.
 _LATEX_COLUMNS = (
     *("AJ", r"$<\delta^{x}_{avg}$", "OA"),
@@ -206,13 +202,15 @@ def _facts(report: EvalReport) -> Table:
     return facts(rows)
 
 
-def _means(report: EvalReport) -> Table:
-    table = headed(("", *_COLUMNS), right=_COLUMNS)
-    for side in report.sides:
-        mean = report.mean(side)
-        values = (*_first_three(mean), *mean.pts_within, *mean.jaccard)
-        table.add_row(side, *(_percent(value) for value in values), f"{mean.median_px:.2f}")
-    return table
+def _means(report: EvalReport) -> Group:
+    """The figures that papers compare; below them those that they are means of."""
+    means = [(side, report.mean(side)) for side in report.sides]
+    first = headed(("scores in %", *_FIRST), right=_FIRST)
+    second = headed(("of these", *_OTHERS), right=_OTHERS)
+    for side, mean in means:
+        first.add_row(side, *map(_percent, _first_three(mean)), f"{mean.median_px:.2f}")
+        second.add_row(side, *map(_percent, (*mean.pts_within, *mean.jaccard)))
+    return Group(first, Text(), second)
 
 
 def _runtime(report: EvalReport, side: str) -> str:
@@ -225,10 +223,12 @@ def _latex_escaped(text: str) -> str:
 
 
 def _apart(apart: Difference) -> str:
+    errors = (apart.p50_px, apart.p99_px, apart.max_px)
+    p50, p99, worst = map(pixels, errors)
+    flips = share(apart.flips, apart.compared)
     return (
-        f"torch against onnx, worst of any video: p50 {apart.p50_px:.1e} px, p99 "
-        f"{apart.p99_px:.1e} px, max {apart.max_px:.1e} px; visibility flips {apart.flips} of "
-        f"{apart.compared}"
+        f"torch against onnx, worst of any video: p50 {p50} px, p99 {p99} px, worst {worst} px; "
+        f"visibility flips {apart.flips:,} of {apart.compared:,} ({flips})"
     )
 
 

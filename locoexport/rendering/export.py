@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
+from rich.text import Text
 
 from locoexport.rendering.parts.localisation import localisation_document
 from locoexport.rendering.parts.precision import precision_document, precision_table
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
 
 from locoexport.rendering.parts.localisation import whereabouts
 from locoexport.rendering.parts.metadata import short_weights, taken_frames, trained_settings
-from locoexport.rendering.parts.parity import parity_document, parity_line, parity_table
-from locoexport.rendering.parts.tables import facts, megabytes, size
+from locoexport.rendering.parts.parity import (
+    parity_document,
+    parity_rows,
+    parity_table,
+    shapes_text,
+)
+from locoexport.rendering.parts.tables import facts, file_size, size
 
 __all__ = [
     "export_document",
@@ -32,8 +38,8 @@ __all__ = [
 def export_text(report: ExportReport) -> RenderableType:
     """What an export wrote, and how it was proven."""
     metadata = report.artifact.metadata
-    rows = [
-        *(("file", f"{file.path} ({megabytes(file.size_bytes)})") for file in report.artifacts),
+    rows: list[tuple[str | Text, str | Text]] = [
+        *(("file", f"{file.path} ({file_size(file.size_bytes)})") for file in report.artifacts),
         *([] if report.sidecar is None else [("sidecar", str(report.sidecar))]),
         (
             "profile",
@@ -49,9 +55,11 @@ def export_text(report: ExportReport) -> RenderableType:
         ("nodes", f"{report.nodes_traced} traced, {report.nodes_written} written"),
     ]
     if report.parity is None:
-        rows.append(("parity", "not checked (--no-verify)"))
+        rows.append(("verified", "no (--no-verify)"))
     else:
-        rows.append(("parity", parity_line(report.parity)))
+        (passed, errors), *others = parity_rows(report.parity)
+        rows += [("parity", Text.assemble(passed, "  ", errors)), *others]
+        rows.append(("tried at", _tried(report.parity)))
     rows.append(("seconds", f"{report.seconds:.1f}"))
     if report.precision is None:
         return facts(rows)
@@ -109,5 +117,10 @@ def failed_export_document(
 def failed_export_text(
     report: ParityReport, localisation: Localisation | None, not_localised: str
 ) -> RenderableType:
-    """Every case of an export that failed its parity check, and where it departs."""
-    return Group(parity_table(report), *whereabouts(localisation, not_localised))
+    """Every input of an export that failed its parity check, and where it departs."""
+    found = whereabouts(localisation, not_localised)
+    return Group(parity_table(report), Text(), facts(parity_rows(report)), *found)
+
+
+def _tried(parity: ParityReport) -> str:
+    return f"BxTxN {shapes_text(parity.shapes)}"

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from locoexport.rendering.parts.by_part import by_part_document
 from locoexport.rendering.parts.forecast import forecast_document, forecast_table
-from locoexport.rendering.parts.tables import facts, headed, megabytes, severity, titled
+from locoexport.rendering.parts.tables import facts, file_size, headed, severity, titled
 
 if TYPE_CHECKING:
     from locoexport.inspection.facts import Costs, ModelFacts, Port
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["costs_document", "inspect_document", "inspect_text"]
 
 _NAMES_SHOWN = 3
+_LETTERS_SHOWN = 1000
 _LINES_SHOWN = 100
 """Of inputs, metadata or parts: a stranger's file may have any number. JSON has them all."""
 
@@ -101,14 +102,14 @@ def _identity(report: InspectReport) -> Table:
     if model.parameters.quantised:
         parameters += f" and {model.parameters.quantised:,} of 8 bits or fewer"
     rows = [
-        ("file", f"{report.path} ({megabytes(report.size_bytes)})"),
+        ("file", f"{report.path} ({file_size(report.size_bytes)})"),
         ("made by", model.producer or "not said"),
         ("opset", f"{opsets}; IR {model.ir_version}"),
         *_ports("input", model.inputs),
         *_ports("output", model.outputs),
         ("dynamic axes", _listed(model.dynamic_axes) or "none"),
         ("operators", f"{sum(model.operators.values())}: {operators}"),
-        ("parameters", f"{parameters} ({megabytes(model.parameters.size_bytes)} of constants)"),
+        ("parameters", f"{parameters} ({file_size(model.parameters.size_bytes)} of constants)"),
     ]
     if model.functions:
         rows.append(("functions", str(model.functions)))
@@ -143,7 +144,11 @@ def _port(port: Port) -> str:
 
 
 def _shortened(value: str) -> str:
-    return value if len(value) <= 120 else f"{value[:117]}..."
+    """A stranger's text may have any length; what is left out ends at a blank, not in a number."""
+    if len(value) <= _LETTERS_SHOWN:
+        return value
+    kept = value[:_LETTERS_SHOWN].rsplit(maxsplit=1)[0]
+    return f"{kept} [and {len(value) - len(kept):,} more characters]"
 
 
 def _parts_table(model: ModelFacts) -> RenderableType:
@@ -173,9 +178,9 @@ def _parts_table(model: ModelFacts) -> RenderableType:
 
 
 def _giga(operations: int) -> str:
-    """In 1e9, to two places; a little is not nothing."""
+    """In 1e9, to three places; a little is not nothing."""
     giga = operations / 1e9
-    return f"{giga:.2f}" if giga >= 0.1 or not operations else f"{giga:.2g}"
+    return f"{giga:.3f}" if giga >= 0.001 or not operations else "<0.001"
 
 
 def _costs_facts(costs: Costs) -> Table:
@@ -191,7 +196,7 @@ def _costs_facts(costs: Costs) -> Table:
         ),
         (
             "activations",
-            f"{'at least ' if memory.unknown else ''}{megabytes(memory.size_bytes)} at their peak, "
+            f"{'at least ' if memory.unknown else ''}{file_size(memory.size_bytes)} at their peak, "
             f"in {memory.at}",
         ),
     ]

@@ -1,43 +1,51 @@
-"""``locoexport profiles``: every profile in a table, what is known of its weights, and JSON."""
+"""``locoexport profiles``: which to take, what each costs, where its weights are, and JSON."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
-from rich.padding import Padding
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from locoexport.contract.published_weights import COSTED_CALL, OtherWeights, PublishedFacts
-from locoexport.rendering.parts.tables import headed, megabytes, size
+from locoexport.rendering.parts.tables import facts, headed, size
 
 if TYPE_CHECKING:
     from locoexport.contract.profile import ExportProfile
 
 __all__ = ["profiles_document", "profiles_text"]
 
-_COLUMNS = ("profile", "resolution", "parameters", "file", "GFLOP", "opset", "weights")
-_NUMBERS = ("parameters", "file", "GFLOP", "opset")
+_NUMBERS = ("parameters M", "file MB", "GFLOP")
+_COLUMNS = ("profile", "resolution", *_NUMBERS, "trained weights")
+_WEIGHTS = {
+    "shipped": "in this package",
+    "published": "--checkpoint published",
+    "neither": "your own only",
+}
 _UNKNOWN = "-"
-_NOT_KNOWN = "not known here"
+_NOT_STATED = "not stated"
 
 
-def profiles_text(profiles: Sequence[ExportProfile]) -> Group:
-    """A row for each profile, then a paragraph for each weights that profiles share."""
-    return Group(
-        _table(profiles),
-        Text(),
-        Text(
-            f"GFLOP: one call of {COSTED_CALL} at the profile's resolution, convolutions and "
-            "matrix products, two operations to a multiply-add. file: the float32 export. "
-            "--checkpoint published takes published weights; in a repository without a file's "
-            "name, state dicts tell the file."
-        ),
-        *(_paragraph(names, first) for names, first in _sharing(profiles)),
-    )
+def profiles_text(profiles: Sequence[ExportProfile], *, verbose: bool = False) -> RenderableType:
+    """A row for each profile, the cheapest first, then what is known of the weights.
+
+    ``verbose`` adds weights from elsewhere and where the figures were read.
+    """
+    ordered = sorted(profiles, key=_work)
+    parts: list[RenderableType] = [_table(ordered), Text(), facts(_notes(ordered))]
+    for names, first in _sharing(ordered):
+        parts += [
+            Text(),
+            Text(", ".join(names), "bold"),
+            facts(_weights_rows(first, verbose), indent=2),
+        ]
+    if not verbose and any((profile.published or PublishedFacts()).others for profile in ordered):
+        parts += [Text(), Text("locoexport -v profiles also lists weights from other places.")]
+    return Group(*parts)
 
 
 def profiles_document(profiles: Sequence[ExportProfile]) -> dict[str, Any]:
@@ -50,6 +58,10 @@ def profiles_document(profiles: Sequence[ExportProfile]) -> dict[str, Any]:
     }
 
 
+def _work(profile: ExportProfile) -> float:
+    return math.inf if profile.cost is None else profile.cost.gflop_24x64
+
+
 def _table(profiles: Sequence[ExportProfile]) -> Table:
     table = headed(_COLUMNS, right=_NUMBERS)
     for profile in profiles:
@@ -57,13 +69,35 @@ def _table(profiles: Sequence[ExportProfile]) -> Table:
         table.add_row(
             profile.name,
             size(profile.resolution_hw),
-            _UNKNOWN if cost is None else f"{cost.parameters / 1e6:.2f} M",
-            _UNKNOWN if cost is None else megabytes(cost.file_bytes),
+            _UNKNOWN if cost is None else f"{cost.parameters / 1e6:.2f}",
+            _UNKNOWN if cost is None else f"{cost.file_bytes / 1e6:.1f}",
             _UNKNOWN if cost is None else f"{cost.gflop_24x64:.0f}",
-            str(profile.opset),
-            profile.availability,
+            _WEIGHTS[profile.availability],
         )
     return table
+
+
+def _notes(profiles: Sequence[ExportProfile]) -> list[tuple[str, str]]:
+    """Which to take, and what the columns mean."""
+    shipped = [profile.name for profile in profiles if profile.availability == "shipped"]
+    rows = []
+    if shipped:
+        rows.append(
+            (
+                "take",
+                f"{' or '.join(shipped)} first: trained weights are included, nothing to download",
+            )
+        )
+    return [
+        *rows,
+        ("GFLOP", f"work of one call ({COSTED_CALL}); time grows with it"),
+        ("file", "float32 export"),
+        (
+            "published",
+            "export --backbone NAME --checkpoint published downloads these weights; read their "
+            "licence first",
+        ),
+    ]
 
 
 def _sharing(profiles: Sequence[ExportProfile]) -> list[tuple[list[str], ExportProfile]]:
@@ -80,41 +114,29 @@ def _sharing(profiles: Sequence[ExportProfile]) -> list[tuple[list[str], ExportP
 
 
 def _shown(profile: ExportProfile) -> tuple[object, ...]:
-    facts = profile.published or PublishedFacts()
+    known = profile.published or PublishedFacts()
     weights = profile.demo_weights, profile.published_weights
-    return *weights, facts.licence, facts.reports, facts.others
+    return *weights, known.licence, known.reports, known.others
 
 
-def _paragraph(names: Sequence[str], profile: ExportProfile) -> Group:
-    title = Text(", ".join(names), "bold")
-    facts = profile.published or PublishedFacts()
+def _weights_rows(profile: ExportProfile, verbose: bool) -> list[tuple[str, str]]:
+    known = profile.published or PublishedFacts()
     if profile.demo_weights is not None:
-        where = f"Shipped: {profile.demo_weights}"
+        rows = [("weights", f"{profile.demo_weights}, in this package")]
     elif profile.published_weights is not None:
-        where = f"Published: {profile.published_weights}"
+        rows = [("weights", profile.published_weights)]
     else:
-        return Group(Text(), title, _indented("No weights are shipped or known to be published."))
-    others = [
-        part
-        for other in facts.others
-        for part in (
-            _indented(f"Elsewhere: {other.name}:"),
-            # An address has a line of its own, so that it can be copied whole.
-            Text(f"  {other.where}", no_wrap=True, overflow="ignore"),
-            _indented(_claims(other)),
-        )
-    ]
-    return Group(Text(), title, _indented(where), _indented(_claims(facts)), *others)
+        return [("weights", "none are known to be published")]
+    rows += _claims(known, verbose)
+    if verbose:
+        for other in known.others:
+            rows += [("or", other.where), ("", other.name), *_claims(other, verbose)]
+    return rows
 
 
-def _claims(facts: PublishedFacts | OtherWeights) -> str:
+def _claims(known: PublishedFacts | OtherWeights, verbose: bool) -> list[tuple[str, str]]:
     """Licence and accuracy as their authors state them."""
-    if facts.licence is None and facts.reports is None:
-        return f"Licence and accuracy: {_NOT_KNOWN}."
-    source = "" if facts.reports_source is None else f" ({facts.reports_source})"
-    licence, accuracy = facts.licence or _NOT_KNOWN, facts.reports or _NOT_KNOWN
-    return f"Licence: {licence}. Accuracy: {accuracy}{source}."
-
-
-def _indented(text: str) -> Padding:
-    return Padding(Text(text, overflow="fold"), (0, 0, 0, 2), expand=False)
+    accuracy = known.reports or _NOT_STATED
+    if verbose and known.reports_source is not None:
+        accuracy += f" ({known.reports_source})"
+    return [("licence", known.licence or _NOT_STATED), ("accuracy", accuracy)]

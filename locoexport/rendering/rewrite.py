@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from locoexport.notices import counted
-from locoexport.rendering.parts.tables import FittedTable
+from locoexport.rendering.parts.parity import verdict
+from locoexport.rendering.parts.tables import facts, file_size, headed
 
 if TYPE_CHECKING:
     from locoexport.pipeline.rewriting.report import NodeRewrite, RewriteReport
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["rewrite_document", "rewrite_text"]
 
 
-def rewrite_text(report: RewriteReport) -> RenderableType:
-    """What was rewritten, node by node, and the verdict."""
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(style="bold")
-    facts.add_column(overflow="fold")
-    for name, value in _facts(report):
-        facts.add_row(name, Text(value))
+def rewrite_text(report: RewriteReport, *, verbose: bool = False) -> RenderableType:
+    """What was rewritten, a row for each kind of node, and the verdict.
+
+    ``verbose`` has a row for each node.
+    """
+    rows = facts(_facts(report))
     if not report.rewritten:
-        return facts
-    return Group(facts, Text(), _nodes(report.rewritten), Text(), _verdict(report))
+        return rows
+    table = _each_node(report.rewritten) if verbose else _nodes(_alike(report.rewritten))
+    return Group(rows, Text(), table, Text(), facts(_verdict_rows(report, verbose=verbose)))
 
 
 def rewrite_document(report: RewriteReport) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def rewrite_document(report: RewriteReport) -> dict[str, Any]:
 def _facts(report: RewriteReport) -> list[tuple[str, str]]:
     rows = []
     if report.path is not None:
-        rows.append(("file", f"{report.path} ({(report.size_bytes or 0) / 1e6:.1f} MB)"))
+        rows.append(("file", f"{report.path} ({file_size(report.size_bytes or 0)})"))
     rows.append(("passes", ", ".join(report.passes)))
     if not report.changed:
         rows.append(("changed", "nothing: there was nothing to do, the model is as it was"))
@@ -70,45 +71,85 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
     return rows
 
 
-def _nodes(nodes: tuple[NodeRewrite, ...]) -> Table:
-    table = FittedTable(box=None, pad_edge=False, header_style="bold")
-    for name in ("node", "before", "after", "nodes added", "worst", "allowed", ""):
-        table.add_column(name, overflow="fold")
+def _alike(nodes: Sequence[NodeRewrite]) -> list[tuple[NodeRewrite, ...]]:
+    """Nodes that became the same and fared the same, together."""
+    groups: dict[tuple[object, ...], list[NodeRewrite]] = {}
     for node in nodes:
-        table.add_row(
-            Text(node.node),
-            Text(node.before),
-            Text(node.after),
-            f"{node.nodes_added:+d}",
-            *_proof_cells(node),
-        )
+        proof = node.proof
+        limit = None if proof is None else proof.tolerance.worst
+        # All nodes of an operator are one row already, and name themselves.
+        alone = node.node if _is_whole_operator(node) else ""
+        became = (node.pass_name, node.before, node.after, node.nodes_added)
+        groups.setdefault((*became, limit, _fared(node).plain, alone), []).append(node)
+    return [tuple(group) for group in groups.values()]
+
+
+def _nodes(groups: Sequence[tuple[NodeRewrite, ...]]) -> Table:
+    """A row for each kind of node, with the worst error of any."""
+    numbers = ("nodes added", "worst error", "allowed")
+    table = headed(("before", "after", *numbers, ""), right=numbers)
+    for group in groups:
+        worst = max(group, key=_error)
+        count = worst.node if _is_whole_operator(worst) else f"{len(group)}×"
+        added = sum(node.nodes_added for node in group)
+        cells = (Text(f"{count} {worst.before}"), Text(worst.after), f"{added:+d}")
+        table.add_row(*cells, *_proof_cells(worst), _fared(worst))
     return table
 
 
-def _proof_cells(node: NodeRewrite) -> tuple[str, str, Text]:
+def _each_node(nodes: Sequence[NodeRewrite]) -> Table:
+    """A row for each node."""
+    numbers = ("nodes added", "worst error", "allowed")
+    table = headed(("node", "before", "after", *numbers, "", "why not proven"), right=numbers)
+    for node in nodes:
+        cells = (Text(node.node), Text(node.before), Text(node.after), f"{node.nodes_added:+d}")
+        table.add_row(*cells, *_proof_cells(node), _fared(node), Text(node.unproven))
+    return table
+
+
+def _is_whole_operator(node: NodeRewrite) -> bool:
+    return node.before.startswith("version ")
+
+
+def _error(node: NodeRewrite) -> float:
+    return -1.0 if node.proof is None else node.proof.worst_error
+
+
+def _proof_cells(node: NodeRewrite) -> tuple[str, str]:
     proof = node.proof
-    told = f"not proven: {node.unproven}" if node.unproven else "not proven"
     if proof is None:
-        return "-", "-", Text(told, "yellow")
-    verdict = Text("pass", "green") if proof.passed else Text("FAIL", "bold red")
-    if node.unproven:
-        verdict += Text(f"; {told}", "yellow")
-    return f"{proof.worst_error:.1e}", f"{proof.tolerance.worst:.0e}", verdict
+        return "-", "-"
+    return f"{proof.worst_error:.1e}", f"{proof.tolerance.worst:.0e}"
 
 
-def _verdict(report: RewriteReport) -> Text:
+def _fared(node: NodeRewrite) -> Text:
+    if node.proof is None:
+        return Text("not proven", "yellow")
+    passed = verdict(node.proof.passed)
+    return passed + Text(" in part", "yellow") if node.unproven else passed
+
+
+def _verdict_rows(report: RewriteReport, *, verbose: bool) -> list[tuple[str | Text, str | Text]]:
+    rows: list[tuple[str | Text, str | Text]] = []
     proofs = [node.proof for node in report.rewritten if node.proof is not None]
-    if not proofs:
-        return Text("not proven: see the list" if report.unproven else "not proven (--no-check)")
-    points = sum(proof.points for proof in proofs)
-    runtimes = ", ".join(dict.fromkeys(proof.runtime for proof in proofs))
-    head = Text("PASS ", style="bold green") if report.passed else Text("FAIL ", "bold red")
-    tail = f"worst error {report.worst_error:.1e} at {counted(points, 'point')}, on {runtimes}"
-    if any(proof.reduced for proof in proofs):
-        tail += "; sizes that take too much memory to try were tried smaller"
-    if report.unproven:
-        tail += f"; {len(report.unproven)} of {len(report.rewritten)} rows not proven, or in part"
-    return head + Text(tail)
+    if proofs:
+        values = sum(proof.points for proof in proofs)
+        runtimes = ", ".join(dict.fromkeys(proof.runtime for proof in proofs))
+        told = f"worst error {report.worst_error:.1e} at {values:,} values, on {runtimes}"
+        if any(proof.reduced for proof in proofs):
+            told += "; sizes too large for this machine's memory were tried smaller"
+        rows.append((verdict(report.passed), told))
+    elif not report.unproven:
+        rows.append(("not proven", "--no-check"))
+    failed = [node.node for node in report.rewritten if node.proof and not node.proof.passed]
+    rows += [("failed" if index == 0 else "", name) for index, name in enumerate(failed)]
+    if report.unproven and not verbose:
+        first, count = report.unproven[0], len(report.unproven)
+        others = "" if count == 1 else f"; {count - 1:,} more"
+        rows.append(("not proven", f"{first.node}: {first.unproven}{others}"))
+    if not verbose:
+        rows.append(("each node", "with -v, or in --json"))
+    return rows
 
 
 def _node_document(node: NodeRewrite) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from locoexport.rendering.parts.growth import growth_document, growth_text
 from locoexport.rendering.parts.localisation import localisation_document
 from locoexport.rendering.parts.placement import elsewhere_text, nodes_text
 from locoexport.rendering.parts.quantiles import (
+    precision_details_table,
     precision_parity_document,
-    precision_parity_line,
+    precision_parity_rows,
     precision_parity_table,
 )
 
@@ -23,14 +24,19 @@ if TYPE_CHECKING:
     from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.rendering.parts.localisation import whereabouts
 from locoexport.rendering.parts.metadata import short_weights, taken_frames, trained_settings
-from locoexport.rendering.parts.parity import parity_document, parity_line, parity_table
+from locoexport.rendering.parts.parity import (
+    outputs_table,
+    parity_document,
+    parity_rows,
+    parity_table,
+)
 from locoexport.rendering.parts.tables import facts, size
 
 __all__ = ["verify_document", "verify_text"]
 
 
-def verify_text(report: VerifyReport) -> RenderableType:
-    """Every case and output of a verification, and the verdict."""
+def verify_text(report: VerifyReport, *, verbose: bool = False) -> RenderableType:
+    """A row for each input, and the verdict; ``verbose`` adds every output and every seam."""
     metadata, parity = report.metadata, report.parity
     rows = facts(
         [
@@ -45,18 +51,28 @@ def verify_text(report: VerifyReport) -> RenderableType:
             *([("elsewhere", elsewhere_text(report.elsewhere))] if report.elsewhere else []),
             ("against", report.against),
             *([("made by", _maker_text(report.sidecar))] if report.sidecar is not None else []),
-            ("proves", f"where it passes, that {report.proves}"),
+            ("a pass means", report.proves),
         ]
     )
-    verdict = Text("PASS ", style="bold green") if parity.passed else Text("FAIL ", "bold red")
-    parts: list[RenderableType] = [rows]
-    if isinstance(parity, PrecisionParity):
-        parts += [precision_parity_table(parity), verdict + Text(precision_parity_line(parity))]
-    else:
-        parts += [parity_table(parity), verdict + Text(parity_line(parity, report.judge))]
+    parts: list[RenderableType] = [rows, Text(), *_parity_parts(report, verbose=verbose)]
     if report.growth is not None:
-        parts.append(growth_text(report.growth))
-    return Group(*parts, *whereabouts(report.localisation, report.not_localised))
+        parts += [Text(), growth_text(report.growth)]
+    found = list(whereabouts(report.localisation, report.not_localised, verbose=verbose))
+    return Group(*parts, *([Text()] if found else []), *found)
+
+
+def _parity_parts(report: VerifyReport, *, verbose: bool) -> list[RenderableType]:
+    parity = report.parity
+    if isinstance(parity, PrecisionParity):
+        table, rows = precision_parity_table(parity), precision_parity_rows(parity)
+        details = precision_details_table(parity)
+    else:
+        table, rows = parity_table(parity), parity_rows(parity, report.judge)
+        details = outputs_table(parity)
+    parts: list[RenderableType] = [table, Text(), facts(rows)]
+    if verbose:
+        parts += [Text(), details]
+    return parts
 
 
 def _maker_text(maker: SidecarMaker) -> str:

@@ -100,7 +100,7 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
             raise KeyError(_LIST)
     except (OSError, InputError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
-            f"{path} is there and is no list of models of an OpenVINO Model Server ({error!r}); "
+            f"{path} exists but is not the configuration of an OpenVINO Model Server ({error!r}); "
             "choose another folder."
         ) from None
     return entries
@@ -119,23 +119,32 @@ def server_readme(
 
 Written by `locoexport package`. {" ".join(facts)}
 
-Start, in the folder that holds this file:
+## Start the server
+
+In the folder that holds this file:
 
     docker run --rm{gpu} -p 8000:8000 -p 9000:9000 -v "$PWD":/models:ro {OPENVINO_IMAGE} \\
         --config_path /models/{_CONFIG} --rest_port 8000 --port 9000
 
-Ready, and what the server makes of the model:
+To check that the model is ready, and to see how the server describes it:
 
     curl -fsS localhost:8000/v2/models/{name}/ready && echo ready
     curl -fsS localhost:8000/v2/models/{name}
 
-Ask, with `pip install 'tritonclient[http]' numpy` (both servers speak one protocol):
+## Send a request
+
+OpenVINO Model Server and Triton use the same protocol, so Triton's client works:
+
+    pip install 'tritonclient[http]' numpy
 
 ```python
 {client_code(name, inputs, outputs, options)}```
 
+## Inputs and outputs
+
 {tensor_rows(inputs, outputs)}
 {tensor_text(inputs)}
 
-The server does not stack requests: a request may hold several clips of equal frames and points.
+The server does not stack requests. One request may hold several clips with equal numbers of frames
+and points.
 """

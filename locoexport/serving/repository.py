@@ -104,7 +104,7 @@ def _check_apart(real: Path, entries: Sequence[RepositoryEntry]) -> None:
         for source in (each.file for each in entries if each.file is not None):
             if real / entry.name in Path(os.path.realpath(source)).parents:
                 raise OutputError(
-                    f"{source}, which is read, lies in {real / entry.name}, which would be "
+                    f"{source}, which is read, is in {real / entry.name}, which would be "
                     "replaced; choose another --name or folder."
                 )
 
@@ -144,34 +144,42 @@ def readme_text(
         ""
         if len(entries) == 1
         else (
-            f"\n`{name}` is an ensemble: a request goes through "
-            f"{', '.join(f'`{entry.name}`' for entry in entries[:-1])}, whose tensors stay in the "
-            "server.\n"
+            f"\n`{name}` is an ensemble. A request passes through "
+            f"{', '.join(f'`{entry.name}`' for entry in entries[:-1])}; the tensors between them "
+            "stay in the server.\n"
         )
     )
     return f"""# {name} on NVIDIA Triton
 
 Written by `locoexport package`. {" ".join(facts)}
 {parts}
-Start, in the folder that holds this file:
+## Start the server
+
+In the folder that holds this file:
 
     docker run --rm{gpu} --shm-size=1g -p 8000:8000 -p 8001:8001 -p 8002:8002 \\
         -v "$PWD":/models{engines} {TRITON_IMAGE} \\
         tritonserver --model-repository=/models --disable-auto-complete-config \\
         --model-control-mode=explicit --load-model={name}
 
-Any later image serves as well. Ready, and what the server makes of the configuration:
+Later images work too. To check that the model is ready, and to see its configuration:
 
     curl -fsS localhost:8000/v2/models/{name}/ready && echo ready
     curl -fsS localhost:8000/v2/models/{name}/config
 
-Ask, with `pip install 'tritonclient[http]' numpy`:
+## Send a request
+
+    pip install 'tritonclient[http]' numpy
 
 ```python
 {client_code(name, inputs, outputs, options)}```
 
+## Inputs and outputs
+
 {tensor_rows(inputs, outputs)}
 {tensor_text(inputs)}
+
+## Batching
 
 {_batching_note(options, inputs)}
 """
@@ -205,7 +213,7 @@ print({", ".join(f'answer.as_numpy("{tensor.name}").shape' for tensor in outputs
 
 def tensor_rows(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     """A table of inputs and outputs."""
-    return "| | type | shape |\n|---|---|---|\n" + "".join(
+    return "| tensor | type | shape |\n|---|---|---|\n" + "".join(
         f"| `{t.name}` | {t.data_type} | ({', '.join(map(str, t.shape))}) |\n"
         for t in (*inputs, *outputs)
     )
@@ -214,19 +222,22 @@ def tensor_rows(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
 def tensor_text(inputs: Sequence[Tensor]) -> str:
     """What inputs and outputs mean."""
     frames = (
-        "holds RGB frames of any size as they are"
+        "holds RGB frames of any size, unscaled"
         if inputs[0].data_type == "TYPE_UINT8"
         else "holds RGB frames scaled to that height and width, as pixel / 255 * 2 - 1"
     )
-    return f"""`video_input` {frames};
-`query_input` (t, y, x) in its pixels. A point is visible where (1 - s(occlusion)) times
-(1 - s(expected_dist)) is at least 0.5, s(v) being 1 / (1 + exp(-v))."""
+    return f"""- `video_input` {frames}.
+- `query_input` holds (t, y, x): each query's frame and its position, in pixels of those frames.
+- `tracks` holds (x, y) in the same pixels.
+- `occlusion` and `expected_dist` are logits. A point is visible in a frame where
+  1 - (1 - s(occlusion)) * (1 - s(expected_dist)) <= 0.5, with s(v) = 1 / (1 + exp(-v))."""
 
 
 def _batching_note(options: ServingOptions, inputs: Sequence[Tensor]) -> str:
     if inputs[0].shape[0] != "batch":
-        return "The file's batch is fixed, so requests are not batched."
+        return "The batch size of the file is fixed, so the server does not batch requests."
     return (
-        f"Requests of equal frames and points are stacked, up to {options.max_batch} clips; others "
-        "are answered one after another. Clients that fill up to a few lengths batch better."
+        "The server stacks requests with equal numbers of frames and points, up to "
+        f"{options.max_batch} clips, and answers all others one by one.\nRequests batch better if "
+        "clients pad their clips to a few common lengths."
     )

@@ -109,19 +109,29 @@ def live_readme(models: LiveModels, options: ServingOptions, facts: Sequence[str
 
 Written by `locoexport package`. {" ".join(facts)}
 
-`{name}_start` says what points look like in a frame, `{name}` where they are in the next one. The
-server keeps what it answered: a sequence for each camera, {models.points} points each, the newest
-{models.window} frames. With fewer points repeat one of them. A sequence that is silent for a minute
-is forgotten.
+Clients send requests to two models:
 
-Start, in the folder that holds this file:
+- `{name}_start` returns what points look like in a frame (their supports);
+- `{name}` returns where the points are in the next frame.
+
+The server keeps a sequence for each camera: its answers for {models.points} points in the newest
+{models.window} frames. With fewer points, repeat one of them. The server forgets a sequence that
+sends nothing for a minute.
+
+## Start the server
+
+In the folder that holds this file:
 
     docker run --rm{gpu} --shm-size=1g -p 8000:8000 -p 8001:8001 -p 8002:8002 \\
         -v "$PWD":/models {TRITON_IMAGE} \\
         tritonserver --model-repository=/models --disable-auto-complete-config \\
         --model-control-mode=explicit --load-model={name} --load-model={name}_start
 
-Any later image serves as well. Follow points, with `pip install 'tritonclient[http]' numpy`:
+Later images work too.
+
+## Follow points
+
+    pip install 'tritonclient[http]' numpy
 
 ```python
 import numpy as np
@@ -152,10 +162,13 @@ for index, frame in enumerate(frames):
         sequence_end=index == len(frames) - 1,
     )
     print(found.as_numpy("tracks")[0, :, 0])  # (points, 2) as (x, y)
-    queries[..., 0] = -1  # asked for in an earlier frame
+    queries[..., 0] = -1  # from now on, the queries are in an earlier frame
 ```
+
+## Inputs and outputs
 
 {tensor_rows((*models.encoder.inputs, *asked), models.newest.outputs)}
 {tensor_text(models.encoder.inputs)}
-Only `t` is counted from the newest frame here: 0 pins a point in it.
+
+Here `t` is counted from the newest frame: 0 pins a point in it.
 """

@@ -92,6 +92,18 @@ export async function untilTracked(page) {
   await untilText(page, "result-text", "points? through");
 }
 
+/** What tracking ends with: the clip plays from the beginning. Then it stands still again. */
+export async function untilTrackedAndStill(page) {
+  await untilTracked(page);
+  await untilText(page, "play", "^Pause$");
+  await page.click("#play");
+  await untilText(page, "play", "^Play$");
+}
+
+export async function openSettings(page) {
+  await page.click("#settings > summary");
+}
+
 export async function save(page, selector, path) {
   const [download] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
   await download.saveAs(path);
@@ -101,6 +113,6 @@ export async function save(page, selector, path) {
 /** The points that the page lists. */
 export async function points(page) {
   return page.evaluate(() =>
-    [...document.querySelectorAll("#points-list li")].map((li) => li.textContent),
+    [...document.querySelectorAll("#points-list li")].map((li) => li.textContent.trim()),
   );
 }

@@ -137,7 +137,7 @@ export async function openWhileTracking(page, order) {
   await ready(page);
   await click(page, [0.5, 0.5]);
   await page.click("#track");
-  await until(page, "the first frame", () => document.getElementById("decode").value > 0);
+  await until(page, "the first frame", () => document.getElementById("progress").value > 0);
   const refused = {};
   for (const name of ["other.onnx", "other.mp4"]) {
     await page.evaluate((name) => {

@@ -8,6 +8,7 @@ import {
   chooseRefused,
   click,
   goTo,
+  openSettings,
   points,
   ready,
   save,
@@ -15,6 +16,7 @@ import {
   until,
   untilText,
   untilTracked,
+  untilTrackedAndStill,
 } from "./gestures.mjs";
 
 /** A clip's frames as the page decodes them: base64 of (frames, height, width, 4). */
@@ -45,6 +47,7 @@ export async function track(page, order) {
     );
   });
   await chooseClip(page, order.clip);
+  await openSettings(page);
   await page.selectOption("#window", String(order.window));
   for (const { frame, at } of order.clicks) {
     await goTo(page, frame);
@@ -77,7 +80,7 @@ export async function cancel(page, order) {
   await chooseClip(page, order.clip);
   await click(page, [0.5, 0.5]);
   await page.click("#track");
-  await until(page, "the first frame", () => document.getElementById("decode").value > 0);
+  await until(page, "the first frame", () => document.getElementById("progress").value > 0);
   await goTo(page, 3); // the page is alive meanwhile
   const pressed = Date.now();
   await page.click("#cancel");
@@ -110,6 +113,9 @@ export async function failures(page, order) {
 /** Everything by keyboard: points, a box, undo, tracking, stepping, playing, saving. */
 export async function keyboard(page, order) {
   await ready(page);
+  await page.focus("#settings > summary");
+  await page.keyboard.press("Enter");
+  await page.evaluate(() => document.activeElement.blur());
   const reached = new Set();
   for (let i = 0; i < 40; i++) {
     await page.keyboard.press("Tab");
@@ -129,7 +135,7 @@ export async function keyboard(page, order) {
   await untilText(page, "frame-text", "^1 /");
   await page.keyboard.press("Enter");
   await page.keyboard.press("t");
-  await untilTracked(page);
+  await untilTrackedAndStill(page);
   await page.focus("#save-json");
   const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
   await download.saveAs(`${order.out}/tracks.json`);
@@ -145,6 +151,7 @@ export async function keyboard(page, order) {
 /** Boxes, grids, undo and clear by mouse; the overlay saved as a video. */
 export async function mouse(page, order) {
   await ready(page);
+  await openSettings(page);
   await page.fill("#side", "3");
   const box = await page.locator("#picture").boundingBox();
   await page.mouse.move(box.x + box.width * 0.25, box.y + box.height * 0.25);
@@ -168,29 +175,123 @@ export async function mouse(page, order) {
   return { boxed, both, undone, cleared, film, said: await texts(page) };
 }
 
-/** Pictures of the page, and what axe finds wrong with it for people with disabilities. */
+/** What a visitor sees who has never been here: the clip of the package, and one click to points. */
+export async function firstVisit(page, order) {
+  await ready(page);
+  const hint = () => page.locator("#hint").innerText();
+  const first = { hint: await hint(), frame: await page.inputValue("#frame"), ...(await texts(page)) };
+  const credit = await page.locator("#credit").innerText();
+  await goTo(page, 3);
+  await page.click("#grid");
+  await untilText(page, "frame-text", "^10 /");
+  const example = await points(page);
+  const hinted = await page.locator("#hint").isVisible();
+  await page.click("#track");
+  await untilTrackedAndStill(page);
+  await page.screenshot({ path: `${order.out}/first.png` });
+  const tracked = await texts(page);
+  await page.click("#theme");
+  const toggled = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.reload();
+  await ready(page);
+  const remembered = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await page.reload();
+  await ready(page);
+  await click(page, [0.5, 0.5]);
+  await page.click("#track");
+  await untilTracked(page);
+  await page.waitForTimeout(500);
+  const still = await page.textContent("#play");
+  return { first, credit, example, hinted, tracked, toggled, remembered, still };
+}
+
+/** Points deleted on the picture, in the list and by keyboard, before and after tracking. */
+export async function deletions(page, order) {
+  await ready(page);
+  const place = async ([across, down]) => {
+    const box = await page.locator("#picture").boundingBox();
+    return [box.x + box.width * across, box.y + box.height * down];
+  };
+  const spots = [[0.25, 0.25], [0.5, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]];
+  for (const spot of spots) await click(page, spot);
+  const colours = await page.evaluate(() =>
+    [...document.querySelectorAll("#points-list .dot")].map((dot) => getComputedStyle(dot).backgroundColor),
+  );
+  await page.mouse.click(...(await place(spots[1])), { button: "right" });
+  const right = await points(page);
+  await page.evaluate(() => (document.getElementById("status").textContent = ""));
+  await page.mouse.move(...(await place(spots[2])));
+  await page.mouse.down();
+  await untilText(page, "status", "^Point removed");
+  await page.mouse.up();
+  const held = await points(page);
+  await page.mouse.click(...(await place([0.5, 0.5])), { button: "right" });
+  const nothing = (await texts(page)).status;
+  await page.mouse.move(...(await place([0.5, 0.5])));
+  await page.mouse.down();
+  await page.waitForTimeout(800);
+  await page.mouse.up();
+  const slow = await points(page);
+  await page.click("#track");
+  await untilTrackedAndStill(page);
+  await page.locator("#points-list button").nth(1).focus();
+  await page.keyboard.press("Enter");
+  const focused = await page.evaluate(() => document.activeElement.getAttribute("aria-label"));
+  const left = await points(page);
+  await save(page, "#save-json", `${order.out}/tracks.json`);
+  await chooseClip(page, order.tall);
+  await click(page, [0.25, 0.75]);
+  const tall = await page.evaluate(() => {
+    const { width, height } = document.getElementById("picture").getBoundingClientRect();
+    return { aspect: width / height, points: document.getElementById("points-list").textContent };
+  });
+  return { colours, right, held, nothing, slow, focused, left, tall };
+}
+
+/** What axe finds wrong with the page for people with disabilities, and whether it is too wide. */
+async function examined(page) {
+  return page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run();
+    return {
+      violations: violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(" | ")}`),
+      wide: document.documentElement.scrollWidth > window.innerWidth,
+    };
+  });
+}
+
+/** Pictures of the page before and after tracking, and what is wrong with each. */
 export async function looks(page, order) {
   await ready(page);
   await page.evaluate(readFileSync(order.axe, "utf8"));
   const found = {};
-  for (const [name, scheme, width, height] of [
-    ["light", "light", 1280, 900],
-    ["dark", "dark", 1280, 900],
-    ["phone", "light", 375, 800],
-    ["phone-dark", "dark", 320, 700],
-  ]) {
-    await page.emulateMedia({ colorScheme: scheme });
-    await page.setViewportSize({ width, height });
-    await page.waitForTimeout(300);
-    await page.screenshot({ path: `${order.out}/${name}.png`, fullPage: true });
-    found[name] = await page.evaluate(async () => {
-      const { violations } = await globalThis.axe.run();
-      const wide = document.documentElement.scrollWidth > window.innerWidth;
-      return {
-        violations: violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(" | ")}`),
-        wide,
-      };
-    });
+  for (const state of ["before", "after"]) {
+    for (const [name, scheme, width, height] of [
+      ["light", "light", 1280, 800],
+      ["dark", "dark", 1280, 800],
+      ["phone", "light", 390, 844],
+      ["phone-dark", "dark", 320, 700],
+    ]) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize({ width, height });
+      await page.waitForTimeout(300);
+      await page.screenshot({ path: `${order.out}/${state}-${name}.png` });
+      const targets = await page.evaluate(() =>
+        ["play", "grid", "track", "clear"].map((id) => {
+          const { width, height, bottom } = document.getElementById(id).getBoundingClientRect();
+          return { width, height, inReach: bottom <= window.innerHeight };
+        }),
+      );
+      found[`${state}-${name}`] = { ...(await examined(page)), targets };
+    }
+    if (state === "after") break;
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await click(page, [0.5, 0.5]);
+    await click(page, [0.3, 0.5]);
+    await page.click("#track");
+    await untilTrackedAndStill(page);
+    await openSettings(page);
+    await page.click("#help > summary");
   }
   return found;
 }

@@ -79,7 +79,7 @@ def test_other_files_are_no_parts(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     write_clip_table(tmp_path / "b.parquet", [{"clip": "a", "points": 3}])
     for name in "ab":
-        with pytest.raises(InputError, match="is no file of this program"):
+        with pytest.raises(InputError, match="is not a file of this program"):
             read_part(tmp_path / f"{name}.parquet")
 
 

@@ -72,12 +72,12 @@ def test_the_same_clip_with_other_points_is_another_job(clips: Path) -> None:
         ("a.csv", "clip,features\na.mp4,1.5\n", "features is '1.5'"),
         ("a.csv", "clip,points\na.mp4,8\n", "Points are given as grid:N"),
         ("a.csv", "clip,resize\na.mp4,8\n", "A size is HxW"),
-        ("a.csv", "clip,stride\na.mp4\n", "not as many columns"),
-        ("a.csv", "clip,stride\na.mp4,1,2\n", "not as many columns"),
+        ("a.csv", "clip,stride\na.mp4\n", "number of columns differs"),
+        ("a.csv", "clip,stride\na.mp4,1,2\n", "number of columns differs"),
         ("a.csv", "stride\n2\n", "it names no clip"),
         ("a.csv", "clip\n", "names no clip"),
-        ("a.jsonl", "[1]\n", "line 1: an object"),
-        ("a.jsonl", '{"clip": "a.mp4"}\n{"clip"', "line 2: it is no JSON"),
+        ("a.jsonl", "[1]\n", "line 1: expected an object"),
+        ("a.jsonl", '{"clip": "a.mp4"}\n{"clip"', "line 2: it is not JSON"),
         ("a.jsonl", '{"clip": "a.mp4", "start": "x"}', "start is 'x'"),
         ("a.csv", None, "Cannot read"),
     ],
@@ -91,7 +91,7 @@ def test_bad_manifests_say_where(name: str, text: str | None, says: str, tmp_pat
 
 def test_a_manifest_of_other_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="is no manifest"):
+    with pytest.raises(InputError, match="is not a manifest"):
         collect_jobs([tmp_path / "a.csv"], DEFAULTS)
 
 

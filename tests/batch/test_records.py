@@ -34,7 +34,7 @@ def test_a_forged_record_is_refused_by_name(tmp_path, change) -> None:
     path = tmp_path / "r.json"
     write_record(path, RECORD)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(InputError, match=r"r\.json is no record of this program .*; delete it"):
+    with pytest.raises(InputError, match=r"r\.json is not a record of this program .*; delete it"):
         read_record(path)
 
 
@@ -46,7 +46,7 @@ def test_a_forged_record_is_refused_by_name(tmp_path, change) -> None:
 def test_a_damaged_record_is_refused_by_name(tmp_path, content) -> None:
     path = tmp_path / "r.json"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"r\.json is no record of this program"):
+    with pytest.raises(InputError, match=r"r\.json is not a record of this program"):
         read_record(path)
 
 

@@ -119,7 +119,7 @@ def test_two_outputs_are_two_files(case: tuple[str, ...], run, tmp_path: Path, m
     names = iter(("one.csv", "sub/../one.csv"))
     done = run(*(next(names) if part == OUT else part for part in case), "--force")
     assert done.code == 2
-    assert "are one file; name two files." in done.stderr
+    assert "are the same file; name two files." in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["sub"]
 
 
@@ -150,7 +150,7 @@ def test_an_export_is_not_written_over_the_model_in_a_repository(run, tmp_path: 
         *("package", model, "--triton", tmp_path / "repository", "--name", "mine", "--force")
     )
     assert done.code == 2
-    assert "which is read, lies in" in done.stderr
+    assert "which is read, is in" in done.stderr
     assert model.read_bytes() == tracker_bytes()
 
 

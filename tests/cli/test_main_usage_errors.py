@@ -102,7 +102,7 @@ def test_a_checkpoint_that_contradicts_the_profile(option: str, run, tmp_path: P
     torch.save(locotrack.create_model("b0-tiny").state_dict(), checkpoint)
     finished = run(*EXPORT, option, "b5", "--checkpoint", checkpoint, "-o", tmp_path / "a.onnx")
     assert finished.code == 2
-    assert "holds 'b0-tiny' weights, but 'b5' was asked for" in finished.stderr
+    assert "holds 'b0-tiny' weights, but you chose 'b5'" in finished.stderr
     assert names(tmp_path) == ["tiny.pt"]
 
 

@@ -72,7 +72,7 @@ def test_documents_about_other_things_say_nothing(document: object) -> None:
         ({"refinement_resolutions": []}, "x: refinement_resolutions is []"),
         ({"refinement_resolutions": 256}, "refinement_resolutions is 256; expected a list"),
         ({"extra_convs": True}, "extra_convs = True: that option of the published code"),
-        ({"num_pips_iters": 2}, "x has a key 'num_pips_iters', which is none that is known; is"),
+        ({"num_pips_iters": 2}, "x has a key 'num_pips_iters', which is unknown; did you mean"),
         ({"a": {"num_pips_iter": 2}, "refinements": 4}, "x contradicts itself: refinements is 2"),
     ],
 )

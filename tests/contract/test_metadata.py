@@ -154,7 +154,7 @@ def test_a_file_of_before_is_whole_and_for_the_cpu() -> None:
         ("parity", '{"tracks_px": 1e999}', "locoexport.parity cannot be read"),
         ("cost", "[" * 60000, "locoexport.cost cannot be read"),
         ("cost", "{}", "locoexport.cost cannot be read"),
-        ("shape_ranges", "[" * 60000, "locoexport.shape_ranges is no JSON"),
+        ("shape_ranges", "[" * 60000, "locoexport.shape_ranges is not JSON"),
         ("shape_ranges", "[[1,2,3],[1e999,1,1],[1,1,1]]", "locoexport.shape_ranges cannot be"),
         ("shape_ranges", "[[1,2,3],[1,2],[1,2,3]]", "locoexport.shape_ranges cannot be"),
         ("shape_ranges", "[[1,2,3],[1,2,3],[1,1,3]]", "are not in order"),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import http.client
-import itertools
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
-import numpy as np
+import av
 import pytest
 from browser_session import served
 
 from locoexport.demo.packages import WEB_PACKAGES
-from locoexport.demo.sample_clip import sample_frames, write_sample_clip
+from locoexport.demo.sample_clip import sample_clip
 from locoexport.demo.server import bind
-from locoexport.demo.site import PAGE_HEADERS, Site, SiteModel, assemble_site, write_site
+from locoexport.demo.site import PAGE_HEADERS, Site, SiteClip, SiteModel, assemble_site, write_site
 from locoexport.errors import OutputError, UsageError
 from locoexport.runtime.video.clips import read_clip
 
@@ -32,7 +31,8 @@ def site(make_model: Callable[..., Path], tmp_path: Path) -> Site:
     clip = tmp_path / "a clip# 1.mp4"
     clip.write_bytes(b"frames")
     found = SiteModel("m.onnx", {"whole": model}, seeded=True)
-    return assemble_site(found, {"packages/ort/ort.mjs": package}, clip)
+    shown = SiteClip(clip, "somebody's", 3, ((1.5, 2.0),))
+    return assemble_site(found, {"packages/ort/ort.mjs": package}, shown)
 
 
 def _ask(
@@ -80,7 +80,13 @@ def test_site_json_says_what_there_is(site: Site) -> None:
     expected = {"name": "m.onnx", "seeded": True, "files": {"whole": "model/m.onnx"}}
     assert document["model"] == expected
     assert document["live"] is None
-    assert document["clip"]["path"] == "clip/a%20clip%23%201.mp4"
+    assert document["clip"] == {
+        "name": "a clip# 1.mp4",
+        "path": "clip/a%20clip%23%201.mp4",
+        "credit": "somebody's",
+        "frame": 3,
+        "points_yx": [[1.5, 2.0]],
+    }
     assert unquote(document["clip"]["path"]) in site.files
 
 
@@ -149,13 +155,24 @@ def test_a_taken_port_is_a_usage_error() -> None:
         bind("no.such.host.invalid", 0)
 
 
-def test_the_built_in_clip_moves_and_is_always_the_same(tmp_path: Path) -> None:
-    frames = sample_frames()
-    assert np.array_equal(frames, sample_frames())
-    assert all((a != b).any() for a, b in itertools.pairwise(frames))
-    write_sample_clip(tmp_path / "c.mp4")
-    clip = read_clip(tmp_path / "c.mp4")
-    assert (clip.frames_rgb.shape, clip.fps) == ((48, 240, 320, 3), 24.0)
+def test_the_clip_of_the_package_is_small_and_its_notice_goes_with_every_page() -> None:
+    with sample_clip() as sample:
+        clip = read_clip(sample.path)
+        assert sample.path.stat().st_size < 1_000_000
+        with av.open(str(sample.path)) as container:
+            assert "Creative Commons Attribution 3.0" in container.metadata["copyright"]
+            assert container.streams.video[0].codec_context.name == "h264"
+            assert not container.streams.audio
+    assert (clip.frames_rgb.shape, clip.fps) == ((80, 540, 960, 3), 25.0)
+    assert 0 <= sample.opening_frame < 80
+    assert all(0 < y < 540 and 0 < x < 960 for y, x in sample.example_points_yx)
+    assert len(set(sample.example_points_yx)) == len(sample.example_points_yx) > 20
+    notices = [WEB / "licences.txt", WEB.parent / "demo" / "big-buck-bunny.txt"]
+    for notice in [*notices, WEB.parents[1] / "NOTICE"]:
+        text = notice.read_text("utf-8")
+        assert "(c) copyright 2008, Blender Foundation / www.bigbuckbunny.org" in text
+        assert "https://creativecommons.org/licenses/by/3.0/" in text
+    assert sample.credit == "Big Buck Bunny \u00a9 2008 Blender Foundation, CC BY 3.0"
 
 
 def test_every_module_that_is_imported_is_there() -> None:

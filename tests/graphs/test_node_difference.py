@@ -85,7 +85,7 @@ def test_how_a_node_differs_is_told() -> None:
     assert told(weight) == [
         "its weight w differs in 1 of 2 numbers, first at (1,): 3.0 where a fresh export has 2.0"
     ]
-    assert told(swap) == ["its inputs are swapped: z, a where a, z are due"]
+    assert told(swap) == ["its inputs are swapped: z, a; expected a, z"]
     assert told(attribute) == ["its alpha is 0.25 where a fresh export has 0.5"]
     assert told(operator) == ["it is a Add where a fresh export has a Sub"]
 
@@ -126,8 +126,8 @@ def test_inputs_that_differ_are_told() -> None:
     def no_attribute(m: onnx.ModelProto) -> None:
         del m.graph.node[2].attribute[:]
 
-    assert told(other) == ["its input 0 is a (made by Mul) where b is due"]
-    assert told(more) == ["it has 2 inputs where 1 are due"]
+    assert told(other) == ["its input 0 is a (made by Mul); expected b"]
+    assert told(more) == ["it has 2 inputs; expected 1"]
     assert told(no_attribute) == ["its alpha is absent where a fresh export has 0.5"]
 
 

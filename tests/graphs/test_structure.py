@@ -102,7 +102,7 @@ NODES = [
     (helper.make_node("Identity", ["x"], [""]), "makes nothing"),
     (helper.make_node("Add", ["x", ""], ["y"]), "leaves its input 2 out"),
     (helper.make_node("Concat", ["x"], ["y"], axis="last"), "has axis as STRING"),
-    (helper.make_node("GridSample", ["x", "x"], ["y"], mode=b"\xd9in"), "has mode .* no text"),
+    (helper.make_node("GridSample", ["x", "x"], ["y"], mode=b"\xd9in"), "has mode .* not text"),
     (helper.make_node("Constant", [], ["y"]), "has 0 attributes"),
     (helper.make_node("If", ["x"], ["y"]), "lacks its attribute"),
     (helper.make_node("If", ["x"], ["y", "z"], then_branch=BODY, else_branch=BODY), "its body 1"),
@@ -147,5 +147,5 @@ def test_names_that_are_no_text_are_refused() -> None:
     for sound, broken in ((b"Identity", b"Identi\xff\xfe"), (b"theirs", b"their\xff")):
         node = helper.make_node("Identity", ["x"], ["y"], domain="theirs")
         written = model(node).SerializeToString().replace(sound, broken)
-        with pytest.raises(ModelFileError, match="is no text in UTF-8"):
+        with pytest.raises(ModelFileError, match="is not text in UTF-8"):
             check_structure(onnx.ModelProto.FromString(written), "m.onnx")

@@ -98,7 +98,7 @@ def test_what_is_raised_is_raised_here_with_its_cause() -> None:
         (ask_for_all_memory, LITTLE_MEMORY, r"more than 209,715,200 bytes of memory"),
         (spin, LITTLE_TIME, r"LOCOEXPORT_MAX_EVALUATION_SECONDS above 60"),
         (sleep, LITTLE_TIME, r"LOCOEXPORT_MAX_EVALUATION_SECONDS above 60"),
-        (die, LITTLE_MEMORY, r"a library died of it \(SIG"),
+        (die, LITTLE_MEMORY, r"it crashed the library that reads it \(SIG"),
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="a signal ends no process there")

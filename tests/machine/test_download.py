@@ -74,14 +74,14 @@ def test_an_https_server_may_send_on_to_another(
 )
 def test_it_may_send_on_to_no_other_scheme(server: Served, tmp_path: Path, to: str) -> None:
     server.scripts["/f.bin"] = sends_on(to)
-    with pytest.raises(InputError, match=r"f\.bin cannot be downloaded: it sends on to"):
+    with pytest.raises(InputError, match=r"f\.bin cannot be downloaded: it redirects to"):
         fetch(f"{server.url}/f.bin", tmp_path)
 
 
 def test_it_never_sends_on_to_http(server: Served, tmp_path: Path) -> None:
     with serving({"/f.bin": DATA}) as plain:
         server.scripts["/f.bin"] = sends_on(f"{plain.url}/f.bin?token=SECRET")
-        with pytest.raises(InputError, match="nothing is taken over http") as caught:
+        with pytest.raises(InputError, match="nothing is downloaded over http") as caught:
             fetch(f"{server.url}/f.bin", tmp_path)
         assert "SECRET" not in str(caught.value)
         assert plain.requests == []
@@ -90,7 +90,7 @@ def test_it_never_sends_on_to_http(server: Served, tmp_path: Path) -> None:
 def test_http_that_was_typed_is_its_own_origin_alone(tmp_path: Path) -> None:
     with serving({"/f.bin": DATA}) as typed, serving({"/f.bin": DATA}) as other:
         typed.scripts["/there.bin"] = sends_on(f"{other.url}/f.bin")
-        with pytest.raises(InputError, match="nothing is taken over http"):
+        with pytest.raises(InputError, match="nothing is downloaded over http"):
             fetch(f"{typed.url}/there.bin", tmp_path)
         assert other.requests == []
         typed.scripts["/here.bin"] = sends_on("/f.bin")
@@ -173,7 +173,7 @@ def test_a_length_beyond_all_numbers(server: Served, tmp_path: Path) -> None:
 
 def test_a_packed_answer_is_refused_unopened(server: Served, tmp_path: Path) -> None:
     server.scripts["/f.bin"] = answers(200, ("Content-Encoding", "gzip"), body=b"\x1f\x8b")
-    with pytest.raises(InputError, match="comes packed"):
+    with pytest.raises(InputError, match="comes compressed"):
         fetch(f"{server.url}/f.bin", tmp_path)
 
 

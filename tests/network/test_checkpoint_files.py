@@ -87,12 +87,12 @@ def test_sound_checkpoints_pass(form: str, state, tmp_path: Path) -> None:
     [
         (tensor((5,), (1,)), "a tensor of shape (5,) reaches beyond its 16 bytes"),
         (tensor((2,), (1,), 3), "reaches beyond its 16 bytes"),
-        (tensor((2,), (-1,), 2), "a shape that is no tuple of whole numbers"),
-        (tensor((2, 2), (1,)), "a shape that is no tuple of whole numbers"),
+        (tensor((2,), (-1,), 2), "a shape that is not a tuple of whole numbers"),
+        (tensor((2, 2), (1,)), "a shape that is not a tuple of whole numbers"),
         (tensor((2,), (1,), count=10**9), "storage 0 should have 4,000,000,000 bytes, and fewer"),
         (call("builtins.bytearray", opcodes((10**11,))), "calls builtins.bytearray with something"),
-        (call("torch.storage.UntypedStorage", opcodes((10**11,))), "what is no function"),
-        (call("torch.Tensor", opcodes((10**6, 10**6))), "it calls what is no function for tensors"),
+        (call("torch.storage.UntypedStorage", opcodes((10**11,))), "what is not a function"),
+        (call("torch.Tensor", opcodes((10**6, 10**6))), "it calls what is not a function for"),
         (
             call("builtins.list", tensor((10**12,), (0,)) + b"\x85"),
             "it makes builtins.list of something that is not plain",
@@ -192,13 +192,13 @@ def test_archives_that_two_readers_may_read_differently(tmp_path: Path) -> None:
     data = path.read_bytes()
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("archive/DATA.pkl", b"N.")
-    assert "two members of its archive have one name" in refused(path)
+    assert "two members of its archive have the same name" in refused(path)
     path.write_bytes(data[:-2] + b"\1\0x")
     assert "does not end as torch writes it" in refused(path)
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("other/version", b"3")
         file.writestr("archive/data.pkl", b"N.")
-    assert "no archive that torch writes" in refused(path)
+    assert "not an archive that torch writes" in refused(path)
 
 
 def test_a_program_is_no_state_dict(tmp_path: Path) -> None:

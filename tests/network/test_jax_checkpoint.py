@@ -170,14 +170,14 @@ def test_of_several_members_one_has_to_be_named(tmp_path: Path) -> None:
     ("document", "told"),
     [
         ([1, 2], "it holds a list"),
-        ({}, "it is no checkpoint of LocoTrack: it holds nothing"),
+        ({}, "it is not a checkpoint of LocoTrack: it holds nothing"),
         ({"params": [1]}, "its params are a list, not a dict of modules"),
         ({"tapir/~/resnet/~/initial_conv": {"w": np.ones(3)}}, "it is TAPIR's checkpoint"),
         (
             {"params": {"tapir/~/a": {"w": np.ones(3)}}, "state": {"b": {"n": np.ones(1)}}},
             "it is TAPIR's checkpoint",
         ),
-        ({"encoder.weight": np.ones(3)}, "it is no checkpoint of LocoTrack: it holds encoder"),
+        ({"encoder.weight": np.ones(3)}, "it is not a checkpoint of LocoTrack: it holds encoder"),
         (None, "it holds a NoneType"),
     ],
 )
@@ -204,7 +204,7 @@ def _npz(**arrays: np.ndarray) -> bytes:
         (_npy(np.array(["a"])), "an array of shape .* and dtype '<U1'"),
         (_npy(np.array([{}, {}])), r"an array of shape \(2,\) of objects"),
         (_npz(tracks_xy=np.zeros((1, 2)), visible=np.ones(1)), "an archive of tracks"),
-        (_npz(a=np.zeros(3)), "no checkpoint of LocoTrack: it holds a, and"),
+        (_npz(a=np.zeros(3)), "not a checkpoint of LocoTrack: it holds a, and"),
         (_npz(tracks=np.zeros((1, 2)), occluded=np.ones(1)), "an archive of tracks"),
         (b"", "it is empty"),
         (b"<!DOCTYPE html>", "it begins with '<!DOCT', and a .npy with"),

@@ -107,7 +107,7 @@ def test_a_file_beside_says_more(golden: Path, tmp_path: Path) -> None:
 def test_a_profile_of_another_variant_is_refused(golden: Path) -> None:
     from locoexport.errors import ProfileError
 
-    with pytest.raises(ProfileError, match="holds 'resnet-small' weights, but 'b0'"):
+    with pytest.raises(ProfileError, match="holds 'resnet-small' weights, but you chose 'b0'"):
         choose_profile("b0", golden)
 
 

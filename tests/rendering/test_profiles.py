@@ -10,9 +10,9 @@ from locoexport.contract.published_weights import OtherWeights, ProfileCost, Pub
 from locoexport.rendering.profiles import profiles_document, profiles_text
 
 
-def shown(*profiles: ExportProfile, width: int = 80) -> list[str]:
+def shown(*profiles: ExportProfile, width: int = 80, verbose: bool = False) -> list[str]:
     console = Console(file=StringIO(), width=width)
-    console.print(profiles_text(profiles))
+    console.print(profiles_text(profiles, verbose=verbose))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -21,41 +21,51 @@ def paragraphs(lines: list[str]) -> list[str]:
 
 
 def test_the_shipped_ones_fit_a_terminal() -> None:
-    lines = shown(*map(load_profile, profile_names()))
+    profiles = list(map(load_profile, profile_names()))
+    lines = shown(*profiles)
     assert max(map(len, lines)) <= 80
-    rows = {line.split()[0]: line.split() for line in lines[1 : 1 + len(profile_names())]}
-    assert sorted(rows) == sorted(profile_names())
-    expected = "b0-tiny 256x256 0.89 M 6.5 MB 33 17 shipped"
-    assert rows["b0-tiny"] == expected.split()
-    assert rows["b5"][-1] == "published"
+    rows = [line.split() for line in lines[1 : 1 + len(profiles)]]
+    assert sorted(row[0] for row in rows) == sorted(profile_names())
+    # The cheapest first; its trained weights are there.
+    assert " ".join(rows[0]) == "b0-tiny 256x256 0.89 6.5 33 in this package"
+    work = [float(row[4]) for row in rows]
+    assert work == sorted(work)
+    assert {row[0]: " ".join(row[5:]) for row in rows}["b5"] == "--checkpoint published"
     told = paragraphs(lines)
-    assert any(text.startswith("GFLOP: one call of 24 frames, 64 points") for text in told)
+    assert any(text.startswith("take b0-tiny first: trained weights are included") for text in told)
+    assert any("work of one call (24 frames, 64 points)" in text for text in told)
     (fork,) = (text for text in told if "yunpengZhangup" in text)
-    assert fork.startswith("b0, b0-384, b0-mlp, b0-proj-base, b0-proj-small, b0-wide, b2, b5, eff")
-    assert fork.endswith("Licence and accuracy: not known here.")
+    assert fork.startswith("b0, b0-mlp, effnet256, b0-wide, b0-384, b2, b0-proj-small")
+    assert fork.endswith("licence not stated accuracy not stated")
     (base,) = (text for text in told if text.startswith("resnet-base "))
     assert "hf://datasets/hamacojr/LocoTrack-pytorch-weights/locotrack_base.ckpt" in base
     assert "67.8 / 79.6 / 89.9 strided, 63.0 / 75.3 / 87.2 first" in base
-    assert "Elsewhere: AnthroTAP's Anthro-LocoTrack-B" in base
-    assert "https://drive.google.com/file/d/1Rj7sIby_ylZkuy4pccAA28dtqvJQUH-A" in base
+    assert "drive.google.com" not in base
+
+
+def test_verbose_adds_weights_from_elsewhere_and_sources() -> None:
+    text = " ".join(shown(load_profile("resnet-base"), verbose=True))
+    assert "or        https://drive.google.com/file/d/1Rj7sIby_ylZkuy4pccAA28dtqvJQUH-A" in text
+    assert "AnthroTAP's Anthro-LocoTrack-B" in text
+    assert "arXiv 2407.15420" in text
 
 
 def test_a_profile_of_which_nothing_is_known() -> None:
     bare = replace(load_profile("b0"), name="mine", published_weights=None, cost=None)
     lines = shown(bare)
-    assert lines[1].split() == ["mine", "256x256", "-", "-", "-", "17", "neither"]
-    assert paragraphs(lines)[-1] == "mine No weights are shipped or known to be published."
+    assert lines[1].split() == ["mine", "256x256", "-", "-", "-", "your", "own", "only"]
+    assert paragraphs(lines)[-1] == "mine weights none are known to be published"
 
 
 def test_what_is_stated_and_what_is_not() -> None:
     other = OtherWeights("theirs", "on a disk", reports="AJ 1")
     facts = PublishedFacts(licence="MIT", others=(other,))
     profile = replace(load_profile("b0"), published=facts, cost=ProfileCost(1_234_567, 8, 9.6))
-    lines = shown(profile, replace(profile, name="twin"))
-    assert lines[1].split() == ["b0", "256x256", "1.23", "M", "0.0", "MB", "10", "17", "published"]
+    lines = shown(profile, replace(profile, name="twin"), verbose=True)
+    assert lines[1].split() == ["b0", "256x256", "1.23", "0.0", "10", "--checkpoint", "published"]
     assert paragraphs(lines)[-1] == (
-        "b0, twin Published: hf://yunpengZhangup/locotrack-EfficientNet Licence: MIT. Accuracy: "
-        "not known here. Elsewhere: theirs: on a disk Licence: not known here. Accuracy: AJ 1."
+        "b0, twin weights hf://yunpengZhangup/locotrack-EfficientNet licence MIT accuracy not "
+        "stated or on a disk theirs licence not stated accuracy AJ 1"
     )
 
 

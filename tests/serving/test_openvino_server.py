@@ -80,7 +80,7 @@ def test_other_models_stay(make_model, tmp_path: Path) -> None:
 def test_a_config_of_another_kind_is_left_alone(text: str, make_model, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "config.json").write_text(text)
-    with pytest.raises(OutputError, match="is no list of models"):
+    with pytest.raises(OutputError, match="is not the configuration of an OpenVINO"):
         package_for_openvino(make_model(), tmp_path / "models")
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["config.json"]
     assert (tmp_path / "models" / "config.json").read_text() == text

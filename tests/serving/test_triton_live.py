@@ -139,6 +139,6 @@ def test_served_as_it_says_it_answers_as_the_live_tracker(repository: Path, mode
 def test_what_is_not_packaged(model: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="leave --tensorrt out"):
         package_for_triton(model, tmp_path / "repo", options=ServingOptions(tensorrt=True))
-    with pytest.raises(UsageError, match="packaged for Triton alone"):
+    with pytest.raises(UsageError, match="packaged only for Triton"):
         package_for_openvino(model, tmp_path / "repo")
     assert list(tmp_path.iterdir()) == []

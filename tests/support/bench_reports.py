@@ -19,6 +19,11 @@ from locoexport.runtime.session.placement import Placement
 
 @pytest.fixture
 def report() -> BenchReport:
+    """As ``make_report``."""
+    return make_report()
+
+
+def make_report() -> BenchReport:
     """A benchmark of two sides at two sizes, with round numbers."""
     ours, theirs = (0.1,) * 10, (0.25,) * 10
     fresh = FreshRun(0.5, 50_000_000, 200_000_000)

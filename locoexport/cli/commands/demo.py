@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,13 +30,15 @@ def demo(
     video: options.OpeningClip = None,
     host: options.Host = "127.0.0.1",
     port: options.Port = _DEFAULT_PORT,
+    browser: options.OpenBrowser = None,
     runtime: options.PagePackages = None,
     export: options.PageFolder = None,
 ) -> None:
     """Click points on a clip in your browser and watch them tracked.
 
     The model runs in the page (onnxruntime-web); no frame leaves the browser. The page's packages
-    come from the npm registry once, pinned and checked, into the cache folder. Ctrl-C ends it.
+    come from the npm registry once, pinned and checked, into the cache folder. The page opens by
+    itself; its address is printed as well. Ctrl-C ends it.
 
     Examples:
         locoexport demo
@@ -56,7 +59,7 @@ def demo(
                 prepared_site(model, video=video, runtime=runtime, notify=notify)
             )
         if export is None:
-            _serve(site, host, port)
+            _serve(site, host, port, browser)
         else:
             _write(site, export)
 
@@ -69,7 +72,8 @@ def _write(site: Site, folder: Path) -> None:
     console.print_result(f"host  any; what it should be told is in {folder / 'README.txt'}")
 
 
-def _serve(site: Site, host: str, port: int) -> None:
+def _serve(site: Site, host: str, port: int, browser: bool | None) -> None:
+    from locoexport.demo.browser import may_open, open_page
     from locoexport.demo.server import bind, is_loopback, make_app, serve
 
     listener = bind(host, port)
@@ -79,9 +83,13 @@ def _serve(site: Site, host: str, port: int) -> None:
             "clip. Their browsers decode clips only over https or an ssh tunnel to localhost.\n"
         )
     shown = f"[{host}]" if ":" in host else host
-    console.print_result(f"http://{shown}:{listener.getsockname()[1]}/")
+    taken = listener.getsockname()[1]
+    # As it is, and not by way of the console: that breaks lines at the terminal's width.
+    sys.stdout.write(f"http://{shown}:{taken}/\n")
     sys.stdout.flush()
     sys.stderr.write("Ctrl-C ends it.\n")
+    if may_open(os.environ, sys.platform, sys.stdout.isatty()) if browser is None else browser:
+        open_page(host, taken)
     try:
         serve(make_app(site, host), listener)
     except KeyboardInterrupt:

@@ -38,7 +38,7 @@ def inspect(
     axes = parse_axis_sizes(axis or [])
     named = {"frames": frames, "points": points, "batch": batch}
     axes |= {name: size for name, size in named.items() if size is not None}
-    require_packages("onnx", extra="export")
+    require_packages("onnx", extra="inspect")
     from locoexport.pipeline.inspect import inspect_file
     from locoexport.rendering.inspection import inspect_document, inspect_text
 

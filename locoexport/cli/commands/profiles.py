@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
 from locoexport.cli.options.shared_options import ProfilesJson, ReplaceJson
@@ -24,6 +26,5 @@ def profiles(
 
     console.check_outputs(context)
     loaded = [load_profile(name) for name in profile_names()]
-    console.report(
-        json_target, render.profiles_document, render.profiles_text, loaded, context=context
-    )
+    text = partial(render.profiles_text, verbose=console.verbosity_of(context).verbose)
+    console.report(json_target, render.profiles_document, text, loaded, context=context)

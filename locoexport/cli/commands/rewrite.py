@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Annotated
+
 import typer
 
 from locoexport.cli.options import graph_options as options
@@ -12,6 +15,16 @@ from locoexport.cli.terminal import console
 from locoexport.machine.installation import require_packages
 
 __all__ = ["rewrite"]
+
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Show a row for each node, not for each kind.",
+        callback=console.raise_verbosity,
+    ),
+]
 
 
 def rewrite(
@@ -24,6 +37,7 @@ def rewrite(
     check: options.Check = True,
     force: ReplaceFiles = False,
     json_target: JsonTarget = None,
+    verbose: Verbose = False,
 ) -> None:
     """Lower 5D GridSample in any ONNX model, each node proven.
 
@@ -40,6 +54,7 @@ def rewrite(
     from locoexport.pipeline.rewrite import RewriteFailedError, rewrite_file
     from locoexport.rendering.rewrite import rewrite_document, rewrite_text
 
+    text = partial(rewrite_text, verbose=verbose)
     try:
         with console.listening(context) as notify:
             report = rewrite_file(
@@ -53,6 +68,6 @@ def rewrite(
                 notify=notify,
             )
     except RewriteFailedError as failure:
-        console.report(json_target, rewrite_document, rewrite_text, failure.report, context=context)
+        console.report(json_target, rewrite_document, text, failure.report, context=context)
         raise
-    console.report(json_target, rewrite_document, rewrite_text, report, context=context)
+    console.report(json_target, rewrite_document, text, report, context=context)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Annotated
+
 import typer
 
 from locoexport.cli.options import measurement_options as options
@@ -12,6 +15,16 @@ from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
 
 __all__ = ["verify"]
+
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Show every output: where it is worst, and both values there.",
+        callback=console.raise_verbosity,
+    ),
+]
 
 
 def verify(
@@ -25,6 +38,7 @@ def verify(
     provider: Provider = "cpu",
     json_target: JsonTarget = None,
     force: ReplaceJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """Check that an exported file still equals the PyTorch model.
 
@@ -66,7 +80,7 @@ def verify(
                 localise=localise,
                 notify=notify,
             )
-    document, text = render.verify_document, render.verify_text
+    document, text = render.verify_document, partial(render.verify_text, verbose=verbose)
     console.report(json_target, document, text, report, context=context, passed=report.passed)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "Instances",
     "MaxBatch",
     "Name",
+    "OpenBrowser",
     "OpeningClip",
     "OpenvinoFolder",
     "PageFolder",
@@ -129,7 +130,7 @@ OpeningClip = Annotated[
     typer.Option(
         metavar="CLIP",
         help="The clip that the page opens with.",
-        show_default="the built-in one",
+        show_default="an excerpt of Big Buck Bunny",
         rich_help_panel=CLIP,
     ),
 ]
@@ -147,6 +148,15 @@ Port = Annotated[
         metavar="N",
         parser=whole_number,
         help="Port to listen on; 0 takes any free one.",
+        rich_help_panel=SERVER,
+    ),
+]
+OpenBrowser = Annotated[
+    bool | None,
+    typer.Option(
+        "--browser/--no-browser",
+        help="Open the page in the browser.",
+        show_default="in a terminal on a machine with a screen, and not over SSH",
         rich_help_panel=SERVER,
     ),
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
@@ -25,10 +27,11 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from locoexport.cli.terminal.escaping import escape_controls, escaped, shorten, width_needed
+from locoexport.cli.terminal.escaping import escape_controls, escaped, shorten
 from locoexport.cli.terminal.plain_lines import plain_lines
 from locoexport.machine.writing.output_files import check_apart, check_text_output, whole_file
 from locoexport.notices import ignore, noting
+from locoexport.rendering.parts.layout import wrapped
 
 if TYPE_CHECKING:
     from locoexport.notices import Listener, Notice
@@ -40,6 +43,7 @@ __all__ = [
     "print_error",
     "print_result",
     "print_traceback",
+    "raise_verbosity",
     "report",
     "set_verbosity",
     "verbosity_of",
@@ -47,7 +51,8 @@ __all__ = [
 ]
 
 _Found = TypeVarTuple("_Found")
-_PIPE_WIDTH = 160
+_UNLIMITED = 1_000_000
+_NARROWEST = 20
 _WARNINGS = "locoexport.warnings"
 """Where a command's context keeps what it was warned of."""
 
@@ -63,6 +68,13 @@ class Verbosity:
 def set_verbosity(context: typer.Context, verbosity: Verbosity) -> None:
     """Keep the global options where commands find them."""
     context.obj = verbosity
+
+
+def raise_verbosity(context: typer.Context, verbose: bool) -> bool:
+    """A command's own ``--verbose`` is that before the command; returns whether either stands."""
+    before = verbosity_of(context)
+    set_verbosity(context, replace(before, verbose=before.verbose or verbose))
+    return before.verbose or verbose
 
 
 def verbosity_of(context: typer.Context) -> Verbosity:
@@ -191,24 +203,32 @@ def print_traceback(error: BaseException) -> None:
 
 
 def print_result(result: RenderableType) -> None:
-    """A result on stdout."""
-    console = _console()
-    if not console.is_terminal:
-        # A pipe has no width: cutting a table to 80 columns would lose what it says.
-        console = _console(width=_PIPE_WIDTH)
-    _print_parts(console, escaped(result))
+    """A result on stdout, as wide as COLUMNS says, else as the terminal.
+
+    A pipe or a file without COLUMNS has no width: every row and every sentence is one line, which
+    grep finds whole. No line has blanks at its end.
+    """
+    _print_parts(_console(width=_result_width()), escaped(result))
 
 
 def _print_parts(console: Console, result: RenderableType) -> None:
-    """Each part, as wide as the console; a table wider where it would cut numbers else."""
     if isinstance(result, Group):
         for part in result.renderables:
             _print_parts(console, part)
         return
-    needed = width_needed(console, result)
-    if needed > console.width:
-        console = _console(width=needed)
+    if isinstance(result, str | Text):
+        text = result if isinstance(result, Text) else Text(result)
+        for line in [text] if text.no_wrap else wrapped(text, console.width):
+            console.print(line, soft_wrap=True)
+        return
     console.print(result, crop=False)
+
+
+def _result_width() -> int:
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal():
+        # It asks the terminal where COLUMNS is 0, and takes 80 where nobody knows.
+        return max(shutil.get_terminal_size().columns, _NARROWEST)
+    return _UNLIMITED
 
 
 def _console(*, stderr: bool = False, width: int | None = None) -> Console:

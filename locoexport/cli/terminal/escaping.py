@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import unicodedata
 
-from rich.console import Console, Group, RenderableType
-from rich.measure import Measurement
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from locoexport.rendering.parts.tables import FittedTable
-
-__all__ = ["escape_controls", "escaped", "shorten", "width_needed"]
+__all__ = ["escape_controls", "escaped", "shorten"]
 
 _JOINERS = "\u200c\u200d"
 """Format characters that scripts and emoji are written with."""
 _LONGEST = 4000
-_PLENTY, _WIDEST = 10_000, 500
 
 
 def escape_controls(text: str, *, lines: bool = False) -> str:
@@ -55,20 +51,13 @@ def escaped(result: RenderableType) -> RenderableType:
     if isinstance(result, Text):
         plain = escape_controls(result.plain)
         # Whoever forges a name does without its colours.
-        return result if plain == result.plain else Text(plain, result.style)
+        return (
+            result if plain == result.plain else Text(plain, result.style, no_wrap=result.no_wrap)
+        )
     if isinstance(result, Group):
         return Group(*map(escaped, result.renderables))
     if isinstance(result, Table):
         for column in result.columns:
             column.header = escaped(column.header)
             column._cells = [escaped(cell) for cell in column._cells]
-            column.overflow = "fold"  # an ellipsis may stand for digits
     return result
-
-
-def width_needed(console: Console, result: RenderableType) -> int:
-    """Columns below which a table would cut what it holds; one that fits itself needs none."""
-    if not isinstance(result, Table) or isinstance(result, FittedTable):
-        return 0
-    needed = Measurement.get(console, console.options.update(max_width=_PLENTY), result).minimum
-    return min(needed, _WIDEST)

@@ -135,7 +135,7 @@ def _parse(path: Path, number: int, line: bytes) -> _Row:
         text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         (cells,) = csv.reader([text], strict=True)
     except (ValueError, csv.Error) as error:
-        raise _broken(path, number, "it is no CSV in UTF-8") from error
+        raise _broken(path, number, "it is not CSV in UTF-8") from error
     resampled = len(cells) == 3 + 3 * CLIP_FRAMES
     if not resampled and (len(cells) < 4 or len(cells) % 3 != 1):
         raise _broken(path, number, f"it has {len(cells)} columns")
@@ -153,7 +153,7 @@ def _parse(path: Path, number: int, line: bytes) -> _Row:
         raise _broken(path, number, "a third column of a frame is neither 0 nor 1")
     # Where a point is hidden nobody reads its position.
     if not (np.abs(table[~occluded, :2]) <= _FARTHEST).all():
-        raise _broken(path, number, "a point that is not occluded lies nowhere near the video")
+        raise _broken(path, number, "a point that is not occluded is far outside the video")
     return _Row(name, resampled, table[:, :2], occluded)
 
 
@@ -177,7 +177,7 @@ def _whole(cell: str) -> int:
 def _reason(error: ValueError) -> str:
     text = str(error)
     _, _, cell = text.partition("could not convert string to float: ")
-    return f"holds {cell[:80]} where a number is due" if cell else text
+    return f"holds {cell[:80]}; expected a number" if cell else text
 
 
 def _broken(path: Path, number: int, what: str) -> InputError:

@@ -204,7 +204,7 @@ def find_videos(
         if len(places) > 1:
             raise InputError(
                 f"{annotations} names the video {video.name}, and there are {places[0]} and "
-                f"{places[1]}: leave one of them."
+                f"{places[1]}: keep only one of them."
             )
         if places:
             found.append((video, places[0]))

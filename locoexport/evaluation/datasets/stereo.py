@@ -36,7 +36,7 @@ def find_motorcycle() -> tuple[Path, Path, Path]:
         if left.is_file() and right.is_file() and disparity.is_file():
             return left, right, disparity
     raise PackageMissingError(
-        "The motorcycle pair lies in the wheel of scikit-image, which is not installed here: "
+        "The motorcycle pair is part of scikit-image, which is not installed: "
         "pip install scikit-image."
     )
 

@@ -115,7 +115,7 @@ def write_affine_grid(draft: Draft, node: ir.Node, opset: int) -> Sequence[ir.Va
     known = read_constant(size)
     sizes = None if known is None else [int(length) for length in known.numpy().reshape(-1)]
     if sizes is not None and (len(sizes) != axes + 2 or min(sizes) < 0):
-        raise CannotExpandError(f"its size {sizes[:8]} is none of {axes} axes")
+        raise CannotExpandError(f"its size {sizes[:8]} does not have {axes} axes")
     aligned = bool(node.attributes.get_int("align_corners", 0))
     total: ir.Value | None = None
     for axis in range(axes):  # x along the last axis first, as theta's columns are

@@ -233,7 +233,7 @@ def _respell(node: onnx.NodeProto, opset: int) -> Iterator[str]:
     mode = str(_attribute(node, "mode", "linear"))
     mode = _SPELLINGS.get(mode, mode)
     if mode not in _MODES:
-        yield f"GridSample: mode {mode[:20]!r} is none that ONNX knows"
+        yield f"GridSample: mode {mode[:20]!r} is not one that ONNX knows"
         return
     spelled = respelled_mode(mode, opset)
     if found:

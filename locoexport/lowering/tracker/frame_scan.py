@@ -88,8 +88,8 @@ def _frames(graph: ir.Graph) -> ir.Value:
     ]
     if not 1 <= len(starts) <= len(_SCOPES):
         raise GraphCheckFailedError(
-            f"{FRAME_SCAN}: the graph has {len(starts)} beginnings of an encoder, where 1 or 2 are "
-            "due; export with --no-rewrite frame-scan."
+            f"{FRAME_SCAN}: the graph has {len(starts)} beginnings of an encoder; expected 1 "
+            "or 2. Export with --no-rewrite frame-scan."
         )
     frames = starts[0].outputs[0]
     for other in starts[1:]:

@@ -64,8 +64,8 @@ def to_half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
     result = HalfPrecision(node_homes(inferred.graph))(ir.from_proto(inferred))
     if not result.modified:
         raise GraphCheckFailedError(
-            "--precision fp16: no node carries the names that an export leaves, so that none can "
-            "be told to be safe."
+            "--precision fp16: no node has a name that an export gives, so it is "
+            "unknown which are safe."
         )
     return ir.to_proto(result.model)
 

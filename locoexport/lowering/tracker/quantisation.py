@@ -57,8 +57,8 @@ def quantise(model: onnx.ModelProto, clips: Iterable[Inputs]) -> onnx.ModelProto
     dynamic = _weighted_products(model, _DYNAMIC, ("MatMul",))
     if not static and not dynamic:
         raise GraphCheckFailedError(
-            "--precision int8: no node carries the names that an export leaves, so that none can "
-            "be told to be safe."
+            "--precision int8: no node has a name that an export gives, so it is "
+            "unknown which are safe."
         )
     with scratch_folder() as folder, _quiet():
         first, second = folder / "static.onnx", folder / "dynamic.onnx"

@@ -122,8 +122,8 @@ def read_volumetric(node: ir.Node, opset: int) -> VolumetricSample | None:
     rank = grid_sample_rank(node)
     if rank is None:
         raise GraphCheckFailedError(
-            f"GridSample {name!r} samples a tensor of unknown rank: whether it is volumetric "
-            "cannot be told, and it counts as if it were. Give its input a shape (value_info), or "
+            f"GridSample {name!r} samples a tensor of unknown rank: it may be "
+            "volumetric, and it counts as if it were. Give its input a shape (value_info), or "
             "run shape inference with the custom operators before it registered."
         )
     if rank != VOLUME_RANK:
@@ -165,7 +165,7 @@ def _check(sample: VolumetricSample) -> None:
             f"{where} has padding_mode {sample.padding!r}; ONNX knows {', '.join(_PADDINGS)}."
         )
     if sample.grid_dtype not in _GRID_TYPES:
-        raise ModelFileError(f"{where} has a grid of {sample.grid_dtype.name}; ONNX wants floats.")
+        raise ModelFileError(f"{where} has a grid of {sample.grid_dtype.name}; ONNX needs floats.")
     if sample.volume_dtype in _NEVER_SAMPLED:
         raise GraphCheckFailedError(f"{where} samples {sample.volume_dtype.name}; cannot lower it.")
     if sample.mode == "linear" and not sample.volume_dtype.is_floating_point():

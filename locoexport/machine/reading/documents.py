@@ -91,11 +91,11 @@ def parse_json(
     """
 
     def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no number of JSON")
+        raise ValueError(f"{constant} is not a number of JSON")
 
     return _parsed(
         lambda: json.loads(text, parse_constant=refuse if finite else None),
-        f"{subject} is no JSON",
+        f"{subject} is not JSON",
         subject,
         error_type,
     )

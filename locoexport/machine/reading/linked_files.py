@@ -42,7 +42,7 @@ def find_file(folder: Path, location: str) -> Path:
     absolute = location.startswith("/") or windows.drive or windows.root
     if not location or absolute or ".." in parts or "\0" in location:
         raise ModelFileError(
-            f"The model's external data lies at {told}, outside its folder; that is not allowed."
+            f"The model's external data is at {told}, outside its folder; that is not allowed."
         )
     missing = ModelFileError(
         f"The model's external data {folder}{os.sep}{told[1:-1]} is missing; it belongs beside the "
@@ -58,8 +58,8 @@ def find_file(folder: Path, location: str) -> Path:
     inside = Path(os.path.realpath(folder))
     if not found.is_relative_to(inside) and not _is_blob(found, folder / location, inside):
         raise ModelFileError(
-            f"The model's external data {told} is a link to {found}, outside its folder; that is "
-            "not allowed, but for the blobs of a Hugging Face cache. Copy the file beside the "
+            f"The model's external data {told} is a link to {found}, outside its folder; only "
+            "the blobs of a Hugging Face cache may be linked so. Copy the file beside the "
             "model if it belongs to it."
         )
     return found

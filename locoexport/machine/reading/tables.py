@@ -92,7 +92,7 @@ def parse_number(text: str, *, decimal_comma: bool = False) -> float:
     if decimal_comma and text.count(",") == 1 and "." not in text:
         text = text.replace(",", ".")
     if "_" in text:
-        raise ValueError(f"{text[:40]!r} is no number")
+        raise ValueError(f"{text[:40]!r} is not a number")
     return float(text)
 
 
@@ -167,7 +167,7 @@ def _has_decimal_commas(rows: list[Row], delimiter: str) -> bool:
         )
     if delimiter == "," and all(_THOUSANDS.fullmatch(value) for _, value in commas):
         raise InputError(
-            f"line {line} has the number {quote(comma)}, and nobody can tell whether that is "
+            f"line {line} has the number {quote(comma)}, which may mean "
             f"{comma.replace(',', '')} or {comma.replace(',', '.')}: write it without the comma."
         )
     return True
@@ -205,9 +205,9 @@ def _with_header(rows: list[Row], decimal_comma: bool) -> Table:
     for row in rows[0 if header is None else 1 :]:
         if len(row.values) > width:
             raise InputError(
-                f"line {row.line} has {len(row.values)} values where the first has {width}: a "
-                "number with a decimal comma takes quotes, or semicolons between columns; a "
-                "column of row numbers takes a name."
+                f"line {row.line} has {len(row.values)} values where the first has {width}: put "
+                "a number with a decimal comma in quotes, or put semicolons between columns; "
+                "give a column of row numbers a name."
             )
     return Table(header, tuple(rows if header is None else rows[1:]), decimal_comma)
 

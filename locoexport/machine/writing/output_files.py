@@ -99,7 +99,7 @@ def check_apart(outputs: Iterable[Named], inputs: Iterable[Named] = ()) -> None:
         for other, its_path, its_places in earlier:
             if places & its_places:
                 raise OutputError(
-                    f"{other} {its_path} and {name} {path} are one file; name two files."
+                    f"{other} {its_path} and {name} {path} are the same file; name two files."
                 )
         earlier.append((name, path, places))
 
@@ -120,8 +120,8 @@ def check_text_output(path: str | Path, *, force: bool) -> Path:
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
     if not is_text:
         raise OutputError(
-            f"{path} is no report but holds data (a model, a clip, tracks), which a report never "
-            "replaces; name another file."
+            f"{path} is not a report but holds data (a model, a clip, tracks), which a report "
+            "never replaces; name another file."
         )
     return path
 
@@ -131,8 +131,7 @@ def _check_outside(name: str, path: str | Path, other: str, folder: str | Path) 
     real, inside = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
     if inside in real.parents and real.is_file() and real.suffix.lower() not in _REPORTS:
         raise OutputError(
-            f"{name} {path} lies in {other} {folder}, which is read, and is there already; name "
-            "another file."
+            f"{name} {path} already exists in {other} {folder}, which is read; name another file."
         )
 
 

@@ -229,7 +229,7 @@ def _read_journal(home: Path) -> list[_Move]:
     journal = home / _JOURNAL
     try:
         if journal.is_symlink() or not journal.is_file():
-            raise ValueError("it is no file")
+            raise ValueError("it is not a file")
         if journal.stat().st_size > RECORD_BYTES.value:
             raise ValueError("it is too long")
         document = json.loads(journal.read_bytes())

@@ -108,7 +108,7 @@ def forecast_sentence(path: Path | None, provider: str) -> str:
 def _forecast(path: Path, providers: Sequence[str]) -> tuple[tuple[Forecast, ...], str]:
     """The forecasts, or none and why."""
     if importlib.util.find_spec("onnx") is None:
-        return (), "No forecast: onnx is not installed (pip install 'locoexport[export]')."
+        return (), "No forecast: onnx is not installed (pip install 'locoexport[inspect]')."
     if not is_file(path):
         return (), f"No forecast: {path} is not one file; name the parts of a split one by one."
     try:

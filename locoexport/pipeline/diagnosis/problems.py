@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from locoexport.machine.installation import (
     OPENCV_PACKAGES,
@@ -15,14 +14,12 @@ from locoexport.pipeline.diagnosis.report import (
     Severity,
 )
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["NATIVE_MODULES", "find_problems"]
 
 NATIVE_MODULES = ("onnxruntime", "cv2", "av")
 _LITTLE_MEMORY = 2 * 2**30
 _WANTED_RUNTIME = "onnxruntime-gpu"
+_CPU_ALONE = "   (or, for the CPU alone: pip install onnxruntime)"
 
 
 def find_problems(found: Installation) -> Iterator[Problem]:
@@ -46,7 +43,8 @@ def _runtime_problems(found: Installation) -> Iterator[Problem]:
             "error" if "onnxruntime" in found.broken else "warning",
             f"{' and '.join(installed)} are installed at once: they overwrite each other's files, "
             "and which providers work is left to chance.",
-            f"pip uninstall -y {' '.join(installed)} && pip install {kept}",
+            f"pip uninstall -y {' '.join(installed)} && pip install {kept}"
+            + (_CPU_ALONE if _WANTED_RUNTIME in installed else ""),
         )
     if "onnxruntime" in found.broken:
         yield Problem(
@@ -97,7 +95,8 @@ def _package_problems(found: Installation) -> Iterator[Problem]:
             "pip install --force-reinstall av",
         )
     for extra, needed_by in (
-        ("export", "export, verify and inspect need it"),
+        ("export", "export and verify need it"),
+        ("inspect", "inspect needs it"),
         ("plot", "bench --plot needs it"),
         ("eval", "eval needs it where videos are not 256x256"),
         ("download", "--checkpoint hf://... or https://... needs it"),

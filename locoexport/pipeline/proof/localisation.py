@@ -58,9 +58,9 @@ def check_localisable(path: Path, metadata: ArtifactMetadata, network: Network) 
     if not values & {seam.tensor for seam in model_seams(network.model)} - set(OUTPUT_NAMES):
         raise ModelFileError(
             f"{path} was written by locoexport {metadata.version} without the names of its seams "
-            "(the values that torch has too), or lost them since, so where it departs cannot be "
-            "told. Export it again with this version, from the same checkpoint and with the same "
-            "options, and verify that file."
+            "(the values that torch has too), or lost them since, so it cannot be said where it "
+            "differs. Export it again with this version, from the same checkpoint and with the "
+            "same options, and verify that file."
         )
 
 

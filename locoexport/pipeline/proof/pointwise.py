@@ -150,7 +150,7 @@ def _compare(
     if not case.suspect_points:
         return case
     notify(
-        Notice(f"measuring the oracle's own noise at {counted(len(case.suspect_points), 'point')}")
+        Notice(f"checking how stable PyTorch is at {counted(len(case.suspect_points), 'point')}")
     )
     conditioning = measure_noise(
         model,

@@ -55,7 +55,7 @@ def check_precision_claim(files_sha256: Mapping[Path, str], precision: Precision
             types.update(map(type_of, iterate_tensors(data)))
             operators.update(map(operator_of, iterate_nodes(data)))
         except ValueError as error:
-            raise ModelFileError(f"{path} is no ONNX file ({error}).") from error
+            raise ModelFileError(f"{path} is not an ONNX file ({error}).") from error
     borne_out = (
         _FLOAT16 in types
         if precision == "fp16"

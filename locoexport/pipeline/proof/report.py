@@ -24,7 +24,7 @@ class VerifyReport:
     ``sidecar`` who made the sidecar, if it was one and says so, and ``judge`` in a word whose
     answers those are. ``elsewhere`` says which nodes ran on another provider than the one asked
     for. ``parity`` is a ``PrecisionParity`` of a file in a smaller precision, judged by its own
-    limits. ``localisation`` is there where it was asked for or parity failed, and ``growth`` in its
+    limits. ``localisation`` is set if you chose it or parity failed, and ``growth`` in its
     place for a file in a smaller precision; ``not_localised`` says why it could not be made.
     ``warnings`` were told on the way.
     """
@@ -39,7 +39,7 @@ class VerifyReport:
     not_localised: str = ""
     growth: ErrorGrowth | None = None
     sidecar: SidecarMaker | None = None
-    judge: str = "torch"
+    judge: str = "PyTorch"
     warnings: tuple[str, ...] = ()
 
     @property

@@ -185,7 +185,7 @@ def _check_apart(files: Mapping[Path, ClipFiles]) -> None:
         folders = (outputs.record.parent, *outputs.record.parent.parents)
         there = next(path for path in folders if path.exists())
         if not there.is_dir():
-            raise OutputError(f"{there} is a file where a folder for outputs is due; move it.")
+            raise OutputError(f"{there} is a file; expected a folder for outputs. Move the file.")
         for path in (path.resolve() for path in outputs.all):
             if path in clips:
                 raise OutputError(

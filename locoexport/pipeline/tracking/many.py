@@ -131,7 +131,8 @@ def track_many(
 
     Raises:
         PackageMissingError: pyarrow, filelock or ray is not installed.
-        UsageError, InputError: nothing was begun.
+        UsageError: options contradict one another; nothing was begun.
+        InputError: a clip or manifest is not there or cannot be read; nothing was begun.
         OutputError: ``out`` cannot be written (any more); what is done stays done.
         MachineError: workers cannot be started.
     """

@@ -111,9 +111,9 @@ class ObjectOutputs:
 
 @dataclass(frozen=True)
 class ObjectReport:
-    """What was found, by which rules, and written; ``seconds`` is all of it.
+    """What was found, by which rules, and what was written; ``seconds`` is the wall time of it all.
 
-    ``preset`` is the name that the rules were asked for by; single ones may differ from it.
+    ``preset`` names the preset that the rules began with; single rules may differ from it.
     ``frames_repeated`` names the frames that stand for lost ones and show the one before.
     ``pixel_aspect`` is the width of a stored pixel to its height.
     """
@@ -166,7 +166,7 @@ def track_video_objects(
         selection: which part of the clip, every n-th frame, another size.
         window: frames a window; see ``PointTracker``.
         memory: like ``1GiB``; see ``PointTracker``.
-        model_sha256: that the model has to have; see ``PointTracker``.
+        model_sha256: the SHA-256 that the model must have; see ``PointTracker``.
         style: how the overlay is drawn.
         force: replace existing outputs, but never ``video`` or ``model``.
         notify: is told of progress.
@@ -176,8 +176,12 @@ def track_video_objects(
             written then.
         UsageError: ``window`` or ``memory`` do not fit the model, or a .pkl does not fit into
             ``memory``.
-        OutputError, VideoError, QueryError, InputError, ModelFileError,
-        ProviderUnavailableError: see each.
+        OutputError: an output cannot or must not be written.
+        VideoError: the clip cannot be read.
+        QueryError: a further point is not finite or outside the clip.
+        InputError: a file of boxes or masks cannot be read.
+        ModelFileError: the file is missing, damaged or not ours.
+        ProviderUnavailableError: the provider cannot be used here.
     """
     started = time.perf_counter()
     warnings: list[str] = []
@@ -191,7 +195,7 @@ def track_video_objects(
     if is_live(video):
         raise UsageError(
             f"Objects and .pkl files need a clip that is read several times, and {name_of(video)} "
-            "comes once. Record it first, or track points alone."
+            "can be read only once. Record it first, or track only points."
         )
     notify(Notice(f"reading {name_of(video)}"))
     source = open_video(video, selection)

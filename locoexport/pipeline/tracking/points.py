@@ -105,7 +105,7 @@ class TrackReport:
     ``seconds`` is the wall time of it all and ``inference_seconds`` the part inside ONNX Runtime;
     ``parts`` tells where the threads were meanwhile (seconds by name: they overlap, so their sum
     may exceed the wall time); ``first_frame_seconds`` is when the first tracked frames were there.
-    ``windowing`` compares to the clip in one window, where that was asked for;
+    ``windowing`` is the comparison with one window, if you chose ``compare_windows``;
     ``frames_repeated`` names the frames that stand for lost ones and show the one before.
     ``pixel_aspect`` is the width of a pixel to its height: coordinates and ``frame_hw`` count
     stored pixels, and players show each so much wider. ``drawn`` is of the overlay; ``warnings``
@@ -180,7 +180,11 @@ def track_video(
         notify: is told of progress.
 
     Raises:
-        OutputError, VideoError, QueryError, ModelFileError, ProviderUnavailableError: see each.
+        OutputError: an output cannot or must not be written.
+        VideoError: the clip cannot be read.
+        QueryError: no points, or one that is not finite or outside the clip.
+        ModelFileError: the file is missing, damaged or not ours.
+        ProviderUnavailableError: the provider cannot be used here.
         UsageError: ``window``, ``memory`` or ``compare_windows`` do not fit the model.
     """
     watch = Stopwatch()
@@ -194,7 +198,7 @@ def track_video(
     film_path, tracks_path = _check_outputs(overlay, tracks_file, force)
     if compare_windows and is_live(video):
         raise UsageError(
-            "--compare-windows reads a clip twice; a stream comes once. Record it first."
+            "--compare-windows reads a clip twice; a stream can be read only once. Record it first."
         )
     notify(Notice(f"reading {name_of(video)}"))
     source = open_video(video, selection)

@@ -139,7 +139,7 @@ def _explained(
         )
     if isinstance(error, errors.GatedRepoError):
         return CheckpointError(
-            f"{where} is open to accounts alone that accepted its terms: hf auth login."
+            f"{where} is open only to accounts that accepted its terms: hf auth login."
         )
     if isinstance(error, errors.RepositoryNotFoundError):
         return CheckpointError(f"There is no repository {where}, or it is private (hf auth login).")
@@ -148,7 +148,7 @@ def _explained(
     if isinstance(error, errors.EntryNotFoundError):
         return CheckpointError(f"{where} holds no file {file!r}.")
     if isinstance(error, errors.HFValidationError):
-        return UsageError(f"{wanted} is no name that Hugging Face takes.")
+        return UsageError(f"{wanted} is not a name that Hugging Face takes.")
     if isinstance(error, OSError) and error.strerror:
         return OutputError(f"Hugging Face's cache cannot be written: {error.strerror}.")
     response = getattr(error, "response", None)

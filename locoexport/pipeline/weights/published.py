@@ -185,8 +185,8 @@ def _refuse_too_many(
 def _several(fitting: Sequence[HubFile], profile: ExportProfile) -> str:
     choices = " or ".join(f"--checkpoint {source.address}" for source in fitting)
     return (
-        f"{len(fitting)} files there hold weights of {profile.variant}, and nothing tells which is "
-        f"meant. Pass one of them: {choices}"
+        f"{len(fitting)} files there hold weights of {profile.variant}, and it is unclear which "
+        f"one you mean. Pass one of them: {choices}"
     )
 
 

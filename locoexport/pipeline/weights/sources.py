@@ -192,14 +192,14 @@ def _check(path: Path, wanted: WebFile) -> None:
     if path.suffix == ".onnx":
         # eval takes an exported file as well, and says what is wrong inside of one. Each begins
         # with the field ir_version.
-        reason = "" if begins[:1] == b"\x08" else "it is no .onnx file."
+        reason = "" if begins[:1] == b"\x08" else "it is not an .onnx file."
     else:
         reason = _misfit(path, wanted.name)
     if reason:
         text = begins.decode("ascii", "replace").replace("\ufffd", "?")
         raise CheckpointError(
-            f"{shown} is no checkpoint that can be read, and was not kept: {reason} It begins with "
-            f"{text!a}."
+            f"{shown} is not a checkpoint that can be read, and was not kept: {reason} It begins "
+            f"with {text!a}."
         )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
+from rich.text import Text
 
-from locoexport.rendering.parts.tables import headed, titled
+from locoexport.rendering.parts.tables import facts, headed, titled
 
 if TYPE_CHECKING:
     from locoexport.inspection.forecast import Forecast
@@ -17,19 +18,21 @@ __all__ = ["forecast_document", "forecast_table"]
 
 
 def forecast_table(forecasts: Sequence[Forecast]) -> Group:
-    """A row for each provider: nodes with and without a kernel, and what to know."""
-    table = headed(("provider", "with kernel", "without", "which, in which part", "to know"))
+    """A row for each provider: nodes with and without a kernel; then which, and what to know."""
+    numbers = ("nodes with kernel", "without")
+    table = headed(("provider", *numbers), right=numbers)
+    rows: list[tuple[str, str]] = []
     for forecast in forecasts:
-        table.add_row(
-            forecast.provider,
-            str(forecast.covered),
-            str(forecast.missing) if forecast.missing else "-",
-            forecast.groups or "-",
-            "; ".join(forecast.notes) or "-",
-        )
+        table.add_row(forecast.provider, str(forecast.covered), str(forecast.missing))
+        told = [f"without: {forecast.groups}"] if forecast.groups else []
+        told += forecast.notes
+        rows += [(forecast.provider if not index else "", text) for index, text in enumerate(told)]
     dates = {forecast.read for forecast in forecasts}
     title = f"providers, forecast from their lists of kernels (read {', '.join(sorted(dates))})"
-    return titled(title, table)
+    parts: list[RenderableType] = [titled(title, table)]
+    if rows:
+        parts += [Text(), facts(rows)]
+    return Group(*parts)
 
 
 def forecast_document(forecasts: Sequence[Forecast]) -> list[dict[str, Any]]:

@@ -6,11 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from locoexport.rendering.parts.localisation import fault_document, fault_rows
-from locoexport.rendering.parts.tables import FittedTable
+from locoexport.rendering.parts.tables import facts, headed, pixels
 
 if TYPE_CHECKING:
     from locoexport.parity.error_growth import ErrorGrowth
@@ -20,44 +19,42 @@ __all__ = ["growth_document", "growth_text"]
 
 def growth_text(growth: ErrorGrowth) -> RenderableType:
     """A row for each stage, which adds most, and a faulty node where there is one."""
-    table = FittedTable(box=None, pad_edge=False, header_style="bold")
-    for name in ("stage", "error in", "out", "adds", "tracks px p50", "p99"):
-        table.add_column(name, no_wrap=True)
+    shares = ("error in", "error out", "adds")
+    errors = ("tracks p50 px", "tracks p99 px")
+    table = headed(("stage", *shares, *errors), right=(*shares, *errors))
     for stage in growth.stages:
         tracks = stage.tracks
         table.add_row(
             stage.name,
-            _share(stage.comes_in),
-            _share(stage.goes_out),
-            _share(stage.adds),
-            "" if tracks is None else f"{tracks.p50:.2g}",
-            "" if tracks is None else f"{tracks.p99:.2g}",
+            *map(_share, (stage.comes_in, stage.goes_out, stage.adds)),
+            "" if tracks is None else pixels(tracks.p50),
+            "" if tracks is None else pixels(tracks.p99),
         )
     worst = growth.costliest
     title = Text(f"inside, as {growth.precision} on {growth.probe}: ")
     title += Text(_said(growth) if worst is not None else "nothing could be compared", "bold")
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(style="bold")
-    facts.add_column(overflow="fold")
-    facts.add_row(
-        "  errors",
-        "medians, as shares of PyTorch's values; each holds those of the stages that it reads. "
-        "Tracks are those of all points, hidden ones too",
-    )
+    rows = [
+        (
+            "errors",
+            "medians, as shares of PyTorch's values; each holds those of the stages that it reads. "
+            "Tracks are those of all points, hidden ones too",
+        )
+    ]
     if growth.fault is not None:
-        facts.add_row("  node", f"compared with a fresh export in {growth.precision}:")
-        for name, value in fault_rows(growth.fault):
-            facts.add_row(name, value)
+        rows.append(("node", f"compared with a fresh export in {growth.precision}:"))
+        rows += fault_rows(growth.fault)
     elif growth.nodes_compared:
-        facts.add_row(
-            "  nodes",
-            f"as in a fresh export in {growth.precision}: {growth.nodes_compared} seams agree",
+        rows.append(
+            (
+                "nodes",
+                f"as in a fresh export in {growth.precision}: {growth.nodes_compared} seams agree",
+            )
         )
     if growth.missing:
-        facts.add_row("  not compared", f"not in the file: {', '.join(growth.missing)}")
+        rows.append(("not compared", f"not in the file: {', '.join(growth.missing)}"))
     if growth.note:
-        facts.add_row("  note", growth.note)
-    return Group(title, table, facts)
+        rows.append(("note", growth.note))
+    return Group(title, table, facts(rows, indent=2))
 
 
 def growth_document(growth: ErrorGrowth) -> dict[str, Any]:

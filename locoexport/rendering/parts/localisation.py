@@ -9,8 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from locoexport.parity.divergence import Localisation
+from locoexport.rendering.parts.tables import facts, headed
 
 if TYPE_CHECKING:
     from locoexport.parity.divergence import Difference, Localisation, NodeFault, SeamReading
@@ -23,45 +22,58 @@ __all__ = [
     "whereabouts",
 ]
 
-_SHOWN = 6
+_SHOWN = 3
 """Seams that come nearest to their tolerance, where all agree."""
 
 
-def localisation_text(found: Localisation) -> RenderableType:
-    """The first part and node that depart, or how near the seams came."""
+def localisation_text(found: Localisation, *, verbose: bool = False) -> RenderableType:
+    """The first part and node that depart, or how near the seams came; ``verbose`` has all."""
     first = found.first
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
     if first is None:
-        title = Text(f"inside: all {len(found.readings)} seams agree with torch on {found.probe}")
-        nearest = sorted(found.readings, key=lambda reading: -reading.excess)[:_SHOWN]
-        for reading in nearest:
-            table.add_row(
-                f"  {reading.seam}",
-                f"{reading.difference.error:.1e} of {reading.allowed:.1e} allowed "
-                f"({reading.excess:.0%})",
-            )
-        _add_notes(table, found)
-        return Group(title, table)
+        title = Text(f"inside: all {len(found.readings)} seams agree with PyTorch on {found.probe}")
+        return Group(
+            title, _nearest(found, len(found.readings) if verbose else _SHOWN), _notes(found)
+        )
     index = found.readings.index(first) + 1
     title = Text("DEPARTS at ", "bold red") + Text(
         f"{first.seam} (seam {index} of {len(found.readings)}, on {found.probe})"
     )
-    table.add_row("  tensor", first.seam.tensor)
-    table.add_row("  worst", _at(first))
     before = found.last_agreeing
-    table.add_row(
-        "  last that agrees",
-        "none: it is the first"
-        if before is None
-        else f"{before.seam} ({before.difference.error:.1e} of {before.allowed:.1e} allowed)",
+    rows = [
+        ("tensor", first.seam.tensor),
+        ("worst", _at(first)),
+        (
+            "last that agrees",
+            "none: it is the first"
+            if before is None
+            else f"{before.seam} ({before.difference.error:.1e} of {before.allowed:.1e} allowed)",
+        ),
+        *([] if found.node is None else fault_rows(found.node)),
+    ]
+    parts: list[RenderableType] = [title, facts(rows, indent=2), _notes(found)]
+    return Group(*parts, *([_nearest(found, len(found.readings))] if verbose else []))
+
+
+def _nearest(found: Localisation, count: int) -> Table:
+    """The seams that come nearest to their tolerance, or are furthest beyond."""
+    numbers = ("error", "allowed", "share")
+    table = headed(
+        (f"nearest {count} seams" if count < len(found.readings) else "seam", *numbers),
+        right=numbers,
     )
-    if found.node is not None:
-        for name, value in fault_rows(found.node):
-            table.add_row(name, value)
-    _add_notes(table, found)
-    return Group(title, table)
+    for reading in sorted(found.readings, key=lambda reading: -reading.excess)[:count]:
+        error = f"{reading.difference.error:.1e}"
+        table.add_row(str(reading.seam), error, f"{reading.allowed:.1e}", f"{reading.excess:.0%}")
+    return table
+
+
+def _notes(found: Localisation) -> Table:
+    rows = []
+    if found.missing:
+        rows.append(("not compared", f"not in the file: {', '.join(found.missing)}"))
+    if found.note:
+        rows.append(("note", found.note))
+    return facts(rows, indent=2)
 
 
 def localisation_document(found: Localisation) -> dict[str, Any]:
@@ -83,13 +95,13 @@ def fault_rows(node: NodeFault) -> list[tuple[str, str]]:
     """The node, both values, and why."""
     difference = node.difference
     return [
-        ("  first node", f"{node.node} ({node.op_type}), of the {node.part}"),
+        ("first node", f"{node.node} ({node.op_type}), of the {node.part}"),
         (
             "",
             f"a fresh export has {difference.expected:.6g}, the file {difference.found:.6g} at "
             f"{difference.index} of {node.tensor}",
         ),
-        *(("  because", cause) for cause in node.causes),
+        *(("because", cause) for cause in node.causes),
     ]
 
 
@@ -118,13 +130,6 @@ def _at(reading: SeamReading) -> str:
     )
 
 
-def _add_notes(table: Table, found: Localisation) -> None:
-    if found.missing:
-        table.add_row("  not compared", f"not in the file: {', '.join(found.missing)}")
-    if found.note:
-        table.add_row("  note", found.note)
-
-
 def _reading(reading: SeamReading) -> dict[str, Any]:
     seam = reading.seam
     return {
@@ -151,9 +156,11 @@ def _difference(difference: Difference) -> dict[str, Any]:
     }
 
 
-def whereabouts(localisation: Localisation | None, not_localised: str) -> Iterator[RenderableType]:
+def whereabouts(
+    localisation: Localisation | None, not_localised: str, *, verbose: bool = False
+) -> Iterator[RenderableType]:
     """Where a file departs, or why that is not known; nothing where neither was looked for."""
     if localisation is not None:
-        yield localisation_text(localisation)
+        yield localisation_text(localisation, verbose=verbose)
     if not_localised:
         yield Text(f"not localised: {not_localised}")

@@ -1,58 +1,88 @@
-"""How a file in a smaller precision keeps its limits → text and JSON. Imports data types only."""
+"""How a file in a smaller precision keeps its limits → rows, tables and JSON."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from locoexport.rendering.parts.tables import FittedTable
+from locoexport.rendering.parts.parity import shapes_text, verdict
+from locoexport.rendering.parts.tables import headed, pixels
 
 if TYPE_CHECKING:
     from locoexport.parity.quantiles import PrecisionGroup, PrecisionParity
 
-__all__ = ["precision_parity_document", "precision_parity_line", "precision_parity_table"]
+__all__ = [
+    "precision_details_table",
+    "precision_parity_document",
+    "precision_parity_rows",
+    "precision_parity_table",
+]
 
 
 def precision_parity_table(report: PrecisionParity) -> Table:
-    """A row for each kind of inputs."""
-    table = FittedTable(box=None, pad_edge=False, header_style="bold")
-    for name in ("inputs (BxTxN)", "px of 256x256 p50", "p99", "allowed", "max", "flips"):
-        table.add_column(name, no_wrap=True)
-    for name in ("allowed", "points seen", ""):
-        table.add_column(name, no_wrap=True)
+    """A row for each kind of inputs: track errors where PyTorch says that a point is visible."""
+    errors = ("p50 px", "p99 px", "worst px")
+    table = headed(("inputs", *errors, "flips", ""), right=(*errors, "flips"))
     for group in report.groups:
-        limit = group.tolerance
         table.add_row(
             group.name,
-            f"{group.p50_px:.2e}",
-            f"{group.p99_px:.3g}",
-            f"{limit.p99_px:g}" if group.held else f"p50 {limit.p99_px:g}",
-            f"{group.max_px:.3g}",
-            f"{group.flips} of {group.compared} ({group.flip_share:.2%})",
-            f"{limit.flip_share:.2%}" if group.held else "-",
-            str(group.visible),
-            _verdict(group),
+            *map(pixels, (group.p50_px, group.p99_px, group.max_px)),
+            f"{group.flip_share:.2%}",
+            verdict(group.passed),
         )
     return table
 
 
-def precision_parity_line(report: PrecisionParity) -> str:
-    """The verdict in one line."""
+def precision_details_table(report: PrecisionParity) -> Table:
+    """A row for each pair of inputs: medians, flips and values that are no numbers."""
+    counts = ("flips", "of", "no number")
+    table = headed(("inputs", "BxTxN", "median px", *counts), right=("median px", *counts))
+    for case in report.cases:
+        table.add_row(
+            case.name,
+            shapes_text([(case.batch, case.frames, case.points)]),
+            ", ".join(map(pixels, case.medians_px)) or "-",
+            *(str(count) for count in (case.flips, case.compared, case.unusable)),
+        )
+    return table
+
+
+def precision_parity_rows(report: PrecisionParity) -> list[tuple[str | Text, str | Text]]:
+    """The verdict, and what was held against what."""
     limit = report.tolerance
-    line = f"judged as {limit.precision}: p99 {report.p99_px:.3g} px of {limit.p99_px:g} allowed"
+    held = [group for group in report.groups if group.held]
+    errors = f"p99 {pixels(report.p99_px)} px, worst {pixels(report.worst_px)} px of 256x256"
+    p50 = max((group.p50_px for group in held), default=math.nan)
+    rows: list[tuple[str | Text, str | Text]] = [
+        (
+            verdict(report.passed),
+            f"p50 {pixels(p50)} px, {errors} from PyTorch (p99 allowed {limit.p99_px:g} px)",
+        )
+    ]
     if report.exported_p99_px is not None:
-        line += f" ({report.exported_p99_px:.3g} when exported)"
-    flips = max((g.flip_share for g in report.groups if g.held), default=float("nan"))
-    line += f", visibility flips {flips:.2%} of {limit.flip_share:.2%}; {limit.origin}"
+        rows.append(("on export", f"p99 {pixels(report.exported_p99_px)} px"))
+    flips = max((group.flip_share for group in held), default=math.nan)
+    rows.append(
+        (
+            "visibility",
+            f"differs at {flips:.2%} of points and frames (allowed {limit.flip_share:.2%})",
+        )
+    )
+    rows.append(("judged as", f"{limit.precision}: {limit.origin}"))
+    if any(not group.held for group in report.groups):
+        rows.append(
+            ("other shapes", "too few points for a p99: their median may be what p99 may be")
+        )
     unusable = sum(group.unusable for group in report.groups)
     if unusable:
-        line += f"; {unusable} points and frames hold no number"
-    if any(group.held and not group.visible for group in report.groups):
-        line += "; PyTorch says nothing is visible, which proves nothing"
-    return line
+        rows.append(("no number", f"{unusable:,} points and frames hold no number"))
+    if any(not group.visible for group in held):
+        rows.append(("proves", "nothing: PyTorch says that no point is visible"))
+    return rows
 
 
 def precision_parity_document(report: PrecisionParity) -> dict[str, Any]:
@@ -97,7 +127,3 @@ def _group(group: PrecisionGroup) -> dict[str, Any]:
             for case in group.cases
         ],
     }
-
-
-def _verdict(group: PrecisionGroup) -> Text:
-    return Text("pass", "green") if group.passed else Text("FAIL", "bold red")

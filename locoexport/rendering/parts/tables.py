@@ -1,81 +1,50 @@
-"""What the reports share: two-column facts, headed tables, sizes and severities as text."""
+"""What the reports share: facts, headed tables and units as text."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.measure import Measurement
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from locoexport.rendering.parts.layout import FittedTable
+
 __all__ = [
-    "FittedTable",
     "facts",
+    "file_size",
     "gigabytes",
     "headed",
     "megabytes",
     "pixel_facts",
+    "pixels",
     "severity",
+    "share",
     "size",
     "titled",
 ]
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
-_PLENTY = 10_000
-_GAP = 2
-"""Columns between two columns."""
+_SMALLEST_PX = 1e-6
 
 
-class FittedTable(Table):
-    """A table where there is room for it; else a paragraph a row, which names every figure.
-
-    rich cuts what does not fit into a column, and what is cut may be the digits of a number.
-    """
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The table, or its rows as text."""
-        roomy = options.update(max_width=_PLENTY)
-        for column in self.columns:
-            cells = (column.header, *column.cells)
-            needs = [Measurement.get(console, roomy, cell) for cell in cells]
-            column.overflow = "fold"
-            column.min_width = max(
-                need.maximum if column.no_wrap else need.minimum for need in needs
-            )
-        gaps = _GAP * (len(self.columns) - 1)
-        if sum(column.min_width or 0 for column in self.columns) + gaps <= options.max_width:
-            yield from super().__rich_console__(console, options)
-            return
-        for cells in zip(*(column.cells for column in self.columns), strict=True):
-            named = (
-                Text.assemble(f"{_plain(column.header)} ".lstrip(), _plain(cell))
-                for column, cell in zip(self.columns, cells, strict=True)
-                if _plain(cell)
-            )
-            yield Text("; ").join(named)
-
-
-def _plain(cell: RenderableType) -> Text | str:
-    if isinstance(cell, Group):
-        return Text(" ").join(Text.assemble(_plain(part)) for part in cell.renderables)
-    return cell if isinstance(cell, Text | str) else str(cell)
-
-
-def facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
+def facts(rows: Sequence[tuple[str | Text, str | Text]], *, indent: int = 0) -> Table:
     """Names and values, without a header."""
-    table = Table(box=None, show_header=False, pad_edge=False)
+    table = FittedTable(show_header=False)
+    table.indent = indent
     table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    table.add_column()
     for name, value in rows:
         table.add_row(name, value if isinstance(value, Text) else Text(value))
     return table
 
 
 def headed(columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:
-    """An empty table; the columns named in ``right`` hold numbers."""
-    table = FittedTable(box=None, pad_edge=False, header_style="bold")
+    """An empty table; the columns named in ``right`` hold numbers, of one unit and as many decimals
+    in all rows."""
+    table = FittedTable(header_style="bold")
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left")
     return table
@@ -84,6 +53,30 @@ def headed(columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:
 def titled(title: str, table: Table) -> Group:
     """A table below its title, which may be wider than the table."""
     return Group(Text(title, "bold"), table)
+
+
+def pixels(distance_px: float) -> str:
+    """A distance to six decimals; a little is not nothing. The unit stands in the header."""
+    if not math.isfinite(distance_px):
+        return str(distance_px)
+    if 0 < distance_px < _SMALLEST_PX:
+        return f"<{_SMALLEST_PX:.6f}"
+    return f"{distance_px:.6f}"
+
+
+def share(part: int, whole: int) -> str:
+    """``0.9%``; a little is not nothing."""
+    percent = 100 * part / whole if whole else math.nan
+    return "<0.1%" if 0 < percent < 0.05 else f"{percent:.1f}%"
+
+
+def file_size(size_bytes: int) -> str:
+    """In the unit that fits: ``348 B``, ``12.3 KB``, ``6.5 MB``, ``1.2 GB``."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        # What would round to 1000.0 of a unit is 1.0 of the next.
+        if size_bytes >= 0.99995 * scale:
+            return f"{size_bytes / scale:.1f} {unit}"
+    return f"{size_bytes} B"
 
 
 def megabytes(size_bytes: int) -> str:

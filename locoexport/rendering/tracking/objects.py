@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
+from rich.text import Text
 
 from locoexport.notices import counted
 from locoexport.rendering.parts.overlays import drawn_facts
@@ -43,7 +44,7 @@ def objects_text(report: ObjectReport) -> RenderableType:
     )
     for row in _object_rows(report):
         table.add_row(*(str(value) for value in row.values()))
-    return Group(facts(rows), table)
+    return Group(facts(rows), Text(), table)
 
 
 def objects_document(report: ObjectReport) -> dict[str, Any]:
@@ -83,12 +84,12 @@ def objects_summary(report: ObjectReport) -> str:
 
 def folder_text(report: FolderReport) -> RenderableType:
     """What became of every clip."""
-    table = headed(("clip", "outcome", ""))
+    table = headed(("clip", "outcome", "result"))
     for result in report.results:
         outcome = result.outcome + (" (earlier)" if result.skipped else "")
         table.add_row(_within(report, result.clip), outcome, result.text)
     rows = [("outputs", str(report.out))]
-    return Group(facts(rows + _preset_row(report.preset)), table)
+    return Group(facts(rows + _preset_row(report.preset)), Text(), table)
 
 
 def folder_document(report: FolderReport) -> dict[str, Any]:

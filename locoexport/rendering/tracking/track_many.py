@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
+from rich.text import Text
 
 from locoexport.notices import counted
 from locoexport.rendering.parts.tables import facts, headed
@@ -24,7 +25,10 @@ def many_text(report: ManyReport) -> RenderableType:
             counts += f", {report.count(outcome)} {outcome}"
     rate = report.frames / report.seconds
     rows = [
-        ("clips", f"{counts}; {report.skipped} of them earlier"),
+        (
+            "clips",
+            counts + (f"; {report.skipped} of them in an earlier run" if report.skipped else ""),
+        ),
         (
             "tracking",
             f"{report.seconds:.1f} s, {counted(report.frames, 'frame')}, {rate:.1f} frames/s",
@@ -48,7 +52,7 @@ def many_text(report: ManyReport) -> RenderableType:
         table.add_row(
             str(each.clip), each.outcome + (" (earlier)" if each.skipped else ""), each.text
         )
-    return Group(facts(rows), table)
+    return Group(facts(rows), Text(), table)
 
 
 def many_document(report: ManyReport) -> dict[str, Any]:

@@ -47,11 +47,13 @@ def describe_damage(
     """
     found = f"{name} is damaged after {count} frames ({reason})"
     if on_damage == "stop":
-        return f"{found}. The frames before were read; --on-damage continue reads on after it."
+        return (
+            f"{found}. The frames before that were read; --on-damage continue also reads those "
+            "after it."
+        )
     if lost is None:
         return (
-            f"{found}. The frames before were read. The file does not tell how many frames were "
-            "lost, so the frames after it would have wrong numbers."
+            f"{found}. The frames before that were read: the file does not say how many frames "
+            "were lost, so the frames after them would have wrong numbers."
         )
-    replaces = "the lost one" if lost == 1 else f"{lost} lost ones"
-    return f"{found}: the last good frame replaces {replaces}."
+    return f"{found}: the last good frame replaces {lost} that {'is' if lost == 1 else 'are'} lost."

@@ -65,7 +65,7 @@ def find_sound(
         return None, f"with --stride {stride} the film plays {stride} times as fast as the sound"
     name = str(codec).removesuffix("float").removeprefix("lib")
     if name not in _TAKEN_BY_MP4:
-        return None, f"an .mp4 cannot hold {codec}, and sound is not re-encoded"
+        return None, f"an .mp4 cannot hold {codec}, and sound is never re-encoded"
     return ClipSound(Path(clip), span_s), None
 
 

@@ -19,7 +19,7 @@ _LAST_FRAME = 1_000_000_000
 
 @dataclass(frozen=True, eq=False)
 class ClipFacts:
-    """The clip behind tracks. None is what nobody knows.
+    """Facts about the clip that was tracked; None where a fact is not known.
 
     Attributes:
         width: of a frame in pixels, in which the tracks' x is measured.
@@ -32,7 +32,7 @@ class ClipFacts:
             format begins with (see docs/exchange.md).
 
     Raises:
-        UsageError: a number is none that a clip can have.
+        UsageError: no clip can have such a number.
     """
 
     width: int | None = None

@@ -145,7 +145,7 @@ def _untold(path: Path) -> str:
         names = " or ".join(f"--to {each.name}" for each in fitting)
         return f"{path} may be for {titles}; say {names}."
     known = ", ".join(f"{each.name} ({', '.join(each.suffixes)})" for each in FORMATS)
-    return f"{path}: its suffix does not tell the format; say --to with one of {known}."
+    return f"{path}: its suffix does not identify the format; pass --to with one of {known}."
 
 
 def check_format_of(path: str | Path) -> Path:
@@ -185,5 +185,5 @@ def check_facts(facts: ClipFacts, chosen: TrackFormat) -> None:
         if getattr(facts, field) is None:
             raise UsageError(
                 f"Tracks for {chosen.title} need the clip's {field.replace('_', ' ')}, which "
-                f"nobody said: give {_MENDED_BY[field]}."
+                f"is not known: give {_MENDED_BY[field]}."
             )

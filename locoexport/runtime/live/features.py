@@ -60,7 +60,7 @@ class QueryFeatures:
         """
         path = Path(path)
         if path.suffix.lower() != ".npz":
-            raise UsageError(f"Query features are written as .npz; {path} is none.")
+            raise UsageError(f"Query features are written as .npz; {path} has another suffix.")
         arrays = {_PREFIX + name: each for name, each in self.supports.items()}
         with whole_file(path) as temporary:
             np.savez_compressed(temporary, allow_pickle=False, model=np.array(self.model), **arrays)
@@ -84,5 +84,5 @@ def _read(path: Path) -> QueryFeatures:
         if name.startswith(_PREFIX)
     }
     if "model" not in arrays or arrays["model"].ndim:
-        raise InputError("it does not say of which model its features are.")
+        raise InputError("it does not say which model its features belong to.")
     return QueryFeatures(supports, str(arrays["model"]))

@@ -77,7 +77,7 @@ def open_live(
     paths = find_live_files(path)
     if paths is None:
         raise ModelFileError(
-            f"{path} is no live export (NAME.encoder.onnx, NAME.query.onnx, NAME.live.onnx); "
+            f"{path} is not a live export (NAME.encoder.onnx, NAME.query.onnx, NAME.live.onnx); "
             "`locoexport export --live` makes one."
         )
     opened, metadata = open_parts(
@@ -150,8 +150,9 @@ class LiveSession:
         ]
         if wrong:
             raise ModelFileError(
-                f"{self.path} and its two neighbours are no live export: {wrong[0]} is missing, or "
-                "is not float32 of the right rank. Export them again with `locoexport export "
+                f"{self.path} and its two neighbours are not a live export: {wrong[0]} is "
+                "missing, or is not float32 of the right rank. Export them again with "
+                "`locoexport export "
                 "--live`."
             )
 

@@ -24,7 +24,9 @@ _LARGEST = 1 << 62
 
 @dataclass(frozen=True, eq=False)
 class LiveState:
-    """Taken by ``LiveTracker.state``, and given to ``restore``; it can be pickled, or saved.
+    """What a live tracker needs to continue; it can be pickled or saved.
+
+    ``LiveTracker.state`` takes it, and ``LiveTracker.restore`` continues from it.
 
     Attributes:
         model: the weights and settings of the export.
@@ -49,7 +51,7 @@ class LiveState:
         """
         path = Path(path)
         if path.suffix.lower() != ".npz":
-            raise UsageError(f"A live state is written as .npz; {path} is none.")
+            raise UsageError(f"A live state is written as .npz; {path} has another suffix.")
         arrays = {_PREFIX + name: each for name, each in self.points.supports.items()}
         size = np.array(self.frame_hw or (), np.int64)
         counts = np.array([self.frame_index, self.next_id], np.int64)
@@ -90,12 +92,12 @@ def _read(path: Path) -> LiveState:
     frame_hw, counts = arrays["frame_hw"], arrays["counts"]
     whole = all(each.dtype == np.int64 and each.ndim == 1 for each in (ids, frame_hw, counts))
     if not whole or len(counts) != 2 or len(frame_hw) not in (0, 2) or arrays["model"].ndim:
-        raise InputError("its ids, counts or sizes are no whole numbers, or too many.")
+        raise InputError("its ids, counts or sizes are not whole numbers, or there are too many.")
     _check_points(ids, supports, memory)
     frame_index, next_id = (int(each) for each in counts)
     height_width = tuple(int(each) for each in frame_hw)
     if not (-1 <= frame_index < _LARGEST and 0 <= next_id < _LARGEST and min((*frame_hw, 1)) >= 1):
-        raise InputError("its counts or its frame's size are none.")
+        raise InputError("its counts or its frame size are impossible.")
     if len(ids) and not (ids[0] >= 0 and (np.diff(ids) > 0).all() and ids[-1] < next_id):
         raise InputError("its ids do not rise to the next one.")
     return LiveState(

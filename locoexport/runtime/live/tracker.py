@@ -56,16 +56,16 @@ class _Encoded:
 class LiveTracker:
     """Follows points through a stream of frames, each answered as it comes.
 
-    A frame is answered from itself and from what was said of the ``window - 1`` frames before;
-    nothing is kept of older frames, so that memory and time are the same for ever. It belongs to
-    the thread that made it. To be used in a ``with`` block, or closed.
+    A frame is answered from itself and from the answers for the ``window - 1`` frames before it.
+    Nothing is kept of older frames, so memory and time per frame never grow. Use it in a ``with``
+    block, or call ``close``; only the thread that made it may use it.
 
-    ::
-
-        with LiveTracker() as tracker:  # the built-in b0-tiny; or what `export --live` wrote
-            tracker.add([[120.5, 64.0]])  # y, x in the first frame
-            for frame in camera:
-                tracks = tracker.push(frame)
+    ```python
+    with LiveTracker() as tracker:  # the built-in b0-tiny; or what `export --live` wrote
+        tracker.add([[120.5, 64.0]])  # y, x in the first frame
+        for frame in camera:
+            tracks = tracker.push(frame)
+    ```
     """
 
     def __init__(
@@ -126,17 +126,17 @@ class LiveTracker:
 
     @property
     def window(self) -> int:
-        """Frames that are looked at, the newest included; with a target, the most."""
+        """How many frames an answer looks at, its own included; with ``target_fps``, at most."""
         return self._window
 
     @property
     def frame_index(self) -> int:
-        """Of the newest frame, from 0; -1 before the first."""
+        """The index of the newest frame, counted from 0; -1 before the first."""
         return self._frame_index
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """Of the points that are followed, and of those that wait for the next frame."""
+        """The ids of all points that are followed, also of those that wait for the next frame."""
         return np.concatenate((self._points.ids, *(each.ids for each in self._waiting)))
 
     def add(
@@ -189,7 +189,7 @@ class LiveTracker:
         if features.model != session.identity:
             raise UsageError(
                 f"The query features are of {features.model}, and this model is "
-                f"{session.identity}; features of one mean nothing to the other."
+                f"{session.identity}; one model cannot use the features of another."
             )
         session.check_supports(features.supports)
         ids = self._new_ids(len(features))
@@ -213,7 +213,7 @@ class LiveTracker:
         return QueryFeatures(supports, session.identity)
 
     def remove(self, ids: Sequence[int] | NDArray[np.int64]) -> None:
-        """Follow points no more.
+        """Stop following points.
 
         Raises:
             UsageError: there is no such point.
@@ -231,7 +231,7 @@ class LiveTracker:
         ]
 
     def reset(self) -> None:
-        """Forget all points and frames, as though nothing was pushed."""
+        """Forget all points and frames, as if nothing had been pushed."""
         _ = self.session
         self._forget()
 
@@ -254,14 +254,15 @@ class LiveTracker:
         answers; they are those of the frame that was answered last.
 
         Raises:
-            QueryError, VideoError: as ``push``.
+            QueryError: as ``push``.
+            VideoError: as ``push``.
         """
         _ = self.session
         for encoded in prepare_ahead(frames, self._encode):
             yield self._answer_to(encoded)
 
     def state(self) -> LiveState:
-        """What another process needs to go on with the next frame."""
+        """Everything that another process needs to continue with the next frame."""
         session = self.session
         if self._waiting:
             raise UsageError("Points wait for the first frame; push it, then take the state.")
@@ -270,10 +271,10 @@ class LiveTracker:
         )
 
     def restore(self, state: LiveState) -> None:
-        """Go on where ``state`` was taken, with the frame that comes next.
+        """Continue where ``state`` was taken, with the next frame.
 
         Raises:
-            UsageError: it is of another model.
+            UsageError: it was taken from another model.
         """
         if state.model != self.session.identity:
             raise UsageError(
@@ -292,7 +293,7 @@ class LiveTracker:
         self._next_id = state.next_id
 
     def close(self) -> None:
-        """Give the model back."""
+        """Give the model's memory back."""
         self._session = None
 
     def _opened(self) -> LiveSession:
@@ -323,8 +324,8 @@ class LiveTracker:
         size_hw, window = encoded.size_hw, self._pace.window
         if self._frame_hw not in (None, size_hw):
             raise VideoError(
-                f"A frame is {'x'.join(map(str, size_hw))} (HxW) where those before were "
-                f"{'x'.join(map(str, self._frame_hw or ()))}; reset() begins anew."
+                f"A frame is {'x'.join(map(str, size_hw))} (HxW); the frames before were "
+                f"{'x'.join(map(str, self._frame_hw or ()))}; call reset() to start again."
             )
         waiting, self._waiting = self._waiting, []
         for each in waiting:

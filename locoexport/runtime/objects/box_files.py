@@ -116,7 +116,7 @@ def check_boxes(detections: Detections, frames: int, height: int, width: int) ->
         index = int(np.argmin(inside))
         corners = ",".join(f"{edge:g}" for edge in xyxy[index])
         raise QueryError(
-            f"Box {index} is {corners}, which lies outside the video's {width}x{height} pixels."
+            f"Box {index} is {corners}, which is outside the video's {width}x{height} pixels."
         )
     return Detections(detections.frames, boxes, detections.object_ids)
 
@@ -171,7 +171,7 @@ def _read_csv(path: Path) -> Detections:
             if len(row) != len(header) or not set(_CORNERS) <= set(named):
                 raise ValueError
         except ValueError:
-            raise InputError(f"line {number} is no box: {quote(','.join(row))}.") from None
+            raise InputError(f"line {number} is not a box: {quote(','.join(row))}.") from None
     return _detections(boxes)
 
 

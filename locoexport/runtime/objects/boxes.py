@@ -43,8 +43,8 @@ class Boxes:
         ):
             if array.dtype != np.float32 or array.shape != shape:
                 raise InputError(
-                    f"Boxes: {name} is {array.dtype} of shape {array.shape}, where float32 of "
-                    f"shape {shape} is due."
+                    f"Boxes: {name} is {array.dtype} of shape {array.shape}; expected float32 of "
+                    f"shape {shape}."
                 )
         # `not right` rather than `wrong`, so that NaN counts as wrong.
         right = np.isfinite(self.xyxy).all(axis=1) & (self.xyxy[:, :2] < self.xyxy[:, 2:]).all(1)
@@ -70,7 +70,7 @@ class Boxes:
             certain = np.ones(len(corners), np.float32)
             trust = certain if confidence is None else np.asarray(confidence, np.float32)
         except (TypeError, ValueError) as error:
-            raise InputError(f"These are no boxes x0,y0,x1,y1: {error}.") from error
+            raise InputError(f"These are not boxes x0,y0,x1,y1: {error}.") from error
         return cls(corners, trust)
 
     def __len__(self) -> int:
@@ -97,8 +97,8 @@ class Detections:
         for name, array in (("frames", self.frames), ("object_ids", self.object_ids)):
             if array.dtype != np.int64 or array.shape != (len(self.boxes),):
                 raise InputError(
-                    f"Detections: {name} is {array.dtype} of shape {array.shape}, where int64 of "
-                    f"shape ({len(self.boxes)},) is due."
+                    f"Detections: {name} is {array.dtype} of shape {array.shape}; expected int64 "
+                    f"of shape ({len(self.boxes)},)."
                 )
         if (self.frames < 0).any() or (self.object_ids < NO_OBJECT).any():
             raise InputError("Frame indices and object ids are 0 or more.")

@@ -33,8 +33,8 @@ def find_plugin(group: str, name: str, built_in: Mapping[str, Any]) -> Any:
     found = list(entry_points(group=group, name=name))
     if not found:
         raise UsageError(
-            f"There is no {name!r} among {', '.join(plugin_names(group, built_in))}. A package "
-            f"offers another through an entry point of the group {group}."
+            f"There is no {name!r} among {', '.join(plugin_names(group, built_in))}. A "
+            f"package can add one through an entry point of the group {group}."
             + did_you_mean(name, plugin_names(group, built_in))
         )
     if len({entry.value for entry in found}) > 1:

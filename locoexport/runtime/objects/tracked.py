@@ -58,8 +58,8 @@ class TrackedObject:
         for name, array, dtype, shape in expected:
             if array.dtype != dtype or array.shape != shape:
                 raise InputError(
-                    f"Object {self.object_id}: {name} is {array.dtype} of shape {array.shape}, "
-                    f"where {np.dtype(dtype)} of shape {shape} is due."
+                    f"Object {self.object_id}: {name} is {array.dtype} of shape {array.shape}; "
+                    f"expected {np.dtype(dtype)} of shape {shape}."
                 )
         if len(self.hulls_xy) != frames:
             raise InputError(
@@ -94,8 +94,8 @@ class ObjectTracks:
         """Raises InputError where ids, points and frames do not fit together."""
         if self.object_ids.dtype != np.int64 or self.object_ids.shape != (self.tracks.points,):
             raise InputError(
-                f"object_ids is {self.object_ids.dtype} of shape {self.object_ids.shape}, where "
-                f"int64 of shape ({self.tracks.points},) is due."
+                f"object_ids is {self.object_ids.dtype} of shape {self.object_ids.shape}; expected "
+                f"int64 of shape ({self.tracks.points},)."
             )
         if self.spans is not None and self.spans.shape != (self.tracks.points, 2):
             raise InputError(f"spans has the shape {self.spans.shape}; it is (points, 2).")

@@ -56,7 +56,7 @@ def read_coco_document(document: dict[str, Any]) -> PointList:
 def _objects(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
     found = document[name]
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise InputError(f"its {name} are no list of objects.")
+        raise InputError(f"its {name} are not a list of objects.")
     return found
 
 
@@ -99,7 +99,7 @@ def _points(
     frame = frames.get(annotation["image_id"])
     if frame is None:
         raise InputError(
-            f"an annotation is of image {annotation['image_id']!r}, which is not there."
+            f"an annotation is of image {annotation['image_id']!r}, which does not exist."
         )
     for keypoint in range(len(numbers) // 3):
         x, y, v = numbers[3 * keypoint : 3 * keypoint + 3]

@@ -36,7 +36,7 @@ def read_cvat(path: Path) -> PointList:
     try:
         parser.Parse(read_at_most(path, TEXT_BYTES, "it"), True)
     except (expat.ExpatError, LookupError, ValueError) as error:  # also an encoding of no name
-        raise InputError(f"it is no XML: {error}.") from error
+        raise InputError(f"it is not XML: {error}.") from error
     if reader.root != "annotations":
         raise InputError(f"it is XML of {quote(reader.root)}, not CVAT's annotations.")
     return first_of_each(reader.points)
@@ -92,7 +92,7 @@ class _Reader:
         frame = attributes.get("frame", self._frame)
         text = attributes.get("points", "")
         if frame is None or not (frame.isascii() and frame.isdigit() and len(frame) < 10):
-            raise InputError(f"points in it are of frame {quote(frame)}, which is no number.")
+            raise InputError(f"points in it are of frame {quote(frame)}, which is not a number.")
         for index, pair in enumerate(text.split(";")):
             try:
                 x, y = (float(number) for number in pair.split(","))

@@ -80,7 +80,9 @@ def read_deeplabcut_rows(table: Table) -> PointList:
                 try:
                     values.append(table.number(text) if text else np.nan)
                 except ValueError:
-                    raise InputError(f"line {row.line} holds something but numbers.") from None
+                    raise InputError(
+                        f"line {row.line} holds something other than numbers."
+                    ) from None
             yield from _points(_frame(label), columns, values)
 
     return first_of_each(labelled())
@@ -128,7 +130,7 @@ def _check_one_clip(labels: Iterable[str]) -> None:
         one, other = sorted(folders)[:2]
         raise InputError(
             f"it labels images of {len(folders)} folders, such as {quote(one)} and {quote(other)}, "
-            "each of a clip of its own; keep the rows of one."
+            "each for a separate clip; keep the rows of one folder."
         )
 
 
@@ -185,11 +187,11 @@ def _pickled_names(table: Any, name: str) -> list[tuple[str, ...]]:
     try:
         names = PickleReader(io.BytesIO(pickled), len(pickled)).load()
     except MalformedPickleError as error:
-        raise InputError(f"{name} of its table is no pickle of names: {error}.") from error
+        raise InputError(f"{name} of its table is not a pickle of names: {error}.") from error
     if not isinstance(names, list) or not all(
         isinstance(each, tuple) and all(isinstance(part, str) for part in each) for each in names
     ):
-        raise InputError(f"{name} of its table is no list of names.")
+        raise InputError(f"{name} of its table is not a list of names.")
     return names
 
 

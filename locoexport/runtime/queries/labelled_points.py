@@ -68,6 +68,6 @@ def frame_of_name(name: str) -> int:
     match = re.search(r"([0-9]{1,12})$", stem)
     if match is None or _HASH.search(stem):
         raise InputError(
-            f"nobody can tell the frame of the image {quote(name)}: no number ends its name."
+            f"the frame of the image {quote(name)} is unknown: its name does not end in a number."
         )
     return int(match[1])

@@ -232,7 +232,7 @@ def _read_csv(path: Path, order: QueryOrder) -> NDArray[np.float32]:
     elif table.rows and len(table.rows[0].values) != 3:
         first = table.rows[0]
         raise QueryError(
-            f"line {first.line} has {len(first.values)} columns where {', '.join(order)} are due."
+            f"line {first.line} has {len(first.values)} columns; expected {', '.join(order)}."
         )
     due = "t,y,x" if table.header is not None else ",".join(order)
     points = _as_float32([table.numbers(row, columns, due) for row in table.rows])

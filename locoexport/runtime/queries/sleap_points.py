@@ -61,7 +61,7 @@ def read_sleap_labels(file: Any) -> PointList:
     metadata = file.get("metadata")
     form = float(metadata.attrs.get("format_id", 1.0)) if metadata is not None else 1.0
     if len(np.unique(tables["frames"]["video"])) > 1:
-        raise InputError("it labels several videos; save the labels of one alone.")
+        raise InputError("it labels several videos; save the labels of only one.")
     shift = _HALF_PIXEL if form >= _MIDPOINT_FORMAT else 0.0
     return first_of_each(_labelled(tables, shift))
 
@@ -87,7 +87,7 @@ def read_sleap_analysis(file: Any) -> PointList:
     sides = dict(zip(order, shape, strict=False))
     nodes = array_shape(file, "node_names")
     if len(shape) != len(order) or sides["xy"] != 2 or (nodes and nodes[0] != sides["node"]):
-        raise InputError(f"its tracks have the shape {shape} where {', '.join(order)} are due.")
+        raise InputError(f"its tracks have the shape {shape}; expected {', '.join(order)}.")
     ROWS.check(sides["track"] * sides["node"], "it")
     places = read_large_array(file, "tracks").transpose([order.index(axis) for axis in _AXES])
     points = places.reshape(-1, sides["frame"], 2)

@@ -112,7 +112,7 @@ def openable(file: ModelFile) -> Iterator[ModelFile]:
         data = memoryview(file.path.read_bytes())
         locations = external_locations(data)
     except (OSError, ValueError) as error:
-        raise ModelFileError(f"{file.path} is no ONNX file ({error}).") from error
+        raise ModelFileError(f"{file.path} is not an ONNX file ({error}).") from error
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise ModelFileError(f"{file.path} was replaced while it was opened; try again.")
     found = {location: find_file(file.path.parent, location) for location in locations}

@@ -25,6 +25,7 @@ import numpy as np
 import onnxruntime
 
 from locoexport.errors import ProviderUnavailableError
+from locoexport.machine.installation import installed_version
 from locoexport.runtime.session.openvino import OPENVINO_PROVIDER, OpenVinoSession
 from locoexport.runtime.session.provider_options import (
     ProviderChoice,
@@ -126,12 +127,20 @@ def require_provider(name: str) -> None:
     probe = probe_provider(name)
     if probe.works:
         return
-    remedy = _REMEDIES.get(provider_name(name), "install ONNX Runtime again")
+    remedy = _remedy(provider_name(name))
     raise ProviderUnavailableError(
         f"The provider {name!r} cannot be used on this machine: {probe.missing}. "
         f"Providers that work here: {', '.join(working_providers()) or 'none'}. "
         f"To get {provider_name(name)}: {remedy}."
     )
+
+
+def _remedy(name: str) -> str:
+    remedy = _REMEDIES.get(name, "install ONNX Runtime again")
+    # Beside the plain package the one for GPUs would overwrite its files.
+    if "onnxruntime-gpu[" in remedy and installed_version("onnxruntime") is not None:
+        return f"pip uninstall -y onnxruntime && {remedy}"
+    return remedy
 
 
 def working_providers() -> tuple[str, ...]:

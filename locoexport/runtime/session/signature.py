@@ -162,7 +162,7 @@ def read_signature(path: Path, session: Any, metadata: ArtifactMetadata | None) 
         if argument.type not in allowed or len(argument.shape) != rank:
             raise ModelFileError(
                 f"{path} is not an exported tracker: {name} is {argument.type} of shape "
-                f"{argument.shape}, where float32 of rank {rank} is due."
+                f"{argument.shape}; expected float32 of rank {rank}."
             )
     input_type = _TYPES[video.type]
     if metadata is not None and metadata.input_type != input_type:
@@ -241,8 +241,8 @@ def _check_names(path: Path, session: Any, names: Any, metadata: ArtifactMetadat
         raise ModelFileError(
             f"{path} is not an exported tracker: its inputs are "
             f"{', '.join(sorted(inputs)) or 'none'} and its outputs "
-            f"{', '.join(sorted(names - inputs)) or 'none'}, where "
-            f"{VIDEO_INPUT}, {QUERY_INPUT} and {', '.join(OUTPUT_NAMES)} are due."
+            f"{', '.join(sorted(names - inputs)) or 'none'}; expected "
+            f"{VIDEO_INPUT}, {QUERY_INPUT} and {', '.join(OUTPUT_NAMES)}."
         )
 
 

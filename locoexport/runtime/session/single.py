@@ -160,7 +160,7 @@ def create_checked_session(
     except ORT_ERRORS as error:
         raise ModelFileError(
             f"ONNX Runtime cannot open {path} on {provider}: {one_line(error)}. If the file was "
-            "cut short or is no ONNX file, export it again with `locoexport export`."
+            "cut short or is not an ONNX file, export it again with `locoexport export`."
         ) from error
     file.check_unchanged()
     _check_given(path, provider, session.get_providers()[0])
@@ -171,8 +171,8 @@ def create_checked_session(
 def _check_given(path: Path, provider: str, given: str) -> None:
     if given != resolve_provider(provider):
         raise ProviderUnavailableError(
-            f"ONNX Runtime opened {path} on {short_name(given)} though {provider} was asked for "
-            f"and works for other models; nothing was run. Try another provider."
+            f"ONNX Runtime opened {path} on {short_name(given)} although you chose {provider}, "
+            "which works for other models; nothing was run. Try another provider."
         )
 
 
@@ -267,7 +267,7 @@ class ModelSession:
         for name, output, shape in zip(OUTPUT_NAMES, outputs, shapes, strict=True):
             if output.shape != shape:
                 raise ModelFileError(
-                    f"{self.path}: output {name} has shape {output.shape} where {shape} is due; "
+                    f"{self.path}: output {name} has shape {output.shape}; expected {shape}: "
                     "the file is not a correct export."
                 )
         return RawTracks(*outputs)

@@ -62,7 +62,8 @@ def find_images(where: Path) -> tuple[list[Path], list[str]]:
     others = [path for path in paths if path.suffix.lower() not in IMAGE_SUFFIXES]
     if others:
         raise VideoError(
-            f"{where} stands for {others[0].name}, which is no image ({', '.join(IMAGE_SUFFIXES)})."
+            f"{where} stands for {others[0].name}, which is not an image "
+            f"({', '.join(IMAGE_SUFFIXES)})."
         )
     _check_one_sequence(where, paths)
     ordered = sorted(paths, key=_natural)
@@ -211,8 +212,8 @@ def _gaps(paths: Sequence[Path]) -> list[str]:
     missing = sum(steps[at] - 1 for at in holes)
     more = "" if len(holes) <= _MOST_GAPS else f" and {len(holes) - _MOST_GAPS} more"
     return [
-        f"{missing} numbers are missing between images ({shown}{more}). The images that exist "
-        f"are counted: frame {holes[0] + 1} is {paths[holes[0] + 1].name}."
+        f"{missing} numbers are missing between images ({shown}{more}). Frames are counted "
+        f"without the gaps: frame {holes[0] + 1} is {paths[holes[0] + 1].name}."
     ]
 
 

@@ -84,8 +84,8 @@ def _footage_of_path(path: Path, on_damage: OnDamage) -> Footage | None:
     address = _ADDRESS.match(str(path))
     if address is not None:
         raise VideoError(
-            f"There is no file {address[1]}:... here, and no server is asked for one unless it is "
-            "said: --url ADDRESS, or Url(ADDRESS) from Python."
+            f"There is no file {address[1]}:... here. To read from a server, pass "
+            "--url ADDRESS, or Url(ADDRESS) in Python."
         )
     if _is_folder(path) or is_pattern(path):
         return image_footage(path, on_damage=on_damage)
@@ -96,4 +96,4 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except (OSError, ValueError):
-        raise UsageError(f"{str(path)[:80]!r} is no name that a file can have.") from None
+        raise UsageError(f"{str(path)[:80]!r} is not a name that a file can have.") from None

@@ -46,16 +46,18 @@ _LARGEST_IN_MEMORY = 1 << 30
 
 
 class PointTracker:
-    """A point tracker over an exported file, to be used in a ``with`` block or closed.
+    """Tracks points through videos with an exported file.
 
-    It keeps nothing from call to call, and ``track`` may be called from several threads.
-    LocoTrack looks at whole windows of frames, past and future: it is offline. Frames are read,
-    tracked and dropped window by window, so a video may be of any length.
+    Use it in a ``with`` block, or call ``close``. It keeps nothing from call to call, and several
+    threads may call ``track`` at once. LocoTrack is offline: it looks at a whole window of frames,
+    past and future. Frames are read, tracked and dropped window by window, so a video may be of
+    any length.
 
-    ::
-
-        with PointTracker() as tracker:  # the built-in b0-tiny; or PointTracker("model.onnx")
-            tracks = tracker.track("clip.mp4", [[0, 120.5, 64.0]])  # t, y, x
+    ```python
+    # The built-in b0-tiny; PointTracker("model.onnx") takes a file.
+    with PointTracker() as tracker:
+        tracks = tracker.track("clip.mp4", [[0, 120.5, 64.0]])  # t, y, x
+    ```
     """
 
     def __init__(
@@ -83,8 +85,8 @@ class PointTracker:
                 to, or what ``memory`` allows. Windows share a third of their frames.
             memory: bytes, or text like ``1GiB``, that this process may hold besides the model
                 while it tracks. The model's need is measured now, by three runs on noise.
-            model_sha256: that the file has to have, as ``model.sha256`` says it; of whoever names
-                results by the model. None takes any file.
+            model_sha256: the SHA-256 that the file must have (``model.sha256``), for a program
+                that names its results by the model. None takes any file.
 
         Raises:
             UsageError: no such provider, a number below 1, or a ``points_per_call`` or ``window``
@@ -148,10 +150,10 @@ class PointTracker:
     ) -> Tracks:
         """Track query points through all frames of a video, forwards and backwards.
 
-        A video longer than one window is tracked window by window
-        (``runtime.tracking.stitching`` has the rule). Points that begin after the first window
-        are tracked backwards in a second pass, for which a file is read again and the frames of an
-        iterator or a camera are kept in a temporary file.
+        A video longer than one window is tracked window by window; docs/long-videos.md says how
+        windows are joined. Points that begin after the first window are tracked backwards in a
+        second pass: a file is read again, and the frames of an iterator or a camera are kept in a
+        temporary file.
 
         Args:
             video: a clip, a file's path, uint8 RGB frames (frames, height, width, 3), an iterator
@@ -168,15 +170,16 @@ class PointTracker:
             watch: counts the seconds of each part.
 
         Returns:
-            The tracks. What was wrong with the video is in ``Tracks.warnings``; unless ``video``
-            was opened before, each is a RuntimeWarning too. Points that a stream, or a file that
-            does not say its length, ended before are nowhere, with such a warning. Beyond 1 GiB,
-            or an eighth of ``memory``, its arrays lie in a temporary file that goes away with them.
+            The tracks. ``Tracks.warnings`` says what was wrong with the video; unless you opened
+            ``video`` yourself, each is a RuntimeWarning too. A stream, or a file that does not
+            state its length, may end before a query's frame: such a point has no position (NaN),
+            and a warning says so. Beyond 1 GiB, or an eighth of ``memory``, the arrays are kept in
+            a temporary file that is removed with them.
 
         Raises:
-            VideoError: the video cannot be read, or is shorter than the model is fixed to.
+            VideoError: the video cannot be read, or has fewer frames than the model is fixed to.
             QueryError: no points, or one that is not finite or outside the video.
-            MachineError: ONNX Runtime fails, mostly for want of memory.
+            MachineError: ONNX Runtime fails; mostly it lacks memory.
             ModelFileError: the model's answer is not finite.
             UsageError: the tracker was closed, ``memory`` is too little, or ``fps`` is no number
                 above 0.

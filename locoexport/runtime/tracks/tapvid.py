@@ -168,7 +168,7 @@ def _as_clip(item: Any) -> TapVidClip:
         video = _decode(video)
     for name, array in zip(_FIELDS, (video, points, occluded), strict=True):
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-            raise InputError(f"{name} is no array of numbers.")
+            raise InputError(f"{name} is not an array of numbers.")
         if not array.shape or not array.size:
             raise InputError(f"{name} is empty.")
     ROWS.check(len(points), "points")
@@ -180,7 +180,7 @@ def _as_clip(item: Any) -> TapVidClip:
     # Where a point is hidden nobody reads its position.
     if not (np.abs(clip.points[~clip.occluded]) <= _FARTHEST).all():
         raise InputError(
-            "points that are not occluded lie nowhere near the video, or hold NaN; expected "
+            "points that are not occluded are far outside the video or hold NaN; expected "
             "(x, y) in 0..1 of its width and height."
         )
     return clip
@@ -271,7 +271,7 @@ def _check_decoded(headers: list[ImageHeader], held: int) -> None:
     if size > max(_FREE_BYTES, _MOST_EXPANSION * held):
         raise InputError(
             f"the frames of a video take {size:,} bytes when they are decoded, and its images of "
-            f"{held:,} bytes hold far less: it is no video."
+            f"{held:,} bytes hold far less: it is not a video."
         )
     free = read_memory().available
     if size > free:

@@ -40,7 +40,7 @@ def gather_rows(table: Table) -> TrackRows:
         InputError: a column or row is missing, twice there, or holds another thing than numbers.
     """
     if table.header is None:
-        raise InputError("its first line names no columns; frame, point, x and y are due.")
+        raise InputError("its first line names no columns; expected frame, point, x and y.")
     counts = np.column_stack([_counts(table, "frame"), _counts(table, "point")])
     frames, points = (int(count) + 1 for count in counts.max(axis=0))
     if frames * points != len(counts):
@@ -77,7 +77,7 @@ def gather_rows(table: Table) -> TrackRows:
 def _column(table: Table, name: str, *, empty: float = np.nan) -> NDArray[np.float64]:
     place = table.place(*((name, "t") if name == "frame" else (name,)))
     if place is None:
-        raise InputError(f"it has no column {name}; frame, point, x and y are due.")
+        raise InputError(f"it has no column {name}; expected frame, point, x and y.")
     values = np.empty(len(table.rows))
     for index, row in enumerate(table.rows):
         text = row.values[place] if place < len(row.values) else ""
@@ -85,7 +85,7 @@ def _column(table: Table, name: str, *, empty: float = np.nan) -> NDArray[np.flo
             known = empty if not text else _WORDS.get(text.lower())
             values[index] = table.number(text) if known is None else known
         except ValueError:
-            raise InputError(f"line {row.line}: its {name} is no number.") from None
+            raise InputError(f"line {row.line}: its {name} is not a number.") from None
     return values
 
 
@@ -108,7 +108,7 @@ def _first_seen(xy: NDArray[np.float64], visible: NDArray[np.bool_]) -> NDArray[
     nowhere = ~placed.any(axis=1)
     if nowhere.all() or not np.isfinite(at[~nowhere]).all():
         raise InputError(
-            "a point in it is nowhere: it is seen in no frame, nor has it a place in 0."
+            "a point in it has no position: it is visible in no frame, and has no place in frame 0."
         )
     first[nowhere], at[nowhere] = xy.shape[1], 0
     return np.column_stack([first, at[:, 1], at[:, 0]]).astype(np.float32)

@@ -70,8 +70,8 @@ class Tracks:
             knows.
         warnings: what was wrong with the video, though it could be tracked.
 
-    A point that the video ended before, or that was not reached, is nowhere: it is invisible in all
-    frames, with confidence 0, and its ``xy`` is NaN.
+    A point has no position if the video ended before its query's frame: it is invisible in all
+    frames, its confidence is 0, and its ``xy`` is NaN.
 
     ``len`` is the number of points. Two are equal where arrays and ``fps`` are, NaN counting as
     equal to NaN, whatever is known of where they come from (the last three); like arrays, they
@@ -108,8 +108,8 @@ class Tracks:
         for name, array, dtype, shape in expected:
             if array.dtype != dtype or array.shape != shape:
                 raise InputError(
-                    f"Tracks: {name} is {array.dtype} of shape {array.shape}, where "
-                    f"{np.dtype(dtype)} of shape {shape} is due."
+                    f"Tracks: {name} is {array.dtype} of shape {array.shape}; expected "
+                    f"{np.dtype(dtype)} of shape {shape}."
                 )
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"Tracks: fps is {self.fps}; it must be a positive number.")
@@ -122,7 +122,7 @@ class Tracks:
 
     @property
     def frame_times_s(self) -> NDArray[np.float64]:
-        """``time_s``, or what ``fps`` says where there is none."""
+        """When each frame is shown, in seconds: ``time_s``, or frame numbers divided by ``fps``."""
         return np.arange(self.frames) / self.fps if self.time_s is None else self.time_s
 
     @property
@@ -407,7 +407,7 @@ def _size_of(value: Any) -> tuple[int, int]:
 
 def _texts_of(value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise InputError("the warnings in it are no list of texts.")
+        raise InputError("its warnings are not a list of texts.")
     return value
 
 
@@ -435,5 +435,5 @@ def _checked(tracks: Tracks) -> Tracks:
         raise InputError("a query point in it is not finite.")
     times = tracks.time_s
     if times is not None and not (np.isfinite(times).all() and (np.diff(times) >= 0).all()):
-        raise InputError("the times in it (time_s) do not rise.")
+        raise InputError("its times (time_s) do not increase.")
     return tracks

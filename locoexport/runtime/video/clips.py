@@ -162,7 +162,7 @@ class VideoReader:
             return
         for number, (time_s, stamp, image) in enumerate(self._from_start()):
             if not self._ledger.check(number, time_s, stamp, image):
-                raise VideoError(f"{self.path} gives other frames when it is read again.")
+                raise VideoError(f"{self.path} gives different frames when it is read again.")
             if number >= begin:
                 yield time_s, image
 
@@ -227,8 +227,8 @@ class VideoReader:
             yield
         except _FAILURES as error:
             raise VideoError(
-                f"{self.path} cannot be read as a video ({_reason(error)}). Check that it is one, "
-                "and no list of others; `ffmpeg -i IN OUT.mp4` converts most files."
+                f"{self.path} cannot be read as a video ({_reason(error)}). Check that it is a "
+                "video and not a playlist; `ffmpeg -i IN OUT.mp4` converts most files."
             ) from error
 
     def _decoded(
@@ -370,7 +370,7 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     codec = stream.codec_context
     if codec is None:
         raise VideoError(
-            f"{path} is coded in a way that is not known here; `ffmpeg -i IN OUT.mp4` converts "
+            f"{path} uses a codec that is not supported here; `ffmpeg -i IN OUT.mp4` converts "
             "most files."
         )
     FRAME_PIXELS.check(codec.width * codec.height, path, VideoError)

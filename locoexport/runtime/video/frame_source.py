@@ -256,7 +256,7 @@ class FrameSource:
         if self._spool is not None:
             return self._spool.read(first, end)
         if not self.rereadable:
-            raise UsageError("These frames can be read once only; pass a file or an array.")
+            raise UsageError("These frames can be read only once; pass a file or an array.")
         if not self._findable():
             if self._lookback is None:
                 self._lookback = Lookback(len(self._times), self._take)
@@ -267,7 +267,7 @@ class FrameSource:
             found = list(self._found_again(wanted, seek_s))
             if len(found) == len(wanted):
                 return found
-        raise VideoError("The video gives other frames when it is read again.")
+        raise VideoError("The video gives different frames when it is read again.")
 
     def _take(self, first: int, end: int, keep: Callable[[Frame], None]) -> None:
         """Hand on frames ``first`` to ``end - 1``, read from the beginning.
@@ -280,7 +280,7 @@ class FrameSource:
             keep(frame)
             taken += 1
         if taken != end - first:
-            raise VideoError("The video gives other frames when it is read again.")
+            raise VideoError("The video gives different frames when it is read again.")
 
     def _found_again(self, wanted: list[float], seek_s: float | None) -> Iterator[Frame]:
         """The frames of those times, as far as they are there when read from ``seek_s`` on."""
@@ -309,7 +309,7 @@ class FrameSource:
             yield frame
         if not self._times:
             raise VideoError(
-                "No frame is left: the video ends before the start that was asked for."
+                "No frame is left: the video ends before the start that you chose."
                 if self._selection.start_s
                 else "The video has no frames."
             )

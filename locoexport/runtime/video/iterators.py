@@ -32,7 +32,7 @@ def iterator_footage(video: Iterable[Frame], *, stall_s: float | None = STALL_S)
         frames = iter(video)
     except TypeError as error:
         raise UsageError(
-            f"{type(video).__name__} is no video; give a file, frames as a uint8 array or an "
+            f"{type(video).__name__} is not a video; give a file, frames as a uint8 array or an "
             "iterator of them, or a camera's index."
         ) from error
     stop = threading.Event()

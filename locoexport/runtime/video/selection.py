@@ -58,8 +58,8 @@ class Selection:
         check_on_damage(self.on_damage)
 
     def described(self) -> dict[str, Any]:
-        """What decides which frames there are, for records: nothing of what earlier versions had
-        not got, where it is at its default."""
+        """What decides which frames are kept, for records; newer fields are left out at their
+        defaults, so that records of earlier versions still match."""
         values = asdict(self)
         if self.on_damage == "stop":
             del values["on_damage"]

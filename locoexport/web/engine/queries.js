@@ -37,6 +37,16 @@ export class QuerySet {
     return this.#additions.pop() ?? [];
   }
 
+  /**
+   * Take one point away; the addition that it came with keeps the others.
+   * @param {QueryPoint} point the very object that was added
+   */
+  remove(point) {
+    this.#additions = this.#additions
+      .map((points) => points.filter((each) => each !== point))
+      .filter((points) => points.length > 0);
+  }
+
   clear() {
     this.#additions = [];
   }

@@ -16,6 +16,30 @@
 export const TRACKS_SCHEMA = "locoexport.tracks/1";
 
 /**
+ * The tracks of some of the points.
+ * @param {Tracks} tracks
+ * @param {number[]} rows which points stay, by their index
+ * @returns {Tracks | null} null where none does
+ */
+export function keepPoints(tracks, rows) {
+  if (rows.length === 0) return null;
+  /** @param {Float32Array} values @param {number} size of a point */
+  const kept = (values, size) =>
+    Float32Array.from(rows.flatMap((row) => [...values.subarray(row * size, (row + 1) * size)]));
+  const { frames, visible } = tracks;
+  return {
+    ...tracks,
+    points: rows.length,
+    xy: kept(tracks.xy, 2 * frames),
+    visible: Uint8Array.from(
+      rows.flatMap((row) => [...visible.subarray(row * frames, (row + 1) * frames)]),
+    ),
+    confidence: kept(tracks.confidence, frames),
+    queryPoints: kept(tracks.queryPoints, 3),
+  };
+}
+
+/**
  * A row a frame and point: frame,object,point,x,y,visible (0 or 1),confidence,time_s; these points
  * belong to no object.
  * @param {Tracks} tracks

@@ -22,9 +22,12 @@ const text = (id) => element(id, HTMLElement);
 export const page = {
   drop: text("drop"),
   empty: text("empty"),
+  hint: text("hint"),
+  credit: text("credit"),
   picture: element("picture", HTMLCanvasElement),
   previous: button("previous"),
   play: button("play"),
+  playText: text("play-text"),
   next: button("next"),
   frame: input("frame"),
   frameText: text("frame-text"),
@@ -32,29 +35,23 @@ export const page = {
   builtIn: button("built-in"),
   modelFile: input("model-file"),
   camera: button("camera"),
+  theme: button("theme"),
   clipText: text("clip-text"),
   modelText: text("model-text"),
   pointsSet: element("points-set", HTMLFieldSetElement),
   undo: button("undo"),
   clear: button("clear"),
   grid: button("grid"),
+  gridText: text("grid-text"),
   side: input("side"),
   pointsText: text("points-text"),
   pointsList: element("points-list", HTMLOListElement),
-  trackSet: element("track-set", HTMLFieldSetElement),
   track: button("track"),
   cancel: button("cancel"),
   window: element("window", HTMLSelectElement),
-  progress: text("progress"),
-  encodeLabel: text("encode-label"),
-  refineLabel: text("refine-label"),
-  steps: {
-    decode: element("decode", HTMLProgressElement),
-    encode: element("encode", HTMLProgressElement),
-    refine: element("refine", HTMLProgressElement),
-  },
+  progress: element("progress", HTMLProgressElement),
+  leftText: text("left-text"),
   resultText: text("result-text"),
-  viewSet: element("view-set", HTMLFieldSetElement),
   speed: element("speed", HTMLSelectElement),
   trail: input("trail"),
   saveSet: element("save-set", HTMLFieldSetElement),
@@ -73,20 +70,6 @@ export function wholeNumber(field) {
   const number = Math.round(field.valueAsNumber);
   const [low, high] = [Number(field.min), Number(field.max)];
   return Number.isFinite(number) ? Math.min(Math.max(number, low), high) : low;
-}
-
-/** @param {import("../engine/queries.js").QueryPoint[]} points */
-export function listPoints(points) {
-  const count = points.length;
-  page.pointsText.textContent =
-    count === 0 ? "No points" : count === 1 ? "1 point" : `${count} points`;
-  page.pointsList.replaceChildren(
-    ...points.map(({ t, y, x }) => {
-      const item = document.createElement("li");
-      item.textContent = `frame ${t}, x ${x.toFixed(1)}, y ${y.toFixed(1)}`;
-      return item;
-    }),
-  );
 }
 
 /**

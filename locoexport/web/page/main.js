@@ -1,70 +1,30 @@
-// The page: what each control does, and what is shown. Nothing here computes.
+// The page: what each control does, and which are offered. Nothing here computes.
 
-import { Clip } from "../engine/clip.js";
-import { DemoError, inWords } from "../engine/errors.js";
-import { drawQueries, drawTracks } from "./overlay.js";
-import { isLive, modelFromFiles } from "./model_files.js";
-import { actionOf } from "./keys.js";
-import { listenForDrops, listPoints, page, saveFile, wholeNumber } from "./elements.js";
-import { Orders, Replaced } from "./orders.js";
-import { PicturePointer } from "./picture.js";
-import { Player } from "./player.js";
-import { gridQueries, QuerySet } from "../engine/queries.js";
-import { recordOverlay } from "./recording.js";
-import { readSite } from "./site.js";
-import { Cancelled, Tracker } from "../engine/tracker.js";
+import { inWords } from "../engine/errors.js";
+import { Cancelled } from "../engine/tracker.js";
 import { tracksToCsv, tracksToJson } from "../engine/tracks.js";
-import { watch } from "./watching.js";
-import { modelText, resultText } from "./wording.js";
+import { listenForDrops, page } from "./elements.js";
+import { actionOf } from "./keys.js";
+import { modelFromFiles } from "./model_files.js";
+import { Replaced } from "./orders.js";
+import { PointList } from "./point_list.js";
+import { readSite } from "./site.js";
+import { Stage } from "./stage.js";
+import { listenForTheme } from "./theme.js";
+import { CAMERA, RECORDING, Work } from "./work.js";
 
-/** @typedef {import("./live_view.js").LiveView} LiveView */
-/** @typedef {import("../engine/queries.js").QueryPoint} QueryPoint */
-/** @typedef {import("../engine/tracks.js").Tracks} Tracks */
-/** @typedef {import("../engine/tracker.worker.js").ModelFacts} ModelFacts */
-/** @typedef {import("../engine/model_source.js").ModelSource} ModelSource */
+/** @typedef {import("./site.js").SiteClip} SiteClip */
 
-/** Null leaves it to the machine. */
-const threads = Number(new URLSearchParams(location.search).get("threads")) || null;
-const queries = new QuerySet();
-/** @type {Clip | null} */
-let clip = null;
-/** @type {Player | null} */
-let player = null;
-/** @type {Tracker | null} */
-let tracker = null;
-/** @type {ModelFacts | null} of the tracker's model */
-let facts = null;
-/** @type {Tracks | null} of the first points of `queries` */
-let tracks = null;
-/** @type {ImageBitmap | null} what is shown */
-let shown = null;
-/** @type {ModelSource | null} what the camera's points are followed with */
-let liveModel = null;
-/** @type {LiveView | null} while the camera runs */
-let live = null;
-/** What is said of the tracker's model. */
-let aboutModel = "No model yet.";
-const orders = new Orders(refresh);
-const RECORDING = "Recording";
-const CAMERA = "The camera";
-
-const pointer = new PicturePointer(page.picture, {
-  point: ({ y, x }) => addPoints([{ t: player?.frame ?? 0, y: Math.fround(y), x: Math.fround(x) }]),
-  box: (box) => {
-    const side = wholeNumber(page.side);
-    addPoints(gridQueries(side, side, box, player?.frame ?? 0));
-  },
-  held: (at, reach) => {
-    const id = live?.nearest(at, reach) ?? null;
-    return () =>
-      void attempt(async () => {
-        if (id !== null) await live?.remove([id]);
-        say(id === null ? "There is no point to remove." : "Point removed.");
-      });
-  },
-  say,
-  redraw,
-});
+const stage = new Stage({ changed: refresh, failed: fail, say, attempt, refused: () => work.refusal });
+const work = new Work(stage, say, refresh);
+const list = new PointList(
+  stage.colours,
+  (point) => stage.remove(point),
+  (point) => stage.mark(point),
+);
+const { orders } = work;
+/** @type {SiteClip | null} */
+let builtIn = null;
 
 /** @param {string} text */
 function say(text) {
@@ -98,335 +58,70 @@ async function attempt(action) {
 }
 
 function refresh() {
+  const { clip, live, player, points } = stage;
   const working = orders.running !== null;
-  const points = (live ?? queries).points.length;
-  const model = orders.opening("model");
-  page.modelText.textContent = model === null ? aboutModel : `Loading ${model}…`;
-  page.pointsSet.disabled =
-    live === null && (clip === null || working || orders.opening("clip") !== null);
-  page.trackSet.disabled = clip === null && !orders.busy;
-  page.track.disabled = working || points === 0 || (tracker === null && model === null);
-  page.cancel.disabled = !orders.busy;
+  const none = points.length === 0;
+  page.modelText.textContent = work.aboutModel;
+  page.pointsSet.disabled = live === null && (clip === null || work.refusal !== null);
+  page.grid.disabled = page.pointsSet.disabled;
+  page.undo.disabled = none;
+  page.clear.disabled = page.pointsSet.disabled || none;
+  page.track.disabled = clip === null || working || none || !work.hasModel;
+  page.cancel.hidden = page.cancel.disabled = !orders.busy;
   page.window.disabled = working;
-  page.undo.disabled = page.clear.disabled = points === 0;
-  page.viewSet.disabled = clip === null && live === null;
-  page.saveSet.disabled = tracks === null || working;
+  page.saveSet.disabled = !clip?.tracks || working;
   page.camera.textContent = orders.running === CAMERA ? "Stop camera" : "Camera";
   page.camera.disabled = working && orders.running !== CAMERA;
   page.clipFile.disabled = page.builtIn.disabled = page.modelFile.disabled = working;
   for (const control of [page.previous, page.play, page.next, page.frame]) {
     control.disabled = clip === null || orders.running === RECORDING || live !== null;
   }
-  page.play.textContent = player?.playing ? "Pause" : "Play";
-  listPoints((live ?? queries).points);
-  redraw();
+  page.play.classList.toggle("playing", player?.playing ?? false);
+  page.playText.textContent = player?.playing ? "Pause" : "Play";
+  page.hint.hidden = (clip === null && live === null) || !none;
+  const example = live === null && stage.example !== null;
+  page.gridText.textContent = example && stage.example?.pointsYx.length ? "Example" : "Grid";
+  page.builtIn.hidden = builtIn === null || (clip !== null && stage.example !== null);
+  page.credit.hidden = !example || page.credit.textContent === "";
+  refreshProgress();
+  list.show(points);
+  stage.redraw();
 }
 
-function redraw() {
-  const context = page.picture.getContext("2d");
-  if (context === null) return;
-  if (live !== null) {
-    live.draw(context, wholeNumber(page.trail));
-    pointer.draw(context, scaleOfScreen());
-    context.resetTransform();
-    return;
-  }
-  if (shown === null || player === null) return;
-  if (shown.width === 0) {
-    // The cache gave it back meanwhile; it is decoded again.
-    if (orders.running !== RECORDING) void player.seek(player.frame);
-    return;
-  }
-  drawFrame(context, shown, player.frame);
-  const pixel = scaleOfScreen();
-  pointer.draw(context, pixel);
-  context.resetTransform();
-}
-
-/** Pixels of the clip in one of the screen. */
-function scaleOfScreen() {
-  const width = page.picture.getBoundingClientRect().width;
-  const frameHw = live?.frameHw ?? clip?.frameHw;
-  return frameHw === undefined || width === 0 ? 1 : frameHw[1] / width;
-}
-
-/**
- * A frame and what is known on it; the context is left scaled to the clip's pixels.
- * @param {CanvasRenderingContext2D} context
- * @param {ImageBitmap} picture
- * @param {number} frame
- */
-function drawFrame(context, picture, frame) {
-  if (clip === null) return;
-  const { width, height } = context.canvas;
-  context.resetTransform();
-  context.drawImage(picture, 0, 0, width, height);
-  context.scale(width / clip.frameHw[1], height / clip.frameHw[0]);
-  if (tracks !== null) {
-    drawTracks(context, tracks, frame, clip.frameHw, wholeNumber(page.trail));
-  }
-  drawQueries(context, queries.points.slice(tracks?.points ?? 0), frame, clip.frameHw);
-}
-
-/** @param {ImageBitmap} picture @param {number} frame */
-function show(picture, frame) {
-  shown = picture;
-  const last = (clip?.frames ?? 1) - 1;
-  page.frame.max = String(last);
-  page.frame.value = String(frame);
-  page.frame.setAttribute("aria-valuetext", `frame ${frame} of ${last}`);
-  page.frameText.textContent = `${frame} / ${last}`;
-  page.picture.setAttribute("aria-label", `Picture, frame ${frame} of ${last}`);
-  redraw();
-}
-
-/**
- * Show a clip in place of the last one.
- * @param {string} name
- * @param {(signal: AbortSignal) => Blob | Promise<Blob>} load
- */
-function openClip(name, load) {
-  return orders.open("clip", name, async (signal) => {
-    say(`Opening ${name}…`);
-    const opened = await Clip.open(await load(signal), name);
-    signal.throwIfAborted();
-    await showClip(opened, signal);
-  });
-}
-
-/** @param {Clip} opened @param {AbortSignal} signal */
-async function showClip(opened, signal) {
-  player?.close();
-  clip = opened;
-  tracks = null;
-  shown = null;
-  queries.clear();
-  fitPicture(opened.frameHw);
-  const [height, width] = opened.frameHw;
-  player = new Player(opened, show, refresh, fail);
-  player.speed = Number(page.speed.value);
-  const { name, frames } = opened;
-  const fps = Number(opened.fps.toFixed(2));
-  page.clipText.textContent = `${name}: ${frames} frames of ${height}×${width}, ${fps} a second.`;
-  page.resultText.textContent = "";
-  await player.seek(0);
-  signal.throwIfAborted();
-  say(`${name} is open. Choose points.`);
-}
-
-/**
- * Give the picture the shape of what it shows.
- * @param {import("../engine/preprocessing.js").Size | null} frameHw null where there is nothing
- */
-function fitPicture(frameHw) {
-  page.picture.hidden = frameHw === null;
-  page.empty.hidden = frameHw !== null;
-  page.drop.classList.toggle("filled", frameHw !== null);
-  if (frameHw === null) return;
-  const [height, width] = frameHw;
-  const scale = Math.min(4, Math.max(1, Math.ceil(960 / width)));
-  const shrink = Math.min(1, 1280 / Math.max(height, width));
-  page.picture.width = Math.round(width * scale * shrink);
-  page.picture.height = Math.round(height * scale * shrink);
-  pointer.reset(frameHw);
-}
-
-/** Begin with the camera, or end it. */
-function toggleCamera() {
-  if (orders.running === CAMERA) {
-    orders.cancel();
-    return undefined;
-  }
-  if (liveModel === null) {
-    throw new DemoError(
-      "This page has no model for a camera. Choose NAME.encoder.onnx, NAME.query.onnx and " +
-        "NAME.live.onnx together as the other model; `locoexport export --live open` makes them.",
-    );
-  }
-  const model = liveModel;
-  return orders.run(CAMERA, (signal) => followCamera(model, signal), (names) =>
-    say(`The camera begins when ${names.join(" and ")} is open.`),
-  );
-}
-
-/**
- * Follow points through the camera's frames until it is stopped.
- * @param {ModelSource} model
- * @param {AbortSignal} signal
- */
-async function followCamera(model, signal) {
-  player?.pause();
-  say("Opening the camera and its model…");
-  await watch(model, threads, signal, {
-    begun: (view, name) => {
-      live = view;
-      pointer.removable = true;
-      refresh();
-      say(`${name} is on. Tap a point to follow it; a long press takes it away. (${model.name})`);
-    },
-    ended: () => {
-      live = null;
-      pointer.removable = false;
-      page.resultText.textContent = "";
-      fitPicture(clip?.frameHw ?? null);
-      refresh();
-    },
-    sized: fitPicture,
-    shown: redraw,
-    changed: refresh,
-    timed: (text) => (page.resultText.textContent = text),
-  });
-}
-
-/**
- * Track with another model from now on; where it cannot be opened, the last one stays.
- * @param {ModelSource} source
- * @param {string} about
- */
-function openModel(source, about) {
-  return orders.open("model", source.name, async (signal) => {
-    const opening = new Tracker(source, threads);
-    signal.addEventListener("abort", () => opening.close());
-    const opened = await opening.open();
-    signal.throwIfAborted();
-    tracker?.close();
-    tracker = opening;
-    facts = opened;
-    aboutModel = modelText(source.name + about, opened);
-    page.encodeLabel.hidden = page.steps.encode.hidden = !opened.split;
-    page.refineLabel.textContent = opened.split ? "Refine tracks" : "Encode and refine";
-  });
-}
-
-/** @param {QueryPoint[]} points */
-function addPoints(points) {
-  if (live !== null) {
-    void attempt(() => live?.add(points));
-    return;
-  }
-  if (clip === null || orders.running !== null) return;
-  const next = orders.opening("clip");
-  if (next !== null) {
-    say(`${next} is being opened. Choose points then.`);
-    return;
-  }
-  queries.add(points);
-  const [first] = points;
-  say(
-    points.length === 1
-      ? `Point added on frame ${first.t} at x ${first.x.toFixed(1)}, y ${first.y.toFixed(1)}.`
-      : `${points.length} points added on frame ${first.t}.`,
-  );
-  refresh();
+/** A run that tells how far it is has a bar that fills; anything else that takes time, one that moves. */
+function refreshProgress() {
+  page.progress.hidden = !orders.busy || orders.running === CAMERA;
+  if (orders.busy && !work.paced) page.progress.removeAttribute("value");
 }
 
 async function undo() {
-  if (live !== null) {
-    const count = await live.undo();
-    say(count === 0 ? "Nothing to undo." : `Taken back: ${count}.`);
-    return;
-  }
-  const taken = queries.undo();
-  if (tracks !== null && tracks.points > queries.points.length) {
-    tracks = null;
-    page.resultText.textContent = "";
-  }
-  say(taken.length === 0 ? "Nothing to undo." : `Taken back: ${taken.length}.`);
+  const count = await stage.undo();
+  if (!stage.clip?.tracks && stage.live === null) page.resultText.textContent = "";
+  say(count === 0 ? "Nothing to undo." : `Taken back: ${count}.`);
   refresh();
 }
 
 async function clear() {
-  if (live !== null) {
-    await live.clear();
-    say("No points.");
-    return;
-  }
-  queries.clear();
-  tracks = null;
-  page.resultText.textContent = "";
+  await stage.clear();
+  if (stage.live === null) page.resultText.textContent = "";
   say("No points.");
   refresh();
 }
 
-function track() {
-  return orders.run("Tracking", follow, (names) =>
-    say(`Tracking begins when ${names.join(" and ")} ${names.length > 1 ? "are" : "is"} open.`),
-  );
-}
-
-/** @param {AbortSignal} signal */
-async function follow(signal) {
-  if (clip === null || tracker === null || queries.points.length === 0) {
-    say("Tracking needs a clip, a model and a point.");
-    return;
-  }
-  const used = tracker;
-  signal.addEventListener("abort", () => used.close());
-  player?.pause();
-  page.progress.hidden = false;
-  for (const bar of Object.values(page.steps)) bar.value = 0;
-  say("Tracking…");
-  try {
-    const frames = Number(page.window.value);
-    const [file, name] = [clip.file, clip.name];
-    const done = await used.track(file, name, queries.toArray(), frames, (step, at, total) => {
-      page.steps[step].value = at / total;
-    });
-    signal.throwIfAborted();
-    tracks = done.tracks;
-    clip.frames = tracks.frames;
-    page.resultText.textContent = resultText(done, facts);
-    say(`Tracked. ${done.warning}`);
-  } finally {
-    page.progress.hidden = true;
-  }
-}
-
-function saveVideo() {
-  return orders.run(RECORDING, record, (names) => say(`Waiting for ${names.join(" and ")}…`));
-}
-
-/** @param {AbortSignal} signal */
-async function record(signal) {
-  if (clip === null || player === null || tracks === null) return;
-  const source = player;
-  source.pause();
-  say("Recording the overlay, as long as the clip is…");
-  const film = await recordOverlay(
-    clip,
-    async (context, frame) => {
-      const picture = await source.picture(frame);
-      if (picture !== null) drawFrame(context, picture, frame);
-    },
-    signal,
-  );
-  saveFile(film, `${stem()}.tracked.${film.type.endsWith("mp4") ? "mp4" : "webm"}`);
-  say("The overlay is saved.");
-}
-
-function stem() {
-  return (clip?.name ?? "clip").replace(/\.[^.]*$/, "");
-}
-
-/** @param {string} text @param {string} kind @param {string} suffix */
-function saveText(text, kind, suffix) {
-  saveFile(new Blob([text], { type: kind }), `${stem()}.tracks.${suffix}`);
-}
-
 /** @type {Record<string, () => unknown>} */
 const KEYS = {
-  " ": () => player?.toggle(),
-  ",": () => player?.step(-1),
-  ".": () => player?.step(1),
+  " ": () => stage.player?.toggle(),
+  ",": () => stage.player?.step(-1),
+  ".": () => stage.player?.step(1),
   u: undo,
-  t: track,
+  t: () => work.track(),
   Escape: () => orders.cancel(),
 };
 
 /** @param {KeyboardEvent} event */
 function pressed(event) {
   const action = actionOf(event, KEYS);
-  const free = orders.running === null || (live !== null && action === undo);
+  const free = orders.running === null || (stage.live !== null && action === undo);
   if (action === undefined || (!free && event.key !== "Escape")) return;
   event.preventDefault();
   void attempt(action);
@@ -439,49 +134,47 @@ function chosen(files) {
   const models = given.filter((file) => file.name.endsWith(".onnx"));
   void attempt(() =>
     models.length > 0
-      ? useModel(modelFromFiles(models))
-      : openClip(given[0].name, () => given[0]),
+      ? work.openModel(modelFromFiles(models))
+      : work.openClip(given[0].name, () => given[0]),
   );
 }
 
-/** @param {ModelSource} source */
-function useModel(source) {
-  if (!isLive(source)) return openModel(source, "");
-  liveModel = source;
-  say(`${source.name} is for the camera: press Camera.`);
-  return undefined;
+function openBuiltIn() {
+  return builtIn && work.openClip(builtIn.name, builtIn.load, builtIn);
+}
+
+/** @param {(tracks: import("../engine/tracks.js").Tracks) => string} text @param {string} suffix */
+function saveTracks(text, suffix) {
+  const tracks = stage.clip?.tracks;
+  const kind = suffix === "csv" ? "text/csv" : "application/json";
+  if (tracks) work.saveText(text(tracks), kind, suffix);
 }
 
 function listen() {
   /** @param {HTMLElement} control @param {() => unknown} action */
   const onClick = (control, action) =>
     control.addEventListener("click", () => void attempt(action));
-  onClick(page.previous, () => player?.step(-1));
-  onClick(page.next, () => player?.step(1));
-  onClick(page.play, () => player?.toggle());
+  onClick(page.previous, () => stage.player?.step(-1));
+  onClick(page.next, () => stage.player?.step(1));
+  onClick(page.play, () => stage.player?.toggle());
   onClick(page.undo, undo);
   onClick(page.clear, clear);
-  onClick(page.grid, () => {
-    const frameHw = live?.frameHw ?? clip?.frameHw;
-    if (frameHw === undefined) return;
-    const side = wholeNumber(page.side);
-    const [height, width] = frameHw;
-    addPoints(gridQueries(side, side, { top: 0, left: 0, height, width }, player?.frame ?? 0));
-  });
-  onClick(page.camera, toggleCamera);
-  onClick(page.track, track);
+  onClick(page.grid, () => stage.addExample());
+  onClick(page.camera, () => work.toggleCamera());
+  onClick(page.builtIn, openBuiltIn);
+  onClick(page.track, () => work.track());
   onClick(page.cancel, () => orders.cancel());
-  onClick(page.saveCsv, () => tracks && saveText(tracksToCsv(tracks), "text/csv", "csv"));
-  onClick(page.saveJson, () => tracks && saveText(tracksToJson(tracks), "application/json", "json"));
-  onClick(page.saveVideo, saveVideo);
+  onClick(page.saveCsv, () => saveTracks(tracksToCsv, "csv"));
+  onClick(page.saveJson, () => saveTracks(tracksToJson, "json"));
+  onClick(page.saveVideo, () => work.saveVideo());
   page.frame.addEventListener("input", () => {
-    player?.pause();
-    void player?.seek(Number(page.frame.value));
+    stage.player?.pause();
+    void stage.player?.seek(Number(page.frame.value));
   });
   page.speed.addEventListener("change", () => {
-    if (player) player.speed = Number(page.speed.value);
+    if (stage.player) stage.player.speed = Number(page.speed.value);
   });
-  page.trail.addEventListener("input", redraw);
+  page.trail.addEventListener("input", () => stage.redraw());
   for (const field of [page.clipFile, page.modelFile]) {
     field.addEventListener("change", () => {
       chosen(field.files);
@@ -490,25 +183,18 @@ function listen() {
   }
   document.addEventListener("keydown", pressed);
   listenForDrops(chosen);
-  new ResizeObserver(redraw).observe(page.picture);
+  listenForTheme(page.theme);
 }
 
 async function start() {
   listen();
   refresh();
   const site = await readSite();
-  liveModel ??= site.live;
-  page.builtIn.hidden = site.clip === null;
-  const openBuiltIn = async () => {
-    if (site.clip !== null) await openClip(site.clip.name, site.clip.load);
-  };
-  page.builtIn.addEventListener("click", () => void attempt(openBuiltIn));
+  work.offerLive(site.live);
+  builtIn = site.clip;
   // What the user chose before site.json was there is not replaced.
-  if (clip === null && orders.opening("clip") === null) void attempt(openBuiltIn);
-  const { model } = site;
-  if (model !== null && tracker === null && orders.opening("model") === null) {
-    await openModel(model, site.about);
-  }
+  if (stage.clip === null && orders.opening("clip") === null) void attempt(openBuiltIn);
+  if (site.model !== null && !work.hasModel) await work.openModel(site.model, site.about);
 }
 
 void attempt(start);

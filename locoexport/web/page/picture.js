@@ -1,5 +1,5 @@
-// Pointing at the picture: a click adds a point, a drag draws a box that is filled with a grid,
-// and the keyboard does both with a cross-hair.
+// Pointing at the picture: a click adds a point, a drag draws a box that is filled with a grid, a
+// long press deletes the point below it, and the keyboard does all of it with a cross-hair.
 
 /** @typedef {import("../engine/preprocessing.js").Size} Size */
 /** @typedef {{ y: number, x: number }} Position in pixels of the clip */
@@ -8,8 +8,10 @@
  * @typedef {object} Pointing
  * @property {(at: Position) => void} point a point was chosen
  * @property {(box: Box) => void} box a box was chosen
- * @property {(at: Position, reach: number) => () => void} held what takes the point away that is
- *   near by now; called where `removable`, as the point may have moved when it is known to be meant
+ * @property {(at: Position, reach: number) => (() => void) | null} held what deletes the point that
+ *   is near by now, as it may have moved when it is known to be meant; null where there is none
+ * @property {(at: Position | null, reach: number) => void} hovered the mouse is there, pressing
+ *   nothing; null where it left
  * @property {(text: string) => void} say for screen readers
  * @property {() => void} redraw
  */
@@ -20,6 +22,8 @@ const CLICK_SLACK = 5;
 const HOLD_MS = 500;
 /** So far from the finger, in pixels of the screen, a point may be that it takes away. */
 const REACH = 32;
+/** The same of a mouse. */
+const FINE_REACH = 14;
 const STEPS = new Map([
   ["ArrowLeft", [0, -1]],
   ["ArrowRight", [0, 1]],
@@ -41,8 +45,6 @@ export class PicturePointer {
   #keyboard = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #holding;
-  /** Whether a long press, the right button or Delete takes a point away. */
-  removable = false;
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -55,7 +57,8 @@ export class PicturePointer {
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", (event) => this.#up(event));
     canvas.addEventListener("pointercancel", () => this.#forget());
-    canvas.addEventListener("contextmenu", (event) => this.removable && event.preventDefault());
+    canvas.addEventListener("pointerleave", () => this.#pointing.hovered(null, 0));
+    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => this.#forget());
   }
@@ -92,18 +95,18 @@ export class PicturePointer {
   /** @param {PointerEvent} event */
   #down(event) {
     if (this.#frameHw === null) return;
-    if (event.button === 2 && this.removable) this.#held(this.#position(event))();
+    if (event.button === 2) this.#delete(this.#position(event), FINE_REACH);
     if (event.button !== 0) return;
     this.#canvas.setPointerCapture(event.pointerId);
     this.#keyboard = false;
     this.#dragging = true;
     this.#at = this.#position(event);
     this.#corner = this.#at;
-    if (!this.removable) return;
     const from = this.#at;
-    const remove = this.#held(from);
+    const remove = this.#pointing.held(from, REACH * this.#scale());
+    if (remove === null) return; // a slow click is a click
     this.#holding = setTimeout(() => {
-      if (!this.removable || !this.#dragging || this.#moved(from, this.#at)) return;
+      if (!this.#dragging || this.#moved(from, this.#at)) return;
       this.#forget();
       remove();
     }, HOLD_MS);
@@ -111,7 +114,12 @@ export class PicturePointer {
 
   /** @param {PointerEvent} event */
   #move(event) {
-    if (!this.#dragging) return;
+    if (this.#frameHw === null) return;
+    if (!this.#dragging) {
+      if (event.pointerType !== "mouse") return;
+      this.#pointing.hovered(this.#position(event), FINE_REACH * this.#scale());
+      return;
+    }
     this.#at = this.#position(event);
     this.#pointing.redraw();
   }
@@ -130,9 +138,11 @@ export class PicturePointer {
     return Math.hypot(to.y - from.y, to.x - from.x) / this.#scale() >= CLICK_SLACK;
   }
 
-  /** @param {Position} at */
-  #held(at) {
-    return this.#pointing.held(at, REACH * this.#scale());
+  /** @param {Position} at @param {number} reach in pixels of the screen */
+  #delete(at, reach) {
+    const remove = this.#pointing.held(at, reach * this.#scale());
+    if (remove === null) this.#pointing.say("There is no point to remove.");
+    else remove();
   }
 
   #forget() {
@@ -151,7 +161,7 @@ export class PicturePointer {
     if (step) this.#moveCross(step, event.shiftKey ? 10 : 1);
     else if (event.key === "Enter") this.#choose();
     else if (event.key === "b") this.#beginBox();
-    else if (event.key === "Delete" && this.removable) this.#held(this.#at)();
+    else if (event.key === "Delete") this.#delete(this.#at, REACH);
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -89,6 +89,8 @@ export class Player {
   #changed;
   #failed;
   #playing = false;
+  /** How often playing began: an older loop that wakes up late ends. */
+  #turn = 0;
   #wanted = 0;
   /** Another clip is shown: a picture that comes late must not be. */
   #closed = false;
@@ -167,11 +169,19 @@ export class Player {
     if (this.#playing) return;
     this.#playing = true;
     this.#changed();
-    while (this.#playing) {
+    const turn = ++this.#turn;
+    while (this.#playing && turn === this.#turn) {
       const due = performance.now() + 1000 / (this.#clip.fps * this.speed);
       await this.seek((this.frame + 1) % this.#clip.frames);
       await until(due);
     }
+  }
+
+  /** Play from the first frame on. */
+  async playAgain() {
+    this.pause();
+    await this.seek(0);
+    await this.play();
   }
 
   close() {

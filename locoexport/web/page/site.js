@@ -8,7 +8,15 @@ import { DemoError } from "../engine/errors.js";
  * @property {ModelSource | null} model for clips
  * @property {string} about what has to be said of that model
  * @property {ModelSource | null} live for the camera
- * @property {{ name: string, load: (signal: AbortSignal) => Promise<Blob> } | null} clip the built-in one
+ * @property {SiteClip | null} clip the one that the page opens with
+ */
+/**
+ * @typedef {object} SiteClip
+ * @property {string} name
+ * @property {string} credit whose it is; empty where nobody has to be named
+ * @property {number} frame that is shown first
+ * @property {[number, number][]} pointsYx of that frame, added by one click; maybe none
+ * @property {(signal: AbortSignal) => Promise<Blob>} load
  */
 
 const SCHEMA = "locoexport.demo/1";
@@ -28,6 +36,9 @@ export async function readSite() {
     live: (site.live ?? null) && sourceOf(site.live),
     clip: site.clip && {
       name: site.clip.name,
+      credit: site.clip.credit ?? "",
+      frame: site.clip.frame ?? 0,
+      pointsYx: site.clip.points_yx ?? [],
       load: (signal) => load(site.clip.path, signal),
     },
   };

@@ -33,7 +33,7 @@ export function resultText({ tracks: { points, frames }, seconds }, facts) {
 }
 
 /**
- * @param {import("./live_view.js").Speed} speed
+ * @param {import("./camera/live_view.js").Speed} speed
  * @param {number} points
  * @param {import("../engine/live.worker.js").LiveFacts} facts
  */

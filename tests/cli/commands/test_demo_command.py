@@ -95,6 +95,6 @@ def test_it_serves_on_loopback_until_it_is_interrupted(
 def test_the_page_is_written_for_any_host(make_model: Callable[..., Path], tmp_path: Path) -> None:
     done = demo(make_model("m.onnx"), "--export", tmp_path / "site", "--runtime", NODE_MODULES)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "site" / "clip" / "built-in.mp4").is_file()
+    assert (tmp_path / "site" / "clip" / "big-buck-bunny.mp4").is_file()
     assert (tmp_path / "site" / "packages" / "onnxruntime-web" / "ort.wasm.min.mjs").is_file()
     assert done.stdout.startswith("page ")

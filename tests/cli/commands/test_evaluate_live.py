@@ -55,7 +55,7 @@ def test_the_report_says_how_it_was_asked(run, live: Path, davis: Path) -> None:
     ("arguments", "says"),
     [
         ((), "is a live export: say how many frames it looks at (--live 8)"),
-        (("--live", "8", "--query-mode", "strided"), "nobody can answer those live"),
+        (("--live", "8", "--query-mode", "strided"), "which a live export cannot answer"),
         (("--live", "2,8", "--per-track", "a.csv"), "give --live one number"),
         (("--live", "2,8", "--film", "films"), "give --live one number"),
         (("--live", "0"), "--live '0': expected positive numbers"),
@@ -71,7 +71,7 @@ def test_what_cannot_be_live(run, live: Path, davis: Path, arguments, says: str)
 def test_another_model_is_no_live_export(run, make_model, davis: Path) -> None:
     finished = run("eval", make_model(), "--dataset", davis, "--live", "8")
     assert finished.code == 2
-    assert "is no live export" in finished.stderr
+    assert "is not a live export" in finished.stderr
 
 
 def test_films_and_tracks_of_one_window(run, live: Path, davis: Path, tmp_path: Path) -> None:

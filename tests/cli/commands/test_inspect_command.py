@@ -104,7 +104,7 @@ def test_without_onnx(run, foreign, monkeypatch) -> None:
     )
     finished = run("inspect", foreign)
     assert finished.code == 3
-    assert "pip install 'locoexport[export]'" in finished.stderr
+    assert "pip install 'locoexport[inspect]'" in finished.stderr
 
 
 BOMB = """

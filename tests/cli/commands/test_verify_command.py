@@ -1,6 +1,7 @@
 """``locoexport verify``: it can pass, it can fail, and it knows which weights it needs."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,9 +53,22 @@ def edited(exported: Path, tmp_path: Path) -> Callable[..., Path]:
 def test_a_good_file_passes(exported: Path, run) -> None:
     finished = run("verify", exported)
     assert finished.code == 0
-    assert "\nPASS worst " in finished.stdout
+    lines = finished.stdout.splitlines()
+    # A line an input, one for all, and the verdict; what is in every output needs -v.
+    assert sum(line.startswith("textured 1x3x4 ") for line in lines) == 5
+    (verdict,) = (line for line in lines if line.startswith("PASS "))
+    assert re.fullmatch(r"PASS +p50 \S+ px, p99 \S+ px, worst \S+ px from PyTorch .*", verdict)
+    assert "expected_dist" not in finished.stdout
     assert "on cpu)" in finished.stdout
     assert "parity: textured 1x3x4" in finished.stderr
+
+
+@pytest.mark.parametrize("arguments", [("-v", "verify"), ("verify", "-v")])
+def test_verbose_shows_every_output(arguments, exported: Path, run) -> None:
+    finished = run(*arguments, exported)
+    assert finished.code == 0
+    assert finished.stdout.count("expected_dist [logit]") == 6
+    assert "at b, point, frame" in finished.stdout
 
 
 def test_json_is_one_document_on_stdout(exported: Path, run) -> None:

@@ -64,9 +64,10 @@ def add(model: onnx.ModelProto, output: str, what: float) -> None:
 def test_a_good_file_passes_by_its_own_limit(exported_half: Path, run) -> None:
     finished = run("verify", exported_half)
     assert finished.code == 0, finished.stdout
-    assert "PASS judged as fp16: p99 " in finished.stdout
-    assert " px of 0.25 allowed" in finished.stdout
-    assert "when exported" in finished.stdout
+    assert "\nPASS " in finished.stdout
+    assert "(p99 allowed 0.25 px)" in finished.stdout
+    assert "\non export " in finished.stdout
+    assert "\njudged as     fp16: " in finished.stdout
     assert "warning" not in finished.stderr
 
 
@@ -92,8 +93,8 @@ def test_json(exported_half: Path, clip: Path, run) -> None:
 def test_a_limit_of_ones_own(exported_half: Path, run) -> None:
     finished = run("verify", exported_half, "--tolerance-px", "1e-7", NO)
     assert finished.code == 1
-    assert "FAIL judged as fp16: p99 " in finished.stdout
-    assert "of 1e-07 allowed" in finished.stdout
+    assert "\nFAIL " in finished.stdout
+    assert "(p99 allowed 1e-07 px)" in finished.stdout
     assert "--tolerance-px" in finished.stdout
 
 
@@ -145,7 +146,8 @@ def test_a_perturbed_weight_fails_and_its_node_is_named(edited, run) -> None:
     path = edited(edit_weight, "cost_conv.weight", perturb)
     finished = run("verify", path)
     assert finished.code == 1
-    assert "FAIL judged as fp16" in finished.stdout
+    assert "\nFAIL " in finished.stdout
+    assert "\njudged as     fp16: " in finished.stdout
     assert "inside, as fp16 on a generated sequence" in finished.stdout
     assert "cost_conv.weight differs in 1 of 18 numbers" in finished.stdout
     growth = json.loads(run("verify", path, "--json", "-").stdout)["growth"]
@@ -213,7 +215,7 @@ def test_a_sidecar_of_that_precision(exported_half: Path, tmp_path: Path) -> Non
     assert parity["exported_p99_px"] == pytest.approx(parity["p99_px"], rel=0.1)
     strict = locoexport("verify", "half.onnx", "--sidecar", "--tolerance-px=1e-7", cwd=tmp_path)
     assert strict.returncode == 1
-    assert "of 1e-07 allowed" in strict.stdout
+    assert "(p99 allowed 1e-07 px)" in strict.stdout
 
 
 def test_a_sidecar_fails_a_file_that_answers_otherwise(
@@ -232,4 +234,5 @@ def test_a_sidecar_fails_a_file_that_answers_otherwise(
     np.savez(tmp_path / "edited.parity.npz", **arrays)
     finished = run("verify", path, "--sidecar", "auto")
     assert finished.code == 1
-    assert "FAIL judged as fp16" in finished.stdout
+    assert "\nFAIL " in finished.stdout
+    assert "\njudged as     fp16: " in finished.stdout

@@ -69,7 +69,7 @@ def test_a_sidecar_is_named_or_found(pair: Path, tmp_path: Path) -> None:
     shutil.copy(pair, tmp_path)
     named = locoexport("verify", pair.name, "--sidecar", "other.npz", cwd=tmp_path)
     assert named.returncode == 0
-    assert "\nPASS worst " in named.stdout
+    assert "\nPASS        p50 " in named.stdout
     missing = locoexport("verify", pair.name, "--sidecar", cwd=tmp_path)
     assert missing.returncode == 2
     assert "There is no sidecar model.parity.npz" in missing.stderr
@@ -129,14 +129,14 @@ def test_a_sidecar_cannot_allow_more_than_this_installation(pair: Path, tmp_path
     report = verify_with_sidecar(path)
     assert not report.passed
     assert report.parity.worst_px == pytest.approx(100, rel=0.05)
-    with pytest.raises(SidecarError, match="no number from 0 up"):
+    with pytest.raises(SidecarError, match="not a number from 0 up"):
         verify_with_sidecar(forge_pair(pair, tmp_path, tracks_px=float("nan")))
 
 
 @pytest.mark.parametrize("kept", [0, 100, -10])
 def test_a_damaged_sidecar(kept: int, pair: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.npz").write_bytes(sidecar_path(pair).read_bytes()[:kept])
-    with pytest.raises(SidecarError, match=r"cut\.npz is no sidecar: it is a damaged archive"):
+    with pytest.raises(SidecarError, match=r"cut\.npz is not a sidecar: it is a damaged archive"):
         verify_with_sidecar(pair, tmp_path / "cut.npz")
 
 

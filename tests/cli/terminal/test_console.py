@@ -7,10 +7,12 @@ from typing import Any
 import click
 import pytest
 import typer
+from rich.console import Group
 
 from locoexport.cli.terminal import console
 from locoexport.errors import OutputError
 from locoexport.notices import Notice
+from locoexport.rendering.parts.tables import facts
 
 CONTEXT = typer.Context(click.Command("any"))
 
@@ -112,3 +114,36 @@ def test_what_was_asked_to_be_seen_is_kept_in_the_context() -> None:
     assert console.verbosity_of(context) == console.Verbosity()
     console.set_verbosity(context, console.Verbosity(verbose=True))
     assert console.verbosity_of(context).verbose
+
+
+@pytest.mark.parametrize("columns", ["60", "100"])
+def test_piped_output_is_as_wide_as_columns_says(columns: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    console.print_result(" ".join(["word"] * 40))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) == int(columns) - int(columns) % 5 - 1
+    assert " ".join(lines) == " ".join(["word"] * 40)
+
+
+def test_piped_output_without_columns_has_no_width_and_no_padding(capsys, monkeypatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    sentence = " ".join(["word"] * 400)
+    console.print_result(Group(sentence, facts([("name", sentence)])))
+    assert capsys.readouterr().out == f"{sentence}\nname  {sentence}\n"
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "-3", "wide"])
+def test_columns_that_are_no_width_do_no_harm(columns: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    console.print_result(facts([("name", "12345.678 and a word")]))
+    assert "12345.678" in capsys.readouterr().out
+
+
+def test_verbose_after_the_command_is_verbose_before_it() -> None:
+    context = typer.Context(click.Command("any"))
+    assert not console.raise_verbosity(context, False)
+    assert console.raise_verbosity(context, True)
+    assert console.verbosity_of(context) == console.Verbosity(verbose=True)
+    console.set_verbosity(context, console.Verbosity(quiet=True, verbose=True))
+    assert console.raise_verbosity(context, False)
+    assert console.verbosity_of(context).quiet

@@ -74,9 +74,9 @@ def test_a_traceback_shows_what_files_say(capsys) -> None:
 @pytest.mark.parametrize("width", [20, 80, 400])
 def test_no_number_is_cut_however_narrow_the_terminal(monkeypatch, capsys, width: int) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    monkeypatch.setattr(Console, "is_terminal", True)
     monkeypatch.setenv("NO_COLOR", "1")
-    table = headed([f"column {index} [px]" for index in range(12)])
+    columns = [f"column {index} [px]" for index in range(12)]
+    table = headed(columns, right=columns)
     table.add_row(*(f"{index}.2345678e-0{index}" for index in range(10)), "a b c", "-")
     console.print_result(table)
     out = capsys.readouterr().out

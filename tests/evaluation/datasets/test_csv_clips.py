@@ -152,7 +152,7 @@ def test_two_films_of_one_name(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "x"):
         counting_film(place / "a.mp4", 2, 30)
     (tmp_path / "v.csv").write_text("a,0.5,0.5,0")
-    with pytest.raises(InputError, match="leave one of them"):
+    with pytest.raises(InputError, match="keep only one of them"):
         open_dataset(str(tmp_path))
 
 

@@ -106,5 +106,5 @@ def test_a_weight_beyond_float16_is_refused() -> None:
 
 
 def test_a_graph_without_our_names_is_refused() -> None:
-    with pytest.raises(GraphCheckFailedError, match="no node carries the names"):
+    with pytest.raises(GraphCheckFailedError, match="no node has a name"):
         to_half_precision(graph(scope="/somewhere"))

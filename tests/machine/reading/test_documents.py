@@ -35,14 +35,14 @@ def test_a_document_of_the_largest_depth_is_read() -> None:
     ],
 )
 def test_what_is_no_json_of_ours_is_told_by_name(text) -> None:
-    with pytest.raises(ModelFileError, match=r"^key x (is no JSON|has 101 levels)"):
+    with pytest.raises(ModelFileError, match=r"^key x (is not JSON|has 101 levels)"):
         parse_json(text, "key x", ModelFileError)
 
 
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}'])
 def test_what_is_not_finite_is_refused_where_that_is_asked_for(text) -> None:
     parse_json(text, "x")
-    with pytest.raises(InputError, match="no number of JSON"):
+    with pytest.raises(InputError, match="not a number of JSON"):
         parse_json(text, "x", finite=True)
 
 

@@ -51,10 +51,10 @@ def test_all_of_these_are_the_same_points(tmp_path: Path, content: bytes) -> Non
     [
         ("t,y,x\n0,10,5,20,5\n", "line 2 has 5 values where the first has 3: .*decimal comma"),
         ("0,10,20\n3,10,5,21,5\n", "line 2 has 5 values where the first has 3"),
-        ('"frame","x","y"\n"1",3,20.5,10.5\n', "line 2 has 4 values .*row numbers takes a name"),
+        ('"frame","x","y"\n"1",3,20.5,10.5\n', "line 2 has 4 values .*row numbers a name"),
         ("t;y;x\n0;1,234;20.5\n", "line 2 has the number '1,234' and line 2 '20.5'"),
         ("t;y;x\n0;10.5;20\n3;11,5;20\n", "line 3 has the number '11,5' and line 2 '10.5'"),
-        ('t,y,x\n0,"1,234",20\n', r"'1,234', and nobody can tell whether that is 1234 or 1\.234"),
+        ('t,y,x\n0,"1,234",20\n', r"'1,234', which may mean 1234 or 1\.234"),
         ("0,1,2\n0,10.5,20.5\n", "line 1 is 0,1,2: a point, or the numbers that pandas gives"),
         ("frame,point,x,y\n0,0,1,2\n1,0,2,3\n", "these are tracks, not queries"),
         ("a,b,c\n0,10,20\n", "its header is 'a,b,c'; it must name t, y and x"),

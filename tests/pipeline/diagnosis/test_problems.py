@@ -59,7 +59,18 @@ def test_two_runtimes_at_once() -> None:
     assert "at once" in problem.text
     assert problem.command == (
         "pip uninstall -y onnxruntime-gpu onnxruntime && pip install onnxruntime-gpu"
+        "   (or, for the CPU alone: pip install onnxruntime)"
     )
+
+
+def test_the_plain_runtime_alone_is_sound() -> None:
+    packages = tuple(
+        replace(package, name="onnxruntime") if package.name == "onnxruntime-gpu" else package
+        for package in SOUND.packages
+    )
+    assert list(find_problems(replace(SOUND, packages=packages))) == []
+    broken = replace(SOUND, packages=packages, broken={"onnxruntime": "gone"}, providers=())
+    assert only(broken).command == "pip install --force-reinstall onnxruntime"
 
 
 def test_a_runtime_that_cannot_be_imported() -> None:
@@ -120,6 +131,11 @@ def test_the_worst_comes_first() -> None:
         broken={"av": "gone"},
     )
     assert [problem.severity for problem in find_problems(broken)] == ["error", "warning", "info"]
+
+
+def test_inspect_wants_onnx_alone() -> None:
+    problem = only(with_packages(Package("onnx", None, "inspect")))
+    assert (problem.severity, problem.command) == ("info", "pip install 'locoexport[inspect]'")
 
 
 def test_this_machine() -> None:

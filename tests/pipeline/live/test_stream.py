@@ -101,7 +101,7 @@ def test_what_cannot_be_written_is_told_before_the_model_is_opened(clip, tmp_pat
         follow_live(LiveRequest(clip, lines=str(there)), missing)
     with pytest.raises(OutputError, match=r"\.mp4, \.gif or \.webp"):
         follow_live(LiveRequest(clip, film=tmp_path / "film.avi"), missing)
-    with pytest.raises(ModelFileError, match="no live export"):
+    with pytest.raises(ModelFileError, match="not a live export"):
         follow_live(LiveRequest(clip, lines=str(there), force=True), missing)
     assert there.read_text() == "kept"
 

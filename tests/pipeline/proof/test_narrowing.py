@@ -201,13 +201,13 @@ def test_a_sound_file_has_no_node_at_fault() -> None:
         (
             swap_inputs,
             *("/refinement_0/move", "Sub", "tracks", "refinement 0: inputs and updates"),
-            "its inputs are swapped: cost.middle, /refinement_0/pair where /refinement_0/pair, "
-            "cost.middle are due",
+            "its inputs are swapped: cost.middle, /refinement_0/pair; expected "
+            "/refinement_0/pair, cost.middle",
         ),
         (
             insert(node("Neg", "/cost_volume/extra", ""), before="/cost_volume/Softmax"),
             *("/cost_volume/Softmax", "Softmax", COSTS.tensor, "cost volume"),
-            "its input 0 is /cost_volume/extra (made by Neg) where /cost_volume/scaled is due",
+            "its input 0 is /cost_volume/extra (made by Neg); expected /cost_volume/scaled",
         ),
         (
             change_weight("encoder.gain"),

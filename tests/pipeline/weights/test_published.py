@@ -252,7 +252,7 @@ def test_a_pinned_repository_of_data(server: Served) -> None:
 def test_a_repository_that_wants_its_terms_accepted(server: Served) -> None:
     put(server, {"b0.ckpt": weights_of("b0")})
     server.gated.add(f"/{REPO}")
-    with pytest.raises(CheckpointError, match="accounts alone that accepted its terms: hf auth"):
+    with pytest.raises(CheckpointError, match="only to accounts that accepted its terms: hf auth"):
         find_weights("published", load_profile("b0"), endpoint=server.url)
 
 

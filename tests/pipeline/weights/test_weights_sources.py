@@ -294,7 +294,7 @@ def test_a_file_of_a_data_set(server: Served, caches: Path) -> None:
 
 def test_a_repository_whose_terms_are_to_be_accepted(server: Served) -> None:
     server.gated.add(REPO)
-    with pytest.raises(CheckpointError, match="accounts alone that accepted its terms: hf auth"):
+    with pytest.raises(CheckpointError, match="only to accounts that accepted its terms: hf auth"):
         find_checkpoint(f"hf:/{REPO}/b0.ckpt", endpoint=server.url)
 
 

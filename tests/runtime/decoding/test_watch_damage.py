@@ -92,7 +92,7 @@ def test_behind_the_damage_numbers_are_true(make: Callable[[Path], Path], tmp_pa
     assert max(repeated) < max(good)
     # Each lost frame shows the last good one.
     assert {shown[index] for index in repeated} == {min(repeated) - 1}
-    assert f"replaces {len(repeated)} lost ones" in warning
+    assert f"replaces {len(repeated)} that are lost" in warning
 
 
 def test_times_go_on_behind_the_damage(tmp_path: Path) -> None:

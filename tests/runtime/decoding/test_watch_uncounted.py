@@ -80,7 +80,7 @@ def test_it_ends_before_a_hole(
     assert shown == list(range(len(shown)))
     assert f"is damaged after {len(shown)} frames" in warning
     if on_damage == "continue":
-        assert "The file does not tell how many frames were lost" in warning
+        assert "the file does not say how many frames were lost" in warning
 
 
 def _pictures(path: Path) -> list[bytes]:

@@ -25,7 +25,7 @@ def test_a_suffix_tells_its_format(each: object) -> None:
 
 
 def test_what_is_no_format_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not tell the format; say --to with one of"):
+    with pytest.raises(UsageError, match="does not identify the format; pass --to with one of"):
         find_format("tracks.bin")
     with pytest.raises(UsageError, match=r"nuke \(\.nk\), 3de \(\.3de\.txt\), .* \(\.slp, "):
         find_format("tracks")

@@ -77,7 +77,7 @@ def test_reads_npy(tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("a.csv", "1,2,3\n", "must have the columns"),
-        ("a.csv", "1,2,3,4\n1,2,3\n", "line 2 is no box: '1,2,3'"),
+        ("a.csv", "1,2,3,4\n1,2,3\n", "line 2 is not a box: '1,2,3'"),
         ("a.csv", "1,2,3,4\n1,2,3,x\n", "line 2"),
         ("a.csv", "x0,y0,x1,y1\n1,2,3,\n", "line 2"),
         ("a.csv", "3,2,1,4\n", "Box 0 is"),
@@ -91,7 +91,7 @@ def test_reads_npy(tmp_path: Path) -> None:
         ("a.json", "[[1,2,3]]", "box 0 is neither"),
         ("a.json", "{}", "does not hold boxes: 'boxes'"),
         ("a.json", '{"boxes": 3}', "must hold a list"),
-        ("a.json", "[[1,2,3,4", "it is no JSON"),
+        ("a.json", "[[1,2,3,4", "it is not JSON"),
         ("a.txt", "1,2,3,4", "boxes are read from .csv, .json, .npy files"),
     ],
 )
@@ -121,7 +121,7 @@ def test_boxes_must_be_of_the_video() -> None:
     assert rows(cut) == [(4, [0, 2, 9, 20], 1, -1)]
     with pytest.raises(QueryError, match="Box 0 is of frame 5; the video has 5 frames"):
         check_boxes(parse_box("1,2,3,4@5"), 5, 20, 30)
-    with pytest.raises(QueryError, match="Box 0 is 31,2,33,4, which lies outside"):
+    with pytest.raises(QueryError, match="Box 0 is 31,2,33,4, which is outside"):
         check_boxes(parse_box("31,2,33,4"), 5, 20, 30)
 
 

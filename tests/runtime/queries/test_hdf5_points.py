@@ -19,7 +19,7 @@ def test_a_file_that_hangs_the_library_ends_in_an_error(
         file["tracks"] = np.zeros((1, 2, 1, 1))
         file["track_occupancy"] = np.ones((1, 1))
         file["tracks"].attrs["dims"] = "abcdef"
-    with pytest.raises(QueryError, match="no JSON"):
+    with pytest.raises(QueryError, match="not JSON"):
         read_queries(path)
     data = bytearray(path.read_bytes())
     # The length of the first text in the file's heap, behind "GCOL", 12 bytes and 8 of its own.

@@ -9,6 +9,7 @@ from locoexport.errors import ProviderUnavailableError, UsageError
 from locoexport.runtime.session import providers
 from locoexport.runtime.session.providers import (
     PROVIDERS,
+    ProviderProbe,
     probe_provider,
     require_provider,
     resolve_provider,
@@ -71,6 +72,20 @@ def test_provider_listed_but_not_loadable_names_the_library_and_is_silent(name: 
     assert f"The provider '{name}' cannot be used" in done.stdout
     assert "onnxruntime-gpu[cuda,cudnn]" in done.stdout
     assert ".so" in done.stdout
+
+
+@pytest.mark.parametrize(("installed", "first"), [("1.32", "uninstall"), (None, "install")])
+def test_cuda_takes_the_place_of_the_plain_runtime(
+    monkeypatch: pytest.MonkeyPatch, installed: str | None, first: str
+) -> None:
+    monkeypatch.setattr(providers, "installed_version", lambda name: installed)
+    monkeypatch.setattr(
+        providers, "probe_provider", lambda name: ProviderProbe(name, name == "cpu")
+    )
+    with pytest.raises(ProviderUnavailableError) as caught:
+        require_provider("cuda")
+    assert f"To get cuda: pip {first} " in str(caught.value)
+    assert "pip install 'onnxruntime-gpu[cuda,cudnn]'" in str(caught.value)
 
 
 def test_silent_fallback_counts_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,7 +180,7 @@ def test_a_session_on_another_provider_than_asked_is_refused(
     monkeypatch.setattr(
         session_module, "create_session", lambda path, _, options: real(path, "cpu", options)
     )
-    with pytest.raises(ProviderUnavailableError, match="on cpu though cuda was asked for"):
+    with pytest.raises(ProviderUnavailableError, match="on cpu although you chose cuda"):
         open_session(make_model(), "cuda")
 
 

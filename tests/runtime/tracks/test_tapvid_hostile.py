@@ -85,7 +85,9 @@ def test_positions_that_are_nowhere(value: float, tmp_path: Path) -> None:
     clip = make_clip(size_hw=(4, 4))
     clip["points"] = clip["points"].astype(np.float64)
     clip["points"][1, 2, 0] = value
-    assert "clip 0: points that are not occluded lie nowhere" in refused(tmp_path / "a.pkl", [clip])
+    assert "clip 0: points that are not occluded are far outside" in refused(
+        tmp_path / "a.pkl", [clip]
+    )
     # Published files keep whatever they like where a point is hidden.
     clip["occluded"][1, 2] = True
     (found,) = read_tapvid(write_pickle(tmp_path / "a.pkl", [clip])).values()
@@ -110,7 +112,7 @@ def test_empty_clips_and_ragged_ones(tmp_path: Path) -> None:
     ragged[:] = [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5, 3), np.uint8)]
     for video in (ragged, list(ragged), "text", None):
         message = refused(tmp_path / "a.pkl", [clip | {"video": video}])
-        assert "video is no array of numbers" in message
+        assert "video is not an array of numbers" in message
 
 
 def test_too_many_points(monkeypatch, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_part_counts_its_own_frames(frames: slice | int, expected: list[int]) 
     [
         ({"frames_repeated": np.array([4, 3], np.int64)}, "must rise within 0 to 9"),
         ({"frames_repeated": np.array([10], np.int64)}, "must rise within 0 to 9"),
-        ({"frames_repeated": np.array([1.0])}, "where int64 of shape"),
+        ({"frames_repeated": np.array([1.0])}, "expected int64 of shape"),
         ({"frame_hw": (0, 3)}, "at least 1"),
     ],
 )

@@ -310,7 +310,7 @@ def test_a_list_of_other_files_opens_none(
         path.write_text(
             text.replace("ADDRESS", f"http://{host}:{port}/f.mp4").replace("HOST", host)
         )
-        with pytest.raises(VideoError, match="no list of others"):
+        with pytest.raises(VideoError, match="not a playlist"):
             read_clip(path)
         with pytest.raises(BlockingIOError):
             server.accept()

@@ -110,7 +110,7 @@ def _interrupt_main() -> None:
 def test_what_is_no_video_is_named(make_model) -> None:
     with (
         PointTracker(make_model()) as tracker,
-        pytest.raises(UsageError, match="float is no video"),
+        pytest.raises(UsageError, match="float is not a video"),
     ):
         tracker.track(0.5, [[0, 1, 1]])
 

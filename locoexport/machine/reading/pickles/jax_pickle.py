@@ -79,7 +79,7 @@ class StoredArray:
     def only_object(self) -> Any:
         """What an array of one object holds; raises InputError where it is another."""
         if not isinstance(self._data, list) or len(self._data) != 1:
-            raise InputError("it is no array of one object")
+            raise InputError("it is not an array of one object")
         return self._data[0]
 
 

@@ -155,7 +155,7 @@ class PickleReader:
             fits = kind is float or kind is bool or key is None or self.is_fixed_key(key)
         if not fits:
             raise InputError(
-                f"a key is a {kind.__name__} that is no short text, bytes or number; "
+                f"a key is a {kind.__name__} that is not short text, bytes or a number; "
                 "only these are read"
             )
 

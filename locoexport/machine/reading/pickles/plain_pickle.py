@@ -59,7 +59,7 @@ def load_plain(path: str | Path) -> Any:
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
     except MalformedPickleError as error:
-        raise InputError(f"{path} is no pickle of plain data: {error}.") from error
+        raise InputError(f"{path} is not a pickle of plain data: {error}.") from error
     except InputError as error:
         raise InputError(f"{path}: {error}.") from error
 
@@ -154,7 +154,7 @@ class PlainReader(PickleReader):
             and all(type(length) is int and 0 <= length < 2**62 for length in shape)
         )
         if not sound:
-            raise InputError("the shape of an array is no tuple of whole numbers")
+            raise InputError("the shape of an array is not a tuple of whole numbers")
         count = math.prod(shape)
         if kind.kind == "O":
             if type(data) is not list or len(data) != count:

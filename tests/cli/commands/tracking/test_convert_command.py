@@ -156,7 +156,7 @@ def test_every_source_that_is_read_again_can_be_asked(name: str, tmp_path: Path)
 def test_a_stream_cannot_be_asked(tmp_path: Path) -> None:
     source = tmp_path / "t.npz"
     write_tracks(source, moving_points())
-    with pytest.raises(UsageError, match="comes once: say --size and --fps"):
+    with pytest.raises(UsageError, match="can be read only once: give --size and --fps"):
         convert(source, "-o", tmp_path / "o.nk", "--video", "-")
 
 

@@ -192,7 +192,7 @@ def test_points_that_stand_for_nothing_any_more_are_not_drawn(track, tmp_path: P
         (["--detector-model", "no.onnx", "--boxes", "1,1,9,9"], 2, "name one with --detect"),
         (["--boxes", "1,2,3"], 2, "A box is x0,y0,x1,y1"),
         (["--boxes", "1,2,3,4@6"], 2, "Box 0 is of frame 6; the video has 6 frames"),
-        (["--boxes", "70,2,90,4"], 2, "lies outside the video's 64x48 pixels"),
+        (["--boxes", "70,2,90,4"], 2, "is outside the video's 64x48 pixels"),
         (["--boxes", "no.csv"], 2, "Cannot read no.csv"),
         (["--boxes", "1,1,9,9", "--segment", "no"], 2, "There is no 'no' among box, ellipse"),
         (["--boxes", "1,1,9,9", "--least-visible", "1/0"], 2, "A share is a number"),
@@ -373,7 +373,7 @@ def test_no_two_clips_write_one_file(run, folder: Path, model: Path, tmp_path: P
     (out / "y").unlink()
     finished = run("track", folder, "--model", model, "-o", out)
     assert finished.code == 2
-    assert f"{out / 'x'} is a file where a folder for outputs is due" in finished.stderr
+    assert f"{out / 'x'} is a file; expected a folder for outputs" in finished.stderr
     (out / "x").unlink()
     (out / "x").symlink_to("nothing")
     finished = run("track", folder, "--model", model, "-o", out)
@@ -408,7 +408,7 @@ def test_folders_that_cannot_be_done(run, folder: Path, model: Path, tmp_path: P
     (tmp_path / "out" / "a.mp4.done.json").write_text("{")
     finished = run(*command, "-o", tmp_path / "out")
     assert finished.code == 2
-    assert "is no record of this program" in finished.stderr
+    assert "is not a record of this program" in finished.stderr
 
 
 _PEAK = """

@@ -95,7 +95,7 @@ def test_an_array_of_objects_has_no_numbers() -> None:
     found = load(pickle.dumps(np.array([{}, None], object)))
     with pytest.raises(InputError, match="holds objects"):
         found.values()
-    with pytest.raises(InputError, match="no array of one object"):
+    with pytest.raises(InputError, match="not an array of one object"):
         found.only_object()
 
 

@@ -73,7 +73,7 @@ def test_a_damaged_file_is_an_input_error_that_names_it(tmp_path: Path) -> None:
     path = tmp_path / "a.pkl"
     for content in (b"", b"no pickle", b"(.", *(whole[:end] for end in range(1, len(whole)))):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"a\.pkl is no pickle of plain data: "):
+        with pytest.raises(InputError, match=r"a\.pkl is not a pickle of plain data: "):
             load_plain(path)
 
 
@@ -110,8 +110,11 @@ def _plain_state(order: str = "<", size: int = -1) -> tuple[object, ...]:
         # numpy itself takes these eight bytes for the address of an object.
         (_array(1, b"A" * 8, "O8", _plain_state("|")), "array of objects has not as many"),
         (_array(2, b"A" * 15, "i8", _plain_state()), "not as many bytes as its shape and type"),
-        (_array(-1, b"", "i8", _plain_state()), "shape of an array is no tuple of whole numbers"),
-        (_array(2**70, b"", "i8", _plain_state()), "shape of an array is no tuple"),
+        (
+            _array(-1, b"", "i8", _plain_state()),
+            "shape of an array is not a tuple of whole numbers",
+        ),
+        (_array(2**70, b"", "i8", _plain_state()), "shape of an array is not a tuple"),
         (_array(1, b"A" * 8, "V8", _plain_state()), "makes an array of another type"),
         (_array(1, b"A" * 8, "S8", _plain_state("|", 4)), "has not the size that it says"),
         (_array(10**12, b"", "S0", _plain_state("|", 0)), "elements of no size"),
@@ -179,8 +182,8 @@ def _doubled(times: int) -> bytes:
         (b"}" + _doubled(60) + b"K\x01s", "a key is a tuple of over 100 values"),
         (b"\x8f(" + _doubled(60) + b"\x90", "a key is a tuple of over 100 values"),
         (b"(" + _doubled(60) + b"\x91", "a key is a tuple of over 100 values"),
-        (b"}" + _opcodes("k" * 5000) + b"Ns", "a key is a str that is no short text"),
-        (b"}" + _opcodes(2**61 - 1 << 61) + b"Ns", "a key is a int that is no short text"),
+        (b"}" + _opcodes("k" * 5000) + b"Ns", "a key is a str that is not short text"),
+        (b"}" + _opcodes(2**61 - 1 << 61) + b"Ns", "a key is a int that is not short text"),
         (b"}(" + b"".join(_opcodes((i,)) + b"N" for i in range(1001)) + b"u", "keys are tuples"),
         (b"}(\x91Ns", "a key is a frozenset"),
     ],

@@ -1,6 +1,6 @@
 // A camera's newest frame, when it is asked for. Frames that nobody asked for are dropped.
 
-import { DemoError } from "../engine/errors.js";
+import { DemoError } from "../../engine/errors.js";
 
 const WANTED = {
   audio: false,

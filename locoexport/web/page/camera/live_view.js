@@ -1,12 +1,13 @@
 // Points followed through a camera's frames: which are there, where they were, what is drawn.
 
-import { DemoError } from "../engine/errors.js";
-import { drawTracks } from "./overlay.js";
+import { DemoError } from "../../engine/errors.js";
+import { drawTracks, penForScreen } from "../overlay.js";
 
-/** @typedef {import("../engine/live.js").LiveTracks} LiveTracks */
-/** @typedef {import("../engine/live_port.js").LivePort} LivePort */
-/** @typedef {import("../engine/preprocessing.js").Size} Size */
-/** @typedef {import("../engine/queries.js").QueryPoint} QueryPoint */
+/** @typedef {import("../../engine/live.js").LiveTracks} LiveTracks */
+/** @typedef {import("../../engine/live_port.js").LivePort} LivePort */
+/** @typedef {import("../../engine/preprocessing.js").Size} Size */
+/** @typedef {import("../../engine/queries.js").QueryPoint} QueryPoint */
+/** @typedef {import("../colours.js").PointColours} PointColours */
 /** @typedef {import("./camera.js").Camera} Camera */
 /**
  * @typedef {object} Speed
@@ -25,10 +26,13 @@ import { drawTracks } from "./overlay.js";
 
 const LONGEST_TRAIL = 200;
 const SPEED_MS = 2000;
+/** A hand presses where a point was so long ago at most: what moves has gone on meanwhile. */
+const REACTION_MS = 500;
 
 export class LiveView {
   #port;
   #camera;
+  #colours;
   #listeners;
   /** @type {ImageBitmap | null} the newest frame that was answered */
   #picture = null;
@@ -45,10 +49,12 @@ export class LiveView {
   /**
    * @param {LivePort} port with an open model
    * @param {Camera} camera
+   * @param {PointColours} colours
    * @param {Listeners} listeners
    */
-  constructor(port, camera, listeners) {
+  constructor(port, camera, colours, listeners) {
     this.#port = port;
+    this.#colours = colours;
     this.#camera = camera;
     this.#listeners = listeners;
   }
@@ -119,7 +125,9 @@ export class LiveView {
     const ids = await this.#port.add(pointsYx, newest.frameIndex);
     if (!this.#answers.includes(newest)) return; // the picture changed its size meanwhile
     this.#additions.push(ids);
-    ids.forEach((id, i) => this.#places.set(id, { ...points[i], t: newest.frameIndex }));
+    const placed = points.map((point) => ({ ...point, t: newest.frameIndex }));
+    this.#colours.give(placed);
+    ids.forEach((id, i) => this.#places.set(id, placed[i]));
     // Until their first answer comes they stand where they were put.
     newest.ids = [...newest.ids, ...ids];
     newest.xy = Float32Array.from([...newest.xy, ...points.flatMap(({ y, x }) => [x, y])]);
@@ -128,27 +136,35 @@ export class LiveView {
   }
 
   /**
-   * The point that is nearest in the frame that is shown.
+   * The point that is nearest in the frame that is shown, or was in one just before.
    * @param {{ y: number, x: number }} at in pixels of the frame
    * @param {number} reach so far away it may be
-   * @returns {number | null} its id
+   * @returns {QueryPoint | null} one of `points`
    */
   nearest({ y, x }, reach) {
-    const newest = this.#answers.at(-1);
-    if (newest === undefined) return null;
-    let [found, best] = [/** @type {number | null} */ (null), reach];
-    newest.ids.forEach((id, i) => {
-      const distance = Math.hypot(newest.xy[2 * i] - x, newest.xy[2 * i + 1] - y);
-      if (this.#places.has(id) && distance <= best) [found, best] = [id, distance];
-    });
+    const since = performance.now() - REACTION_MS;
+    const recent = Math.max(1, this.#times.filter(({ at }) => at > since).length);
+    let [found, best] = [/** @type {QueryPoint | null} */ (null), reach];
+    for (const answer of this.#answers.slice(-recent)) {
+      answer.ids.forEach((id, i) => {
+        const distance = Math.hypot(answer.xy[2 * i] - x, answer.xy[2 * i + 1] - y);
+        const point = this.#places.get(id);
+        if (point !== undefined && distance <= best) [found, best] = [point, distance];
+      });
+    }
     return found;
   }
 
   /**
-   * Follow points no more.
-   * @param {number[]} ids
+   * Follow a point no more.
+   * @param {QueryPoint} point one of `points`
    */
-  async remove(ids) {
+  async remove(point) {
+    await this.#drop([...this.#places].filter(([, each]) => each === point).map(([id]) => id));
+  }
+
+  /** @param {number[]} ids */
+  async #drop(ids) {
     for (const id of ids) this.#places.delete(id);
     this.#additions = this.#additions
       .map((each) => each.filter((id) => this.#places.has(id)))
@@ -160,21 +176,21 @@ export class LiveView {
   /** @returns {Promise<number>} how many points the last addition had */
   async undo() {
     const ids = this.#additions.pop() ?? [];
-    await this.remove(ids);
+    await this.#drop(ids);
     return ids.length;
   }
 
   async clear() {
     this.#additions = [];
-    await this.remove([...this.#places.keys()]);
+    await this.#drop([...this.#places.keys()]);
   }
 
   /**
    * The frame, and on it where its points are and were.
    * @param {CanvasRenderingContext2D} context its canvas is filled; left scaled to the frame's pixels
-   * @param {number} trailFrames
+   * @param {import("../clip_view.js").Drawing} drawing
    */
-  draw(context, trailFrames) {
+  draw(context, { trailFrames, pixel, marked }) {
     const picture = this.#picture;
     if (picture === null) return;
     const { width, height } = context.canvas;
@@ -182,7 +198,13 @@ export class LiveView {
     context.drawImage(picture, 0, 0, width, height);
     context.scale(width / picture.width, height / picture.height);
     const tracks = this.#tracks(trailFrames + 1);
-    drawTracks(context, tracks, tracks.frames - 1, [picture.height, picture.width], trailFrames);
+    const points = this.points;
+    drawTracks(context, tracks, tracks.frames - 1, {
+      pen: penForScreen([picture.height, picture.width], pixel),
+      colours: points.map((point) => this.#colours.of(point)),
+      trailFrames,
+      marked: marked === null ? -1 : points.indexOf(marked),
+    });
   }
 
   /** Give frames back. */

@@ -1,13 +1,14 @@
 // A camera and its model from being switched on until being switched off.
 
-import { LivePort } from "../engine/live_port.js";
-import { Cancelled } from "../engine/tracker.js";
+import { LivePort } from "../../engine/live_port.js";
+import { Cancelled } from "../../engine/tracker.js";
 import { Camera } from "./camera.js";
 import { LiveView } from "./live_view.js";
-import { speedText } from "./wording.js";
+import { speedText } from "../wording.js";
 
-/** @typedef {import("../engine/model_source.js").ModelSource} ModelSource */
-/** @typedef {import("../engine/preprocessing.js").Size} Size */
+/** @typedef {import("../../engine/model_source.js").ModelSource} ModelSource */
+/** @typedef {import("../../engine/preprocessing.js").Size} Size */
+/** @typedef {import("../colours.js").PointColours} PointColours */
 /**
  * @typedef {object} Watcher
  * @property {(view: LiveView, name: string) => void} begun the camera of that name is on
@@ -23,9 +24,10 @@ import { speedText } from "./wording.js";
  * @param {ModelSource} model
  * @param {number | null} threads null leaves it to the machine
  * @param {AbortSignal} signal
+ * @param {PointColours} colours
  * @param {Watcher} watcher
  */
-export async function watch(model, threads, signal, watcher) {
+export async function watch(model, threads, signal, colours, watcher) {
   const port = new LivePort();
   /** @type {Camera | null} */
   let camera = null;
@@ -46,7 +48,7 @@ export async function watch(model, threads, signal, watcher) {
     const [facts, opened] = await Promise.all([port.open(model, threads), asked]);
     camera = opened;
     signal.throwIfAborted();
-    const begun = new LiveView(port, camera, {
+    const begun = new LiveView(port, camera, colours, {
       sized: watcher.sized,
       shown: watcher.shown,
       changed: watcher.changed,
