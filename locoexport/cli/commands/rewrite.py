@@ -10,6 +10,7 @@ import typer
 from locoexport.cli.options import graph_options as options
 from locoexport.cli.options.model_arguments import AnyGraphToRewrite
 from locoexport.cli.options.option_values import check_onnx_name
+from locoexport.cli.options.panels import OUTPUT
 from locoexport.cli.options.shared_options import JsonTarget, ReplaceFiles
 from locoexport.cli.terminal import console
 from locoexport.machine.installation import require_packages
@@ -23,6 +24,7 @@ Verbose = Annotated[
         "-v",
         help="Show a row for each node, not for each kind.",
         callback=console.raise_verbosity,
+        rich_help_panel=OUTPUT,
     ),
 ]
 

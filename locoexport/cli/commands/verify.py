@@ -9,6 +9,7 @@ import typer
 
 from locoexport.cli.options import measurement_options as options
 from locoexport.cli.options.model_arguments import ExportedFile
+from locoexport.cli.options.panels import OUTPUT
 from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceJson
 from locoexport.cli.terminal import console
 from locoexport.errors import UsageError
@@ -23,6 +24,7 @@ Verbose = Annotated[
         "-v",
         help="Show every output: where it is worst, and both values there.",
         callback=console.raise_verbosity,
+        rich_help_panel=OUTPUT,
     ),
 ]
 

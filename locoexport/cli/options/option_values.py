@@ -39,7 +39,7 @@ def whole_number(given: str | int) -> int:
     """
     if isinstance(given, int):  # a default
         return given
-    if re.fullmatch(r"[+-]?[0-9]{1,18}", given) is None:
+    if re.fullmatch(r"[+-]?[0-9]{1,4000}", given) is None:
         raise typer.BadParameter(f"{given!r} is not a whole number.")
     return int(given)
 

@@ -86,7 +86,7 @@ class LiveTracker:
             provider: a short name of ``locoexport.runtime.session.providers.PROVIDERS``.
             window: frames that are looked at, the newest included; None is what the file is fixed
                 to, or 8.
-            threads: of the CPU; None is all cores.
+            threads: of the CPU; None is one for each core that this process may use.
             target_fps: frames a second that are to be kept up with: where pushes take longer, fewer
                 frames are looked at (``LiveTracks.window``), down to 2, and where that is not
                 enough ``LiveTracks.behind_ms`` says so. No point and no frame is ever left out.

@@ -80,7 +80,7 @@ class PointTracker:
             points_per_call: how many points go through the model at once; None is 64, what the
                 file is fixed to, or what ``memory`` allows. It changes memory and speed, not the
                 tracks.
-            threads: of the CPU; None is all cores.
+            threads: of the CPU; None is one for each core that this process may use.
             window: frames that go through the model at once; None is 48, what the file is fixed
                 to, or what ``memory`` allows. Windows share a third of their frames.
             memory: bytes, or text like ``1GiB``, that this process may hold besides the model
