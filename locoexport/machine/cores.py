@@ -36,8 +36,8 @@ def usable_threads() -> int:
     """Threads that pay for arithmetic: one for each physical core that may be used, at least 1.
 
     Two on one core share its arithmetic units. A quota's fraction below three quarters counts for
-    nothing: threads wait for one another, and one that is out of time stops them all. With 1.5
-    cores a b0-tiny took 225 ms on one thread and 367 ms on two.
+    nothing: threads wait for one another, and one that is out of time stops them all. That rule is
+    by reasoning; no clean measurement stands behind where it rounds.
     """
     return _within_quota(_physical(allowed_cores()))
 

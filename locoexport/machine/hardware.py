@@ -56,9 +56,10 @@ _PROCESS = psutil.Process()
 BUSY_SHARE = 0.10
 """Share of the cores in other hands from which on times are not to be believed, nor published.
 
-Measured with b0-tiny on one core, whose other user ran for 4 ms at a time: medians moved by less
-than 4 % (which they did without it) at shares of 2 and 5 %, and were 6 % longer at 10 %, 9 % at
-15 %, 33 % at 25 % and 76 % at 40 %.
+Measured with b0-tiny on one core with another user that ran for 4 ms at a time: medians were 33 %
+longer at a share of 25 % and 76 % at 40 %. Below that the steps (at most 9 % at shares of up to
+15 %) do not stand clear of that machine's own drift, which was 28 % from the first measurement to
+the last; the limit is a cautious one below what certainly shows.
 """
 
 
