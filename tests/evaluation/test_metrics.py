@@ -131,7 +131,7 @@ def test_queries_outside_the_frames_and_unknown_modes() -> None:
     hidden, tracks = np.zeros((1, 1, 2)), np.zeros((1, 1, 2, 2))
     for at in (-1, 2, np.nan):
         query = np.array([[[at, 0, 0]]])
-        with pytest.raises(InputError, match="where frames are 0 to 1"):
+        with pytest.raises(InputError, match="but the frames are 0 to 1"):
             locoexport.tapvid_metrics(query, hidden, tracks, hidden, tracks, "first")
     with pytest.raises(UsageError, match="no query mode 'last'; expected first or strided"):
         locoexport.tapvid_metrics(np.zeros((1, 1, 3)), hidden, tracks, hidden, tracks, "last")

@@ -30,7 +30,7 @@ def test_two_outputs_are_two_files(clip: Path) -> None:
     new = clip.with_name("new.csv")
     check_apart([("--tracks", new), ("--objects", None), ("--output", clip)])
     for one, other in ((new, new), (new, f"{new.parent}/./new.csv"), (clip, clip)):
-        with pytest.raises(OutputError, match=r"--tracks .* and --objects .* are one file"):
+        with pytest.raises(OutputError, match=r"--tracks .* and --objects .* are the same file"):
             check_apart([("--tracks", one), ("--objects", other)])
 
 

@@ -129,7 +129,7 @@ def test_neither_the_clip_nor_the_report_is_lost(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"is --video .* itself, which is read"):
         convert(source, "-o", clip, "--to", "3de", "--video", clip, "--force")
     assert clip.read_bytes() == before
-    with pytest.raises(OutputError, match="are one file"):
+    with pytest.raises(OutputError, match="are the same file"):
         convert(source, "-o", out, "--json", out)
     assert not out.exists()
 
