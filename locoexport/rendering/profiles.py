@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["profiles_document", "profiles_text"]
 
-_NUMBERS = ("parameters M", "file MB", "GFLOP")
-_COLUMNS = ("profile", "resolution", *_NUMBERS, "trained weights")
+_NUMBERS = ("params M", "file MB", "GFLOP")
+_COLUMNS = ("profile", "input", *_NUMBERS, "trained weights")
 _WEIGHTS = {
-    "shipped": "in this package",
-    "published": "--checkpoint published",
-    "neither": "your own only",
+    "shipped": "included",
+    "published": "to download",
+    "neither": "your own",
 }
 _UNKNOWN = "-"
 _NOT_STATED = "not stated"
@@ -93,7 +93,7 @@ def _notes(profiles: Sequence[ExportProfile]) -> list[tuple[str, str]]:
         ("GFLOP", f"work of one call ({COSTED_CALL}); time grows with it"),
         ("file", "float32 export"),
         (
-            "published",
+            "to download",
             "export --backbone NAME --checkpoint published downloads these weights; read their "
             "licence first",
         ),

@@ -27,10 +27,10 @@ def test_the_shipped_ones_fit_a_terminal() -> None:
     rows = [line.split() for line in lines[1 : 1 + len(profiles)]]
     assert sorted(row[0] for row in rows) == sorted(profile_names())
     # The cheapest first; its trained weights are there.
-    assert " ".join(rows[0]) == "b0-tiny 256x256 0.89 6.5 33 in this package"
+    assert " ".join(rows[0]) == "b0-tiny 256x256 0.89 6.5 33 included"
     work = [float(row[4]) for row in rows]
     assert work == sorted(work)
-    assert {row[0]: " ".join(row[5:]) for row in rows}["b5"] == "--checkpoint published"
+    assert {row[0]: " ".join(row[5:]) for row in rows}["b5"] == "to download"
     told = paragraphs(lines)
     assert any(text.startswith("take b0-tiny first: trained weights are included") for text in told)
     assert any("work of one call (24 frames, 64 points)" in text for text in told)
@@ -53,7 +53,7 @@ def test_verbose_adds_weights_from_elsewhere_and_sources() -> None:
 def test_a_profile_of_which_nothing_is_known() -> None:
     bare = replace(load_profile("b0"), name="mine", published_weights=None, cost=None)
     lines = shown(bare)
-    assert lines[1].split() == ["mine", "256x256", "-", "-", "-", "your", "own", "only"]
+    assert lines[1].split() == ["mine", "256x256", "-", "-", "-", "your", "own"]
     assert paragraphs(lines)[-1] == "mine weights none are known to be published"
 
 
@@ -62,7 +62,7 @@ def test_what_is_stated_and_what_is_not() -> None:
     facts = PublishedFacts(licence="MIT", others=(other,))
     profile = replace(load_profile("b0"), published=facts, cost=ProfileCost(1_234_567, 8, 9.6))
     lines = shown(profile, replace(profile, name="twin"), verbose=True)
-    assert lines[1].split() == ["b0", "256x256", "1.23", "0.0", "10", "--checkpoint", "published"]
+    assert lines[1].split() == ["b0", "256x256", "1.23", "0.0", "10", "to", "download"]
     assert paragraphs(lines)[-1] == (
         "b0, twin weights hf://yunpengZhangup/locotrack-EfficientNet licence MIT accuracy not "
         "stated or on a disk theirs licence not stated accuracy AJ 1"

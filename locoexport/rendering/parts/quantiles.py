@@ -75,7 +75,7 @@ def precision_parity_rows(report: PrecisionParity) -> list[tuple[str | Text, str
     rows.append(("judged as", f"{limit.precision}: {limit.origin}"))
     if any(not group.held for group in report.groups):
         rows.append(
-            ("other shapes", "too few points for a p99: their median may be what p99 may be")
+            ("other shapes", "too few points for a p99, so their median is held to its limit")
         )
     unusable = sum(group.unusable for group in report.groups)
     if unusable:
