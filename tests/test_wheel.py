@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE", "MANIFEST.in")
-FOLDERS = (".build", "locoexport", "models", "export_profiles")
+SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE")
+FOLDERS = ("locoexport", "models", "export_profiles")
 
 REPOSITORY = "https://example.org/owner/locoexport"
 
