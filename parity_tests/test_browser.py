@@ -235,7 +235,7 @@ _REFUSALS = {
     "cut.mp4": ("cut.mp4",),
     "text.onnx": ("text.onnx is not a model that ONNX Runtime can open",),
     "cut.onnx": ("cut.onnx is not a model that ONNX Runtime can open",),
-    "other.onnx": ("other.onnx is not an exported tracker: video_input, query_input",),
+    "other.onnx": ("other.onnx is not an exported tracker, which has video_input, query_input",),
     "lonely.encoder.onnx": ("NAME.query.onnx and NAME.tracker.onnx",),
     "frames.onnx": (
         "frames.onnx takes frames of any size as uint8",

@@ -1,7 +1,7 @@
 """Arrays and a tolerance → a parity report, in pixels and visibility flips. numpy only.
 
 Two kinds of points cannot be held to a tolerance, since the oracle itself cannot be trusted to it
-there. Both are counted apart, never silently.
+there. Both are excluded, never silently.
 
 Ties: a heatmap's argmax is discontinuous. Where its two largest cells differ by less than float
 noise, another order of summation picks the other one and the track jumps.
@@ -57,7 +57,7 @@ to 2 times the largest of four such movements (b0-tiny, textured and noise clips
 
 
 LARGEST_SHARE_APART = 1 / 3
-"""A comparison in which more of the points are counted apart proves nothing, and fails.
+"""A comparison in which more of the points are excluded proves nothing, and fails.
 
 Origin: trained b0-tiny, the worst profile, has 10 % apart at 256x256.
 """
@@ -135,12 +135,12 @@ class OutputParity:
 
 @dataclass(frozen=True)
 class CaseParity:
-    """One pair of inputs: how each output compares, visibility flips, and what is counted apart.
+    """One pair of inputs: how each output compares, visibility flips, and what is excluded.
 
     ``tied_points`` and ``unstable_points`` are beyond tolerance for a reason that lies in the
     oracle; ``worst_apart_px`` is the largest track error among them. ``suspect_points`` are those
     beyond tolerance that are no ties: whoever compares may measure the oracle's noise there.
-    ``pixels`` (K,) are the track errors of all points and frames that are not counted apart.
+    ``pixels`` (K,) are the track errors of all points and frames that are not excluded.
     """
 
     name: str
@@ -184,7 +184,7 @@ class ParityReport:
 
     @property
     def conclusive(self) -> bool:
-        """False where too many points were counted apart for the rest to prove anything."""
+        """False where too many points were excluded for the rest to prove anything."""
         return self.apart_points <= LARGEST_SHARE_APART * self.points and self.points > 0
 
     @property
@@ -199,7 +199,7 @@ class ParityReport:
 
     @property
     def p50_px(self) -> float:
-        """The median track error of all points and frames that are not counted apart."""
+        """The median track error of all points and frames that are not excluded."""
         return _quantile(self._pixels(), 50)
 
     @property
@@ -219,7 +219,7 @@ class ParityReport:
 
     @property
     def worst_apart_px(self) -> float:
-        """The largest track error among the points counted apart."""
+        """The largest track error among the excluded points."""
         return max((case.worst_apart_px for case in self.cases), default=0.0)
 
     @property

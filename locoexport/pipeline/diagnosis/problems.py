@@ -1,4 +1,4 @@
-"""What is wrong with an installation, and the command that mends it."""
+"""What is wrong with an installation, and the command that fixes it."""
 
 from __future__ import annotations
 

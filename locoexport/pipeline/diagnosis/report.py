@@ -36,7 +36,7 @@ class ProviderState:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something missing or wrong and the command that mends it (empty where there is none).
+    """Something missing or wrong and the command that fixes it (empty where there is none).
 
     An ``error`` stops everything, a ``warning`` some commands, an ``info`` is good to know.
     """

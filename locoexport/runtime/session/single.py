@@ -247,7 +247,7 @@ class ModelSession:
         Raises:
             VideoError: the video's type or shape does not fit the model.
             QueryError: the points' type or shape does not fit, or one of them is not finite.
-            MachineError: ONNX Runtime fails while it runs (mostly for want of memory).
+            MachineError: ONNX Runtime fails while it runs (mostly because memory runs out).
             ModelFileError: the outputs have other shapes than those of an exported file.
         """
         check_video_fits(self, video)

@@ -49,7 +49,7 @@ export class LiveModel {
     const named = live && OUTPUTS.every((output) => live.outputNames.includes(output));
     if (!encoder || !query || !live || !video || memory?.length !== 4 || !named) {
       throw new DemoError(
-        `${name} is no live export: NAME.encoder.onnx, NAME.query.onnx and NAME.live.onnx are due. ` +
+        `${name} is not a live export, which is NAME.encoder.onnx, NAME.query.onnx and NAME.live.onnx. ` +
           "`locoexport export --live open` makes them.",
       );
     }

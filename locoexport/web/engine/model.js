@@ -102,8 +102,8 @@ export class Model {
     const outputs = last ? last.outputNames : [];
     if (!video || !queries || !OUTPUTS.every((output) => outputs.includes(output))) {
       throw new DemoError(
-        `${name} is not an exported tracker: video_input, query_input and ${OUTPUTS.join(", ")} ` +
-          "are due. Export one with `locoexport export`.",
+        `${name} is not an exported tracker, which has video_input, query_input and ` +
+          `${OUTPUTS.join(", ")}. Export one with \`locoexport export\`.`,
       );
     }
     const [batch, frames, height, width] = video;

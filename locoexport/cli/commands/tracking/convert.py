@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from locoexport.cli.options import convert_options as options
 from locoexport.cli.options.shared_options import JsonTarget, ReplaceFiles
+from locoexport.cli.options.tracking import convert_options as options
 from locoexport.cli.terminal import console
 
 __all__ = ["convert"]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
-from locoexport.cli.options import drawing_options, object_options, track_options
-from locoexport.cli.options import live_options as options
 from locoexport.cli.options.model_arguments import LiveModel
 from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
+from locoexport.cli.options.tracking import drawing_options, object_options, track_options
+from locoexport.cli.options.tracking import live_options as options
 from locoexport.cli.terminal import console
 from locoexport.errors import UsageError
 

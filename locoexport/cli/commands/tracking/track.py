@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from locoexport.cli.options import drawing_options, object_options
-from locoexport.cli.options import track_options as options
 from locoexport.cli.options.model_arguments import Model
 from locoexport.cli.options.shared_options import (
     Features,
@@ -17,6 +15,8 @@ from locoexport.cli.options.shared_options import (
     ReplaceFiles,
     Stride,
 )
+from locoexport.cli.options.tracking import drawing_options, object_options
+from locoexport.cli.options.tracking import track_options as options
 from locoexport.cli.terminal import console
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import typer
 
-from locoexport.cli.options import drawing_options
-from locoexport.cli.options import track_many_options as options
 from locoexport.cli.options.model_arguments import Model
 from locoexport.cli.options.shared_options import Features, JsonTarget, Provider, Stride
-from locoexport.cli.options.track_options import Deinterlace, OnDamage, QueryOrder
+from locoexport.cli.options.tracking import drawing_options
+from locoexport.cli.options.tracking import track_many_options as options
+from locoexport.cli.options.tracking.track_options import Deinterlace, OnDamage, QueryOrder
 from locoexport.cli.terminal import console
 
 __all__ = ["track_many"]

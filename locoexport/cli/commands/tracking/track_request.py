@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from locoexport.cli.commands.tracking.track_source import is_clip_folder
 from locoexport.cli.options.option_values import parse_grid, parse_share
-from locoexport.cli.options.track_options import DEFAULT_POINTS
+from locoexport.cli.options.tracking.track_options import DEFAULT_POINTS
 from locoexport.errors import UsageError
 from locoexport.machine.writing.names import fit_name
 from locoexport.machine.writing.output_files import check_apart, is_file
