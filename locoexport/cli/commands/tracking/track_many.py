@@ -10,7 +10,13 @@ from locoexport.cli.options.model_arguments import Model
 from locoexport.cli.options.shared_options import Features, JsonTarget, Provider, Stride
 from locoexport.cli.options.tracking import drawing_options
 from locoexport.cli.options.tracking import track_many_options as options
-from locoexport.cli.options.tracking.track_options import Deinterlace, OnDamage, QueryOrder
+from locoexport.cli.options.tracking.track_options import (
+    Deinterlace,
+    End,
+    ImageRate,
+    OnDamage,
+    QueryOrder,
+)
 from locoexport.cli.terminal import console
 
 __all__ = ["track_many"]
@@ -27,10 +33,10 @@ def track_many(
     query_order: QueryOrder = "tyx",
     features: Features = None,
     start: options.Start = 0.0,
-    end: options.End = None,
+    end: End = None,
     stride: Stride = 1,
     resize: options.Resize = None,
-    fps: options.ImageRate = None,
+    fps: ImageRate = None,
     deinterlace: Deinterlace = False,
     on_damage: OnDamage = "stop",
     tracks: options.TracksKind = None,

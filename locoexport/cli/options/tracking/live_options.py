@@ -13,11 +13,9 @@ from locoexport.cli.options.panels import CLIP, MACHINE, OBJECTS, OUTPUT, POINTS
 __all__ = [
     "Camera",
     "Clip",
-    "Detect",
     "DetectEvery",
     "Lines",
     "NamedClip",
-    "ObjectGrid",
     "Output",
     "Points",
     "Query",
@@ -77,14 +75,6 @@ Query = Annotated[
         rich_help_panel=POINTS,
     ),
 ]
-Detect = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Detect objects and follow them: face, or the name of an installed detector.",
-        rich_help_panel=OBJECTS,
-    ),
-]
 DetectEvery = Annotated[
     int,
     typer.Option(
@@ -92,14 +82,6 @@ DetectEvery = Annotated[
         metavar="N",
         parser=whole_number,
         help="Look for objects every N frames.",
-        rich_help_panel=OBJECTS,
-    ),
-]
-ObjectGrid = Annotated[
-    str,
-    typer.Option(
-        metavar="NxM",
-        help="Rows and columns of points in an object's box.",
         rich_help_panel=OBJECTS,
     ),
 ]

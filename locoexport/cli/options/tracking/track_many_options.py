@@ -13,9 +13,7 @@ from locoexport.cli.options.panels import CLIP, MACHINE, OUTPUT, POINTS
 __all__ = [
     "Address",
     "DatasetFolder",
-    "End",
     "Engine",
-    "ImageRate",
     "Inputs",
     "Memory",
     "Overlays",
@@ -108,25 +106,11 @@ Start = Annotated[
     float,
     typer.Option(metavar="SECONDS", help="Begin at this time.", rich_help_panel=CLIP),
 ]
-End = Annotated[
-    float | None,
-    typer.Option(metavar="SECONDS", help="Stop before this time.", rich_help_panel=CLIP),
-]
 Resize = Annotated[
     str | None,
     typer.Option(
         metavar="HxW",
         help="Scale frames first. Points and tracks are in this size.",
-        rich_help_panel=CLIP,
-    ),
-]
-ImageRate = Annotated[
-    float | None,
-    typer.Option(
-        "--fps",
-        metavar="RATE",
-        help="Frames per second of images.",
-        show_default="25, with a warning",
         rich_help_panel=CLIP,
     ),
 ]
