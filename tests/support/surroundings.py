@@ -24,6 +24,8 @@ def prepare() -> None:
     os.environ["LOCOEXPORT_CACHE"] = "off"
     # Test modules import ONNX Runtime before the package that switches its telemetry off.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    # Workers of pytest-xdist are told the terminal's width, a run without them is not.
+    os.environ.pop("COLUMNS", None)
     # A shell that starts tests in the background lets them ignore SIGINT, and so the commands that
     # they interrupt. What Python handles itself is not handed down as ignored.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -101,7 +101,16 @@ def test_offline_in_a_process_of_its_own(tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{probe.getsockname()[1]}"
     done = subprocess.run(
-        [sys.executable, "-m", "locoexport", "export", "--checkpoint", "published"],
+        [
+            sys.executable,
+            "-m",
+            "locoexport",
+            "export",
+            "--backbone",
+            "b0",
+            "--checkpoint",
+            "published",
+        ],
         cwd=tmp_path,
         env={**os.environ, "HF_ENDPOINT": nowhere, "HF_HOME": str(tmp_path / "hf")},
         capture_output=True,
