@@ -11,8 +11,6 @@ from pathlib import Path
 from locoexport.benchmarking.contenders import Contender, DeviceGraph, HostGraph, open_graph
 from locoexport.benchmarking.distrust import Distrust
 from locoexport.contract.metadata import ArtifactMetadata
-from locoexport.contract.profile import load_profile
-from locoexport.contract.shipped_model import SHIPPED_PROFILE
 from locoexport.errors import (
     CheckpointError,
     ModelFileError,
@@ -20,7 +18,7 @@ from locoexport.errors import (
     UsageError,
     did_you_mean,
 )
-from locoexport.machine.installation import require_extra, require_packages
+from locoexport.machine.installation import require_packages
 from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener
 from locoexport.parity.probes import Probe, make_probe
@@ -88,17 +86,13 @@ def find_model(model: str | Path | None, backbone: str | None, notify: Listener)
 
     Raises:
         UsageError: both are given.
-        ModelFileError, PackageMissingError, OutputError: see ``model_choice.find_model``.
+        ProfileError, ModelFileError, PackageMissingError, OutputError: see ``model_choice``.
     """
     if model is not None and backbone is not None:
         raise UsageError("MODEL.onnx and --backbone both name what to time; pass one of them.")
-    if model is not None or backbone in (None, SHIPPED_PROFILE):
-        return model_choice.find_model(model, notify)
-    profile = load_profile(str(backbone))
-    require_extra("export")
-    from locoexport.pipeline.cached_export import cached_export
-
-    return cached_export(profile, notify)
+    if backbone is not None:
+        return model_choice.find_profile_model(backbone, notify)
+    return model_choice.find_model(model, notify)
 
 
 def choose_sizes(

@@ -27,6 +27,7 @@ from locoexport.evaluation.track_scores import check_track_file, write_track_fil
 from locoexport.machine.reading.tar_archive import container_of
 from locoexport.machine.writing.output_files import check_apart, is_file
 from locoexport.notices import Listener, Notice, counted, ignore, noting
+from locoexport.pipeline.model_choice import find_profile_model, names_profile
 from locoexport.pipeline.weights.published import PUBLISHED, find_weights
 from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.runtime.live.session import LiveSession, open_live
@@ -202,7 +203,7 @@ def evaluate_datasets(
     if checkpoint is not None and checkpoint != PUBLISHED:
         checkpoint = find_checkpoint(checkpoint, notify)
     path = _find_model(model, live, notify)
-    if _names_profile(model):
+    if names_profile(model):
         model = path  # whose weights are found like those of any exported file
     session = (
         open_live(path, provider, cached=True) if live else open_model(path, provider, cached=True)
@@ -296,10 +297,8 @@ def _check_live(
 
 def _find_model(path: Path, live: Sequence[int] | None, notify: Listener) -> Path:
     """The exported file: the one that was named, or that of the checkpoint or profile."""
-    if _names_profile(path):
-        from locoexport.pipeline.model_choice import find_live_model, find_model
-
-        return find_live_model(path, notify) if live else find_model(path, notify)
+    if names_profile(path):
+        return find_profile_model(str(path), notify, live=bool(live))
     if not live and is_live_export(path):
         raise UsageError(f"{path} is a live export: say how many frames it looks at (--live 8).")
     if live:
@@ -317,11 +316,6 @@ def _find_model(path: Path, live: Sequence[int] | None, notify: Listener) -> Pat
     from locoexport.pipeline.cached_export import cached_export
 
     return cached_export(choose_profile(None, path), notify, checkpoint=path)
-
-
-def _names_profile(path: Path) -> bool:
-    """Whether it is a profile's name; a file of that name comes first."""
-    return str(path) in profile_names() and not is_file(path)
 
 
 def _named_profile(metadata: ArtifactMetadata) -> ExportProfile:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
-from locoexport.contract.profile import load_profile
+from locoexport.contract.profile import ExportProfile, load_profile, profile_names
 from locoexport.contract.shipped_model import (
     SHIPPED_PROFILE,
     shipped_live_path,
@@ -18,7 +17,7 @@ from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener
 from locoexport.runtime.session.split_files import find_live_files, find_split_files
 
-__all__ = ["find_live_model", "find_model"]
+__all__ = ["find_live_model", "find_model", "find_profile_model", "names_profile"]
 
 
 def find_model(named: str | Path | None, notify: Listener) -> Path:
@@ -36,7 +35,7 @@ def find_model(named: str | Path | None, notify: Listener) -> Path:
         PackageMissingError: the profile must be exported, and what exports it is not installed.
         OutputError, ParityFailedError, GraphCheckFailedError: see ``cached_export``.
     """
-    return _find(named, notify, shipped_model_path, live=False)
+    return _find(named, notify, live=False)
 
 
 def find_live_model(named: str | Path | None, notify: Listener) -> Path:
@@ -46,26 +45,45 @@ def find_live_model(named: str | Path | None, notify: Listener) -> Path:
         ModelFileError, PackageMissingError, OutputError, ParityFailedError,
             GraphCheckFailedError: see ``find_model``.
     """
-    return _find(named, notify, shipped_live_path, live=True)
+    return _find(named, notify, live=True)
 
 
-def _find(
-    named: str | Path | None,
-    notify: Listener,
-    shipped: Callable[[], Path],
-    *,
-    live: bool,
-) -> Path:
+def find_profile_model(name: str, notify: Listener, *, live: bool = False) -> Path:
+    """The exported file of a profile: the one that is shipped, else one in the cache folder.
+
+    Args:
+        name: of the profile, or a .toml file.
+        notify: is told of an export.
+        live: what names the three files of a live export.
+
+    Raises:
+        ProfileError: there is no such profile.
+        PackageMissingError, OutputError, ParityFailedError, GraphCheckFailedError: see
+            ``find_model``.
+    """
+    return _exported(load_profile(name), name, notify, live=live)
+
+
+def names_profile(named: str | Path) -> bool:
+    """Whether it is a shipped profile's name, and no file is called so."""
+    return str(named) in profile_names() and not _names_file(named)
+
+
+def _find(named: str | Path | None, notify: Listener, *, live: bool) -> Path:
     if named is None:
-        return shipped()
+        return _shipped(live)
     if _names_file(named):
         return Path(named)
     try:
         profile = load_profile(str(named))
     except ProfileError as error:
         raise ModelFileError(f"There is no model file {named}. {error}") from error
-    if str(named) == SHIPPED_PROFILE:
-        return shipped()
+    return _exported(profile, str(named), notify, live=live)
+
+
+def _exported(profile: ExportProfile, name: str, notify: Listener, *, live: bool) -> Path:
+    if name == SHIPPED_PROFILE:
+        return _shipped(live)
     try:
         require_extra("export")
     except PackageMissingError as error:
@@ -77,6 +95,10 @@ def _find(
     from locoexport.pipeline.cached_export import cached_export, cached_live_export
 
     return (cached_live_export if live else cached_export)(profile, notify)
+
+
+def _shipped(live: bool) -> Path:
+    return shipped_live_path() if live else shipped_model_path()
 
 
 def _names_file(named: str | Path) -> bool:

@@ -13,7 +13,7 @@ from locoexport.benchmarking.report import Agreement, GemmRate
 from locoexport.contract.profile import load_profile
 from locoexport.errors import ModelFileError, OutputError, ProviderUnavailableError, UsageError
 from locoexport.machine.hardware import Load
-from locoexport.pipeline import bench, cached_export, contenders
+from locoexport.pipeline import bench, cached_export, model_choice
 from locoexport.pipeline.bench import bench_model
 from locoexport.pipeline.cached_export import cache_key
 from locoexport.rendering.bench import bench_document
@@ -108,9 +108,9 @@ def test_a_missing_provider_ends_it_before_anything_is_exported(provider, monkey
     def exported(*_: object) -> None:
         raise AssertionError("exported for a provider that is not there")
 
-    monkeypatch.setattr(contenders, "load_profile", exported)
+    monkeypatch.setattr(model_choice, "load_profile", exported)
     with pytest.raises(ProviderUnavailableError, match=r"onnxruntime-gpu\[cuda,cudnn\]") as caught:
-        bench_model(provider=provider)
+        bench_model(backbone="b0", provider=provider)
     assert caught.value.exit_code == 3
 
 
