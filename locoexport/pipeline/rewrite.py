@@ -3,57 +3,48 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
-from locoexport.errors import GraphCheckFailedError, ModelFileError, OutputError, UsageError
+from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
 from locoexport.graphs.external_data import (
     check_external_files,
     external_size,
-    staging_folder,
     with_small_tensors,
 )
 from locoexport.graphs.reading import model_file_size, naming, read_model
 from locoexport.graphs.walking import count_nodes
-from locoexport.lowering.opset.newer_operators import (
-    is_newer,
-    newer_names,
-)
+from locoexport.lowering.opset.newer_operators import is_newer, newer_names
 from locoexport.lowering.opset.versions import default_opset, lower_opset
-from locoexport.lowering.volumetric.grid_sample import (
-    Lowering,
-    volumetric_left,
-)
+from locoexport.lowering.volumetric.grid_sample import Lowering, volumetric_left
 from locoexport.lowering.volumetric.local_functions import (
     inline_functions_with,
     inline_volumetric_functions,
 )
 from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
 from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
-from locoexport.machine.reading.linked_files import find_file
-from locoexport.machine.writing.output_files import check_apart, check_output, whole_file
+from locoexport.machine.writing.output_files import check_apart, check_output
 from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.rewriting.destination import destination, serialised
 from locoexport.pipeline.rewriting.passes import (
-    DEFAULT_LOWERING,
-    NEWER,
-    OPSET,
-    VOLUMETRIC,
     check_ranks,
-    choose_passes,
     run_passes,
     to_ir,
     with_true_opset,
 )
-from locoexport.pipeline.rewriting.proof import (
-    PROVING,
-    of_opset,
-    prove_all,
-)
+from locoexport.pipeline.rewriting.proof import PROVING, of_opset, prove_all
 from locoexport.pipeline.rewriting.report import NodeRewrite, RewriteFailedError, RewriteReport
+from locoexport.pipeline.rewriting.request import (
+    DEFAULT_LOWERING,
+    NEWER,
+    OPSET,
+    VOLUMETRIC,
+    DataLayout,
+    RewriteRequest,
+)
 from locoexport.pipeline.rewriting.validity import check_still_loads, check_still_valid
 
 __all__ = [
@@ -72,6 +63,8 @@ def rewrite(
     to: Lowering = DEFAULT_LOWERING,
     opset: int | None = None,
     passes: Sequence[str] = (),
+    ir_version: int | None = None,
+    assumed_types: Mapping[str, str] | None = None,
     check: bool = True,
     folder: str | Path | None = None,
     notify: Listener = ignore,
@@ -84,6 +77,8 @@ def rewrite(
         opset: bring the model down to this opset, 16 to 20, where every operator allows it.
         passes: names out of ``PASS_NAMES``; by default ``volumetric-gridsample``. An ``opset``
             adds ``opset``, and ``newer-operators`` unless ``opset`` is named here without it.
+        ir_version: write this IR version; by default it comes down with the opset.
+        assumed_types: element types (``float32``) of values that the model tells no type of.
         check: prove each rewritten node, and check the whole model.
         folder: where the model's external data lies, if it has any.
         notify: is told of every step.
@@ -98,35 +93,8 @@ def rewrite(
             opset does not know), or the result is not valid.
         RewriteFailedError: a proof failed.
     """
-    started = time.perf_counter()
-    folder = None if folder is None else Path(folder)
-    chosen = choose_passes(passes, to, opset)
-    before = _opset_before(model, opset)
-    current, inlined = _inline(model, chosen, before, opset)
-    current, done = run_passes(current, chosen, to, opset, folder, notify)
-    if opset is not None:
-        check_ranks(current, opset, folder)
-        notify(Notice(f"converting opset {before} to {opset}"))
-        lowered = lower_opset(current, opset)
-        done += of_opset(lowered, with_small_tensors(current, folder), before, opset, OPSET)
-        current = with_true_opset(lowered.model, opset)
-    report = RewriteReport(
-        model=current,
-        passes=chosen,
-        to=to,
-        rewritten=tuple(rewritten.node for rewritten in done),
-        inlined_functions=inlined,
-        opset_before=before,
-        opset_after=default_opset(current) or 0,
-        nodes_before=count_nodes(model),
-        nodes_after=count_nodes(current),
-        seconds=0.0,
-    )
-    if check:
-        opsets = (before, report.opset_after)
-        report = replace(report, rewritten=prove_all(done, opsets, notify))
-        _check(model, report, folder)
-    return replace(report, seconds=time.perf_counter() - started)
+    request = RewriteRequest(to, opset, passes, ir_version, assumed_types or {}, check)
+    return _rewritten(model, request, None if folder is None else Path(folder), notify)
 
 
 def rewrite_file(
@@ -136,6 +104,10 @@ def rewrite_file(
     to: Lowering = DEFAULT_LOWERING,
     opset: int | None = None,
     passes: Sequence[str] = (),
+    ir_version: int | None = None,
+    assumed_types: Mapping[str, str] | None = None,
+    single_file: bool = False,
+    external_data: str | None = None,
     check: bool = True,
     force: bool = False,
     notify: Listener = ignore,
@@ -145,32 +117,39 @@ def rewrite_file(
     External data stays where it is for an output beside the input, and is copied along for one in
     another folder. A file with nothing to do is written out byte for byte.
 
+    Args:
+        source: the model's file.
+        output: the file to write.
+        to, opset, passes, ir_version, assumed_types, check, notify: see ``rewrite``.
+        single_file: put all weights into the output itself, up to 2 GB.
+        external_data: put all large weights into one file of this name beside the output.
+        force: replace files that are there already.
+
     Raises:
         OutputError: the output cannot or must not be written.
         ModelFileError: the input cannot be read, or its external data is missing.
         others: see ``rewrite``.
     """
     started = time.perf_counter()
+    request = RewriteRequest(to, opset, passes, ir_version, assumed_types or {}, check)
+    layout = DataLayout(single_file, external_data)
     check_apart([("the output", output)], [("the model", source)])
     source, output = Path(source), check_output(output, force=force)
     size_bytes = model_file_size(source)
     report, locations = run_bounded(
         rewrite_here,
         source,
-        to,
-        opset,
-        passes,
-        check,
+        request,
         allowance=file_allowance(size_bytes),
         subject=source,
         error_type=ModelFileError,
         notify=notify,
         during={PROVING: _proof_allowance(size_bytes)},
     )
-    contents = _serialised(report, source)
+    contents = serialised(report, source)
     data = [("the model's external data", source.parent / location) for location in locations]
     check_apart([("the output", output)], data)
-    with _destination(source, output, locations, force=force) as temporary:
+    with destination(source, output, locations, layout, force=force) as temporary:
         temporary.write_bytes(contents)
         loads = None
         if check and report.changed:
@@ -190,28 +169,47 @@ def rewrite_file(
 
 
 def rewrite_here(
-    source: Path,
-    to: Lowering,
-    opset: int | None,
-    passes: Sequence[str],
-    check: bool,
-    *,
-    notify: Listener = ignore,
+    source: Path, request: RewriteRequest, *, notify: Listener = ignore
 ) -> tuple[RewriteReport, tuple[str, ...]]:
     """A file's ``rewrite`` in this process, and where its external data lies."""
     model = read_model(source)
     with naming(source):
         locations = check_external_files(model, source.parent)
-        report = rewrite(
-            model,
-            to=to,
-            opset=opset,
-            passes=passes,
-            check=check,
-            folder=source.parent,
-            notify=notify,
-        )
+        report = _rewritten(model, request, source.parent, notify)
     return report, locations
+
+
+def _rewritten(
+    model: onnx.ModelProto, request: RewriteRequest, folder: Path | None, notify: Listener
+) -> RewriteReport:
+    started = time.perf_counter()
+    opset = request.opset
+    before = _opset_before(model, opset)
+    current, inlined = _inline(model, request, before)
+    current, done = run_passes(current, request, folder, notify)
+    if opset is not None:
+        check_ranks(current, opset, folder)
+        notify(Notice(f"converting opset {before} to {opset}"))
+        lowered = lower_opset(current, opset)
+        done += of_opset(lowered, with_small_tensors(current, folder), before, opset, OPSET)
+        current = with_true_opset(lowered.model, opset)
+    report = RewriteReport(
+        model=current,
+        passes=request.chosen,
+        to=request.to,
+        rewritten=tuple(rewritten.node for rewritten in done),
+        inlined_functions=inlined,
+        opset_before=before,
+        opset_after=default_opset(current) or 0,
+        nodes_before=count_nodes(model),
+        nodes_after=count_nodes(current),
+        seconds=0.0,
+    )
+    if request.check:
+        opsets = (before, report.opset_after)
+        report = replace(report, rewritten=prove_all(done, opsets, notify))
+        _check(model, report, folder)
+    return replace(report, seconds=time.perf_counter() - started)
 
 
 def _proof_allowance(size_bytes: int) -> Allowance:
@@ -237,14 +235,14 @@ def _opset_before(model: onnx.ModelProto, wanted: int | None) -> int:
 
 
 def _inline(
-    model: onnx.ModelProto, passes: Sequence[str], before: int, opset: int | None
+    model: onnx.ModelProto, request: RewriteRequest, before: int
 ) -> tuple[onnx.ModelProto, tuple[str, ...]]:
     """The model without the functions that hold what the passes rewrite, and their names."""
     inlined: tuple[str, ...] = ()
-    if VOLUMETRIC in passes:
+    if VOLUMETRIC in request.chosen:
         model, inlined = inline_volumetric_functions(model)
-    if opset is not None and NEWER in passes:
-        newer = newer_names(before, opset)
+    if request.opset is not None and NEWER in request.chosen:
+        newer = newer_names(before, request.opset)
         model, more = inline_functions_with(model, lambda node: is_newer(node, newer))
         inlined += more
     return model, inlined
@@ -270,33 +268,3 @@ def _check(original: onnx.ModelProto, report: RewriteReport, folder: Path | None
     check_still_valid(
         with_small_tensors(original, folder), with_small_tensors(report.model, folder)
     )
-
-
-def _serialised(report: RewriteReport, source: Path) -> bytes:
-    """The file's bytes; those that were read where nothing changed."""
-    if not report.changed:
-        return source.read_bytes()
-    try:
-        return bytes(report.model.SerializeToString(deterministic=True))
-    except ValueError as error:
-        raise ModelFileError(
-            f"The rewritten model is over 2 GB: {error}. Save {source} with external data first."
-        ) from error
-
-
-def _destination(
-    source: Path, output: Path, locations: tuple[str, ...], *, force: bool
-) -> AbstractContextManager[Path]:
-    folder = output.parent.resolve()
-    if not locations:
-        return whole_file(output)
-    if source.parent.resolve() == folder:
-        for location in locations:
-            if not find_file(folder, location).is_relative_to(folder):
-                raise OutputError(
-                    f"The model's external data {location!r} is a link to a cache's file, which "
-                    f"ONNX Runtime opens for no other model in {folder}; name an output in another "
-                    "folder, and the data is copied there."
-                )
-        return staging_folder(output, source.parent, locations, force=force, shared=True)
-    return staging_folder(output, source.parent, locations, force=force)

@@ -9,7 +9,7 @@ import typer
 
 from locoexport.cli.options import graph_options as options
 from locoexport.cli.options.model_arguments import AnyGraphToRewrite
-from locoexport.cli.options.option_values import check_onnx_name
+from locoexport.cli.options.option_values import check_onnx_name, parse_types
 from locoexport.cli.options.panels import OUTPUT
 from locoexport.cli.options.shared_options import JsonTarget, ReplaceFiles
 from locoexport.cli.terminal import console
@@ -35,7 +35,11 @@ def rewrite(
     output: options.Output,
     to: options.LowerTo = "gather",
     opset: options.Opset = None,
+    ir_version: options.IrVersion = None,
     passes: options.Passes = None,
+    assume_type: options.AssumedTypes = None,
+    single_file: options.SingleFile = False,
+    external_data: options.ExternalData = None,
     check: options.Check = True,
     force: ReplaceFiles = False,
     json_target: JsonTarget = None,
@@ -49,9 +53,11 @@ def rewrite(
     Examples:
         locoexport rewrite in.onnx -o out.onnx
         locoexport rewrite in.onnx -o out.onnx --to planar --opset 17
+        locoexport rewrite in.onnx -o out.onnx --single-file --ir-version 8
     """
     console.check_outputs(context, files=("output",))
     check_onnx_name(output)
+    assumed_types = parse_types(assume_type or ())
     require_packages("onnx", "onnx_ir", extra="export")
     from locoexport.pipeline.rewrite import RewriteFailedError, rewrite_file
     from locoexport.rendering.rewrite import rewrite_document, rewrite_text
@@ -65,6 +71,10 @@ def rewrite(
                 to=to,
                 opset=opset,
                 passes=passes or (),
+                ir_version=ir_version,
+                assumed_types=assumed_types,
+                single_file=single_file,
+                external_data=external_data,
                 check=check,
                 force=force,
                 notify=notify,

@@ -11,8 +11,8 @@ from locoexport.cli.options.option_values import positive_number, whole_number
 from locoexport.cli.options.panels import CHECKS, GRAPH, OUTPUT, SIZES
 
 __all__ = [
-    *("Axis", "Batch", "Check", "Frames", "LowerTo", "Opset", "Output", "Passes", "Points"),
-    "Strict",
+    *("AssumedTypes", "Axis", "Batch", "Check", "ExternalData", "Frames", "IrVersion", "LowerTo"),
+    *("Opset", "Output", "Passes", "Points", "SingleFile", "Strict"),
 ]
 
 Frames = Annotated[
@@ -103,4 +103,40 @@ Passes = Annotated[
 Check = Annotated[
     bool,
     typer.Option(help="Prove each rewritten node before the file appears.", rich_help_panel=CHECKS),
+]
+IrVersion = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        parser=whole_number,
+        help="Write this IR version. ONNX Runtime 1.15 reads up to 9.",
+        show_default="the opset's, where --opset lowers it",
+        rich_help_panel=GRAPH,
+    ),
+]
+AssumedTypes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--assume-type",
+        metavar="NAME=TYPE",
+        help="Element type (float32, float16, ...) of a value whose type the file does not tell. "
+        "May be repeated.",
+        rich_help_panel=GRAPH,
+    ),
+]
+SingleFile = Annotated[
+    bool,
+    typer.Option(
+        "--single-file",
+        help="Put all weights into the output itself, up to 2 GB.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ExternalData = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Put all large weights into one file of this name beside the output.",
+        rich_help_panel=OUTPUT,
+    ),
 ]

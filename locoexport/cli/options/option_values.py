@@ -25,6 +25,7 @@ __all__ = [
     "parse_settings",
     "parse_share",
     "parse_sizes",
+    "parse_types",
     "positive_number",
     "whole_number",
 ]
@@ -67,6 +68,22 @@ def check_onnx_name(output: Path) -> None:
             f"{output}: models are written as ONNX and as nothing else; name the file "
             f"{output.with_suffix('.onnx')}."
         )
+
+
+def parse_types(given: Sequence[str]) -> dict[str, str]:
+    """``NAME=TYPE`` of ``--assume-type``; a name may hold an equals sign, a type cannot.
+
+    Raises:
+        UsageError: one has no equals sign, or a name is given two types.
+    """
+    types: dict[str, str] = {}
+    for text in given:
+        name, separator, kind = text.rpartition("=")
+        if not separator or not name or not kind:
+            raise UsageError(f"--assume-type {text!r}: expected NAME=TYPE, such as volume=float32.")
+        if types.setdefault(name, kind) != kind:
+            raise UsageError(f"--assume-type gives {name!r} two types, {types[name]} and {kind}.")
+    return types
 
 
 def parse_sizes(option: str, text: str | None) -> list[int] | None:

@@ -1,31 +1,22 @@
-"""Which passes a rewrite takes, and the passes run in their order."""
+"""The passes of a rewrite, run in their order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 import onnx
 import onnx_ir as ir
 
 from locoexport.contract.metadata import METADATA_PREFIX
-from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError, did_you_mean
-from locoexport.graphs.external_data import (
-    with_small_tensors,
-)
+from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
+from locoexport.graphs.external_data import with_small_tensors
 from locoexport.graphs.grafting import graft
 from locoexport.graphs.inference import infer_shapes
-from locoexport.lowering.opset.newer_operators import (
-    LeftNode,
-    NewerOperators,
-)
+from locoexport.lowering.opset.newer_operators import LeftNode, NewerOperators
 from locoexport.lowering.opset.single_axis_squeeze import SingleAxisSqueeze
-from locoexport.lowering.opset.versions import LOWEST_OPSET, default_opset
+from locoexport.lowering.opset.versions import default_opset
 from locoexport.lowering.volumetric.grid_sample import (
-    LOWERINGS,
     LoweredSample,
-    Lowering,
     VolumetricGridSample,
     volumetric_left,
 )
@@ -36,54 +27,25 @@ from locoexport.pipeline.rewriting.proof import (
     of_sample,
     of_squeeze,
 )
+from locoexport.pipeline.rewriting.request import NEWER, SQUEEZE, VOLUMETRIC, RewriteRequest
 
-__all__ = ["DEFAULT_LOWERING", "NEWER", "OPSET", "PASS_NAMES", "VOLUMETRIC"]
+__all__ = ["check_ranks", "run_passes", "to_ir", "with_true_opset"]
 
-VOLUMETRIC, SQUEEZE = "volumetric-gridsample", "single-axis-squeeze"
-NEWER, OPSET = "newer-operators", "opset"
-
-DEFAULT_LOWERING: Lowering = "gather"
-PASS_NAMES = (VOLUMETRIC, SQUEEZE, NEWER, OPSET)
-_HIGHEST_TARGET = 20
-_SQUEEZE_OPSET = 13
 _VOLUMETRIC_OPSET = 20
+_SQUEEZE_OPSET = 13
 _OPSET_PROPERTY = f"{METADATA_PREFIX}opset"
 
 
-def choose_passes(passes: Sequence[str], to: str, opset: int | None) -> tuple[str, ...]:
-    if to not in LOWERINGS:
-        raise UsageError(f"--to {to!r}: expected {' or '.join(get_args(Lowering))}.")
-    if opset is not None and not LOWEST_OPSET <= opset <= _HIGHEST_TARGET:
-        raise UsageError(f"--opset {opset}: expected {LOWEST_OPSET} to {_HIGHEST_TARGET}.")
-    unknown = [name for name in passes if name not in PASS_NAMES]
-    if unknown:
-        raise UsageError(
-            f"There is no pass {unknown[0]!r}; there are {', '.join(PASS_NAMES)}."
-            + did_you_mean(unknown[0], PASS_NAMES)
-        )
-    for name in (NEWER, OPSET):
-        if name in passes and opset is None:
-            raise UsageError(f"--pass {name} needs to know which: pass --opset N as well.")
-    wanted = set(passes) or {VOLUMETRIC}
-    if opset is not None:
-        wanted |= {OPSET} if OPSET in passes else {NEWER, OPSET}
-    return tuple(name for name in PASS_NAMES if name in wanted)
-
-
 def run_passes(
-    model: onnx.ModelProto,
-    chosen: tuple[str, ...],
-    to: Lowering,
-    opset: int | None,
-    folder: Path | None,
-    notify: Listener,
+    model: onnx.ModelProto, request: RewriteRequest, folder: Path | None, notify: Listener
 ) -> tuple[onnx.ModelProto, list[Rewritten]]:
     """The graph passes, and what they did to each node."""
+    chosen, opset = request.chosen, request.opset
     if SQUEEZE in chosen and (default_opset(model) or 0) < _SQUEEZE_OPSET:
         raise UsageError(f"--pass {SQUEEZE} needs opset {_SQUEEZE_OPSET} or later.")
     notify(Notice("reading the graph"))
     graph = to_ir(model, folder)
-    volumetric, squeeze = VolumetricGridSample(to), SingleAxisSqueeze()
+    volumetric, squeeze = VolumetricGridSample(request.to), SingleAxisSqueeze()
     modified = False
     done: list[Rewritten] = []
     if VOLUMETRIC in chosen:
@@ -133,6 +95,11 @@ def _warn_of_left(left: tuple[LeftNode, ...], notify: Listener) -> None:
 
 
 def check_ranks(model: onnx.ModelProto, opset: int, folder: Path | None) -> None:
+    """Refuse an opset below the one that has volumetric GridSample where some is left.
+
+    Raises:
+        GraphCheckFailedError: a GridSample is of rank 5, or of unknown rank.
+    """
     if opset >= _VOLUMETRIC_OPSET:
         return
     if left := volumetric_left(to_ir(model, folder)):
@@ -143,6 +110,7 @@ def check_ranks(model: onnx.ModelProto, opset: int, folder: Path | None) -> None
 
 
 def to_ir(model: onnx.ModelProto, folder: Path | None) -> ir.Model:
+    """The model as passes take it, with its shapes; raises ModelFileError where it cannot be."""
     try:
         return ir.from_proto(infer_shapes(with_small_tensors(model, folder)))
     except Exception as error:  # its errors have no common class

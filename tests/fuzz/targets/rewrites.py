@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from locoexport.pipeline.rewrite import rewrite_here
-from locoexport.pipeline.rewriting.passes import PASS_NAMES
+from locoexport.pipeline.rewriting.request import PASS_NAMES, RewriteRequest
 
 SUFFIX = ".onnx"
 
@@ -11,4 +11,4 @@ SUFFIX = ".onnx"
 def read(path: Path) -> None:
     """What ``rewrite --no-check`` makes of it."""
     for opset, passes in ((None, ()), (16, PASS_NAMES)):
-        rewrite_here(path, "gather", opset, passes, False)
+        rewrite_here(path, RewriteRequest(opset=opset, passes=passes, check=False))
