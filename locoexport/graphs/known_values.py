@@ -10,7 +10,7 @@ import onnx
 import onnx_ir as ir
 from onnx import numpy_helper
 
-from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.inference import infer_from_inputs
 from locoexport.graphs.structure import is_length
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 
@@ -42,7 +42,7 @@ def known_values(model: onnx.ModelProto) -> dict[str, KnownValue]:
     A name that scopes share with two types or shapes is not in it, nor are values in functions.
     """
     found: dict[str, set[KnownValue]] = {}
-    inferred = infer_shapes(model)
+    inferred = infer_from_inputs(model)
     for graph in iterate_graphs(onnx.ModelProto(graph=inferred.graph)):
         for value in (*graph.input, *graph.output, *graph.value_info):
             tensor_type = value.type.tensor_type

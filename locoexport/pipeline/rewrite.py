@@ -45,6 +45,7 @@ from locoexport.pipeline.rewriting.request import (
     DataLayout,
     RewriteRequest,
 )
+from locoexport.pipeline.rewriting.stated_lengths import without_stale_statements
 from locoexport.pipeline.rewriting.validity import check_still_loads, check_still_valid
 
 __all__ = [
@@ -185,14 +186,16 @@ def _rewritten(
     started = time.perf_counter()
     opset = request.opset
     before = _opset_before(model, opset)
-    current, inlined = _inline(model, request, before)
-    current, done = run_passes(current, request, folder, notify)
+    passed_on, inlined = _inline(model, request, before)
+    current, done = run_passes(passed_on, request, folder, notify)
     if opset is not None:
         check_ranks(current, opset, folder)
         notify(Notice(f"converting opset {before} to {opset}"))
         lowered = lower_opset(current, opset)
         done += of_opset(lowered, with_small_tensors(current, folder), before, opset, OPSET)
         current = with_true_opset(lowered.model, opset)
+    if current is not model:
+        current = without_stale_statements(current, passed_on, folder, notify)
     report = RewriteReport(
         model=current,
         passes=request.chosen,

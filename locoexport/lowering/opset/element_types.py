@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx
 from onnx import defs
 
-from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.inference import infer_from_inputs
 from locoexport.graphs.walking import iterate_nodes
 
 __all__ = ["TypeTable", "types_of"]
@@ -43,7 +43,7 @@ class TypeTable:
 def types_of(model: onnx.ModelProto) -> TypeTable:
     """The types that inference knows, in the main graph and in bodies."""
     found: dict[str, set[str]] = {}
-    for graph in _graphs(infer_shapes(model)):
+    for graph in _graphs(infer_from_inputs(model)):
         for value in (*graph.input, *graph.output, *graph.value_info):
             kind = value.type.tensor_type.elem_type
             if kind:

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnx import inliner
 
 from locoexport.errors import GraphCheckFailedError
-from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.inference import infer_from_inputs
 from locoexport.lowering.volumetric.node import VOLUME_RANK, grid_sample_rank, is_grid_sample
 
 __all__ = ["inline_functions_with", "inline_volumetric_functions"]
@@ -77,7 +77,7 @@ def _volumetric_origins(model: onnx.ModelProto, sampling: list[_FunctionId]) -> 
         for node in _nodes(function.node):
             if _is_grid_sample(node):
                 node.metadata_props.add(key=_ORIGIN, value="\n".join(_id(function)))
-    everywhere = infer_shapes(_inline(marked, _with_callers(model, set(sampling))))
+    everywhere = infer_from_inputs(_inline(marked, _with_callers(model, set(sampling))))
     origins = set()
     seen = set()
     for sampler in ir.traversal.RecursiveGraphIterator(ir.from_proto(everywhere).graph):

@@ -11,7 +11,7 @@ from locoexport.contract.metadata import METADATA_PREFIX
 from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
 from locoexport.graphs.external_data import with_small_tensors
 from locoexport.graphs.grafting import graft
-from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.inference import infer_from_inputs
 from locoexport.lowering.opset.newer_operators import LeftNode, NewerOperators
 from locoexport.lowering.opset.single_axis_squeeze import SingleAxisSqueeze
 from locoexport.lowering.opset.versions import default_opset
@@ -112,6 +112,6 @@ def check_ranks(model: onnx.ModelProto, opset: int, folder: Path | None) -> None
 def to_ir(model: onnx.ModelProto, folder: Path | None) -> ir.Model:
     """The model as passes take it, with its shapes; raises ModelFileError where it cannot be."""
     try:
-        return ir.from_proto(infer_shapes(with_small_tensors(model, folder)))
+        return ir.from_proto(infer_from_inputs(with_small_tensors(model, folder)))
     except Exception as error:  # its errors have no common class
         raise ModelFileError(f"The model's graph cannot be understood: {error}") from error
