@@ -19,6 +19,7 @@ from locoexport.graphs.reading import model_file_size, naming, read_model
 from locoexport.graphs.walking import count_nodes
 from locoexport.lowering.opset.newer_operators import is_newer, newer_names
 from locoexport.lowering.opset.versions import default_opset, lower_opset
+from locoexport.lowering.proof.whole_model import WholeModelProof
 from locoexport.lowering.volumetric.grid_sample import Lowering, volumetric_left
 from locoexport.lowering.volumetric.local_functions import (
     inline_functions_with,
@@ -45,8 +46,12 @@ from locoexport.pipeline.rewriting.request import (
     DataLayout,
     RewriteRequest,
 )
-from locoexport.pipeline.rewriting.stated_lengths import without_stale_statements
-from locoexport.pipeline.rewriting.validity import check_still_loads, check_still_valid
+from locoexport.pipeline.rewriting.stated_lengths import warn_of_stale, without_stale_statements
+from locoexport.pipeline.rewriting.validity import (
+    check_still_valid,
+    check_written_file,
+    prove_models,
+)
 
 __all__ = [
     "NodeRewrite",
@@ -95,7 +100,12 @@ def rewrite(
         RewriteFailedError: a proof failed.
     """
     request = RewriteRequest(to, opset, passes, ir_version, assumed_types or {}, check)
-    return _rewritten(model, request, None if folder is None else Path(folder), notify)
+    folder = None if folder is None else Path(folder)
+    report = _rewritten(model, request, folder, notify)
+    if check and report.changed:
+        proof = prove_models(model, report.model, folder, notify)
+        report = _with_whole_model(report, proof)
+    return report
 
 
 def rewrite_file(
@@ -152,21 +162,12 @@ def rewrite_file(
     check_apart([("the output", output)], data)
     with destination(source, output, locations, layout, force=force) as temporary:
         temporary.write_bytes(contents)
-        loads = None
         if check and report.changed:
-            notify(Notice("loading the finished file again"))
-            data_bytes = external_size(source.parent, locations)
-            loads = run_bounded(
-                check_still_loads,
-                source,
-                temporary,
-                allowance=file_allowance(len(contents) + data_bytes),
-                subject=source,
-                error_type=ModelFileError,
-            )
-            loads = loads or ""
+            size_both = len(contents) + external_size(source.parent, locations)
+            loads, proof = check_written_file(source, temporary, report.model, size_both, notify)
+            report = _with_whole_model(replace(report, loads=loads), proof)
     seconds = time.perf_counter() - started
-    return replace(report, path=output, size_bytes=len(contents), loads=loads, seconds=seconds)
+    return replace(report, path=output, size_bytes=len(contents), seconds=seconds)
 
 
 def rewrite_here(
@@ -195,7 +196,8 @@ def _rewritten(
         done += of_opset(lowered, with_small_tensors(current, folder), before, opset, OPSET)
         current = with_true_opset(lowered.model, opset)
     if current is not model:
-        current = without_stale_statements(current, passed_on, folder, notify)
+        current, stale = without_stale_statements(current, passed_on, folder)
+        warn_of_stale(stale, notify)
     report = RewriteReport(
         model=current,
         passes=request.chosen,
@@ -213,6 +215,20 @@ def _rewritten(
         report = replace(report, rewritten=prove_all(done, opsets, notify))
         _check(model, report, folder)
     return replace(report, seconds=time.perf_counter() - started)
+
+
+def _with_whole_model(report: RewriteReport, proof: WholeModelProof) -> RewriteReport:
+    """The report with the proof; raises RewriteFailedError where that failed."""
+    report = replace(report, whole_model=proof)
+    if proof.passed:
+        return report
+    told = proof.failure or (
+        f"at {' and at '.join(proof.sizes)} it is {proof.worst_difference:.3g} apart, allowed "
+        f"{proof.allowed:.3g}"
+    )
+    raise RewriteFailedError(
+        f"The rewritten model as a whole is not the original; nothing was written: {told}", report
+    )
 
 
 def _proof_allowance(size_bytes: int) -> Allowance:

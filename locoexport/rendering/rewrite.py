@@ -14,6 +14,7 @@ from locoexport.rendering.parts.parity import verdict
 from locoexport.rendering.parts.tables import facts, file_size, headed
 
 if TYPE_CHECKING:
+    from locoexport.lowering.proof.whole_model import WholeModelProof
     from locoexport.pipeline.rewriting.report import NodeRewrite, RewriteReport
 
 __all__ = ["rewrite_document", "rewrite_text"]
@@ -48,6 +49,7 @@ def rewrite_document(report: RewriteReport) -> dict[str, Any]:
         "rewritten": [_node_document(node) for node in report.rewritten],
         "worst_error": report.worst_error,
         "loads": report.loads,
+        "whole_model": _whole_document(report.whole_model),
         "seconds": report.seconds,
     }
 
@@ -141,6 +143,8 @@ def _verdict_rows(report: RewriteReport, *, verbose: bool) -> list[tuple[str | T
         rows.append((verdict(report.passed), told))
     elif not report.unproven:
         rows.append(("not proven", "--no-check"))
+    if report.whole_model is not None:
+        rows.append(_whole_row(report.whole_model))
     failed = [node.node for node in report.rewritten if node.proof and not node.proof.passed]
     rows += [("failed" if index == 0 else "", name) for index, name in enumerate(failed)]
     if report.unproven and not verbose:
@@ -150,6 +154,34 @@ def _verdict_rows(report: RewriteReport, *, verbose: bool) -> list[tuple[str | T
     if not verbose:
         rows.append(("each node", "with -v, or in --json"))
     return rows
+
+
+def _whole_row(proof: WholeModelProof) -> tuple[str | Text, str | Text]:
+    if proof.unproven:
+        return "whole model", Text("not proven: ", "yellow") + Text(proof.unproven)
+    if proof.failure:
+        return "whole model", verdict(False) + Text(f" {proof.failure}")
+    told = f" at {'; '.join(proof.sizes)}: worst difference {proof.worst_difference:.1e}, "
+    told += f"allowed {proof.allowed:.1e}, at {proof.values:,} values"
+    note = f" ({proof.note})" if proof.note else ""
+    return "whole model", verdict(proof.passed) + Text(told + note)
+
+
+def _whole_document(proof: WholeModelProof | None) -> dict[str, Any] | None:
+    if proof is None:
+        return None
+    compared = bool(proof.values)
+    return {
+        "passed": None if proof.unproven else proof.passed,
+        "sizes": list(proof.sizes),
+        "worst_difference": proof.worst_difference if compared else None,
+        "allowed": proof.allowed if compared else None,
+        "values": proof.values,
+        "origin": proof.origin or None,
+        "unproven": proof.unproven or None,
+        "failure": proof.failure or None,
+        "note": proof.note or None,
+    }
 
 
 def _node_document(node: NodeRewrite) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import onnx
 
 from locoexport.errors import GraphCheckFailedError
 from locoexport.lowering.proof.trials import CutOutProof
+from locoexport.lowering.proof.whole_model import WholeModelProof
 from locoexport.lowering.volumetric.grid_sample import Lowering
 from locoexport.lowering.volumetric.proof import SampleProof
 
@@ -39,7 +40,8 @@ class RewriteReport:
     """What a rewrite did. ``model`` is the very model that was handed in where nothing changed.
 
     ``loads`` is None where the file was not tried in ONNX Runtime, "" where it loads, else the
-    reason why neither the original nor the rewritten file does.
+    reason why neither the original nor the rewritten file does. ``whole_model`` is None where
+    nothing changed, or no proof was asked for.
     """
 
     model: onnx.ModelProto
@@ -55,6 +57,7 @@ class RewriteReport:
     path: Path | None = None
     size_bytes: int | None = None
     loads: str | None = None
+    whole_model: WholeModelProof | None = None
 
     @property
     def changed(self) -> bool:
@@ -66,7 +69,8 @@ class RewriteReport:
     @property
     def passed(self) -> bool:
         """True where no proof failed."""
-        return all(node.proof is None or node.proof.passed for node in self.rewritten)
+        nodes = all(node.proof is None or node.proof.passed for node in self.rewritten)
+        return nodes and (self.whole_model is None or self.whole_model.passed)
 
     @property
     def unproven(self) -> tuple[NodeRewrite, ...]:

@@ -7,7 +7,7 @@ nodes that read lengths at run time. What is not contradicted and not read stays
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,26 +19,30 @@ from locoexport.graphs.structure import is_length
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.notices import Listener, Notice
 
-__all__ = ["without_stale_statements"]
+__all__ = ["warn_of_stale", "without_stale_statements"]
 
 
 def without_stale_statements(
-    rewritten: onnx.ModelProto, before: onnx.ModelProto, folder: Path | None, notify: Listener
-) -> onnx.ModelProto:
+    rewritten: onnx.ModelProto, before: onnx.ModelProto, folder: Path | None
+) -> tuple[onnx.ModelProto, tuple[str, ...]]:
     """``rewritten`` without the lengths and element types that its inputs contradict.
 
-    What is left of a shape is its rank and the names of open lengths. Lengths that nothing contradicts
-    and nothing implies go only where new nodes read the length of a value that follows from them.
-    Graph outputs keep what they state, unless new nodes read it.
+    What is left of a shape is its rank and the names of open lengths. Lengths that nothing
+    contradicts and nothing implies go only where new nodes read the length of a value that follows
+    from them. Graph outputs keep what they state, unless new nodes read it.
 
     Args:
         rewritten: the model to be written; it is not changed.
-        before: the model that the passes took, with the same names of values.
+        before: the model that the passes took, with the same names of values; the same object where
+            there are no new nodes.
         folder: where external data lies.
-        notify: is told how many values lost a statement, as a warning.
+
+    Returns:
+        The model, ``rewritten`` itself where nothing is stale, and the values that lost something.
     """
     facts = _Facts.of(before, folder)
-    read = _ancestors(rewritten, set(_newly_read(rewritten, before)))
+    new = _newly_read(rewritten, before) if rewritten is not before else ()
+    read = _ancestors(rewritten, set(new))
     result = onnx.ModelProto()
     result.CopyFrom(rewritten)
     changed: dict[str, None] = {}
@@ -49,18 +53,21 @@ def without_stale_statements(
         wrong = not is_output and _correct_type(value, facts)
         if _clear_lengths(value, facts, unproven=value.name in read) or wrong:
             changed[value.name] = None
-    if not changed:
-        return rewritten
-    first, count = next(iter(changed)), len(changed)
-    told = f"{count:,} values state" if count > 1 else "1 value states"
+    return (result if changed else rewritten), tuple(changed)
+
+
+def warn_of_stale(names: Sequence[str], notify: Listener) -> None:
+    """One line about them all; nothing where there are none."""
+    if not names:
+        return
+    values = "1 value" if len(names) == 1 else f"each of {len(names):,} values"
     notify(
         Notice(
-            f"{told} lengths or types that the model's inputs do not imply (the first is "
-            f"{first[:80]!r}). The written file leaves them out; what it computes is the same.",
+            f"The file states a shape or type of {values} that the model's inputs do not imply "
+            f"(the first is {names[0][:80]!r}). The written file states less of them.",
             warning=True,
         )
     )
-    return result
 
 
 @dataclass(frozen=True)

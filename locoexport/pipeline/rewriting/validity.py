@@ -1,16 +1,30 @@
-"""Does a rewritten model still pass the checks, and load where the original does?"""
+"""Does a rewritten model still pass the checks, load where the original does, and equal it?"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 import onnxruntime
 
-from locoexport.errors import GraphCheckFailedError
+from locoexport.errors import GraphCheckFailedError, InputError, ModelFileError
 from locoexport.graphs.external_data import without_external
+from locoexport.graphs.reading import read_model
+from locoexport.lowering.proof.whole_model import (
+    RUNNING_REWRITTEN,
+    Model,
+    WholeModelProof,
+    computes_in_half,
+    not_proven,
+    prove_whole_model,
+)
+from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
+from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
+from locoexport.notices import Listener, Notice, ignore
+from locoexport.pipeline.rewriting.stated_lengths import without_stale_statements
 
-__all__ = ["check_still_loads", "check_still_valid"]
+__all__ = ["check_still_valid", "check_written_file", "prove_models"]
 
 _SERIALISED_LIMIT = 2**31 - 2**20
 
@@ -28,6 +42,97 @@ def check_still_valid(original: onnx.ModelProto, rewritten: onnx.ModelProto) -> 
         raise GraphCheckFailedError(f"The rewritten graph is not valid ONNX: {fault}")
 
 
+def check_written_file(
+    original: Path, rewritten: Path, model: onnx.ModelProto, size_bytes: int, notify: Listener
+) -> tuple[str, WholeModelProof]:
+    """Load the rewritten file in ONNX Runtime, and run it beside the original as a whole.
+
+    Both in a process of its own. What takes too long or too much memory there is not proven.
+
+    Args:
+        original: the original file.
+        rewritten: the other one's, with its external data beside it.
+        model: what is in it.
+        size_bytes: of the file and its data together.
+        notify: is told of every step.
+
+    Returns:
+        Why neither file loads ("" where the rewritten one does), and the proof.
+
+    Raises:
+        GraphCheckFailedError: the original loads and the rewritten file does not.
+        ModelFileError: loading takes too much.
+    """
+    reading = file_allowance(size_bytes)
+    allowance = Allowance(
+        reading.size_bytes + PROOF_BYTES.value, EVALUATION_SECONDS.value, raised_by=PROOF_BYTES
+    )
+    steps = [""]
+
+    def listen(notice: Notice) -> None:
+        if notice.text != steps[-1]:
+            notify(notice)
+        steps.append(notice.text)
+
+    half = computes_in_half(model)
+    try:
+        return run_bounded(
+            _load_and_prove,
+            *(original, rewritten, half),
+            allowance=allowance,
+            subject="the proof of the whole model",
+            error_type=_ProofStoppedError,
+            notify=listen,
+        )
+    except _ProofStoppedError as stopped:
+        crashed = "crashed" in str(stopped) and steps[-1] == RUNNING_REWRITTEN
+        loads = run_bounded(
+            check_still_loads,
+            *(original, rewritten),
+            allowance=reading,
+            subject=original,
+            error_type=ModelFileError,
+        )
+        if crashed:
+            reason = "ONNX Runtime crashes of the rewritten model, and not of the original"
+            return loads or "", WholeModelProof(failure=reason)
+        return loads or "", not_proven(str(stopped))
+
+
+def prove_models(
+    original: onnx.ModelProto, rewritten: onnx.ModelProto, folder: Path | None, notify: Listener
+) -> WholeModelProof:
+    """Run two models in memory side by side, in this process."""
+    half = computes_in_half(rewritten)
+    try:
+        first, second = original.SerializeToString(), rewritten.SerializeToString()
+    except ValueError:  # as protobuf says it
+        return not_proven("it is over 2 GB, which only a file with external data can be")
+    proof = prove_whole_model(first, second, half=half, folder=folder, notify=notify)
+    if not proof.original_ran:
+        again = _beside_corrected(original, second, half, folder, notify)
+        proof = again or proof
+    return proof
+
+
+def _beside_corrected(
+    original: onnx.ModelProto, rewritten: Model, half: bool, folder: Path | None, notify: Listener
+) -> WholeModelProof | None:
+    """The proof beside the original without the stale statements that keep ONNX Runtime from
+    running it: they say nothing of what is computed. None where there are none, or it does not run.
+    """
+    corrected, names = without_stale_statements(original, original, folder)
+    if not names:
+        return None
+    try:
+        stated_less = corrected.SerializeToString()
+    except ValueError:
+        return None
+    proof = prove_whole_model(stated_less, rewritten, half=half, folder=folder, notify=notify)
+    note = "beside the original without the shapes and types that its inputs contradict"
+    return replace(proof, note=note) if proof.original_ran else None
+
+
 def check_still_loads(original: Path, rewritten: Path) -> str | None:
     """Load the rewritten file in ONNX Runtime; returns why not where neither file loads.
 
@@ -40,6 +145,25 @@ def check_still_loads(original: Path, rewritten: Path) -> str | None:
             f"ONNX Runtime loads the original and not the rewritten file: {reason}"
         )
     return reason
+
+
+class _ProofStoppedError(InputError):
+    """The proof took too much time or memory, or its process died."""
+
+
+def _load_and_prove(
+    original: Path, rewritten: Path, half: bool, *, notify: Listener = ignore
+) -> tuple[str, WholeModelProof]:
+    notify(Notice("loading the finished file again"))
+    reason = check_still_loads(original, rewritten)
+    if reason is not None:
+        return reason, not_proven("ONNX Runtime loads neither file")
+    proof = prove_whole_model(original, rewritten, half=half, notify=notify)
+    if not proof.original_ran:
+        model = read_model(original)
+        again = _beside_corrected(model, rewritten, half, original.parent, notify)
+        proof = again or proof
+    return "", proof
 
 
 def _fault(model: onnx.ModelProto) -> str | None:
