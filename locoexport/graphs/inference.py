@@ -192,10 +192,11 @@ def _told_more(
         {value.name: value.type for value in (*graph.input, *graph.output, *graph.value_info)}
         for graph in graphs
     ]
+    constant = [{tensor.name for tensor in graph.initializer} for graph in graphs]
     open_names: set[str] = set()
     if roots_only:
         settled = {name for found in types for name, kind in found.items() if _is_settled(kind)}
-        settled |= {tensor.name for graph in graphs for tensor in graph.initializer} | {""}
+        settled = settled.union({""}, *constant)
         open_names = {
             name
             for node in iterate_nodes(known)
@@ -203,11 +204,11 @@ def _told_more(
             for name in node.output
         }
     wanted = []
-    for found, stated in zip(types, claimed, strict=True):
+    for found, stated, own in zip(types, claimed, constant, strict=True):
         merged = {
             name: _merged(found.get(name), kind)
             for name, kind in stated.items()
-            if name not in open_names and not _is_settled(found.get(name))
+            if name not in open_names | own and not _is_settled(found.get(name))
         }
         wanted.append({n: kind for n, kind in merged.items() if kind != found.get(n)})
     if not any(wanted):

@@ -78,6 +78,11 @@ class Binding:
     told: str
     lengths: tuple[int | None, ...]
 
+    @property
+    def free(self) -> bool:
+        """Whether every open axis has a length of its own."""
+        return None not in self.lengths
+
     def differs(self, other: Binding) -> bool:
         """Whether no open axis is of the same length in both."""
         pairs = zip(self.lengths, other.lengths, strict=True)
@@ -105,20 +110,21 @@ def read_inputs(session: onnxruntime.InferenceSession) -> tuple[ModelInput, ...]
 
 
 def bindings(inputs: Sequence[ModelInput]) -> list[Binding]:
-    """The ladder, from what tells most to what runs most often, then from small to large.
+    """The ladder, from small to large, and for each unit from what tells most to what runs most
+    often.
 
     With no open axis, the one binding. Sizes too large to try are left out.
     """
     rungs: dict[Binding, tuple[int, ...]] = {}
-    fallbacks = ((None, None), *((None, count) for count in _CHANNELS), (1, None))
-    fallbacks += tuple((1, count) for count in _CHANNELS)
-    for (level, (one, channels)), sharing in product(enumerate(fallbacks), (0, 1, 2)):
-        for unit, starts in _UNITS:
-            for start, batch in zip(starts, _BATCHES, strict=True):
-                rung = _binding(inputs, sharing, (unit, start), one or batch, channels, one)
-                size = sum(math.prod(shape) for shape in rung.shapes)
-                if size * 8 <= _MOST_BYTES:
-                    rungs.setdefault(rung, (level, sharing // 2, size))
+    fallbacks = tuple(product((None, 1), (None, *_CHANNELS)))
+    for (nth, (unit, starts)), (level, (one, channels)), sharing in product(
+        enumerate(_UNITS), enumerate(fallbacks), (0, 1, 2)
+    ):
+        for start, batch in zip(starts, _BATCHES, strict=True):
+            rung = _binding(inputs, sharing, (unit, start), one or batch, channels, one)
+            size = sum(math.prod(shape) for shape in rung.shapes)
+            if size * 8 <= _MOST_BYTES:
+                rungs.setdefault(rung, (nth, level, sharing // 2, size))
     return sorted(rungs, key=lambda rung: rungs[rung])
 
 

@@ -78,6 +78,8 @@ class WholeModelProof:
     unproven: str = ""
     failure: str = ""
     note: str = ""
+    complete: bool = False
+    """Whether each open axis had two lengths, none of them forced by what the original takes."""
 
     @property
     def original_ran(self) -> bool:
@@ -217,6 +219,8 @@ def _prove(
     half: bool,
 ) -> WholeModelProof:
     sizes = tuple(trial.binding.told or "the fixed sizes" for trial in trials)
+    wanted = _WANTED if trials[0].binding.told else 1
+    complete = len(trials) == wanted and all(trial.binding.free for trial in trials)
     notify(Notice(RUNNING_REWRITTEN))
     try:
         session = _open(model, folder, optimised=True)
@@ -230,7 +234,7 @@ def _prove(
             return _refused(sizes, f"at {size} it does not run, and the original does: {made}")
         own = [trial.moved] if trial.optimised is None else [trial.moved, trial.optimised]
         compared.append(compare_outputs(trial.made, own, made, half=half))
-    return _concluded(sizes, compared)
+    return replace(_concluded(sizes, compared), complete=complete)
 
 
 def _concluded(sizes: tuple[str, ...], compared: Sequence[Comparison]) -> WholeModelProof:

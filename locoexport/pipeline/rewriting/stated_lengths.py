@@ -1,13 +1,13 @@
 """What a file states of its values and its inputs do not imply, taken out of the written file.
 
-ONNX Runtime replaces a Shape node by the shape that value_info states. So a length that is stated
-and not true (of a model whose inputs were opened afterwards, say) would make wrong answers of new
-nodes that read lengths at run time. What is not contradicted and not read stays as it was.
+ONNX Runtime replaces a Shape node by the shape that value_info states, and shares buffers among
+values of one stated size. So a length that is stated and not true (of a model whose inputs were
+opened afterwards, say) would make new nodes that read lengths at run time wrong, or make them fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from locoexport.graphs.structure import is_length
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.notices import Listener, Notice
 
-__all__ = ["warn_of_stale", "without_stale_statements"]
+__all__ = ["warn_of_stale", "without_stale_statements", "without_statements"]
 
 
 def without_stale_statements(
@@ -28,8 +28,10 @@ def without_stale_statements(
     """``rewritten`` without the lengths and element types that its inputs contradict.
 
     What is left of a shape is its rank and the names of open lengths. Lengths that nothing
-    contradicts and nothing implies go only where new nodes read the length of a value that follows
-    from them. Graph outputs keep what they state, unless new nodes read it.
+    contradicts and nothing implies go only where they may be stale all the same: of values that
+    follow from an input with an open axis (ONNX Runtime shares buffers among values that it takes
+    to be of one size), and of those from which follows a value whose length new nodes read. Graph
+    outputs keep what they state, unless new nodes read it.
 
     Args:
         rewritten: the model to be written; it is not changed.
@@ -43,6 +45,7 @@ def without_stale_statements(
     facts = _Facts.of(before, folder)
     new = _newly_read(rewritten, before) if rewritten is not before else ()
     read = _ancestors(rewritten, set(new))
+    varying = _descendants(rewritten, facts.open_inputs)
     result = onnx.ModelProto()
     result.CopyFrom(rewritten)
     changed: dict[str, None] = {}
@@ -51,9 +54,25 @@ def without_stale_statements(
             continue
         # The element type of an output is what callers rely on.
         wrong = not is_output and _correct_type(value, facts)
-        if _clear_lengths(value, facts, unproven=value.name in read) or wrong:
+        doubtful = value.name in read or value.name in varying
+        if _clear_lengths(value, facts, doubtful=doubtful) or wrong:
             changed[value.name] = None
     return (result if changed else rewritten), tuple(changed)
+
+
+def without_statements(model: onnx.ModelProto, folder: Path | None) -> onnx.ModelProto:
+    """A model that computes the same and states nothing of what it computes but its outputs' types:
+    whatever a runtime needs to know, it infers. ``model`` itself where it states nothing anyway.
+    """
+    corrected, _ = without_stale_statements(model, model, folder)
+    result = onnx.ModelProto()
+    result.CopyFrom(corrected)
+    for index, graph in enumerate(iterate_graphs(result)):
+        del graph.value_info[:]
+        for value in (*graph.output, *(graph.input if index else ())):
+            if value.type.HasField("tensor_type"):
+                value.type.tensor_type.ClearField("shape")
+    return model if result == model else result
 
 
 def warn_of_stale(names: Sequence[str], notify: Listener) -> None:
@@ -74,12 +93,13 @@ def warn_of_stale(names: Sequence[str], notify: Listener) -> None:
 class _Facts:
     """What the inputs imply, by the name of a value: element types and dimensions in every scope.
 
-    ``from_inputs`` are the names of open axes of inputs.
+    ``from_inputs`` are the names of open axes of inputs, ``open_inputs`` those of these inputs.
     """
 
     types: dict[str, set[int]] = field(default_factory=dict)
     dimensions: dict[str, list[tuple[int | str | None, ...]]] = field(default_factory=dict)
     from_inputs: set[str] = field(default_factory=set)
+    open_inputs: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, model: onnx.ModelProto, folder: Path | None) -> _Facts:
@@ -88,7 +108,10 @@ class _Facts:
         inferred = infer_from_inputs(with_named_axes(with_small_tensors(model, folder)))
         for value in inferred.graph.input:
             dims = value.type.tensor_type.shape.dim
-            facts.from_inputs.update(dim.dim_param for dim in dims if dim.dim_param)
+            names = {dim.dim_param for dim in dims if dim.dim_param}
+            facts.from_inputs |= names
+            if names or not value.type.tensor_type.HasField("shape"):
+                facts.open_inputs.add(value.name)
         for graph in iterate_graphs(inferred):
             for value in (*graph.input, *graph.output, *graph.value_info):
                 tensor_type = value.type.tensor_type
@@ -99,6 +122,9 @@ class _Facts:
                         for dim in tensor_type.shape.dim
                     )
                     facts.dimensions.setdefault(value.name, []).append(known)
+            for tensor in graph.initializer:
+                facts.types.setdefault(tensor.name, set()).add(tensor.data_type)
+                facts.dimensions.setdefault(tensor.name, []).append(tuple(tensor.dims))
         return facts
 
     def contradict(self, name: str, axis: int, rank: int, length: int) -> bool:
@@ -134,7 +160,7 @@ def _statements(model: onnx.ModelProto) -> Iterator[tuple[onnx.ValueInfoProto, b
             yield from ((value, False) for value in graph.input)
 
 
-def _clear_lengths(value: onnx.ValueInfoProto, facts: _Facts, *, unproven: bool) -> bool:
+def _clear_lengths(value: onnx.ValueInfoProto, facts: _Facts, *, doubtful: bool) -> bool:
     dims = value.type.tensor_type.shape.dim
     if facts.contradict_rank(value.name, len(dims)) and value.type.tensor_type.HasField("shape"):
         value.type.tensor_type.ClearField("shape")
@@ -144,7 +170,7 @@ def _clear_lengths(value: onnx.ValueInfoProto, facts: _Facts, *, unproven: bool)
         if not is_length(dim):
             continue
         place = (value.name, axis, len(dims), dim.dim_value)
-        if facts.contradict(*place) or (unproven and not facts.imply(*place)):
+        if facts.contradict(*place) or (doubtful and not facts.imply(*place)):
             dim.ClearField("dim_value")
             cleared = True
     return cleared
@@ -169,6 +195,30 @@ def _newly_read(rewritten: onnx.ModelProto, before: onnx.ModelProto) -> Iterator
 
 def _ancestors(model: onnx.ModelProto, names: set[str]) -> set[str]:
     """The values and all that they are computed from, bodies included."""
+    return _closure(_sources(model), names)
+
+
+def _descendants(model: onnx.ModelProto, names: set[str]) -> set[str]:
+    """The values and all that is computed from them, bodies included."""
+    made_of: dict[str, set[str]] = {}
+    for name, sources in _sources(model).items():
+        for source in sources:
+            made_of.setdefault(source, set()).add(name)
+    return _closure(made_of, names)
+
+
+def _closure(edges: Mapping[str, set[str]], names: set[str]) -> set[str]:
+    found, waiting = set(names), list(names)
+    while waiting:
+        for name in edges.get(waiting.pop(), ()):
+            if name and name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
+def _sources(model: onnx.ModelProto) -> dict[str, set[str]]:
+    """What each value is computed from, by name over all scopes."""
     made_from: dict[str, set[str]] = {}
     for graph in iterate_graphs(model):
         for node in graph.node:
@@ -179,10 +229,4 @@ def _ancestors(model: onnx.ModelProto, names: set[str]) -> set[str]:
                     made_from.setdefault(value.name, set()).update(node.input)
             for name in node.output:
                 made_from.setdefault(name, set()).update(sources)
-    found, waiting = set(names), list(names)
-    while waiting:
-        for source in made_from.get(waiting.pop(), ()):
-            if source and source not in found:
-                found.add(source)
-                waiting.append(source)
-    return found
+    return made_from

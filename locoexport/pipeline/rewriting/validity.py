@@ -22,7 +22,7 @@ from locoexport.lowering.proof.whole_model import (
 from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
 from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
 from locoexport.notices import Listener, Notice, ignore
-from locoexport.pipeline.rewriting.stated_lengths import without_stale_statements
+from locoexport.pipeline.rewriting.stated_lengths import without_statements
 
 __all__ = ["check_still_valid", "check_written_file", "prove_models"]
 
@@ -109,28 +109,37 @@ def prove_models(
     except ValueError:  # as protobuf says it
         return not_proven("it is over 2 GB, which only a file with external data can be")
     proof = prove_whole_model(first, second, half=half, folder=folder, notify=notify)
-    if not proof.original_ran:
-        again = _beside_corrected(original, second, half, folder, notify)
-        proof = again or proof
-    return proof
+    if proof.complete or not proof.passed:
+        return proof
+    return _beside_corrected(proof, original, second, folder, notify, half=half)
 
 
 def _beside_corrected(
-    original: onnx.ModelProto, rewritten: Model, half: bool, folder: Path | None, notify: Listener
-) -> WholeModelProof | None:
-    """The proof beside the original without the stale statements that keep ONNX Runtime from
-    running it: they say nothing of what is computed. None where there are none, or it does not run.
+    proof: WholeModelProof,
+    original: onnx.ModelProto,
+    rewritten: Model,
+    folder: Path | None,
+    notify: Listener,
+    *,
+    half: bool,
+) -> WholeModelProof:
+    """The proof beside the original without what it states of its values, some of which may keep
+    ONNX Runtime from running it: that says nothing of what is computed. ``proof`` where this says
+    no more.
     """
-    corrected, names = without_stale_statements(original, original, folder)
-    if not names:
-        return None
+    bare = without_statements(original, folder)
     try:
-        stated_less = corrected.SerializeToString()
+        stated_less = bare.SerializeToString()
     except ValueError:
-        return None
-    proof = prove_whole_model(stated_less, rewritten, half=half, folder=folder, notify=notify)
-    note = "beside the original without the shapes and types that its inputs contradict"
-    return replace(proof, note=note) if proof.original_ran else None
+        return proof
+    if bare is original:
+        return proof
+    more = prove_whole_model(stated_less, rewritten, half=half, folder=folder, notify=notify)
+    # What does not run at a size that the original file does not run at is no worse than that.
+    better = more.complete or (more.original_ran and not proof.original_ran)
+    if more.failure or (more.passed and not better):
+        return proof
+    return replace(more, note="beside the original without the shapes that it states of its values")
 
 
 def check_still_loads(original: Path, rewritten: Path) -> str | None:
@@ -159,10 +168,9 @@ def _load_and_prove(
     if reason is not None:
         return reason, not_proven("ONNX Runtime loads neither file")
     proof = prove_whole_model(original, rewritten, half=half, notify=notify)
-    if not proof.original_ran:
+    if not proof.complete and proof.passed:
         model = read_model(original)
-        again = _beside_corrected(model, rewritten, half, original.parent, notify)
-        proof = again or proof
+        proof = _beside_corrected(proof, model, rewritten, original.parent, notify, half=half)
     return "", proof
 
 
