@@ -109,7 +109,7 @@ class _Facts:
         for value in inferred.graph.input:
             dims = value.type.tensor_type.shape.dim
             names = {dim.dim_param for dim in dims if dim.dim_param}
-            facts.from_inputs |= names
+            facts.from_inputs.update(names)
             if names or not value.type.tensor_type.HasField("shape"):
                 facts.open_inputs.add(value.name)
         for graph in iterate_graphs(inferred):

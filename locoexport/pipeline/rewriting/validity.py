@@ -70,7 +70,7 @@ def check_written_file(
     steps = [""]
 
     def listen(notice: Notice) -> None:
-        if notice.text != steps[-1]:
+        if notice.text not in steps:
             notify(notice)
         steps.append(notice.text)
 
