@@ -28,6 +28,7 @@ from locoexport.inspection.forecast import Forecast, Uncovered
 from locoexport.inspection.lint import Finding
 from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance
 from locoexport.lowering.proof.trials import CutOutProof
+from locoexport.lowering.proof.whole_model import WholeModelProof
 from locoexport.machine.hardware import Cpu, Memory
 from locoexport.machine.installation import CacheFolder, Package
 from locoexport.parity import divergence, error_growth
@@ -347,6 +348,14 @@ def _rewrite() -> RewriteReport:
     return RewriteReport(
         *(onnx.ModelProto(), ("newer-operators", "opset"), "gather", (*gelus, *others), ("f",)),
         *(20, 17, 12_674, 14_758, 1234.5, MODEL, 6_541_780, ""),
+        WholeModelProof(
+            sizes=("batch=2, frames=5, points_of_the_queries=6", "batch=3, frames=7, points=8"),
+            worst_difference=3.7e-6,
+            allowed=2.4e-4,
+            values=12_345_678,
+            origin="measured",
+            note="beside the original without the shapes that it states of its values",
+        ),
     )
 
 
@@ -422,7 +431,7 @@ def sample_reports(folder: Path) -> dict[str, Sample]:
         ),
         "rewrite": (
             partial(rewrite_rendering.rewrite_text, _rewrite()),
-            ("300×", "+2100", "3.1e-07", "1402×"),
+            ("300×", "+2100", "3.1e-07", "1402×", "3.7e-06", "2.4e-04", "12,345,678"),
         ),
         "rewrite -v": (
             partial(rewrite_rendering.rewrite_text, _rewrite(), verbose=True),

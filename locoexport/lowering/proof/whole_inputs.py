@@ -40,8 +40,8 @@ _DTYPES: dict[str, type[np.generic]] = {
     **{name: np.dtype(name).type for name in ("int8", "int16", "int32", "int64")},
     **{name: np.dtype(name).type for name in ("uint8", "uint16", "uint32", "uint64")},
 }
-_MOST_BYTES = 256 << 20
-"""Of all inputs together; larger sizes are not tried."""
+_MOST_VALUES, _MOST_CHOSEN = 2**25, 2**22
+"""Of all inputs together; larger sizes are not tried, nor chosen where there is a choice."""
 _BATCHES = (2, 3)
 _UNITS = ((1, (5, 7)), (8, (2, 3)), (16, (1, 3)), (32, (1, 2)), (64, (1, 2)))
 """Lengths of other axes: multiples of the unit, from either start, one apart: all distinct."""
@@ -111,9 +111,7 @@ def read_inputs(session: onnxruntime.InferenceSession) -> tuple[ModelInput, ...]
 
 def bindings(inputs: Sequence[ModelInput]) -> list[Binding]:
     """The ladder, from small to large, and for each unit from what tells most to what runs most
-    often.
-
-    With no open axis, the one binding. Sizes too large to try are left out.
+    often. With no open axis, the one binding. Sizes too large to try are left out.
     """
     rungs: dict[Binding, tuple[int, ...]] = {}
     fallbacks = tuple(product((None, 1), (None, *_CHANNELS)))
@@ -123,8 +121,8 @@ def bindings(inputs: Sequence[ModelInput]) -> list[Binding]:
         for start, batch in zip(starts, _BATCHES, strict=True):
             rung = _binding(inputs, sharing, (unit, start), one or batch, channels, one)
             size = sum(math.prod(shape) for shape in rung.shapes)
-            if size * 8 <= _MOST_BYTES:
-                rungs.setdefault(rung, (nth, level, sharing // 2, size))
+            if size <= (_MOST_CHOSEN if rung.lengths else _MOST_VALUES):
+                rungs.setdefault(rung, (nth, level, sharing, size))
     return sorted(rungs, key=lambda rung: rungs[rung])
 
 

@@ -12,9 +12,11 @@ as the values themselves, which no allowance reaches: where it would, nothing is
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,9 @@ RUNNING_REWRITTEN = "running the rewritten model"
 _RUNNING_ORIGINAL = "running the original model"
 _SECONDS = 20.0
 """Of processor time to look for sizes; what has begun is finished."""
+_RUN_SECONDS = 20.0
+"""Of one run of either model; what takes longer is stopped."""
+_TOOK_LONG = f"it takes longer than {_RUN_SECONDS:.0f} s"
 _WANTED = 2
 _HALF = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
 _OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "memoryerror")
@@ -80,6 +85,8 @@ class WholeModelProof:
     note: str = ""
     complete: bool = False
     """Whether each open axis had two lengths, none of them forced by what the original takes."""
+    exhausted: bool = False
+    """Whether the original took too much time or memory to be run."""
 
     @property
     def original_ran(self) -> bool:
@@ -137,7 +144,8 @@ def prove_whole_model(
         trials = _trials(original, folder, notify, half=half)
         return _prove(trials, rewritten, folder, notify, half=half)
     except NotProvenError as reason:
-        return not_proven(str(reason))
+        told = str(reason)
+        return WholeModelProof(unproven=told, exhausted=_is_exhausted(told))
 
 
 @dataclass(frozen=True)
@@ -182,32 +190,45 @@ def _climb(
     found: list[_Trial] = []
     started, tried, refusal = time.process_time(), 0, "its inputs are too large to try"
     wanted = _WANTED if any(one.open_axes for one in inputs) else 1
-    for binding in bindings(inputs):
+    for binding, integers in product(bindings(inputs), integer_kinds(inputs)):
         if len(found) == wanted or time.process_time() - started > _SECONDS:
             break
         if found and not binding.differs(found[0].binding):
             continue
-        for integers in integer_kinds(inputs):
-            arrays = make_arrays(inputs, binding, integers, len(found))
-            names = [one.name for one in inputs]
-            notify(Notice(_RUNNING_ORIGINAL))
-            made = _run(session, dict(zip(names, arrays, strict=True)))
-            tried += 1
-            if isinstance(made, str):
-                refusal = made
-                continue
-            notify(Notice(_RUNNING_ORIGINAL))
-            near = _run(session, dict(zip(names, moved(arrays, half=half), strict=True)))
-            if isinstance(near, str):
-                refusal = near
-                continue
-            given = dict(zip(names, arrays, strict=True))
-            found.append(_Trial(binding, given, made, near))
+        arrays = make_arrays(inputs, binding, integers, len(found))
+        trial = _attempt(session, inputs, binding, arrays, notify, half=half)
+        tried += 1
+        if not isinstance(trial, str):
+            found.append(trial)
+            continue
+        refusal = trial
+        if _is_exhausted(refusal):
             break
     if not found:
         count = f" ({tried} were tried)" if tried > 1 else ""
         raise NotProvenError(f"the original ran at no size{count}: {refusal}")
     return tuple(found)
+
+
+def _attempt(
+    session: onnxruntime.InferenceSession,
+    inputs: Sequence[ModelInput],
+    binding: Binding,
+    arrays: Arrays,
+    notify: Listener,
+    *,
+    half: bool,
+) -> _Trial | str:
+    """The original on these inputs and on nearly the same, or why it does not run."""
+    names = [one.name for one in inputs]
+    outputs = []
+    for values in (arrays, moved(arrays, half=half)):
+        notify(Notice(_RUNNING_ORIGINAL))
+        made = _run(session, dict(zip(names, values, strict=True)))
+        if isinstance(made, str):
+            return made
+        outputs.append(made)
+    return _Trial(binding, dict(zip(names, arrays, strict=True)), *outputs)
 
 
 def _prove(
@@ -231,7 +252,7 @@ def _prove(
         notify(Notice(RUNNING_REWRITTEN))
         made = _run(session, trial.inputs)
         if isinstance(made, str):
-            return _refused(sizes, f"at {size} it does not run, and the original does: {made}")
+            return _refused(sizes, made, size)
         own = [trial.moved] if trial.optimised is None else [trial.moved, trial.optimised]
         compared.append(compare_outputs(trial.made, own, made, half=half))
     return replace(_concluded(sizes, compared), complete=complete)
@@ -255,10 +276,12 @@ def _concluded(sizes: tuple[str, ...], compared: Sequence[Comparison]) -> WholeM
     return proof
 
 
-def _refused(sizes: tuple[str, ...], reason: str) -> WholeModelProof:
-    if any(word in reason.lower() for word in _OUT_OF_MEMORY):
-        reason = f"the rewritten model takes more memory than there is: {reason}"
-        return WholeModelProof(sizes=sizes, unproven=reason)
+def _refused(sizes: tuple[str, ...], reason: str, size: str = "") -> WholeModelProof:
+    if _is_exhausted(reason):
+        told = f"the rewritten model takes too much: {reason}"
+        return WholeModelProof(sizes=sizes, unproven=told)
+    if size:
+        reason = f"at {size} it does not run, and the original does: {reason}"
     return WholeModelProof(sizes=sizes, failure=reason)
 
 
@@ -282,12 +305,22 @@ def _run(
     session: onnxruntime.InferenceSession, inputs: dict[str, NDArray[np.generic]]
 ) -> Arrays | str:
     """What a model makes of the inputs, or its runtime's words where it does not run."""
+    options = onnxruntime.RunOptions()
+    watch = threading.Timer(_RUN_SECONDS, setattr, (options, "terminate", True))
+    watch.start()
     try:
-        found = session.run(None, inputs)
+        found = session.run(None, inputs, options)
         flat = [one for value in found for one in (value if isinstance(value, list) else [value])]
         return [np.asarray(one) for one in flat]
     except Exception as error:  # its errors have no common class
-        return _one_line(error)
+        return _TOOK_LONG if options.terminate else _one_line(error)
+    finally:
+        watch.cancel()
+
+
+def _is_exhausted(refusal: str) -> bool:
+    """Whether time or memory ran out: larger sizes take more of both."""
+    return _TOOK_LONG in refusal or any(word in refusal.lower() for word in _OUT_OF_MEMORY)
 
 
 def _one_line(error: Exception) -> str:

@@ -79,11 +79,11 @@ def warn_of_stale(names: Sequence[str], notify: Listener) -> None:
     """One line about them all; nothing where there are none."""
     if not names:
         return
-    values = "1 value" if len(names) == 1 else f"each of {len(names):,} values"
+    values = "1 value" if len(names) == 1 else f"{len(names):,} values"
     notify(
         Notice(
-            f"The file states a shape or type of {values} that the model's inputs do not imply "
-            f"(the first is {names[0][:80]!r}). The written file states less of them.",
+            f"Of {values} the file states lengths or types that its inputs do not imply (the first "
+            f"is {names[0][:80]!r}). The written file leaves these out.",
             warning=True,
         )
     )

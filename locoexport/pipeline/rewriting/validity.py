@@ -109,7 +109,7 @@ def prove_models(
     except ValueError:  # as protobuf says it
         return not_proven("it is over 2 GB, which only a file with external data can be")
     proof = prove_whole_model(first, second, half=half, folder=folder, notify=notify)
-    if proof.complete or not proof.passed:
+    if proof.complete or proof.exhausted or not proof.passed:
         return proof
     return _beside_corrected(proof, original, second, folder, notify, half=half)
 
@@ -168,7 +168,7 @@ def _load_and_prove(
     if reason is not None:
         return reason, not_proven("ONNX Runtime loads neither file")
     proof = prove_whole_model(original, rewritten, half=half, notify=notify)
-    if not proof.complete and proof.passed:
+    if not (proof.complete or proof.exhausted) and proof.passed:
         model = read_model(original)
         proof = _beside_corrected(proof, model, rewritten, original.parent, notify, half=half)
     return "", proof
