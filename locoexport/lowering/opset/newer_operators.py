@@ -27,6 +27,7 @@ from locoexport.graphs.drafts import Draft, Names
 from locoexport.graphs.known_values import KnownValue, read_constant
 from locoexport.lowering.opset.own_bodies import OWN_BODIES, CannotExpandError, Writer
 from locoexport.lowering.opset.schema_bodies import write_function_body
+from locoexport.lowering.opset.schemas import schema_at, versions_of
 from locoexport.lowering.opset.versions import lower_opset
 from locoexport.lowering.proof.cut_out import EXACT, CutOut, cut_out
 from locoexport.lowering.proof.tolerance import ProofTolerance
@@ -107,10 +108,7 @@ def is_newer(node: onnx.NodeProto, newer: frozenset[str]) -> bool:
 def newer_names(opset: int, target: int) -> frozenset[str]:
     """Operators of the default domain that ``opset`` has and ``target`` has not, or not so."""
     names = {"Split"} if target < _SPLIT_INTO_PARTS <= opset else set()
-    for schema in defs.get_all_schemas_with_history():
-        if schema.domain == "" and _is_newer(schema.name, opset, target):
-            names.add(schema.name)
-    return frozenset(names)
+    return frozenset(names | {name for name in versions_of() if _is_newer(name, opset, target)})
 
 
 class NewerOperators(InPlacePass):
@@ -187,19 +185,12 @@ class NewerOperators(InPlacePass):
 
 
 def _is_newer(name: str, opset: int, target: int) -> bool:
-    new, old = _schema(name, opset), _schema(name, target)
+    new, old = schema_at(name, opset), schema_at(name, target)
     if new is None:
         return False
     if name == "GroupNormalization":
         return old is None or old.since_version != new.since_version
     return old is None
-
-
-def _schema(name: str, opset: int) -> defs.OpSchema | None:
-    try:
-        return defs.get_schema(name, opset, "")
-    except defs.SchemaError:
-        return None
 
 
 def _writer(node: ir.Node, newer: frozenset[str]) -> Writer:
