@@ -192,8 +192,9 @@ def _rewritten(
     if opset is not None:
         check_ranks(current, opset, folder)
         notify(Notice(f"converting opset {before} to {opset}"))
-        lowered = lower_opset(current, opset)
-        done += of_opset(lowered, with_small_tensors(current, folder), before, opset, OPSET)
+        readable = with_small_tensors(current, folder)
+        lowered = lower_opset(current, opset, readable)
+        done += of_opset(lowered, readable, before, opset, OPSET)
         current = with_true_opset(lowered.model, opset)
     if current is not model:
         current, stale = without_stale_statements(current, passed_on, folder)

@@ -2,7 +2,8 @@
 
 Replaces: in the main graph and in bodies of If, Loop and Scan, every node whose operator is newer
 than ``target`` and is defined in terms of older ones (Gelu, LayerNormalization, AffineGrid, ...);
-GroupNormalization where version 21 gave its inputs another meaning; Split into ``num_outputs``.
+GroupNormalization where version 21 gave its inputs another meaning; Split into ``num_outputs`` and
+Pad of some axes.
 
 Identity: the operator's own definition. ``own_bodies`` writes those that need care,
 ``schema_bodies`` takes all others from the schemas of the installed onnx.
@@ -24,16 +25,20 @@ from onnx_ir.passes import InPlacePass, PassResult
 
 from locoexport.errors import GraphCheckFailedError
 from locoexport.graphs.drafts import Draft, Names
-from locoexport.graphs.known_values import KnownValue, read_constant
+from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.known_values import KnownValue, known_values, read_constant
 from locoexport.lowering.opset.own_bodies import OWN_BODIES, CannotExpandError, Writer
 from locoexport.lowering.opset.schema_bodies import write_function_body
+from locoexport.lowering.opset.schemas import schema_at, versions_of
 from locoexport.lowering.opset.versions import lower_opset
 from locoexport.lowering.proof.cut_out import EXACT, CutOut, cut_out
 from locoexport.lowering.proof.tolerance import ProofTolerance
 
 __all__ = ["ExpandedNode", "LeftNode", "NewerOperators", "is_newer", "newer_names"]
 
-_SPLIT_INTO_PARTS = 18
+_WITH_MORE = 18
+"""Split into a number of parts and Pad of some axes came with it."""
+_PAD_AXES = 3
 _LARGEST_CONSTANT = 1024
 _TOLERANCES = {
     ir.DataType.DOUBLE: ProofTolerance(1e-12, "as float32, with the rounding of double"),
@@ -101,16 +106,15 @@ def is_newer(node: onnx.NodeProto, newer: frozenset[str]) -> bool:
     """True for a node that the pass rewrites; ``newer`` are ``newer_names``."""
     if node.domain not in ("", "ai.onnx") or node.op_type not in newer:
         return False
-    return node.op_type != "Split" or any(a.name == "num_outputs" for a in node.attribute)
+    if node.op_type == "Split":
+        return any(attribute.name == "num_outputs" for attribute in node.attribute)
+    return node.op_type != "Pad" or (len(node.input) > _PAD_AXES and bool(node.input[_PAD_AXES]))
 
 
 def newer_names(opset: int, target: int) -> frozenset[str]:
     """Operators of the default domain that ``opset`` has and ``target`` has not, or not so."""
-    names = {"Split"} if target < _SPLIT_INTO_PARTS <= opset else set()
-    for schema in defs.get_all_schemas_with_history():
-        if schema.domain == "" and _is_newer(schema.name, opset, target):
-            names.add(schema.name)
-    return frozenset(names)
+    names = {"Split", "Pad"} if target < _WITH_MORE <= opset else set()
+    return frozenset(names | {name for name in versions_of() if _is_newer(name, opset, target)})
 
 
 class NewerOperators(InPlacePass):
@@ -132,16 +136,37 @@ class NewerOperators(InPlacePass):
         newer = newer_names(opset, self._target)
         names = Names.of(model)
         expanded: list[ExpandedNode] = []
-        left: list[LeftNode] = []
-        for node in list(ir.traversal.RecursiveGraphIterator(model.graph)):
-            if node.op_type not in newer or not is_newer(ir.to_proto(node), newer):
-                continue
-            try:
-                expanded.append(self._expand(node, opset, _writer(node, newer), names))
-            except CannotExpandError as reason:
-                left.append(LeftNode(_name(node), node.op_type, str(reason)))
+        while True:
+            count = len(expanded)
+            left: list[LeftNode] = []
+            for node in list(ir.traversal.RecursiveGraphIterator(model.graph)):
+                if node.op_type not in newer or not is_newer(ir.to_proto(node), newer):
+                    continue
+                try:
+                    expanded.append(self._expand(node, opset, self._writer(node), names))
+                except CannotExpandError as reason:
+                    left.append(LeftNode(_name(node), node.op_type, str(reason)))
+            if not left or len(expanded) == count:
+                break
+            # onnx infers nothing through some of them, and does through what is there now.
+            _learn_types(model)
         self.expanded, self.left = tuple(expanded), tuple(left)
         return PassResult(model, bool(expanded))
+
+    def _writer(self, node: ir.Node) -> Writer:
+        if node.op_type in OWN_BODIES:
+            return OWN_BODIES[node.op_type]
+        return partial(write_function_body, lower=self._lower_body)
+
+    def _lower_body(self, body: onnx.ModelProto) -> ir.Model:
+        """A body without newer operators: it is brought down as any model is."""
+        model = ir.from_proto(infer_shapes(body))
+        inner = NewerOperators(self._target)
+        inner(model)
+        if inner.left:
+            first = inner.left[0]
+            raise CannotExpandError(f"its body holds {first.op_type}: {first.reason}")
+        return model
 
     def _expand(self, node: ir.Node, opset: int, writer: Writer, names: Names) -> ExpandedNode:
         draft = Draft(_name(node), names)
@@ -149,7 +174,7 @@ class NewerOperators(InPlacePass):
         known, constants = _known(node), _constants(node)
         written = list(writer(draft, node, opset))
         replacement = tuple(ir.to_proto(new) for new in draft.nodes)
-        self._check_lowers(replacement, known, opset)
+        self._check_lowers(replacement, known, constants, opset)
         pairs = [(old, new) for old, new in zip(node.outputs, written, strict=True) if old.name]
         graph = node.graph
         assert graph is not None
@@ -166,7 +191,11 @@ class NewerOperators(InPlacePass):
         )
 
     def _check_lowers(
-        self, nodes: tuple[onnx.NodeProto, ...], known: Mapping[str, KnownValue], opset: int
+        self,
+        nodes: tuple[onnx.NodeProto, ...],
+        known: Mapping[str, KnownValue],
+        constants: Mapping[str, onnx.TensorProto],
+        opset: int,
     ) -> None:
         """A body that cannot be brought down would only hide the operator from the refusal."""
         graph = onnx.helper.make_graph(
@@ -175,19 +204,21 @@ class NewerOperators(InPlacePass):
             [
                 onnx.helper.make_tensor_value_info(name, value.elem_type, value.shape)
                 for name, value in known.items()
+                if name not in constants
             ],
             [],
+            initializer=list(constants.values()),
         )
         imports = [onnx.helper.make_opsetid("", opset)]
         try:
             lower_opset(onnx.helper.make_model(graph, opset_imports=imports), self._target)
         except GraphCheckFailedError as error:
-            reasons = str(error).splitlines()[1:]
-            raise CannotExpandError("in its body, " + "; ".join(reasons)) from error
+            reasons = str(error).partition("allow it: ")[2] or str(error)
+            raise CannotExpandError(f"in its body, {reasons}") from error
 
 
 def _is_newer(name: str, opset: int, target: int) -> bool:
-    new, old = _schema(name, opset), _schema(name, target)
+    new, old = schema_at(name, opset), schema_at(name, target)
     if new is None:
         return False
     if name == "GroupNormalization":
@@ -195,17 +226,18 @@ def _is_newer(name: str, opset: int, target: int) -> bool:
     return old is None
 
 
-def _schema(name: str, opset: int) -> defs.OpSchema | None:
-    try:
-        return defs.get_schema(name, opset, "")
-    except defs.SchemaError:
-        return None
-
-
-def _writer(node: ir.Node, newer: frozenset[str]) -> Writer:
-    if node.op_type in OWN_BODIES:
-        return OWN_BODIES[node.op_type]
-    return partial(write_function_body, newer=newer)
+def _learn_types(model: ir.Model) -> None:
+    """Types and shapes that the model does not state and inference finds."""
+    known = known_values(ir.to_proto(model))
+    for node in ir.traversal.RecursiveGraphIterator(model.graph):
+        for value in node.outputs:
+            found = known.get(value.name or "")
+            if found is None:
+                continue
+            if value.dtype is None:
+                value.dtype = ir.DataType(found.elem_type)
+            if value.shape is None and found.shape is not None:
+                value.shape = ir.Shape(found.shape)
 
 
 def _name(node: ir.Node) -> str:
@@ -241,7 +273,7 @@ def _tolerance(node: ir.Node) -> ProofTolerance:
     dtype = node.outputs[0].dtype or next(
         (value.dtype for value in node.inputs if value is not None), None
     )
-    if node.op_type == "Split" or dtype is None or not dtype.is_floating_point():
+    if node.op_type in ("Split", "Pad") or dtype is None or not dtype.is_floating_point():
         return EXACT
     if node.op_type == "Gelu" and dtype == ir.DataType.DOUBLE:
         return _DOUBLE_GELU

@@ -8,7 +8,8 @@ Here is what the bodies of ONNX's own schemas (``schema_bodies``) do not serve:
   the mean is large; here it is the mean of the squared deviations. RMSNormalization's body computes
   its axes at run time, which older reductions do not take.
 - AffineGrid: the schema's body squeezes the batch away where it is 1.
-- Split into equal parts is an attribute of version 18, and older versions are told the sizes.
+- Split into equal parts is an attribute of version 18, and older versions are told the sizes; Pad
+  takes the axes that it pads since version 18, and older versions are told of all axes.
 
 Half precisions are computed in float32 and rounded once, as ONNX Runtime's kernels do.
 """
@@ -149,16 +150,38 @@ def write_split(draft: Draft, node: ir.Node, opset: int) -> Sequence[ir.Value]:
             raise CannotExpandError(f"{known} cannot be split into {parts}")
         sizes = draft.integers(*lengths)
     else:
-        if axis < 0 and x.shape is None:
-            raise CannotExpandError("the rank of its input is unknown")
-        place = axis if x.shape is None else axis % x.shape.rank()
-        length = draft.size(x, place, None)
+        length = draft.size(x, axis, None)
         assert isinstance(length, ir.Value)
         raised = draft.op("Add", length, draft.integers(parts - 1))
         whole = draft.op("Div", raised, draft.integers(parts))
         rest = draft.op("Sub", length, draft.op("Mul", whole, draft.integers(parts - 1)))
         sizes = draft.op("Concat", *[whole] * (parts - 1), rest, axis=0)
     return draft.node("Split", [x, sizes], {"axis": axis}, parts)
+
+
+def write_pad(draft: Draft, node: ir.Node, opset: int) -> Sequence[ir.Value]:
+    """Pads of some axes, told as pads of all: 0 for the others."""
+    x, pads = _input(node, 0), _input(node, 1)
+    axes = read_constant(_input(node, 3))
+    if axes is None:
+        raise CannotExpandError("its axes are computed")
+    listed = axes.numpy().astype(np.int64).reshape(-1)
+    # Beginnings first, then ends. What is below 0 counts from the end of both.
+    base, less = np.tile(listed, 2), np.concatenate([listed < 0, listed >= 0])
+    where: ir.Value
+    if x.shape is not None:
+        rank = x.shape.rank()
+        where = draft.constant(base - less * rank, ir.DataType.INT64)
+        length = draft.integers(2 * rank)
+    else:
+        read = draft.op("Shape", draft.op("Shape", x))
+        taken = draft.op("Mul", draft.constant(less, ir.DataType.INT64), read)
+        where = draft.op("Sub", draft.constant(base, ir.DataType.INT64), taken)
+        length = draft.op("Mul", read, draft.integers(2))
+    zeros = draft.op("Expand", draft.integers(0), length)
+    whole = draft.op("ScatterElements", zeros, where, pads, axis=0)
+    value = node.inputs[2]
+    return draft.node("Pad", [x, whole, value], dict(node.attributes))
 
 
 OWN_BODIES: dict[str, Writer] = {
@@ -168,6 +191,7 @@ OWN_BODIES: dict[str, Writer] = {
     "RMSNormalization": write_rms_normalization,
     "AffineGrid": write_affine_grid,
     "Split": write_split,
+    "Pad": write_pad,
 }
 
 

@@ -2,49 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import onnx
 import onnx_ir as ir
 from onnx import helper, inliner
 
 from locoexport.graphs.drafts import Draft
-from locoexport.graphs.inference import infer_shapes
 from locoexport.lowering.opset.own_bodies import CannotExpandError
+from locoexport.lowering.opset.schemas import attributes_of, schema_at
 
 __all__ = ["write_function_body"]
 
 _IR_VERSION = 10
+_DOMAIN = "locoexport.body"
 
 
 def write_function_body(
-    draft: Draft, node: ir.Node, opset: int, *, newer: frozenset[str]
+    draft: Draft, node: ir.Node, opset: int, *, lower: Callable[[onnx.ModelProto], ir.Model]
 ) -> Sequence[ir.Value]:
     """The node's body at ``opset``; a CastLike whose types are known becomes a Cast.
 
-    Operators in ``newer`` are written out within the body too.
+    ``lower`` writes newer operators within the body in older ones too; the model that it takes has
+    the body as its graph.
 
     Raises:
         CannotExpandError: there is no body for these inputs, or it holds control flow.
     """
-    inlined = _inlined(node, opset, newer)
-    body = ir.from_proto(infer_shapes(inlined)).graph
+    body = lower(_inlined(node, opset)).graph
     made: dict[ir.Value, ir.Value | None] = {}
     for value in body.inputs:
         made[value] = node.inputs[int(str(value.name)[1:])]
     for inner in body:
-        if inner.op_type == node.op_type:
-            raise CannotExpandError(
-                "older operators cannot express it: onnx has no function body for these inputs"
-            )
         if any(attribute.type == ir.AttributeType.GRAPH for attribute in inner.attributes.values()):
             raise CannotExpandError("its function body holds control flow")
         inputs = [None if value is None else made[value] for value in inner.inputs]
         results = _write(draft, inner, inputs)
-        made.update(zip(inner.outputs, results, strict=True))
-    outputs = []
-    for value in body.outputs:
-        result = made.get(value)
+        for old, new in zip(inner.outputs, results, strict=True):
+            made[old] = new
+            # What is known within the body, inference need not find again.
+            new.type, new.shape = new.type or old.type, new.shape or old.shape
+    by_name = {value.name: value for value in body.outputs}
+    outputs: list[ir.Value] = []
+    for index, wanted in enumerate(node.outputs):
+        if not wanted.name:
+            outputs.append(ir.Value(name=""))
+            continue
+        result = made.get(by_name[f"o{index}"])
         if result is None:
             raise CannotExpandError("its function body leaves an output out")
         # A value that the node only passes on keeps its own name.
@@ -62,11 +67,13 @@ def _write(draft: Draft, inner: ir.Node, inputs: Sequence[ir.Value | None]) -> S
     return draft.node(inner.op_type, inputs, dict(inner.attributes), len(inner.outputs))
 
 
-def _inlined(node: ir.Node, opset: int, newer: frozenset[str]) -> onnx.ModelProto:
+def _inlined(node: ir.Node, opset: int) -> onnx.ModelProto:
+    """The body in place of the node, as a model that takes ``i0``, ``i1``, ... by their place."""
     proto = ir.to_proto(node)
-    inputs = []
+    inputs, types = [], []
     for index, value in enumerate(node.inputs):
         if value is None:
+            types.append(onnx.TypeProto())
             continue
         if value.dtype is None:
             raise CannotExpandError(f"the type of its input {value.name!r} is unknown")
@@ -74,20 +81,54 @@ def _inlined(node: ir.Node, opset: int, newer: frozenset[str]) -> onnx.ModelProt
         if value.shape is not None:
             shape = [size if isinstance(size, int) else None for size in value.shape]
         inputs.append(helper.make_tensor_value_info(f"i{index}", int(value.dtype), shape))
+        types.append(inputs[-1].type)
         proto.input[index] = f"i{index}"
     given = {attribute.name for attribute in proto.attribute}
-    for name, known in onnx.defs.get_schema(node.op_type, opset, "").attributes.items():
+    for name, known in attributes_of(node.op_type, opset).items():
         if name not in given and known.default_value.name:
             proto.attribute.append(known.default_value)  # the inliner drops what is not written
-    proto.output[:] = [f"o{index}" for index in range(len(proto.output))]
-    graph = helper.make_graph(
-        [proto], "body", inputs, [onnx.ValueInfoProto(name=name) for name in proto.output]
+    outputs = []
+    for index, name in enumerate(proto.output):
+        if name:
+            proto.output[index] = f"o{index}"
+            outputs.append(onnx.ValueInfoProto(name=f"o{index}"))
+    function = _function(proto, types, opset)
+    proto.domain = function.domain = _DOMAIN
+    graph = helper.make_graph([proto], "body", inputs, outputs)
+    imports = [helper.make_opsetid("", opset), helper.make_opsetid(_DOMAIN, 1)]
+    model = helper.make_model(
+        graph, opset_imports=imports, functions=[function], ir_version=_IR_VERSION
     )
-    imports = [helper.make_opsetid("", opset)]
-    model = helper.make_model(graph, opset_imports=imports, ir_version=_IR_VERSION)
     try:
-        return inliner.inline_selected_functions(
-            model, [("", name) for name in sorted(newer)], inline_schema_functions=True
-        )
+        return inliner.inline_local_functions(model)
     except Exception as error:  # its errors have no common class
         raise CannotExpandError(f"onnx's inliner refuses it: {error}") from error
+
+
+def _function(
+    node: onnx.NodeProto, types: Sequence[onnx.TypeProto], opset: int
+) -> onnx.FunctionProto:
+    """The node's body, of the version that ``opset`` has of it."""
+    schema: Any = schema_at(node.op_type, opset)  # onnx's stubs lack functions' versions
+    function = onnx.FunctionProto()
+    if schema is not None:
+        told = node.SerializeToString()
+        kinds = [kind.SerializeToString() for kind in types]
+        for version in sorted(schema.context_dependent_function_opset_versions, reverse=True):
+            if version <= opset:
+                function.ParseFromString(
+                    schema.get_context_dependent_function_with_opset_version(version, told, kinds)
+                )
+                break
+        for version in sorted(schema.function_opset_versions, reverse=True):
+            if version <= opset and not function.node:
+                function.ParseFromString(schema.get_function_with_opset_version(version))
+    if not function.node:
+        raise CannotExpandError(
+            "older operators cannot express it: onnx has no function body for these inputs"
+        )
+    function.name = node.op_type
+    for entry in function.opset_import:
+        if not entry.domain:
+            entry.version = opset
+    return function

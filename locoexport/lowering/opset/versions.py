@@ -28,6 +28,12 @@ from locoexport.errors import GraphCheckFailedError, UsageError
 from locoexport.graphs.known_values import constants_of
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.lowering.opset.element_types import TypeTable, types_of
+from locoexport.lowering.opset.schemas import (
+    attributes_of,
+    first_version,
+    schema_at,
+    versions_between,
+)
 from locoexport.lowering.volumetric.node import respelled_mode
 
 __all__ = ["LOWEST_OPSET", "LoweredNode", "LoweredOpset", "default_opset", "lower_opset"]
@@ -85,8 +91,13 @@ def default_opset(model: onnx.ModelProto | onnx.FunctionProto) -> int | None:
     return versions[0] if versions else None
 
 
-def lower_opset(model: onnx.ModelProto, opset: int) -> LoweredOpset:
+def lower_opset(
+    model: onnx.ModelProto, opset: int, readable: onnx.ModelProto | None = None
+) -> LoweredOpset:
     """A copy of ``model`` at ``opset``; the same object where it is there already.
+
+    ``readable`` is the same model with small tensors of other files read in, where it has such:
+    constants are read from it, and what is written keeps referring to the files.
 
     Precondition: every GridSample is of rank 4. Postcondition: the opset import is ``opset``, and
     every node of the default domain has a schema there that takes its inputs, attributes and (where
@@ -106,7 +117,7 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> LoweredOpset:
         return LoweredOpset(model, ())
     lowered = onnx.ModelProto()
     lowered.CopyFrom(model)
-    types, constants = types_of(model), constants_of(model)
+    types, constants = types_of(readable or model), constants_of(readable or model)
     reasons: dict[str, int] = {}
     nodes = []
     inputs_before = _names_taken(lowered)
@@ -155,7 +166,7 @@ def _drop_constants(model: onnx.ModelProto, unused: set[str]) -> None:
 
 def _recorded(node: onnx.NodeProto, current: int, opset: int) -> LoweredNode | None:
     """The node as it is now, where its operator's version is another one at ``opset``."""
-    new, old = _schema(node.op_type, current), _schema(node.op_type, opset)
+    new, old = schema_at(node.op_type, current), schema_at(node.op_type, opset)
     if new is None or old is None or new.since_version == old.since_version:
         return None
     if node.op_type in _NOT_RECORDED:
@@ -174,13 +185,13 @@ def _lower_node(
 ) -> Iterator[str]:
     """Change the node to what it is at ``opset``; yields the reasons against it."""
     name = node.op_type
-    new = _schema(name, current)
-    old = _schema(name, opset)
+    new = schema_at(name, current)
+    old = schema_at(name, opset)
     if new is None:
         yield f"{name}: unknown at opset {current}"
         return
     if old is None:
-        yield f"{name}: new in opset {_first_version(name)}"
+        yield f"{name}: new in opset {first_version(name)}"
         return
     if new.since_version == old.since_version:
         return
@@ -190,27 +201,28 @@ def _lower_node(
         yield from _dft_axis_to_attribute(node, constants)
     if name == "GridSample":
         yield from _respell(node, opset)
-    for schema in _versions_between(name, old.since_version, new.since_version):
-        yield from _objections(node, schema)
+    for version in versions_between(name, old.since_version, new.since_version):
+        yield from _objections(node, version)
     yield from _unknown_to(old, node)
     yield from types.objections(node, old)
 
 
-def _objections(node: onnx.NodeProto, schema: defs.OpSchema) -> Iterator[str]:
-    """Reasons why a node is not the same in ``schema``'s version and the one before."""
-    key = (node.op_type, schema.since_version)
+def _objections(node: onnx.NodeProto, version: int) -> Iterator[str]:
+    """Reasons why a node is not the same in ``version`` of its operator and the one before."""
+    key = (node.op_type, version)
     condition = _UNTOUCHED.get(key)
     if key in _NEVER or (condition is not None and not condition(node)):
-        yield f"{node.op_type}: changed in opset {schema.since_version}"
+        yield f"{node.op_type}: changed in opset {version}"
 
 
 def _unknown_to(schema: defs.OpSchema, node: onnx.NodeProto) -> Iterator[str]:
     """Attributes that ``schema`` lacks: dropped at their default, else a reason."""
-    current = defs.get_schema(node.op_type)
+    older = attributes_of(node.op_type, schema.since_version)
+    newest = attributes_of(node.op_type, defs.onnx_opset_version())
     for attribute in list(node.attribute):
-        if attribute.name in schema.attributes:
+        if attribute.name in older:
             continue
-        known = current.attributes.get(attribute.name)
+        known = newest.get(attribute.name)
         if known is not None and _is_default_value(attribute, known.default_value):
             node.attribute.remove(attribute)
         else:
@@ -276,25 +288,6 @@ def _dft_axis_to_attribute(
     value = int(numpy_helper.to_array(constants[axis]).reshape(())) if axis else -2
     del node.input[2:]
     node.attribute.append(onnx.helper.make_attribute("axis", value))
-
-
-def _schema(name: str, opset: int) -> defs.OpSchema | None:
-    try:
-        return defs.get_schema(name, opset, "")
-    except defs.SchemaError:
-        return None
-
-
-def _versions_between(name: str, above: int, to: int) -> list[defs.OpSchema]:
-    return [
-        schema
-        for schema in defs.get_all_schemas_with_history()
-        if schema.domain == "" and schema.name == name and above < schema.since_version <= to
-    ]
-
-
-def _first_version(name: str) -> int:
-    return min(schema.since_version for schema in _versions_between(name, 0, 10**6))
 
 
 def _is_default(domain: str) -> bool:

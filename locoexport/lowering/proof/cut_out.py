@@ -44,6 +44,18 @@ class CutOut:
     shape: int | None
     sizes: int | None
     tolerance: ProofTolerance
+    opsets: tuple[int, int] = (0, 0)
+    operators: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Equal for cut-outs that a runtime takes alike: operators, opsets and element types."""
+        return (self.operators, self.opsets, tuple(known.elem_type for known in self.inputs))
+
+    @property
+    def same_operator(self) -> bool:
+        """Whether another version of one operator is all that stands in its place."""
+        return len(self.operators[0]) == 1 and self.operators[0] == self.operators[1]
 
 
 def cut_out(
@@ -87,7 +99,13 @@ def cut_out(
         shape=_second_input(before[0], "Reshape", free),
         sizes=_second_input(before[0], "AffineGrid", free),
         tolerance=tolerance,
+        opsets=(before[1], after[1]),
+        operators=(_operators(before[0]), _operators(after[0])),
     )
+
+
+def _operators(nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:
+    return tuple(node.op_type for node in nodes)
 
 
 def _taken(nodes: Sequence[onnx.NodeProto]) -> list[str]:

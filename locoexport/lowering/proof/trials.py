@@ -1,8 +1,11 @@
-"""Both sides of a cut-out on the same inputs: random values of the shapes that the model tells.
+"""Both sides of cut-outs on the same inputs: equal, within a stated tolerance, or apart.
 
-Open lengths are tried as one length for each name, as 2 and as 1 for all. What only another version
-reads computes nothing else, so the two must be equal bit by bit; what was written anew states its
-tolerance.
+What only another version reads computes nothing else, so the two must be equal bit by bit; what was
+written anew, or is another kernel, states its tolerance.
+
+A runtime that cannot run one of the two sides proves nothing, and another one is asked for both
+(``settings``). One that takes the replacement and stumbles over it, on inputs on which the original
+runs, has found it to be wrong.
 """
 
 from __future__ import annotations
@@ -10,52 +13,43 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
-import numpy as np
-import onnx
-from numpy.typing import NDArray
-from onnx import helper
-
-from locoexport.graphs.inference import infer_shapes
-from locoexport.graphs.known_values import KnownValue, is_float
+from locoexport.lowering.proof.batches import Batch, batches_of, output_sizes
 from locoexport.lowering.proof.cut_out import CutOut, NotProvenError
+from locoexport.lowering.proof.differences import (
+    Value,
+    count_values,
+    told_difference,
+    worst_difference,
+)
+from locoexport.lowering.proof.inputs import MOST_VALUES, Shapes, inputs_of
 from locoexport.lowering.proof.runners import (
     Arrays,
     CannotRunError,
+    NotValidError,
     Runner,
-    on_onnxruntime,
-    on_reference,
-    worst_difference,
+    StumbledError,
 )
-from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance
+from locoexport.lowering.proof.settings import Setting, load_unoptimised, settings_for
+from locoexport.lowering.proof.tolerance import ProofTolerance
 
-__all__ = ["CutOutProof", "check_affordable", "prove_cut_out"]
+__all__ = ["CutOutProof", "check_affordable", "prove_cut_out", "prove_cut_outs"]
 
-_MOST_VALUES = 2**24
-_LENGTHS = (3, 5, 4, 7, 6, 9, 8)
-_UNNAMED = 3
-_FOR_ALL = (None, 2, 1)
-"""What every open length is, in turn; None is a length of its own for each name."""
-_SPREADS = (1.0, 4.0, 0.1)
-"""Standard deviations of random floats, one for each of those."""
-_ROUNDS, _MANY_VALUES = 8, 2**14
-_SIZES = (4, 2, 3, 5, 4)
-_INTEGERS = ("mixed", "zeros", "ones")
-"""Integers are indices, sizes or steps: what runs is among 0 and 1."""
+_RUNTIME = "ONNX Runtime CPU"
 
 
 @dataclass(frozen=True)
 class CutOutProof:
     """How far both sides were apart, and what they were tried on: ``shapes`` of the inputs of each
-    trial, ``points`` (values compared) in all.
+    trial, ``points`` (values compared) in all. ``fault`` says in words what no number does.
     """
 
     worst_error: float
     tolerance: ProofTolerance
-    shapes: tuple[tuple[tuple[int, ...], ...], ...]
+    shapes: tuple[Shapes, ...]
     points: int
     runtime: str
+    fault: str = ""
 
     @property
     def reduced(self) -> bool:
@@ -75,138 +69,154 @@ def check_affordable(subject: CutOut) -> None:
     Raises:
         NotProvenError: there are too many to try.
     """
-    for length in _FOR_ALL:
-        if _output_size(subject, _shapes(subject.inputs, length)) > _MOST_VALUES:
-            raise NotProvenError(f"its outputs have over {_MOST_VALUES} values")
+    _check_size(output_sizes([subject])[0])
+
+
+def prove_cut_outs(
+    subjects: Sequence[CutOut], proven: Callable[[int], None] = lambda count: None
+) -> list[CutOutProof | str]:
+    """Each cut-out's proof, or the reason why there is none; ``proven`` hears how many are done.
+
+    The same outcomes as ``check_affordable`` and ``prove_cut_out`` give one by one, sooner.
+    """
+    outcomes: list[CutOutProof | str] = [""] * len(subjects)
+    sizes = output_sizes(subjects)
+    done = 0
+    for batch, places in batches_of(subjects, sizes):
+        for place, outcome in zip(places, _prove_batch(batch, sizes, places), strict=True):
+            outcomes[place] = outcome
+            done += 1
+            proven(done)
+    return outcomes
 
 
 def prove_cut_out(subject: CutOut) -> CutOutProof:
-    """Run both sides on the same inputs, on ONNX Runtime or else on the reference evaluator.
+    """Run both sides on the same inputs, in the first way in which both run.
 
     Raises:
-        NotProvenError: neither runs the original on any inputs tried, or it is random.
+        NotProvenError: no way runs both on any inputs tried, or the original is random.
     """
-    reasons = []
-    load_unoptimised = partial(on_onnxruntime, optimised=False)
-    for name, load in (("ONNX Runtime CPU", load_unoptimised), ("ONNX reference", on_reference)):
+    reasons: list[tuple[str, str]] = []
+    for setting in settings_for(subject):
         try:
-            return _prove(subject, name, load)
+            return _prove(setting)
         except (CannotRunError, NotProvenError) as error:
-            reasons.append(f"{name}: {error}")
-    raise NotProvenError("; ".join(reasons))
+            # Where one of two runtimes cannot run a side, it says so again.
+            if setting.plain or str(error) not in [reason for _, reason in reasons]:
+                reasons.append((setting.name, str(error)))
+    raise NotProvenError("; ".join(f"{name}: {reason}" for name, reason in reasons))
 
 
-def _prove(subject: CutOut, runtime: str, load: Callable[[bytes], Runner]) -> CutOutProof:
-    original = load(subject.before)
-    worst, compared, shapes, refusal = 0.0, 0, [], "nothing ran"
-    try:
-        replacement = load(subject.after)
-    except CannotRunError:
-        replacement = None
-    for inputs in _trials(subject):
+def _prove_batch(
+    batch: Batch, sizes: Sequence[int], places: Sequence[int]
+) -> Iterator[CutOutProof | str]:
+    found = _equal_together(batch) if len(places) > 1 else None
+    if found is None and len(places) > 1:
+        middle = len(places) // 2
+        for half, of_half in zip(batch.halves, (places[:middle], places[middle:]), strict=True):
+            yield from _prove_batch(half, sizes, of_half)
+        return
+    for subject, place, proof in zip(batch.subjects, places, found or [None], strict=True):
+        if proof is not None:
+            yield proof
+            continue
         try:
-            expected, again = original(inputs), original(inputs)
+            _check_size(sizes[place])
+            yield prove_cut_out(subject)
+        except NotProvenError as reason:
+            yield str(reason)
+
+
+def _equal_together(batch: Batch) -> list[CutOutProof | None] | None:
+    """The proofs of those that pass in ONNX Runtime; None where the batch cannot be run at all."""
+    tallies = [_Tally() for _ in batch.subjects]
+    suspects: set[int] = set()
+    try:
+        original, replacement = batch.load(load_unoptimised)
+        trials = zip(*(inputs_of(subject) for subject in batch.subjects), strict=True)
+        for number, inputs in enumerate(trials):
+            expected, found = original(inputs), replacement(inputs)
+            if not number:
+                again = original(inputs)
+                suspects |= {
+                    place
+                    for place, pair in enumerate(zip(expected, again, strict=True))
+                    if worst_difference(*pair)
+                }
+            for tally, *values in zip(tallies, inputs, expected, found, strict=True):
+                tally.add(*values)
+    except (CannotRunError, NotProvenError):
+        return None
+    proofs = [
+        tally.proof(subject.tolerance, _RUNTIME)
+        for tally, subject in zip(tallies, batch.subjects, strict=True)
+    ]
+    return [
+        proof if proof.passed and place not in suspects else None
+        for place, proof in enumerate(proofs)
+    ]
+
+
+def _prove(setting: Setting) -> CutOutProof:
+    subject = setting.subject
+    original = setting.original(subject.before)
+    tally, refusal, fault = _Tally(), "nothing ran", ""
+    replacement: Runner | None = None
+    try:
+        replacement = setting.replacement(subject.after)
+    except NotValidError as error:
+        if not setting.together:
+            raise
+        fault = f"it is not valid: {error}"
+    for inputs in inputs_of(subject):
+        try:
+            expected = original(inputs)
+            again = expected if tally.shapes else original(inputs)
         except CannotRunError as error:
             refusal = str(error)
             continue
         if worst_difference(expected, again):
             raise NotProvenError("it is random")
+        if replacement is None:
+            tally.fail(inputs, fault)
+            continue
         try:
-            found = [] if replacement is None else replacement(inputs)
-        except CannotRunError:
-            found = []
-        worst = max(worst, worst_difference(expected, found))
-        compared += sum(value.size for value in expected)
-        shapes.append(tuple(value.shape for value in inputs))
-    if not shapes:
+            found = replacement(inputs)
+        except StumbledError as error:
+            if not setting.together:
+                raise
+            tally.fail(inputs, f"it fails when it is run: {error}")
+            continue
+        tally.add(inputs, expected, found)
+    if not tally.shapes:
         raise NotProvenError(refusal)
-    return CutOutProof(worst, subject.tolerance, tuple(dict.fromkeys(shapes)), compared, runtime)
+    return tally.proof(subject.tolerance, setting.name)
 
 
-def _trials(subject: CutOut) -> Iterator[Arrays]:
-    assignments = dict.fromkeys(_shapes(subject.inputs, length) for length in _FOR_ALL)
-    for seed, shapes in enumerate(assignments):
-        size = sum(math.prod(shape) for shape in shapes)
-        if size > _MOST_VALUES:
-            raise NotProvenError(f"its inputs have over {_MOST_VALUES} values")
-        exact = subject.tolerance == EXACT or size > _MANY_VALUES
-        for again in range(1 if exact else _ROUNDS):
-            yield from _arrays(subject, shapes, seed, np.random.default_rng((seed, again)))
+class _Tally:
+    """What the trials of one cut-out found."""
+
+    def __init__(self) -> None:
+        self.shapes: dict[Shapes, None] = {}
+        self._worst, self._points, self._fault = 0.0, 0, ""
+
+    def add(self, inputs: Arrays, expected: Sequence[Value], found: Sequence[Value]) -> None:
+        apart = worst_difference(expected, found)
+        if math.isinf(apart):
+            self._fault = self._fault or told_difference(expected, found)
+        self._worst = max(self._worst, apart)
+        self._points += count_values(expected)
+        self.shapes[tuple(value.shape for value in inputs)] = None
+
+    def fail(self, inputs: Arrays, fault: str) -> None:
+        self._worst, self._fault = math.inf, self._fault or fault
+        self.shapes[tuple(value.shape for value in inputs)] = None
+
+    def proof(self, tolerance: ProofTolerance, runtime: str) -> CutOutProof:
+        shapes = tuple(self.shapes)
+        return CutOutProof(self._worst, tolerance, shapes, self._points, runtime, self._fault)
 
 
-def _output_size(subject: CutOut, shapes: Sequence[tuple[int, ...]]) -> int:
-    """How many values the original makes of inputs of these shapes, as far as inference knows."""
-    model = onnx.load_from_string(subject.before)
-    for value, shape in zip(model.graph.input, shapes, strict=True):
-        for dimension, size in zip(value.type.tensor_type.shape.dim, shape, strict=True):
-            dimension.dim_value = size
-    outputs = (value.type.tensor_type.shape.dim for value in infer_shapes(model).graph.output)
-    return sum(math.prod(max(dim.dim_value, 1) for dim in dims) for dims in outputs)
-
-
-def _arrays(
-    subject: CutOut,
-    shapes: Sequence[tuple[int, ...]],
-    trial: int,
-    random: np.random.Generator,
-) -> Iterator[Arrays]:
-    for integers in _INTEGERS:
-        arrays = [
-            _array(random, known, shape, integers, subject, index)
-            for index, (known, shape) in enumerate(zip(subject.inputs, shapes, strict=True))
-        ]
-        for index, known in enumerate(subject.inputs):
-            if is_float(known) and index != subject.grid:
-                spread = np.asarray(arrays[index].astype(np.float64) * _SPREADS[trial])
-                arrays[index] = spread.astype(arrays[index].dtype)
-        if subject.sizes is not None:
-            lengths = (shapes[0][0], *_SIZES[1:])
-            arrays[subject.sizes] = np.array(lengths, np.int64)[: shapes[subject.sizes][0]]
-        yield arrays
-        if all(is_float(known) for known in subject.inputs):
-            return
-
-
-def _shapes(inputs: Sequence[KnownValue], for_all: int | None) -> tuple[tuple[int, ...], ...]:
-    """The inputs' shapes with open lengths ``for_all``, or one length for each name."""
-    lengths: dict[str, int] = {}
-    shapes = []
-    for known in inputs:
-        shape = []
-        for size in known.shape or ():
-            if isinstance(size, int):
-                shape.append(size)
-            elif for_all is not None:
-                shape.append(for_all)
-            elif size is None:
-                shape.append(_UNNAMED)
-            else:
-                fresh = _LENGTHS[len(lengths) % len(_LENGTHS)]
-                shape.append(lengths.setdefault(size, fresh))
-        shapes.append(tuple(shape))
-    return tuple(shapes)
-
-
-def _array(
-    random: np.random.Generator,
-    known: KnownValue,
-    shape: tuple[int, ...],
-    integers: str,
-    subject: CutOut,
-    index: int,
-) -> NDArray[np.generic]:
-    if known.elem_type == onnx.TensorProto.STRING:
-        return np.array(random.choice(["a", "b", "c"], shape), dtype=object)
-    dtype = helper.tensor_dtype_to_np_dtype(known.elem_type)
-    if index == subject.shape:
-        return np.array([-1] + [1] * (math.prod(shape) - 1), dtype)  # a shape that always fits
-    if index == subject.grid:
-        exact = random.choice((-1.0, 0.0, 1.0, -3.0, 3.0), shape)
-        return np.where(random.random(shape) < 0.3, exact, random.uniform(-1.6, 1.6, shape)).astype(
-            dtype
-        )
-    if is_float(known):
-        return np.asarray(random.standard_normal(shape)).astype(dtype)
-    if integers == "mixed":
-        return np.asarray(random.integers(0, 2, shape)).astype(dtype)
-    return np.full(shape, integers == "ones").astype(dtype)
+def _check_size(size: int) -> None:
+    if size > MOST_VALUES:
+        raise NotProvenError(f"its outputs have over {MOST_VALUES} values")

@@ -22,6 +22,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from locoexport.errors import GraphCheckFailedError
+from locoexport.lowering.proof.differences import Value
 from locoexport.lowering.proof.runners import (
     Arrays,
     CannotRunError,
@@ -177,8 +178,9 @@ def _runners(lowered: LoweredSample, size: ProbeSizes, setting: _Setting) -> tup
     run_wide = _run_optimised(_original(wide, setting.opset))
     narrow, widened = sample.volume_dtype.numpy(), setting.widen.numpy()
 
-    def original(inputs: Arrays) -> list[NDArray[np.generic]]:
-        return [value.astype(narrow) for value in run_wide([one.astype(widened) for one in inputs])]
+    def original(inputs: Arrays) -> list[Value]:
+        found = run_wide([one.astype(widened) for one in inputs])
+        return [np.asarray(value).astype(narrow) for value in found]
 
     run = on_reference if setting.on_reference else _run_optimised
     return original, run(replacement)
@@ -188,7 +190,7 @@ def _runners(lowered: LoweredSample, size: ProbeSizes, setting: _Setting) -> tup
 _run_optimised = partial(on_onnxruntime, optimised=True)
 
 
-def _attempt(replacement: Runner, inputs: Arrays) -> list[NDArray[np.generic]]:
+def _attempt(replacement: Runner, inputs: Arrays) -> list[Value]:
     """What the replacement makes; nothing at all where it loads and then fails.
 
     A replacement that a runtime takes and stumbles over (an index out of bounds) is wrong. Asking

@@ -12,7 +12,7 @@ from locoexport.lowering.opset.newer_operators import ExpandedNode
 from locoexport.lowering.opset.single_axis_squeeze import SplitSqueeze
 from locoexport.lowering.opset.versions import LoweredNode, LoweredOpset
 from locoexport.lowering.proof.cut_out import CutOut, NotProvenError, cut_out
-from locoexport.lowering.proof.trials import CutOutProof, check_affordable, prove_cut_out
+from locoexport.lowering.proof.trials import CutOutProof, prove_cut_outs
 from locoexport.lowering.volumetric.grid_sample import LoweredSample
 from locoexport.lowering.volumetric.proof import prove_sample
 from locoexport.notices import Listener, Notice
@@ -35,7 +35,7 @@ _Outcome = CutOutProof | str
 """A proof, or the reason why there is none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rewritten:
     """A row of the report before its proof, and what there is to prove.
 
@@ -111,32 +111,46 @@ def prove_all(
     done: Sequence[Rewritten], opsets: tuple[int, int], notify: Listener
 ) -> tuple[NodeRewrite, ...]:
     """Each row with its proof; ``opsets`` are the model's before and after."""
-    proven = []
-    outcomes: dict[CutOut, _Outcome] = {}
-    for number, rewritten in enumerate(done):
-        notify(Notice(PROVING, done=number, total=len(done)))
-        proven.append(_prove(rewritten, opsets, outcomes))
-    if done:
-        notify(Notice(PROVING, done=len(done), total=len(done)))
-    return tuple(proven)
+    samples = [row for row in done if isinstance(row.subject, LoweredSample)]
+    subjects = {row: _cut_outs(row, opsets[0]) for row in done if row not in samples}
+    # Equal cut-outs are run once.
+    unique = list(dict.fromkeys(one for cuts in subjects.values() for one in cuts))
+    cut_outs = [one for one in unique if isinstance(one, CutOut)]
+    total = len(samples) + len(cut_outs)
+    proven: dict[Rewritten, NodeRewrite] = {}
+    if total:
+        notify(Notice(PROVING, done=0, total=total))
+    for count, row in enumerate(samples, 1):
+        assert isinstance(row.subject, LoweredSample)
+        proven[row] = replace(row.node, proof=prove_sample(row.subject, opsets[1]))
+        notify(Notice(PROVING, done=count, total=total))
+
+    def tell(count: int) -> None:
+        notify(Notice(PROVING, done=len(samples) + count, total=total))
+
+    outcomes = dict(zip(cut_outs, prove_cut_outs(cut_outs, tell), strict=True))
+    for row, cuts in subjects.items():
+        found = [one if isinstance(one, str) else outcomes[one] for one in cuts]
+        proven[row] = _told_outcomes(row.node, found)
+    return tuple(proven[row] for row in done)
 
 
-def _prove(
-    rewritten: Rewritten, opsets: tuple[int, int], outcomes: dict[CutOut, _Outcome]
-) -> NodeRewrite:
-    subject = rewritten.subject
-    if isinstance(subject, LoweredSample):
-        return replace(rewritten.node, proof=prove_sample(subject, opsets[1]))
-    if isinstance(subject, SplitSqueeze | ExpandedNode):
-        subject = (_cut_out_of(subject, opsets[0]),)
-    found = [_outcome(one, outcomes) for one in subject]
+def _told_outcomes(node: NodeRewrite, found: Sequence[_Outcome]) -> NodeRewrite:
     reasons = [outcome for outcome in found if isinstance(outcome, str)]
     proofs = [outcome for outcome in found if isinstance(outcome, CutOutProof)]
     unproven = ""
     if reasons:
         count = f"{len(reasons)} of {len(found)}: " if len(found) > 1 else ""
         unproven = count + reasons[0]
-    return replace(rewritten.node, proof=_together(proofs), unproven=unproven)
+    return replace(node, proof=_together(proofs), unproven=unproven)
+
+
+def _cut_outs(row: Rewritten, opset: int) -> tuple[CutOut | str, ...]:
+    subject = row.subject
+    if isinstance(subject, SplitSqueeze | ExpandedNode):
+        return (_cut_out_of(subject, opset),)
+    assert not isinstance(subject, LoweredSample)
+    return subject
 
 
 def _cut_out_of(node: SplitSqueeze | ExpandedNode, opset: int) -> CutOut | str:
@@ -146,25 +160,12 @@ def _cut_out_of(node: SplitSqueeze | ExpandedNode, opset: int) -> CutOut | str:
         return str(reason)
 
 
-def _outcome(subject: CutOut | str, outcomes: dict[CutOut, _Outcome]) -> _Outcome:
-    """Equal cut-outs are run once."""
-    if isinstance(subject, str):
-        return subject
-    if subject not in outcomes:
-        try:
-            check_affordable(subject)
-            outcomes[subject] = prove_cut_out(subject)
-        except NotProvenError as reason:
-            outcomes[subject] = str(reason)
-    return outcomes[subject]
-
-
 def _together(proofs: Sequence[CutOutProof]) -> CutOutProof | None:
     if not proofs:
         return None
+    worst = max(proofs, key=lambda proof: (not proof.passed, proof.worst_error))
     return replace(
-        proofs[0],
-        worst_error=max(proof.worst_error for proof in proofs),
+        worst,
         shapes=tuple(dict.fromkeys(shapes for proof in proofs for shapes in proof.shapes)),
         points=sum(proof.points for proof in proofs),
         runtime=", ".join(dict.fromkeys(proof.runtime for proof in proofs)),
