@@ -30,6 +30,7 @@ from locoexport.machine.writing.output_files import check_apart, check_output
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.destination import destination, serialised
 from locoexport.pipeline.rewriting.passes import (
+    at_ir_version,
     check_ranks,
     run_passes,
     to_ir,
@@ -193,6 +194,7 @@ def _rewritten(
         lowered = lower_opset(current, opset)
         done += of_opset(lowered, with_small_tensors(current, folder), before, opset, OPSET)
         current = with_true_opset(lowered.model, opset)
+    current = at_ir_version(current, request, notify)
     report = RewriteReport(
         model=current,
         passes=request.chosen,
@@ -204,6 +206,8 @@ def _rewritten(
         nodes_before=count_nodes(model),
         nodes_after=count_nodes(current),
         seconds=0.0,
+        ir_version_before=model.ir_version,
+        ir_version_after=current.ir_version,
     )
     if request.check:
         opsets = (before, report.opset_after)
