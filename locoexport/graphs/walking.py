@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import onnx
 
-__all__ = ["count_nodes", "iterate_bodies", "iterate_graphs", "iterate_nested", "iterate_nodes"]
+__all__ = [
+    "Holder",
+    "count_nodes",
+    "iterate_bodies",
+    "iterate_graphs",
+    "iterate_nested",
+    "iterate_nodes",
+    "iterate_tensors",
+]
+
+Holder = Literal["initializer", "constant", "sparse", "attribute"]
+"""What holds a tensor. ``constant``: the value of a Constant node. ``attribute``: any other
+attribute."""
 
 
 def iterate_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
@@ -43,6 +56,20 @@ def iterate_graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
             yield from attribute.graphs
 
 
+def iterate_tensors(model: onnx.ModelProto) -> Iterator[tuple[onnx.TensorProto, Holder]]:
+    """The very tensors, of every graph, body, function and training step."""
+    graphs = [model.graph]
+    for training in model.training_info:
+        graphs += [training.initialization, training.algorithm]
+    for graph in graphs:
+        yield from _tensors_of_graph(graph)
+        yield from _tensors_of_nodes(graph.node)
+    for function in model.functions:
+        for attribute in function.attribute_proto:
+            yield from _tensors_of_attribute(attribute, "attribute")
+        yield from _tensors_of_nodes(function.node)
+
+
 def _nested(nodes: Iterable[onnx.NodeProto]) -> Iterator[Iterable[onnx.NodeProto]]:
     yield nodes
     for node in nodes:
@@ -51,3 +78,40 @@ def _nested(nodes: Iterable[onnx.NodeProto]) -> Iterator[Iterable[onnx.NodeProto
                 yield from _nested(attribute.g.node)
             for graph in attribute.graphs:
                 yield from _nested(graph.node)
+
+
+def _tensors_of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[onnx.TensorProto, Holder]]:
+    for node in iterate_nested(nodes):
+        constant = node.op_type == "Constant" and node.domain in ("", "ai.onnx")
+        for attribute in node.attribute:
+            yield from _tensors_of_attribute(attribute, "constant" if constant else "attribute")
+
+
+def _tensors_of_attribute(
+    attribute: onnx.AttributeProto, holder: Holder
+) -> Iterator[tuple[onnx.TensorProto, Holder]]:
+    if attribute.HasField("t"):
+        yield attribute.t, holder
+    for tensor in attribute.tensors:
+        yield tensor, "attribute"
+    if attribute.HasField("sparse_tensor"):
+        yield from _tensors_of_sparse([attribute.sparse_tensor])
+    yield from _tensors_of_sparse(attribute.sparse_tensors)
+    if attribute.HasField("g"):
+        yield from _tensors_of_graph(attribute.g)
+    for graph in attribute.graphs:
+        yield from _tensors_of_graph(graph)
+
+
+def _tensors_of_graph(graph: onnx.GraphProto) -> Iterator[tuple[onnx.TensorProto, Holder]]:
+    for tensor in graph.initializer:
+        yield tensor, "initializer"
+    yield from _tensors_of_sparse(graph.sparse_initializer)
+
+
+def _tensors_of_sparse(
+    tensors: Iterable[onnx.SparseTensorProto],
+) -> Iterator[tuple[onnx.TensorProto, Holder]]:
+    for sparse in tensors:
+        yield sparse.values, "sparse"
+        yield sparse.indices, "sparse"

@@ -10,11 +10,7 @@ from pathlib import Path
 import onnx
 
 from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
-from locoexport.graphs.external_data import (
-    check_external_files,
-    external_size,
-    with_small_tensors,
-)
+from locoexport.graphs.external_data import ExternalFiles, external_files, with_small_tensors
 from locoexport.graphs.reading import model_file_size, naming, read_model
 from locoexport.graphs.walking import count_nodes
 from locoexport.lowering.opset.newer_operators import is_newer, newer_names
@@ -29,8 +25,9 @@ from locoexport.machine.bounded_child import Allowance, file_allowance, run_boun
 from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
 from locoexport.machine.writing.output_files import check_apart, check_output
 from locoexport.notices import Listener, Notice, ignore
-from locoexport.pipeline.rewriting.destination import destination, serialised
+from locoexport.pipeline.rewriting.destination import layout_to_make, original_place, write_whole
 from locoexport.pipeline.rewriting.passes import (
+    at_ir_version,
     check_ranks,
     run_passes,
     to_ir,
@@ -126,7 +123,8 @@ def rewrite_file(
     """``rewrite`` from file to file; the output appears whole, after every check, or not at all.
 
     External data stays where it is for an output beside the input, and is copied along for one in
-    another folder. A file with nothing to do is written out byte for byte.
+    another folder, unless it is to be put elsewhere. A file with nothing to do is written out byte
+    for byte.
 
     Args:
         source: the model's file.
@@ -144,10 +142,11 @@ def rewrite_file(
     started = time.perf_counter()
     request = RewriteRequest(to, opset, passes, ir_version, assumed_types or {}, check)
     layout = DataLayout(single_file, external_data)
+    layout.check_apart(Path(output))
     check_apart([("the output", output)], [("the model", source)])
     source, output = Path(source), check_output(output, force=force)
     size_bytes = model_file_size(source)
-    report, locations = run_bounded(
+    report, files = run_bounded(
         rewrite_here,
         source,
         request,
@@ -157,28 +156,26 @@ def rewrite_file(
         notify=notify,
         during={PROVING: _proof_allowance(size_bytes)},
     )
-    contents = serialised(report, source)
-    data = [("the model's external data", source.parent / location) for location in locations]
-    check_apart([("the output", output)], data)
-    with destination(source, output, locations, layout, force=force) as temporary:
-        temporary.write_bytes(contents)
+    layout = layout_to_make(report, layout)
+    report = replace(report, repacked=layout != DataLayout())
+    with write_whole(report, source, output, files, layout, force=force) as (draft, report):
         if check and report.changed:
-            size_both = len(contents) + external_size(source.parent, locations)
-            loads, proof = check_written_file(source, temporary, report.model, size_both, notify)
+            original = original_place(source, files)
+            size = (report.size_bytes or 0) + sum(file.size_bytes for file in report.data_files)
+            loads, proof = check_written_file(original, draft, report.model, size, notify)
             report = _with_whole_model(replace(report, loads=loads), proof)
-    seconds = time.perf_counter() - started
-    return replace(report, path=output, size_bytes=len(contents), seconds=seconds)
+    return replace(report, seconds=time.perf_counter() - started)
 
 
 def rewrite_here(
     source: Path, request: RewriteRequest, *, notify: Listener = ignore
-) -> tuple[RewriteReport, tuple[str, ...]]:
+) -> tuple[RewriteReport, ExternalFiles]:
     """A file's ``rewrite`` in this process, and where its external data lies."""
     model = read_model(source)
     with naming(source):
-        locations = check_external_files(model, source.parent)
-        report = _rewritten(model, request, source.parent, notify)
-    return report, locations
+        files = external_files(model, source)
+        report = _rewritten(model, request, files.folder, notify)
+    return report, files
 
 
 def _rewritten(
@@ -199,6 +196,7 @@ def _rewritten(
     if current is not model:
         current, stale = without_stale_statements(current, passed_on, folder)
         warn_of_stale(stale, notify)
+    current = at_ir_version(current, request, notify)
     report = RewriteReport(
         model=current,
         passes=request.chosen,
@@ -210,6 +208,8 @@ def _rewritten(
         nodes_before=count_nodes(model),
         nodes_after=count_nodes(current),
         seconds=0.0,
+        ir_version_before=model.ir_version,
+        ir_version_after=current.ir_version,
     )
     if request.check:
         opsets = (before, report.opset_after)

@@ -40,10 +40,15 @@ def rewrite_document(report: RewriteReport) -> dict[str, Any]:
         "passed": report.passed,
         "file": str(report.path) if written else None,
         "size_bytes": report.size_bytes,
+        "data_files": [
+            {"file": str(each.path), "size_bytes": each.size_bytes} for each in report.data_files
+        ],
+        "repacked": report.repacked,
         "changed": report.changed,
         "passes": list(report.passes),
         "to": report.to,
         "opset": {"before": report.opset_before, "after": report.opset_after},
+        "ir_version": {"before": report.ir_version_before, "after": report.ir_version_after},
         "nodes": {"before": report.nodes_before, "after": report.nodes_after},
         "inlined_functions": list(report.inlined_functions),
         "rewritten": [_node_document(node) for node in report.rewritten],
@@ -58,12 +63,19 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
     rows = []
     if report.path is not None:
         rows.append(("file", f"{report.path} ({file_size(report.size_bytes or 0)})"))
+    for number, data in enumerate(report.data_files):
+        label = "data" if number == 0 else ""
+        rows.append((label, f"{data.path} ({file_size(data.size_bytes)})"))
     rows.append(("passes", ", ".join(report.passes)))
     if not report.changed:
         rows.append(("changed", "nothing: there was nothing to do, the model is as it was"))
         return rows
     if report.opset_before != report.opset_after:
         rows.append(("opset", f"{report.opset_before} -> {report.opset_after}"))
+    if report.ir_version_before != report.ir_version_after:
+        rows.append(("IR version", f"{report.ir_version_before} -> {report.ir_version_after}"))
+    if report.repacked:
+        rows.append(("weights", _weights_place(report)))
     rows.append(("nodes", f"{report.nodes_before} -> {report.nodes_after}"))
     if report.inlined_functions:
         rows.append(("inlined", ", ".join(report.inlined_functions)))
@@ -71,6 +83,12 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
         rows.append(("not loaded", f"ONNX Runtime loads neither file: {report.loads}"))
     rows.append(("seconds", f"{report.seconds:.1f}"))
     return rows
+
+
+def _weights_place(report: RewriteReport) -> str:
+    if report.data_files:
+        return f"moved into {', '.join(each.path.name for each in report.data_files)}"
+    return "all in the file itself"
 
 
 def _alike(nodes: Sequence[NodeRewrite]) -> list[tuple[NodeRewrite, ...]]:

@@ -4,7 +4,12 @@ A model names such a file by a path within its own folder. A link there may lead
 lies behind it would be read, and copied along with a rewritten model. Links within the folder are
 followed, and those of Hugging Face's cache, which keeps every file of a repository as
 ``blobs/HASH`` and shows it as a link under ``snapshots/REVISION/`` (huggingface_hub, "Understand
-caching"). A link to anything else is refused.
+caching"). From ``snapshots/REVISION/`` a link may lead to any file in that repository's ``blobs``,
+which holds nothing but its own files; elsewhere ``blobs`` may be anyone's, and only a hash will do.
+A link to anything else is refused.
+
+Where the model itself is a link, its data may lie beside the link or beside the file that it leads
+to: whoever names the link names that file.
 """
 
 from __future__ import annotations
@@ -12,12 +17,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from locoexport.errors import ModelFileError
 
-__all__ = ["find_file"]
+__all__ = ["data_folder", "find_file"]
 
 _BLOB_NAME = re.compile(r"[0-9a-f]+")
 _BLOBS = "blobs"
@@ -59,24 +64,49 @@ def find_file(folder: Path, location: str) -> Path:
     if not found.is_relative_to(inside) and not _is_blob(found, folder / location, inside):
         raise ModelFileError(
             f"The model's external data {told} is a link to {found}, outside its folder; only "
-            "the blobs of a Hugging Face cache may be linked so. Copy the file beside the "
-            "model if it belongs to it."
+            "the blobs of a Hugging Face cache may be linked so. If the file belongs to the model, "
+            "copy both into one folder (cp -L follows links)."
         )
     return found
 
 
+def data_folder(model: Path, locations: Iterable[str]) -> Path:
+    """The folder that a model's locations count from: its own; or, where it is a link and they are
+    not all there, that of the file it leads to, if they are all there and no others are meant.
+    """
+    beside, real = model.parent, Path(os.path.realpath(model)).parent
+    names = list(locations)
+    if real == Path(os.path.realpath(beside)) or all(_found(beside, name) for name in names):
+        return beside
+    for name in names:
+        found = _found(real, name)
+        if found is None:
+            return beside
+        if os.path.lexists(beside / name) and Path(os.path.realpath(beside / name)) != found:
+            return beside
+    return real
+
+
+def _found(folder: Path, location: str) -> Path | None:
+    try:
+        return find_file(folder, location)
+    except ModelFileError:
+        return None
+
+
 def _is_blob(found: Path, link: Path, inside: Path) -> bool:
     """Whether a link leads to what the cache that holds the model's folder keeps its files in."""
-    if not link.is_symlink() or not _BLOB_NAME.fullmatch(found.name):
+    if not link.is_symlink():
         return False
-    return found.parent in _blob_folders(inside)
+    if found.parent == _blobs_of_snapshot(inside):
+        return True
+    near = [parent / _BLOBS for parent in list(inside.parents)[:2]]
+    return found.parent in near and bool(_BLOB_NAME.fullmatch(found.name))
 
 
-def _blob_folders(inside: Path) -> Iterator[Path]:
-    """``../blobs`` and ``../../blobs`` of the model's folder; from a folder deeper within a
-    snapshot, that of its repository."""
-    yield from (parent / _BLOBS for parent in list(inside.parents)[:2])
+def _blobs_of_snapshot(inside: Path) -> Path | None:
+    """The ``blobs`` of the repository in whose ``snapshots/REVISION/`` a folder lies."""
     for folder in inside.parents:
         if folder.name == _SNAPSHOTS:
-            yield folder.parent / _BLOBS
-            return
+            return folder.parent / _BLOBS
+    return None

@@ -12,6 +12,7 @@ from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
 from locoexport.graphs.external_data import with_small_tensors
 from locoexport.graphs.grafting import graft
 from locoexport.graphs.inference import infer_from_inputs
+from locoexport.lowering.opset.ir_version import lower_ir_version, with_ir_version
 from locoexport.lowering.opset.newer_operators import LeftNode, NewerOperators
 from locoexport.lowering.opset.single_axis_squeeze import SingleAxisSqueeze
 from locoexport.lowering.opset.versions import default_opset
@@ -29,7 +30,7 @@ from locoexport.pipeline.rewriting.proof import (
 )
 from locoexport.pipeline.rewriting.request import NEWER, SQUEEZE, VOLUMETRIC, RewriteRequest
 
-__all__ = ["check_ranks", "run_passes", "to_ir", "with_true_opset"]
+__all__ = ["at_ir_version", "check_ranks", "run_passes", "to_ir", "with_true_opset"]
 
 _VOLUMETRIC_OPSET = 20
 _SQUEEZE_OPSET = 13
@@ -75,6 +76,23 @@ def with_true_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         if entry.key == _OPSET_PROPERTY:
             entry.value = str(opset)
     return stamped
+
+
+def at_ir_version(
+    model: onnx.ModelProto, request: RewriteRequest, notify: Listener
+) -> onnx.ModelProto:
+    """The model at the IR version that was asked for, or at its opset's where that was lowered."""
+    if request.ir_version is not None:
+        lowered = with_ir_version(model, request.ir_version)
+    elif request.opset is not None:
+        lowered = lower_ir_version(model, request.opset)
+    else:
+        return model
+    for name in lowered.dropped_imports:
+        notify(Notice(f"the import of {name}, which no node uses, was dropped", warning=True))
+    if lowered.held:
+        notify(Notice(lowered.held, warning=True))
+    return lowered.model
 
 
 def _warn_of_unknown_axes(lowered: tuple[LoweredSample, ...], notify: Listener) -> None:

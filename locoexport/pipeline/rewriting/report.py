@@ -13,7 +13,7 @@ from locoexport.lowering.proof.whole_model import WholeModelProof
 from locoexport.lowering.volumetric.grid_sample import Lowering
 from locoexport.lowering.volumetric.proof import SampleProof
 
-__all__ = ["NodeRewrite", "Proof", "RewriteFailedError", "RewriteReport"]
+__all__ = ["DataFile", "NodeRewrite", "Proof", "RewriteFailedError", "RewriteReport"]
 
 Proof = SampleProof | CutOutProof
 
@@ -36,8 +36,19 @@ class NodeRewrite:
 
 
 @dataclass(frozen=True)
+class DataFile:
+    """A file beside a model that holds weights of it."""
+
+    path: Path
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class RewriteReport:
     """What a rewrite did. ``model`` is the very model that was handed in where nothing changed.
+
+    ``repacked`` tells that the file's weights were put elsewhere than they were. ``data_files`` are
+    those beside the file that it keeps weights in.
 
     ``loads`` is None where the file was not tried in ONNX Runtime, "" where it loads, else the
     reason why neither the original nor the rewritten file does. ``whole_model`` is None where
@@ -58,12 +69,20 @@ class RewriteReport:
     size_bytes: int | None = None
     loads: str | None = None
     whole_model: WholeModelProof | None = None
+    ir_version_before: int = 0
+    ir_version_after: int = 0
+    repacked: bool = False
+    data_files: tuple[DataFile, ...] = ()
 
     @property
     def changed(self) -> bool:
         """False where there was nothing to do."""
         return bool(
-            self.rewritten or self.inlined_functions or self.opset_before != self.opset_after
+            self.rewritten
+            or self.inlined_functions
+            or self.opset_before != self.opset_after
+            or self.ir_version_before != self.ir_version_after
+            or self.repacked
         )
 
     @property

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 from typing import get_args
 
@@ -36,16 +38,37 @@ class DataLayout:
     (``single_file``), or all of them in one file named ``external_data`` beside it.
 
     Raises:
-        UsageError: both were asked for.
+        UsageError: both were asked for, or ``external_data`` is not the plain name of a file.
     """
 
     single_file: bool = False
     external_data: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself."""
-        if self.single_file and self.external_data is not None:
+        """Refuse what contradicts itself, and what would lie elsewhere than beside the model."""
+        name = self.external_data
+        if name is None:
+            return
+        if self.single_file:
             raise UsageError("--single-file and --external-data exclude each other; name one.")
+        plain = PurePosixPath(name).name == name and PureWindowsPath(name).name == name
+        if not name or name == ".." or not plain or not name.isprintable():
+            raise UsageError(
+                f"--external-data {name!r}: expected the plain name of a file, such as "
+                "model.onnx.data; it is put beside the output."
+            )
+
+    def check_apart(self, output: Path) -> None:
+        """Refuse a data file that is the model.
+
+        Raises:
+            UsageError: ``output`` has the name of the data file.
+        """
+        names = {output.name.casefold(), Path(os.path.realpath(output)).name.casefold()}
+        if self.external_data is not None and self.external_data.casefold() in names:
+            raise UsageError(
+                f"--external-data {self.external_data} is the output's own name; name another file."
+            )
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 from locoexport.contract.profile import profile_names
 from locoexport.errors import ModelFileError
 from locoexport.machine.installation import cache_path
-from locoexport.machine.reading.linked_files import find_file
+from locoexport.machine.reading.linked_files import data_folder, find_file
 from locoexport.machine.reading.onnx_message import external_locations
 from locoexport.machine.reading.wire_format import read_fields
 from locoexport.machine.writing.drafts import draft_folder
@@ -115,8 +115,9 @@ def openable(file: ModelFile) -> Iterator[ModelFile]:
         raise ModelFileError(f"{file.path} is not an ONNX file ({error}).") from error
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise ModelFileError(f"{file.path} was replaced while it was opened; try again.")
-    found = {location: find_file(file.path.parent, location) for location in locations}
-    if not any(_is_link(file.path.parent / location) for location in locations):
+    home = data_folder(file.path, locations)
+    found = {location: find_file(home, location) for location in locations}
+    if home == file.path.parent and not any(_is_link(home / location) for location in locations):
         yield file
         return
     cache = cache_path()

@@ -67,7 +67,8 @@ def test_a_file_becomes_an_equal_file(to, source, run):
     assert finished.code == 0
     assert "PASS" in finished.stdout
     assert "1× GridSample" in finished.stdout
-    assert "opset    20 -> 17" in finished.stdout
+    assert "opset       20 -> 17" in finished.stdout
+    assert "IR version  10 -> 8" in finished.stdout
     np.testing.assert_allclose(outputs(target), outputs(source), atol=2e-5)
     written = onnx.load(target)
     assert [entry.version for entry in written.opset_import] == [17]

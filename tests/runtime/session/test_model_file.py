@@ -85,6 +85,17 @@ def test_the_cache_of_hugging_face_is_opened(tmp_path: Path, monkeypatch) -> Non
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_link_to_a_model_is_opened_with_the_data_beside_that_model(tmp_path: Path) -> None:
+    data, work = tmp_path / "data", tmp_path / "work"
+    for folder in (data, work):
+        folder.mkdir()
+    with_weights_beside(data / "m.onnx", data / "model.onnx_data")
+    (work / "m.onnx").symlink_to("../data/m.onnx")
+    tracks = open_session(work / "m.onnx").run(VIDEO, POINTS).tracks_xy
+    np.testing.assert_array_equal(tracks[0, 0, 0], [6 + 1, 5 + 2])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
 def test_a_link_that_leaves_is_not_opened(tmp_path: Path) -> None:
     with_weights_beside(tmp_path / "m.onnx", tmp_path / "secret.bin")
     folder = tmp_path / "model"
