@@ -46,6 +46,7 @@ def rewrite_document(report: RewriteReport) -> dict[str, Any]:
         "opset": {"before": report.opset_before, "after": report.opset_after},
         "nodes": {"before": report.nodes_before, "after": report.nodes_after},
         "inlined_functions": list(report.inlined_functions),
+        "assumed": dict(report.assumed),
         "rewritten": [_node_document(node) for node in report.rewritten],
         "worst_error": report.worst_error,
         "loads": report.loads,
@@ -59,6 +60,9 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
     if report.path is not None:
         rows.append(("file", f"{report.path} ({file_size(report.size_bytes or 0)})"))
     rows.append(("passes", ", ".join(report.passes)))
+    if report.assumed:
+        told = ", ".join(f"{name} is {kind}" for name, kind in report.assumed)
+        rows.append(("assumed", f"{told} (your --assume-type)"))
     if not report.changed:
         rows.append(("changed", "nothing: there was nothing to do, the model is as it was"))
         return rows

@@ -41,7 +41,8 @@ class RewriteReport:
 
     ``loads`` is None where the file was not tried in ONNX Runtime, "" where it loads, else the
     reason why neither the original nor the rewritten file does. ``whole_model`` is None where
-    nothing changed, or no proof was asked for.
+    nothing changed, or no proof was asked for. ``assumed`` are values and the types that were taken
+    on the user's word.
     """
 
     model: onnx.ModelProto
@@ -58,6 +59,7 @@ class RewriteReport:
     size_bytes: int | None = None
     loads: str | None = None
     whole_model: WholeModelProof | None = None
+    assumed: tuple[tuple[str, str], ...] = ()
 
     @property
     def changed(self) -> bool:
