@@ -14,12 +14,23 @@ from typing import Any
 import onnx
 from onnx import defs
 
-__all__ = ["Signature", "deduce_types", "is_unknown", "scopes", "tell", "types_in"]
+__all__ = ["Signature", "deduce_ranks", "deduce_types", "is_unknown", "scopes", "tell", "types_in"]
 
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 _SCAN_WITHOUT_LENGTHS = 9
 """The first input of a Scan of version 8 goes past its body."""
 _CONFLICT = 0
+_ALIKE = ((0,), (0,))
+_OF_ONE_RANK = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "GridSample"), ((0, 1), (0,))),
+    **dict.fromkeys(("AveragePool", "LpPool", "MaxPool"), _ALIKE),
+    **dict.fromkeys(("BatchNormalization", "GroupNormalization", "InstanceNormalization"), _ALIKE),
+    **dict.fromkeys(
+        ("Cast", "Clip", "Elu", "Gelu", "LeakyRelu", "PRelu", "Relu", "Sigmoid"), _ALIKE
+    ),
+    **dict.fromkeys(("DequantizeLinear", "QuantizeLinear", "Softmax", "Tanh"), _ALIKE),
+}
+"""Inputs and outputs that ONNX demands to be of one rank."""
 _ELEMENT_TYPES = frozenset(onnx.TensorProto.DataType.keys())
 
 
@@ -78,6 +89,15 @@ def deduce_types(
     for graph, types in zip(scopes(told.graph), found, strict=True):
         tell(graph, types)
     return told
+
+
+def deduce_ranks(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that is told ranks which nodes demand of tensors, forwards and backwards; the model
+    itself where none follow. Tensors of unknown element type are told none.
+    """
+    told = onnx.ModelProto()
+    told.CopyFrom(model)
+    return told if _tell_ranks(told.graph, {}) else model
 
 
 def scopes(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
@@ -250,6 +270,30 @@ class _Ties:
         for passed in path:
             self.parents[passed] = key
         return key
+
+
+def _tell_ranks(graph: onnx.GraphProto, outer: Mapping[str, onnx.TypeProto]) -> bool:
+    """Whether anything was new, here or in a body."""
+    types = {**outer, **types_in(graph)}
+    found = False
+    for node in (*graph.node, *reversed(graph.node)):
+        places = _OF_ONE_RANK.get(node.op_type)
+        if node.domain not in _DEFAULT_DOMAINS or places is None:
+            continue
+        names = [node.input[i] for i in places[0] if i < len(node.input)]
+        names += [node.output[i] for i in places[1] if i < len(node.output)]
+        kinds = [types[name].tensor_type for name in names if not is_unknown(types.get(name))]
+        ranks = {len(kind.shape.dim) for kind in kinds if kind.HasField("shape")}
+        for kind in kinds:
+            if len(ranks) == 1 and not kind.HasField("shape"):
+                kind.shape.dim.extend([onnx.TensorShapeProto.Dimension()] * min(ranks))
+                found = True
+    for node in graph.node:
+        for attribute in node.attribute:
+            bodies = [attribute.g] if attribute.HasField("g") else []
+            for body in (*bodies, *attribute.graphs):
+                found |= _tell_ranks(body, types)
+    return found
 
 
 @cache

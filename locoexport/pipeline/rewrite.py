@@ -198,7 +198,12 @@ def _rewritten(
         notify(Notice(f"converting opset {before} to {opset}"))
         lowered = lower_opset(current, opset)
         original = with_small_tensors(current, folder)
-        known = with_known_types(current, folder, request.assumed_types)
+        known = with_known_types(
+            current,
+            folder,
+            request.assumed_types,
+            before=with_known_types(passed_on, folder, request.assumed_types),
+        )
         done += of_opset(lowered, original, before, opset, OPSET, known=known)
         current = with_true_opset(lowered.model, opset)
     if current is not model:

@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from locoexport.errors import UsageError, did_you_mean
-from locoexport.graphs.deduced_types import deduce_types, is_unknown, scopes, types_in
+from locoexport.graphs.deduced_types import deduce_ranks, deduce_types, is_unknown, scopes, types_in
 from locoexport.graphs.external_data import with_small_tensors
 from locoexport.graphs.inference import infer_from_inputs, infer_shapes
 from locoexport.lowering.proof.runtime_types import (
@@ -77,7 +77,11 @@ def parse_assumed(written: Mapping[str, str]) -> dict[str, AssumedType]:
 
 
 def with_known_types(
-    model: onnx.ModelProto, folder: Path | None, assumed: Mapping[str, str]
+    model: onnx.ModelProto,
+    folder: Path | None,
+    assumed: Mapping[str, str],
+    *,
+    before: onnx.ModelProto | None = None,
 ) -> onnx.ModelProto:
     """A copy for asking, not for running, with every type and length that can be known.
 
@@ -86,10 +90,14 @@ def with_known_types(
         folder: where its external data lies.
         assumed: types by name (``AssumedType``), used only where nothing else tells one; names
             that the model does not have are passed over, since passes take nodes away.
+        before: what is known of the model before it was rewritten: a node that is gone may have
+            told the type or rank of a value that is still there.
 
     Raises:
         UsageError: an assumption is no type, or contradicts what is known.
     """
+    if before is not None:
+        model = _with_claims(model, before)
     return _known(model, folder, parse_assumed(assumed))[0]
 
 
@@ -127,11 +135,31 @@ def _known(
     return known, tuple(used)
 
 
+def _with_claims(model: onnx.ModelProto, before: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that states of values what was known of them, where it states nothing itself."""
+    known = {
+        name: kind
+        for graph in scopes(before.graph)
+        for name, kind in types_in(graph).items()
+        if not is_unknown(kind)
+    }
+    stating = onnx.ModelProto()
+    stating.CopyFrom(model)
+    for graph in scopes(stating.graph):
+        stated = types_in(graph)
+        for name in _names(graph):
+            if name in known and name not in stated:
+                graph.value_info.add(name=name).type.CopyFrom(known[name])
+    return stating
+
+
 def _completed(known: onnx.ModelProto) -> onnx.ModelProto:
     for _ in range(_ROUNDS):
         if not _is_anything_unknown(known):
             return known
         told = deduce_types(known, runtime_signature)
+        if told is known:
+            told = deduce_ranks(known)
         if told is known and _asks_runtime(known):
             told = with_runtime_types(known)
         if told is known:

@@ -14,8 +14,7 @@ _FUSED = {
     *("BiasDropout", "BiasGelu", "BiasSoftmax", "BiasSplitGelu", "FastGelu", "FusedConv"),
     *("FusedGemm", "FusedMatMul", "FusedMatMulActivation", "Gelu", "NhwcFusedConv", "NhwcMaxPool"),
     *("QuickGelu", "SkipLayerNormalization", "SkipGroupNorm", "TransposeMatMul"),
-    *("EmbedLayerNormalization", "SkipSimplifiedLayerNormalization", "DynamicQuantizeMatMul"),
-    *("MatMulIntegerToFloat", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax"),
+    *("EmbedLayerNormalization", "SkipSimplifiedLayerNormalization"),
 }
 """What its optimiser writes in place of ONNX's own operators."""
 
