@@ -26,6 +26,8 @@ from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
 from locoexport.machine.writing.output_files import check_apart, check_output
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.destination import layout_to_make, original_place, write_whole
+from locoexport.pipeline.rewriting.known_types import used_assumptions, with_known_types
+from locoexport.pipeline.rewriting.optimised_files import warn_of_optimised
 from locoexport.pipeline.rewriting.passes import (
     at_ir_version,
     check_ranks,
@@ -185,13 +187,21 @@ def _rewritten(
     opset = request.opset
     before = _opset_before(model, opset)
     passed_on, inlined = _inline(model, request, before)
+    assumed = used_assumptions(passed_on, folder, request.assumed_types)
+    warn_of_optimised(model, notify)
     current, done = run_passes(passed_on, request, folder, notify)
     if opset is not None:
-        check_ranks(current, opset, folder)
+        check_ranks(current, opset, folder, request.assumed_types)
         notify(Notice(f"converting opset {before} to {opset}"))
         readable = with_small_tensors(current, folder)
         lowered = lower_opset(current, opset, readable)
-        done += of_opset(lowered, readable, before, opset, OPSET)
+        known = with_known_types(
+            current,
+            folder,
+            request.assumed_types,
+            before=with_known_types(passed_on, folder, request.assumed_types),
+        )
+        done += of_opset(lowered, readable, before, opset, OPSET, known=known)
         current = with_true_opset(lowered.model, opset)
     if current is not model:
         current, stale = without_stale_statements(current, passed_on, folder)
@@ -210,11 +220,12 @@ def _rewritten(
         seconds=0.0,
         ir_version_before=model.ir_version,
         ir_version_after=current.ir_version,
+        assumed=assumed,
     )
     if request.check:
         opsets = (before, report.opset_after)
         report = replace(report, rewritten=prove_all(done, opsets, notify))
-        _check(model, report, folder)
+        _check(model, report, folder, request.assumed_types)
     return replace(report, seconds=time.perf_counter() - started)
 
 
@@ -268,7 +279,12 @@ def _inline(
     return model, inlined
 
 
-def _check(original: onnx.ModelProto, report: RewriteReport, folder: Path | None) -> None:
+def _check(
+    original: onnx.ModelProto,
+    report: RewriteReport,
+    folder: Path | None,
+    assumed: Mapping[str, str],
+) -> None:
     failed = [n for n in report.rewritten if n.proof is not None and not n.proof.passed]
     if failed:
         listed = "\n".join(
@@ -281,7 +297,7 @@ def _check(original: onnx.ModelProto, report: RewriteReport, folder: Path | None
     if not report.changed:
         return
     if VOLUMETRIC in report.passes:
-        left = volumetric_left(to_ir(report.model, folder))
+        left = volumetric_left(to_ir(report.model, folder, assumed))
         left += inline_volumetric_functions(report.model)[1]
         if left:
             raise GraphCheckFailedError(f"GridSample of rank 5 or unknown rank is left: {left}")

@@ -51,6 +51,7 @@ def rewrite_document(report: RewriteReport) -> dict[str, Any]:
         "ir_version": {"before": report.ir_version_before, "after": report.ir_version_after},
         "nodes": {"before": report.nodes_before, "after": report.nodes_after},
         "inlined_functions": list(report.inlined_functions),
+        "assumed": dict(report.assumed),
         "rewritten": [_node_document(node) for node in report.rewritten],
         "worst_error": report.worst_error,
         "loads": report.loads,
@@ -67,6 +68,9 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
         label = "data" if number == 0 else ""
         rows.append((label, f"{data.path} ({file_size(data.size_bytes)})"))
     rows.append(("passes", ", ".join(report.passes)))
+    if report.assumed:
+        told = ", ".join(f"{name} is {kind}" for name, kind in report.assumed)
+        rows.append(("assumed", f"{told} (your --assume-type)"))
     if not report.changed:
         rows.append(("changed", "nothing: there was nothing to do, the model is as it was"))
         return rows

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from locoexport.errors import GraphCheckFailedError, ModelFileError
+from locoexport.lowering.volumetric.unknown_types import assumption, why_unknown
 
 __all__ = [
     "VOLUME_RANK",
@@ -121,11 +122,7 @@ def read_volumetric(node: ir.Node, opset: int) -> VolumetricSample | None:
         raise ModelFileError(f"GridSample {name!r} lacks its volume, its grid or its output.")
     rank = grid_sample_rank(node)
     if rank is None:
-        raise GraphCheckFailedError(
-            f"GridSample {name!r} samples a tensor of unknown rank: it may be "
-            "volumetric, and it counts as if it were. Give its input a shape (value_info), or "
-            "run shape inference with the custom operators before it registered."
-        )
+        raise GraphCheckFailedError(_unknown_rank(node, name))
     if rank != VOLUME_RANK:
         return None
     volume, grid = node.inputs[0], node.inputs[1]
@@ -140,9 +137,7 @@ def read_volumetric(node: ir.Node, opset: int) -> VolumetricSample | None:
             )
     dtype = volume.dtype or output.dtype
     if dtype is None or grid.dtype is None:
-        raise GraphCheckFailedError(
-            f"GridSample {name!r} has inputs of unknown element type; give them types (value_info)."
-        )
+        raise GraphCheckFailedError(_unknown_types(node, name))
     sample = VolumetricSample(
         name=name,
         mode=_mode(node, name),
@@ -173,6 +168,33 @@ def _check(sample: VolumetricSample) -> None:
             f"{where} interpolates {sample.volume_dtype.name} linearly; how the sum is rounded is "
             "left open by ONNX. Cast the volume to float32 first."
         )
+
+
+def _unknown_rank(node: ir.Node, name: str) -> str:
+    volume = node.inputs[0]
+    assert volume is not None
+    return (
+        f"GridSample {name!r}: the rank of its volume is unknown, so it may sample a volume. "
+        f"{why_unknown(volume)}. If it is a float32 volume of 5 axes, pass "
+        f"{assumption([volume], 'float32[?,?,?,?,?]')}; if it is an image, give it 4 axes there."
+    )
+
+
+def _unknown_types(node: ir.Node, name: str) -> str:
+    volume, grid = node.inputs[0], node.inputs[1]
+    assert volume is not None
+    assert grid is not None
+    roles = {
+        role: value
+        for role, value in (("volume", volume), ("grid", grid))
+        if value.dtype is None and (value is grid or node.outputs[0].dtype is None)
+    }
+    told = "; ".join(f"its {role} {why_unknown(value)}" for role, value in roles.items())
+    return (
+        f"GridSample {name!r} has inputs of unknown element type: {told}. If "
+        f"{'it is' if len(roles) == 1 else 'they are'} float32, pass "
+        f"{assumption(list(roles.values()), 'float32')}."
+    )
 
 
 def _mode(node: ir.Node, name: str) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
 import onnx_ir as ir
 
 from locoexport.contract.metadata import METADATA_PREFIX
-from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
-from locoexport.graphs.external_data import with_small_tensors
+from locoexport.errors import (
+    GraphCheckFailedError,
+    LocoExportError,
+    ModelFileError,
+    UsageError,
+)
 from locoexport.graphs.grafting import graft
-from locoexport.graphs.inference import infer_from_inputs
 from locoexport.lowering.opset.ir_version import lower_ir_version, with_ir_version
 from locoexport.lowering.opset.newer_operators import LeftNode, NewerOperators
 from locoexport.lowering.opset.single_axis_squeeze import SingleAxisSqueeze
@@ -22,6 +26,7 @@ from locoexport.lowering.volumetric.grid_sample import (
     volumetric_left,
 )
 from locoexport.notices import Listener, Notice
+from locoexport.pipeline.rewriting.known_types import with_known_types
 from locoexport.pipeline.rewriting.proof import (
     Rewritten,
     of_expanded,
@@ -45,7 +50,7 @@ def run_passes(
     if SQUEEZE in chosen and (default_opset(model) or 0) < _SQUEEZE_OPSET:
         raise UsageError(f"--pass {SQUEEZE} needs opset {_SQUEEZE_OPSET} or later.")
     notify(Notice("reading the graph"))
-    graph = to_ir(model, folder)
+    graph = to_ir(model, folder, request.assumed_types)
     volumetric, squeeze = VolumetricGridSample(request.to), SingleAxisSqueeze()
     modified = False
     done: list[Rewritten] = []
@@ -112,7 +117,9 @@ def _warn_of_left(left: tuple[LeftNode, ...], notify: Listener) -> None:
         notify(Notice(f"{node.op_type} {node.name} is left unchanged: {node.reason}", warning=True))
 
 
-def check_ranks(model: onnx.ModelProto, opset: int, folder: Path | None) -> None:
+def check_ranks(
+    model: onnx.ModelProto, opset: int, folder: Path | None, assumed: Mapping[str, str]
+) -> None:
     """Refuse an opset below the one that has volumetric GridSample where some is left.
 
     Raises:
@@ -120,16 +127,23 @@ def check_ranks(model: onnx.ModelProto, opset: int, folder: Path | None) -> None
     """
     if opset >= _VOLUMETRIC_OPSET:
         return
-    if left := volumetric_left(to_ir(model, folder)):
+    if left := volumetric_left(to_ir(model, folder, assumed)):
         raise GraphCheckFailedError(
             f"GridSample of rank 5, or of unknown rank, keeps the model at opset "
             f"{_VOLUMETRIC_OPSET}: {', '.join(left)}. Run --pass {VOLUMETRIC} as well."
         )
 
 
-def to_ir(model: onnx.ModelProto, folder: Path | None) -> ir.Model:
-    """The model as passes take it, with its shapes; raises ModelFileError where it cannot be."""
+def to_ir(model: onnx.ModelProto, folder: Path | None, assumed: Mapping[str, str]) -> ir.Model:
+    """The model as passes take it, with its types and shapes.
+
+    Raises:
+        ModelFileError: the graph cannot be understood.
+        UsageError: see ``with_known_types``.
+    """
     try:
-        return ir.from_proto(infer_from_inputs(with_small_tensors(model, folder)))
+        return ir.from_proto(with_known_types(model, folder, assumed))
+    except LocoExportError:
+        raise
     except Exception as error:  # its errors have no common class
         raise ModelFileError(f"The model's graph cannot be understood: {error}") from error

@@ -52,7 +52,8 @@ class RewriteReport:
 
     ``loads`` is None where the file was not tried in ONNX Runtime, "" where it loads, else the
     reason why neither the original nor the rewritten file does. ``whole_model`` is None where
-    nothing changed, or no proof was asked for.
+    nothing changed, or no proof was asked for. ``assumed`` are values and the types that were taken
+    on the user's word.
     """
 
     model: onnx.ModelProto
@@ -73,6 +74,7 @@ class RewriteReport:
     ir_version_after: int = 0
     repacked: bool = False
     data_files: tuple[DataFile, ...] = ()
+    assumed: tuple[tuple[str, str], ...] = ()
 
     @property
     def changed(self) -> bool:

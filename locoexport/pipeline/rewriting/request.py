@@ -12,6 +12,7 @@ from typing import get_args
 from locoexport.errors import UsageError, did_you_mean
 from locoexport.lowering.opset.versions import LOWEST_OPSET
 from locoexport.lowering.volumetric.grid_sample import LOWERINGS, Lowering
+from locoexport.pipeline.rewriting.known_types import parse_assumed
 
 __all__ = [
     "DEFAULT_LOWERING",
@@ -79,7 +80,7 @@ class RewriteRequest:
     type of. ``passes`` as given; ``chosen`` are those that run, in their order.
 
     Raises:
-        UsageError: an unknown pass or lowering, or an opset that is out of reach.
+        UsageError: an unknown pass, lowering or element type, or an opset that is out of reach.
     """
 
     to: Lowering = DEFAULT_LOWERING
@@ -95,6 +96,7 @@ class RewriteRequest:
             raise UsageError(f"--to {self.to!r}: expected {' or '.join(get_args(Lowering))}.")
         if self.opset is not None and not LOWEST_OPSET <= self.opset <= _HIGHEST_TARGET:
             raise UsageError(f"--opset {self.opset}: expected {LOWEST_OPSET} to {_HIGHEST_TARGET}.")
+        parse_assumed(self.assumed_types)
         unknown = [name for name in self.passes if name not in PASS_NAMES]
         if unknown:
             raise UsageError(
