@@ -34,6 +34,11 @@ def _cells(reference: Tensor) -> Tensor:
     return torch.stack((x, y, z), dim=-1)[None]
 
 
+def _middles(length: int, like: Tensor) -> Tensor:
+    """Coordinates of the middles of so many cells, from -1 to 1."""
+    return (torch.arange(length, dtype=like.dtype) + 0.5) * (2.0 / length) - 1.0
+
+
 def _convolve(channels: int, out: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv3d(channels, out, 3, stride, 1), nn.GroupNorm(2, out), nn.LeakyReLU(0.2)
@@ -183,9 +188,9 @@ class TapirStyle(nn.Module):
         q, h, w = cost.shape[1], cost.shape[3], cost.shape[4]
         heat = self.costs(cost.reshape(n * q * t, 1, h, w)).flatten(1)
         heat = torch.softmax(heat * 10, 1).view(n * q, t, h, w)
-        xs, ys = torch.arange(w) / w * 2 - 1, torch.arange(h) / h * 2 - 1
+        xs, ys = _middles(w, video), _middles(h, video)
         track = torch.stack(((heat.sum(2) * xs).sum(-1), (heat.sum(3) * ys).sum(-1)), -1)
-        times = (torch.arange(t) + 0.5) / t * 2 - 1
+        times = _middles(t, video)
         for _ in range(2):
             times_now = times[None, :, None].expand(n * q, t, 1)
             spot = torch.cat((track, times_now), -1).view(n, q, t, 1, 3)
@@ -220,7 +225,7 @@ class CoTrackerStyle(nn.Module):
         )[..., 0, 0]
         track = queries[:, :, None, :2].expand(n, q, t, 2)
         times = torch.arange(t, dtype=video.dtype) * (2.0 / (t - 1)) - 1.0
-        side = torch.arange(-self.radius, self.radius + 1) * 0.1
+        side = 0.1 * torch.arange(-self.radius, self.radius + 1, dtype=video.dtype)
         offsets = torch.stack(torch.meshgrid(side, side, indexing="ij"), -1).flatten(0, 1)
         for _ in range(2):
             around = track[:, :, :, None] + offsets
@@ -336,9 +341,9 @@ class VolumetricTransformer(nn.Module):
     def __init__(self, mode: str = "bilinear", padding: str = "zeros") -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv3d(2, 4, 3, 1, 1), nn.MaxPool3d(2), nn.ReLU(), nn.AdaptiveAvgPool3d(2)
+            nn.Conv3d(2, 8, 3, 1, 1), nn.MaxPool3d(2), nn.ReLU(), nn.AdaptiveAvgPool3d(1)
         )
-        self.affine, self.mode, self.padding = nn.Linear(32, 12), mode, padding
+        self.affine, self.mode, self.padding = nn.Linear(8, 12), mode, padding
 
     def forward(self, volume: Tensor) -> Tensor:
         """Volume (N, 2, D, H, W): one of the same shape."""
