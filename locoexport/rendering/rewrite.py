@@ -196,6 +196,7 @@ def _whole_document(proof: WholeModelProof | None) -> dict[str, Any] | None:
     return {
         "passed": None if proof.unproven else proof.passed,
         "sizes": list(proof.sizes),
+        "complete": proof.complete,
         "worst_difference": proof.worst_difference if compared else None,
         "allowed": proof.allowed if compared else None,
         "values": proof.values,

@@ -255,7 +255,8 @@ def _prove(
             return _refused(sizes, made, size)
         own = [trial.moved] if trial.optimised is None else [trial.moved, trial.optimised]
         compared.append(compare_outputs(trial.made, own, made, half=half))
-    return replace(_concluded(sizes, compared), complete=complete)
+    note = "" if complete else "the original was not seen to run at other lengths"
+    return replace(_concluded(sizes, compared), complete=complete, note=note)
 
 
 def _concluded(sizes: tuple[str, ...], compared: Sequence[Comparison]) -> WholeModelProof:

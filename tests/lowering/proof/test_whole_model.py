@@ -106,6 +106,23 @@ def test_sizes_are_found_that_the_model_takes() -> None:
     assert all(int(one.split("=")[1]) % 8 == 0 for one in proof.sizes[0].split(", ")[2:])
 
 
+def test_a_batch_that_the_original_forces_is_told() -> None:
+    body = "s = Constant<value_ints = [1, 3, -1]>() r = Reshape(x, s) y = Add(r, x)"
+    proof = prove(made(body, "float[n, 3, h] x"), made(body, "float[n, 3, h] x"))
+    assert [size.split(", ")[0] for size in proof.sizes] == ["n=1", "n=1"]
+    assert "other lengths" in proof.note
+    assert not proof.complete
+
+
+def test_an_open_axis_that_weights_fix_is_found() -> None:
+    original = made("y = MatMul(w, x)", "float[n, c, h] x")
+    weight = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    original.graph.initializer.append(numpy_helper.from_array(weight, "w"))
+    proof = prove(original, original)
+    assert all("c=3" in size for size in proof.sizes)
+    assert not proof.unproven
+
+
 def test_fixed_sizes_are_run_once() -> None:
     proof = prove(made("y = Relu(x)", "float[2, 3] x"), made("y = Relu(x)", "float[2, 3] x"))
     assert proof.sizes == ("the fixed sizes",)
