@@ -159,7 +159,6 @@ def rewrite_file(
         during={PROVING: _proof_allowance(size_bytes)},
     )
     layout = layout_to_make(report, layout)
-    report = replace(report, repacked=layout != DataLayout())
     with write_whole(report, source, output, files, layout, force=force) as (draft, report):
         if check and report.changed:
             original = original_place(source, files)

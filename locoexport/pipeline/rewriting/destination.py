@@ -61,6 +61,7 @@ def write_whole(
         OutputError: the output cannot or must not be written, or is too large for one file.
         ModelFileError: the external data is damaged, or the model is over 2 GB.
     """
+    report = replace(report, repacked=layout != DataLayout())
     inputs = [("the model's external data", path) for path in files.paths]
     data = None if layout.external_data is None else output.parent / layout.external_data
     outputs = [("the output", output), ("the file of --external-data", data)]
