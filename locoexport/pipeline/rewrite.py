@@ -257,6 +257,12 @@ def _opset_before(model: onnx.ModelProto, wanted: int | None) -> int:
     before = default_opset(model)
     if before is None:
         raise ModelFileError("The model imports no version of the default domain; it is damaged.")
+    versions = sorted({e.version for e in model.opset_import if e.domain in ("", "ai.onnx")})
+    if len(versions) > 1:
+        raise ModelFileError(
+            f"The model imports versions {' and '.join(map(str, versions))} of ONNX's own "
+            "operators, and runtimes disagree about which one counts; keep one of them."
+        )
     if wanted is not None and before < wanted:
         raise UsageError(
             f"The model is at opset {before}; it can be brought down, not up to {wanted}. "

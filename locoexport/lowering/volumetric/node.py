@@ -6,6 +6,7 @@ last axis as (x, y, z), that is along (W, H, D).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -118,7 +119,7 @@ def read_volumetric(node: ir.Node, opset: int) -> VolumetricSample | None:
             its attributes mean nothing.
     """
     name = name_of(node)
-    if len(node.inputs) < 2 or None in node.inputs[:2] or not node.outputs:
+    if len(node.inputs) < 2 or None in node.inputs[:2] or not _is_named(node.outputs):
         raise ModelFileError(f"GridSample {name!r} lacks its volume, its grid or its output.")
     rank = grid_sample_rank(node)
     if rank is None:
@@ -168,6 +169,10 @@ def _check(sample: VolumetricSample) -> None:
             f"{where} interpolates {sample.volume_dtype.name} linearly; how the sum is rounded is "
             "left open by ONNX. Cast the volume to float32 first."
         )
+
+
+def _is_named(outputs: Sequence[ir.Value]) -> bool:
+    return bool(outputs) and bool(outputs[0].name)
 
 
 def _unknown_rank(node: ir.Node, name: str) -> str:

@@ -15,6 +15,7 @@ from locoexport.errors import UsageError, did_you_mean
 from locoexport.graphs.deduced_types import deduce_ranks, deduce_types, is_unknown, scopes, types_in
 from locoexport.graphs.external_data import with_small_tensors
 from locoexport.graphs.inference import infer_from_inputs, infer_shapes
+from locoexport.graphs.plain_graph import plain
 from locoexport.lowering.proof.runtime_types import (
     is_of_runtime,
     runtime_signature,
@@ -126,7 +127,7 @@ def _known(
 ) -> tuple[onnx.ModelProto, tuple[tuple[str, str], ...]]:
     """The model with its types, and the assumptions that it needed."""
     used = []
-    known = _completed(infer_from_inputs(with_small_tensors(model, folder)))
+    known = _completed(infer_from_inputs(plain(with_small_tensors(model, folder))))
     for name, kind in assumed.items():
         told = _assume(known, name, kind)
         if told is not known:
