@@ -30,7 +30,11 @@ from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
 from locoexport.machine.writing.output_files import check_apart, check_output
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.destination import destination, serialised
-from locoexport.pipeline.rewriting.known_types import used_assumptions, with_known_types
+from locoexport.pipeline.rewriting.known_types import (
+    used_assumptions,
+    with_known_types,
+    with_stated_types,
+)
 from locoexport.pipeline.rewriting.optimised_files import warn_of_optimised
 from locoexport.pipeline.rewriting.passes import (
     check_ranks,
@@ -196,15 +200,10 @@ def _rewritten(
     if opset is not None:
         check_ranks(current, opset, folder, request.assumed_types)
         notify(Notice(f"converting opset {before} to {opset}"))
-        lowered = lower_opset(current, opset)
-        original = with_small_tensors(current, folder)
-        known = with_known_types(
-            current,
-            folder,
-            request.assumed_types,
-            before=with_known_types(passed_on, folder, request.assumed_types),
-        )
-        done += of_opset(lowered, original, before, opset, OPSET, known=known)
+        known = with_known_types(passed_on, folder, request.assumed_types)
+        readable = with_stated_types(current, folder, request.assumed_types, known)
+        lowered = lower_opset(current, opset, readable)
+        done += of_opset(lowered, readable, before, opset, OPSET)
         current = with_true_opset(lowered.model, opset)
     if current is not model:
         current, stale = without_stale_statements(current, passed_on, folder)

@@ -85,8 +85,13 @@ def default_opset(model: onnx.ModelProto | onnx.FunctionProto) -> int | None:
     return versions[0] if versions else None
 
 
-def lower_opset(model: onnx.ModelProto, opset: int) -> LoweredOpset:
+def lower_opset(
+    model: onnx.ModelProto, opset: int, readable: onnx.ModelProto | None = None
+) -> LoweredOpset:
     """A copy of ``model`` at ``opset``; the same object where it is there already.
+
+    ``readable`` is the same model with small tensors of other files read in, where it has such:
+    constants are read from it, and what is written keeps referring to the files.
 
     Precondition: every GridSample is of rank 4. Postcondition: the opset import is ``opset``, and
     every node of the default domain has a schema there that takes its inputs, attributes and (where
@@ -106,7 +111,7 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> LoweredOpset:
         return LoweredOpset(model, ())
     lowered = onnx.ModelProto()
     lowered.CopyFrom(model)
-    types, constants = types_of(model), constants_of(model)
+    types, constants = types_of(readable or model), constants_of(readable or model)
     reasons: dict[str, int] = {}
     nodes = []
     inputs_before = _names_taken(lowered)

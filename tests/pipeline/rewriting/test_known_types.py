@@ -83,6 +83,15 @@ def test_a_type_that_is_known_downstream_needs_no_assumption() -> None:
     assert report.assumed == ()
 
 
+def test_a_deduced_type_that_the_opset_lacks_is_refused() -> None:
+    half = helper.make_tensor("half", TensorProto.FLOAT16, [1], [1.0])
+    nodes = [foreign("x", "v"), node("Add", ["v", "half"], ["a"]), node("IsInf", ["v"], ["y"])]
+    model = model_of(nodes)
+    model.graph.initializer.append(half)
+    with pytest.raises(GraphCheckFailedError, match=r"IsInf: tensor\(float16\) is newer"):
+        rewrite(model, opset=17)
+
+
 def test_a_refusal_names_the_operator_and_what_to_type() -> None:
     told = refusal(between_plugins(), {})
     assert "'v' is made by acme::Plugin" in told
