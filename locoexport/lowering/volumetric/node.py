@@ -179,7 +179,7 @@ def _unknown_rank(node: ir.Node, name: str) -> str:
     volume = node.inputs[0]
     assert volume is not None
     return (
-        f"GridSample {name!r}: the rank of its volume is unknown, so it may sample a volume. "
+        f"GridSample {name!r} samples a tensor of unknown rank, so it may sample a volume: "
         f"{why_unknown(volume)}. If it is a float32 volume of 5 axes, pass "
         f"{assumption([volume], 'float32[?,?,?,?,?]')}; if it is an image, give it 4 axes there."
     )
