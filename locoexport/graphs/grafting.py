@@ -47,8 +47,9 @@ def _graft_bodies(original: onnx.NodeProto, rewritten: onnx.NodeProto) -> None:
     for attribute in original.attribute:
         if attribute.HasField("g"):
             _graft_nodes(attribute.g, by_name[attribute.name].g)
-        for body, new in zip(attribute.graphs, by_name[attribute.name].graphs, strict=True):
-            _graft_nodes(body, new)
+        if attribute.graphs:
+            for body, new in zip(attribute.graphs, by_name[attribute.name].graphs, strict=True):
+                _graft_nodes(body, new)
 
 
 def _node_key(node: onnx.NodeProto) -> tuple[object, ...]:

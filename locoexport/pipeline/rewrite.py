@@ -26,7 +26,11 @@ from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
 from locoexport.machine.writing.output_files import check_apart, check_output
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.destination import layout_to_make, original_place, write_whole
-from locoexport.pipeline.rewriting.known_types import used_assumptions, with_known_types
+from locoexport.pipeline.rewriting.known_types import (
+    used_assumptions,
+    with_known_types,
+    with_stated_types,
+)
 from locoexport.pipeline.rewriting.optimised_files import warn_of_optimised
 from locoexport.pipeline.rewriting.passes import (
     at_ir_version,
@@ -192,15 +196,10 @@ def _rewritten(
     if opset is not None:
         check_ranks(current, opset, folder, request.assumed_types)
         notify(Notice(f"converting opset {before} to {opset}"))
-        readable = with_small_tensors(current, folder)
+        known = with_known_types(passed_on, folder, request.assumed_types)
+        readable = with_stated_types(current, folder, request.assumed_types, known)
         lowered = lower_opset(current, opset, readable)
-        known = with_known_types(
-            current,
-            folder,
-            request.assumed_types,
-            before=with_known_types(passed_on, folder, request.assumed_types),
-        )
-        done += of_opset(lowered, readable, before, opset, OPSET, known=known)
+        done += of_opset(lowered, readable, before, opset, OPSET)
         current = with_true_opset(lowered.model, opset)
     if current is not model:
         current, stale = without_stale_statements(current, passed_on, folder)
@@ -256,6 +255,12 @@ def _opset_before(model: onnx.ModelProto, wanted: int | None) -> int:
     before = default_opset(model)
     if before is None:
         raise ModelFileError("The model imports no version of the default domain; it is damaged.")
+    versions = sorted({e.version for e in model.opset_import if e.domain in ("", "ai.onnx")})
+    if len(versions) > 1:
+        raise ModelFileError(
+            f"The model imports versions {' and '.join(map(str, versions))} of ONNX's own "
+            "operators, and runtimes disagree about which one counts; keep one of them."
+        )
     if wanted is not None and before < wanted:
         raise UsageError(
             f"The model is at opset {before}; it can be brought down, not up to {wanted}. "

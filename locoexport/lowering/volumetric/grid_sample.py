@@ -15,6 +15,7 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult, PostconditionError
 
+from locoexport.errors import GraphCheckFailedError
 from locoexport.graphs.drafts import Draft, Names
 from locoexport.lowering.volumetric.gather import lower_to_gather
 from locoexport.lowering.volumetric.node import (
@@ -32,6 +33,8 @@ __all__ = ["LOWERINGS", "LoweredSample", "Lowering", "VolumetricGridSample", "vo
 Lowering = Literal["planar", "gather"]
 LOWERINGS: tuple[Lowering, ...] = get_args(Lowering)
 
+_LOWEST_OPSETS: dict[Lowering, int] = {"planar": 16, "gather": 13}
+"""GridSample itself is of 16; Unsqueeze takes its axes as an input from 13 on."""
 _WRITERS: dict[Lowering, Callable[[Draft, VolumetricSample, ir.Value, ir.Value], ir.Value]] = {
     "planar": lower_to_planar,
     "gather": lower_to_gather,
@@ -75,13 +78,16 @@ class VolumetricGridSample(InPlacePass):
         """Rewrite ``model`` in place.
 
         Raises:
-            GraphCheckFailedError, ModelFileError: see ``read_volumetric``; nothing is rewritten.
+            GraphCheckFailedError, ModelFileError: see ``read_volumetric``, or the model's opset
+                lacks what is to be written; nothing is rewritten.
         """
         opset = model.opset_imports.get("") or model.opset_imports.get("ai.onnx") or 0
         found = []
         for node in ir.traversal.RecursiveGraphIterator(model.graph):
             if is_grid_sample(node) and (sample := read_volumetric(node, opset)) is not None:
                 found.append((node, sample))
+        if found:
+            _check_opset(found[0][1], self._to)
         names = Names.of(model)
         self.lowered = tuple(_lower(node, sample, self._to, names) for node, sample in found)
         return PassResult(model, bool(self.lowered))
@@ -99,6 +105,19 @@ def volumetric_left(model: ir.Model) -> list[str]:
         for node in ir.traversal.RecursiveGraphIterator(model.graph)
         if is_grid_sample(node) and grid_sample_rank(node) in (VOLUME_RANK, None)
     ]
+
+
+def _check_opset(sample: VolumetricSample, to: Lowering) -> None:
+    needed = _LOWEST_OPSETS[to]
+    if sample.opset < needed:
+        other = ""
+        if sample.opset >= min(_LOWEST_OPSETS.values()):
+            other = ", or lower it with --to gather"
+        raise GraphCheckFailedError(
+            f"GridSample {sample.name!r} is of rank {VOLUME_RANK}, and what stands in its place "
+            f"({to}) needs opset {needed}; the model is at opset {sample.opset}. Export it at "
+            f"opset {needed} or later{other}."
+        )
 
 
 def _lower(node: ir.Node, sample: VolumetricSample, to: Lowering, names: Names) -> LoweredSample:

@@ -6,6 +6,7 @@ last axis as (x, y, z), that is along (W, H, D).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -118,7 +119,7 @@ def read_volumetric(node: ir.Node, opset: int) -> VolumetricSample | None:
             its attributes mean nothing.
     """
     name = name_of(node)
-    if len(node.inputs) < 2 or None in node.inputs[:2] or not node.outputs:
+    if len(node.inputs) < 2 or None in node.inputs[:2] or not _is_named(node.outputs):
         raise ModelFileError(f"GridSample {name!r} lacks its volume, its grid or its output.")
     rank = grid_sample_rank(node)
     if rank is None:
@@ -170,11 +171,15 @@ def _check(sample: VolumetricSample) -> None:
         )
 
 
+def _is_named(outputs: Sequence[ir.Value]) -> bool:
+    return bool(outputs) and bool(outputs[0].name)
+
+
 def _unknown_rank(node: ir.Node, name: str) -> str:
     volume = node.inputs[0]
     assert volume is not None
     return (
-        f"GridSample {name!r}: the rank of its volume is unknown, so it may sample a volume. "
+        f"GridSample {name!r} samples a tensor of unknown rank, so it may sample a volume: "
         f"{why_unknown(volume)}. If it is a float32 volume of 5 axes, pass "
         f"{assumption([volume], 'float32[?,?,?,?,?]')}; if it is an image, give it 4 axes there."
     )

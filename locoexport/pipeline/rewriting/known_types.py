@@ -15,13 +15,20 @@ from locoexport.errors import UsageError, did_you_mean
 from locoexport.graphs.deduced_types import deduce_ranks, deduce_types, is_unknown, scopes, types_in
 from locoexport.graphs.external_data import with_small_tensors
 from locoexport.graphs.inference import infer_from_inputs, infer_shapes
+from locoexport.graphs.plain_graph import plain
 from locoexport.lowering.proof.runtime_types import (
     is_of_runtime,
     runtime_signature,
     with_runtime_types,
 )
 
-__all__ = ["AssumedType", "parse_assumed", "used_assumptions", "with_known_types"]
+__all__ = [
+    "AssumedType",
+    "parse_assumed",
+    "used_assumptions",
+    "with_known_types",
+    "with_stated_types",
+]
 
 _ROUNDS = 16
 """What one source finds may tell another more; files in use need two or three rounds."""
@@ -80,8 +87,6 @@ def with_known_types(
     model: onnx.ModelProto,
     folder: Path | None,
     assumed: Mapping[str, str],
-    *,
-    before: onnx.ModelProto | None = None,
 ) -> onnx.ModelProto:
     """A copy for asking, not for running, with every type and length that can be known.
 
@@ -90,15 +95,27 @@ def with_known_types(
         folder: where its external data lies.
         assumed: types by name (``AssumedType``), used only where nothing else tells one; names
             that the model does not have are passed over, since passes take nodes away.
-        before: what is known of the model before it was rewritten: a node that is gone may have
-            told the type or rank of a value that is still there.
 
     Raises:
         UsageError: an assumption is no type, or contradicts what is known.
     """
-    if before is not None:
-        model = _with_claims(model, before)
     return _known(model, folder, parse_assumed(assumed))[0]
+
+
+def with_stated_types(
+    model: onnx.ModelProto, folder: Path | None, assumed: Mapping[str, str], known: onnx.ModelProto
+) -> onnx.ModelProto:
+    """A copy with all small constants that states what is known of its values, for the proofs.
+
+    Args:
+        model: a rewritten model.
+        folder: where its external data lies.
+        assumed: see ``with_known_types``.
+        known: what ``with_known_types`` made of it before it was rewritten: a node that is gone may
+            have told the type or rank of a value that is still there.
+    """
+    readable = _with_claims(plain(with_small_tensors(model, folder)), known)
+    return _with_claims(readable, with_known_types(readable, folder, assumed))
 
 
 def used_assumptions(
@@ -126,7 +143,7 @@ def _known(
 ) -> tuple[onnx.ModelProto, tuple[tuple[str, str], ...]]:
     """The model with its types, and the assumptions that it needed."""
     used = []
-    known = _completed(infer_from_inputs(with_small_tensors(model, folder)))
+    known = _completed(infer_from_inputs(plain(with_small_tensors(model, folder))))
     for name, kind in assumed.items():
         told = _assume(known, name, kind)
         if told is not known:
@@ -148,9 +165,17 @@ def _with_claims(model: onnx.ModelProto, before: onnx.ModelProto) -> onnx.ModelP
     for graph in scopes(stating.graph):
         stated = types_in(graph)
         for name in _names(graph):
-            if name in known and name not in stated:
-                graph.value_info.add(name=name).type.CopyFrom(known[name])
+            if name in known and is_unknown(stated.get(name)):
+                _state(graph, name, known[name])
     return stating
+
+
+def _state(graph: onnx.GraphProto, name: str, kind: onnx.TypeProto) -> None:
+    for place in (*graph.input, *graph.output, *graph.value_info):
+        if place.name == name:
+            place.type.CopyFrom(kind)
+            return
+    graph.value_info.add(name=name).type.CopyFrom(kind)
 
 
 def _completed(known: onnx.ModelProto) -> onnx.ModelProto:

@@ -70,21 +70,12 @@ def of_expanded(node: ExpandedNode, pass_name: str) -> Rewritten:
 
 
 def of_opset(
-    lowered: LoweredOpset,
-    original: onnx.ModelProto,
-    before: int,
-    after: int,
-    pass_name: str,
-    *,
-    known: onnx.ModelProto | None = None,
+    lowered: LoweredOpset, original: onnx.ModelProto, before: int, after: int, pass_name: str
 ) -> list[Rewritten]:
-    """A row for each node whose text changed, then one for each operator that is read anew.
-
-    ``known`` is the original with types that inference alone does not find.
-    """
+    """A row for each node whose text changed, then one for each operator that is read anew."""
     if not lowered.nodes:
         return []
-    values, constants = known_values(known or original), constants_of(original)
+    values, constants = known_values(original), constants_of(original)
 
     def subject(node: LoweredNode) -> CutOut | str:
         try:
