@@ -31,7 +31,7 @@ def gather_peak_bytes(sample: VolumetricSample) -> int | None:
         return None
     cells, points, values = sizes
     zeros = sample.padding == "zeros"
-    peak = points * (_GATHER_POINT_ZEROS if zeros else _GATHER_POINT)
+    peak = float(points * (_GATHER_POINT_ZEROS if zeros else _GATHER_POINT))
     results = _GATHER_RESULTS_ZEROS if zeros else _GATHER_RESULTS
     peak += results * values * sample.work_dtype.itemsize
     layout = layout_name(sample)
