@@ -126,7 +126,10 @@ def _each_node(nodes: Sequence[NodeRewrite]) -> Table:
     numbers = ("nodes added", "worst error", "allowed")
     table = headed(("node", "before", "after", *numbers, "", "why not proven"), right=numbers)
     for node in nodes:
-        cells = (Text(node.node), Text(node.before), Text(node.after), f"{node.nodes_added:+d}")
+        after = node.after
+        if node.peak_bytes is not None:
+            after += f"; about {file_size(node.peak_bytes)} at its peak"
+        cells = (Text(node.node), Text(node.before), Text(after), f"{node.nodes_added:+d}")
         table.add_row(*cells, *_proof_cells(node), _fared(node), Text(node.unproven))
     return table
 
@@ -215,6 +218,7 @@ def _node_document(node: NodeRewrite) -> dict[str, Any]:
         "before": node.before,
         "after": node.after,
         "nodes_added": node.nodes_added,
+        "predicted_peak_bytes": node.peak_bytes,
         "proof": None if proof is None else asdict(proof) | {"passed": proof.passed},
         "unproven": node.unproven or None,
     }

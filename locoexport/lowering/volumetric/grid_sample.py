@@ -18,6 +18,7 @@ from onnx_ir.passes import InPlacePass, PassResult, PostconditionError
 from locoexport.errors import GraphCheckFailedError
 from locoexport.graphs.drafts import Draft, Names
 from locoexport.lowering.volumetric.gather import lower_to_gather
+from locoexport.lowering.volumetric.memory import gather_peak_bytes, planar_peak_bytes
 from locoexport.lowering.volumetric.node import (
     VOLUME_RANK,
     VolumetricSample,
@@ -28,7 +29,14 @@ from locoexport.lowering.volumetric.node import (
 )
 from locoexport.lowering.volumetric.planar import AXIS_NAMES, lower_to_planar, sliced_axis
 
-__all__ = ["LOWERINGS", "LoweredSample", "Lowering", "VolumetricGridSample", "volumetric_left"]
+__all__ = [
+    "LOWERINGS",
+    "LoweredSample",
+    "Lowering",
+    "VolumetricGridSample",
+    "predicted_peak_bytes",
+    "volumetric_left",
+]
 
 Lowering = Literal["planar", "gather"]
 LOWERINGS: tuple[Lowering, ...] = get_args(Lowering)
@@ -38,6 +46,10 @@ _LOWEST_OPSETS: dict[Lowering, int] = {"planar": 16, "gather": 13}
 _WRITERS: dict[Lowering, Callable[[Draft, VolumetricSample, ir.Value, ir.Value], ir.Value]] = {
     "planar": lower_to_planar,
     "gather": lower_to_gather,
+}
+_PREDICTIONS: dict[Lowering, Callable[[VolumetricSample], int | None]] = {
+    "planar": planar_peak_bytes,
+    "gather": gather_peak_bytes,
 }
 
 
@@ -96,6 +108,11 @@ class VolumetricGridSample(InPlacePass):
         """Raise PostconditionError where a volumetric GridSample is left."""
         if left := volumetric_left(model):
             raise PostconditionError(f"GridSample of rank 5 or unknown rank is left: {left}")
+
+
+def predicted_peak_bytes(sample: VolumetricSample, to: Lowering) -> int | None:
+    """What one run takes at its peak, see ``memory``; None where a size is open."""
+    return _PREDICTIONS[to](sample)
 
 
 def volumetric_left(model: ir.Model) -> list[str]:

@@ -61,8 +61,9 @@ def layout_name(sample: VolumetricSample) -> LayoutName:
     batch, channels = sample.volume_shape[:2]
     cells, points = _count(sample.volume_shape[2:]), _count(sample.grid_shape[1:4])
     blocks = channels is not None and channels >= _BLOCK_CHANNELS
-    known = cells is not None and points is not None
-    worth_it = known and cells * sample.volume_dtype.itemsize <= points * _INDEX_BYTES
+    known = worth_it = False
+    if cells is not None and points is not None:
+        known, worth_it = True, cells * sample.volume_dtype.itemsize <= points * _INDEX_BYTES
     if batch == 1:
         return "cells" if blocks and worth_it else "one volume"
     if known and not worth_it:

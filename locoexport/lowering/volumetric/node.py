@@ -164,6 +164,11 @@ def _check(sample: VolumetricSample) -> None:
         raise ModelFileError(f"{where} has a grid of {sample.grid_dtype.name}; ONNX needs floats.")
     if sample.volume_dtype in _NEVER_SAMPLED:
         raise GraphCheckFailedError(f"{where} samples {sample.volume_dtype.name}; cannot lower it.")
+    if 0 in sample.volume_shape[2:]:
+        raise ModelFileError(
+            f"{where} samples a volume without cells, {sample.volume_shape[2:]} (D, H, W): it has "
+            "no values, and ONNX Runtime refuses it. Export the model at another size."
+        )
     if sample.mode == "linear" and not sample.volume_dtype.is_floating_point():
         raise GraphCheckFailedError(
             f"{where} interpolates {sample.volume_dtype.name} linearly; how the sum is rounded is "

@@ -120,7 +120,10 @@ def _blend(
     total: ir.Value | None = None
     for cell in axis_cells(draft, sample, coordinate, slices):
         index = cell.index
-        if channels != 1:
+        if channels == 0:
+            # No index at all. ONNX Runtime's optimiser takes an Expand to no channels for nothing.
+            index = draft.op("Slice", index, *(draft.integers(number) for number in (0, 0, 2)))
+        elif channels != 1:
             index = draft.op("Expand", index, draft.shape(batch, 1, channels, count))
         value = draft.op("GatherElements", stack, index, axis=1)
         if cell.inside is not None:

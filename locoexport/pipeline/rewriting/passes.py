@@ -21,8 +21,10 @@ from locoexport.lowering.opset.newer_operators import LeftNode, NewerOperators
 from locoexport.lowering.opset.single_axis_squeeze import SingleAxisSqueeze
 from locoexport.lowering.opset.versions import default_opset
 from locoexport.lowering.volumetric.grid_sample import (
+    LOWERINGS,
     LoweredSample,
     VolumetricGridSample,
+    predicted_peak_bytes,
     volumetric_left,
 )
 from locoexport.notices import Listener, Notice
@@ -39,6 +41,9 @@ __all__ = ["at_ir_version", "check_ranks", "run_passes", "to_ir", "with_true_ops
 
 _VOLUMETRIC_OPSET = 20
 _SQUEEZE_OPSET = 13
+_MUCH_MEMORY = 10**9
+_SEVERAL_TIMES = 3
+_WORTH_SAYING = 10**8
 _OPSET_PROPERTY = f"{METADATA_PREFIX}opset"
 
 
@@ -57,6 +62,7 @@ def run_passes(
     if VOLUMETRIC in chosen:
         modified |= volumetric(graph).modified
         _warn_of_unknown_axes(volumetric.lowered, notify)
+        _warn_of_memory(volumetric.lowered, notify)
         done += [of_sample(sample, VOLUMETRIC) for sample in volumetric.lowered]
     if SQUEEZE in chosen:
         modified |= squeeze(graph).modified
@@ -110,6 +116,24 @@ def _warn_of_unknown_axes(lowered: tuple[LoweredSample, ...], notify: Listener) 
                     warning=True,
                 )
             )
+
+
+def _warn_of_memory(lowered: tuple[LoweredSample, ...], notify: Listener) -> None:
+    for sample in lowered:
+        found = {to: predicted_peak_bytes(sample.sample, to) for to in LOWERINGS}
+        peak = found.pop(sample.to)
+        ((other, less),) = found.items()
+        if peak is None or less is None or peak < _WORTH_SAYING:
+            continue
+        better = peak >= _SEVERAL_TIMES * less
+        if better or peak > _MUCH_MEMORY:
+            text = f"{sample.sample.name}: --to {sample.to} takes about {_gigabytes(peak)} a run"
+            verb = "would take" if better else "is predicted to take"
+            notify(Notice(f"{text}; --to {other} {verb} {_gigabytes(less)}.", warning=True))
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 10**9 else f"{size / 1e6:.0f} MB"
 
 
 def _warn_of_left(left: tuple[LeftNode, ...], notify: Listener) -> None:

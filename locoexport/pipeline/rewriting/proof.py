@@ -13,7 +13,7 @@ from locoexport.lowering.opset.single_axis_squeeze import SplitSqueeze
 from locoexport.lowering.opset.versions import LoweredNode, LoweredOpset
 from locoexport.lowering.proof.cut_out import CutOut, NotProvenError, cut_out
 from locoexport.lowering.proof.trials import CutOutProof, prove_cut_outs
-from locoexport.lowering.volumetric.grid_sample import LoweredSample
+from locoexport.lowering.volumetric.grid_sample import LoweredSample, predicted_peak_bytes
 from locoexport.lowering.volumetric.proof import prove_sample
 from locoexport.notices import Listener, Notice
 from locoexport.pipeline.rewriting.report import NodeRewrite
@@ -50,7 +50,12 @@ class Rewritten:
 def of_sample(sample: LoweredSample, pass_name: str) -> Rewritten:
     """One volumetric GridSample."""
     row = NodeRewrite(
-        sample.sample.name, pass_name, str(sample.sample), sample.after, sample.nodes_added
+        sample.sample.name,
+        pass_name,
+        str(sample.sample),
+        sample.after,
+        sample.nodes_added,
+        peak_bytes=predicted_peak_bytes(sample.sample, sample.to),
     )
     return Rewritten(row, sample)
 

@@ -23,7 +23,8 @@ class NodeRewrite:
     """One rewritten node, or all nodes of an operator that another version of it reads now.
 
     ``proof`` is None where none was asked for, or where none could be run; then ``unproven`` says
-    why. Of several nodes some may be proven and some not: both are given.
+    why. ``peak_bytes`` is what a lowered GridSample is predicted to take at its peak, where its
+    sizes are stated. Of several nodes some may be proven and some not: both are given.
     """
 
     node: str
@@ -33,6 +34,7 @@ class NodeRewrite:
     nodes_added: int
     proof: Proof | None = None
     unproven: str = ""
+    peak_bytes: int | None = None
 
 
 @dataclass(frozen=True)

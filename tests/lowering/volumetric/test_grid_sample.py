@@ -465,10 +465,84 @@ def test_a_single_cell_reflects_onto_itself():
             assert (run(rewritten, volume=volume, grid=grid)[0] == 4.5).all()
 
 
-def test_empty_batches_and_grids():
-    for to in LOWERINGS:
-        rewritten = locoexport.rewrite(sampling_model("linear", "zeros", 0), to=to).model
-        for batch, points in ((0, 2), (2, 0)):
-            volume = np.zeros((batch, 3, 4, 5, 6), np.float32)
-            grid = np.zeros((batch, points, 1, 1, 3), np.float32)
-            assert run(rewritten, volume=volume, grid=grid)[0].shape == (batch, 3, points, 1, 1)
+EMPTY = {
+    "batch": ((0, 3, 4, 5, 6), (0, 2, 1, 1, 3)),
+    "channels": ((2, 0, 4, 5, 6), (2, 2, 1, 1, 3)),
+    "points": ((2, 9, 4, 5, 6), (2, 0, 1, 1, 3)),
+    "channels of one": ((1, 0, 4, 5, 6), (1, 2, 1, 1, 3)),
+}
+
+
+@pytest.mark.parametrize("to", LOWERINGS)
+@pytest.mark.parametrize("name", EMPTY)
+def test_empty_batches_channels_and_grids(name, to):
+    """All axes open, stated, and with the batch alone open, as ONNX Runtime's own kernel does."""
+    volume, grid = EMPTY[name]
+    opened = [("n", *shape[1:]) for shape in EMPTY[name]]
+    for mode, padding in (("linear", "zeros"), ("linear", "reflection"), ("nearest", "border")):
+        for stated in ((), (volume, grid), opened):
+            model = sampling_model(mode, padding, 0, *stated)
+            rewritten = locoexport.rewrite(model, to=to).model
+            given = {"volume": np.zeros(volume, np.float32), "grid": np.zeros(grid, np.float32)}
+            (expected,), (found,) = run(model, **given), run(rewritten, **given)
+            assert found.shape == expected.shape == (*volume[:2], *grid[1:4])
+
+
+@pytest.mark.parametrize("to", LOWERINGS)
+def test_a_volume_without_cells_is_refused_as_by_onnxruntime(to):
+    volume, grid = (2, 3, 4, 0, 6), (2, 2, 1, 1, 3)
+    with pytest.raises(ModelFileError, match=r"'sample'.*without cells, \(4, 0, 6\)"):
+        locoexport.rewrite(sampling_model("linear", "border", 0, volume, grid), to=to)
+    model = sampling_model("linear", "border", 0)
+    given = {"volume": np.zeros(volume, np.float32), "grid": np.zeros(grid, np.float32)}
+    for tried in (model, locoexport.rewrite(model, to=to).model):
+        with pytest.raises(Exception, match=r"must be non-empty|out of data bounds|Out of range"):
+            run(tried, **given)
+
+
+LAYOUTS = {
+    "cells": ((3, 9, 2, 3, 4), (3, 4, 3, 4, 3)),
+    "cells of one volume": ((1, 9, 2, 3, 4), (1, 4, 3, 4, 3)),
+    "channels": ((3, 5, 2, 3, 4), (3, 4, 3, 4, 3)),
+    "one row": ((3, 9, 8, 9, 7), (3, 2, 1, 3, 3)),
+    "one volume": ((1, 3, 8, 9, 7), (1, 2, 1, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize(("mode", "padding", "align_corners"), COMBINATIONS)
+def test_layouts_give_the_same_bits(mode, padding, align_corners, name):
+    """The sums are the same, whatever is known: of one sample, and of all sizes or none."""
+    shapes = LAYOUTS[name]
+    volume, grid = inputs(shapes=shapes, align_corners=align_corners)
+    stated = sampling_model(mode, padding, align_corners, *shapes)
+    channels_known = [("n", shapes[0][1], "d", "h", "w"), ("n", "a", "b", "c", 3)]
+    found = [
+        run(locoexport.rewrite(model, check=False).model, volume=volume, grid=grid)[0]
+        for model in (
+            stated,
+            sampling_model(mode, padding, align_corners),
+            sampling_model(mode, padding, align_corners, *channels_known),
+        )
+    ]
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+    expected = run(stated, volume=volume, grid=grid)[0]
+    np.testing.assert_allclose(found[0], expected, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("channels", [3, 64])
+@pytest.mark.parametrize("batch", [4, "n"])
+def test_many_points_of_a_batch_have_one_index_for_all_channels(batch, channels):
+    model = sampling_model(
+        "linear", "border", 0, (batch, channels, 8, 40, 60), (batch, 7, 64, 128, 3)
+    )
+    rewritten = locoexport.rewrite(model, check=False).model
+    inferred = onnx.shape_inference.infer_shapes(rewritten, strict_mode=True, data_prop=True)
+    integers = [
+        [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in inferred.graph.value_info
+        if value.type.tensor_type.elem_type == TensorProto.INT64
+    ]
+    assert max(map(len, integers)) >= 4  # indices are among them
+    assert not [shape for shape in integers if len(shape) > 1 and channels in shape[1:2]]
