@@ -114,9 +114,15 @@ def _unknown_rank(subject: _Subject) -> Iterator[str]:
 
 def _renamed_modes(subject: _Subject) -> Iterator[str]:
     for node in subject.nodes("GridSample"):
-        # From opset 20 on, a node that states no mode means "linear".
-        if subject.opset >= 20 and _text(node, "mode", "linear") in ("linear", "cubic"):
+        # One that states no mode is read as bilinear, which is right: that is TensorRT's default.
+        if subject.opset >= 20 and _text(node, "mode", "") in ("linear", "cubic"):
             yield label_node(node)
+
+
+def _renamed_modes_of_images(subject: _Subject) -> Iterator[str]:
+    """Those of volumes are refused for their rank, by every version."""
+    volumes = set(_volumetric(subject))
+    yield from (label for label in _renamed_modes(subject) if label not in volumes)
 
 
 def _half_grid_samples(subject: _Subject) -> Iterator[str]:
