@@ -240,9 +240,14 @@ def _judge_unlisted(
         return _Verdict("unknown", f"{domain} is no domain of the standard")
     if not table.complete:
         return _Verdict("unknown", "not in its table")
-    if schema is not None and (schema.has_function or schema.has_context_dependent_function):
+    if schema is not None and _has_definition(schema):
         return _Verdict("unknown", "no kernel of its own: its definition's operators run instead")
     return _Verdict("none", "no kernel")
+
+
+def _has_definition(schema: OpSchema) -> bool:
+    """Whether the standard defines the operator by others, which a runtime may put in its place."""
+    return any(getattr(schema, name) for name in ("has_function", "has_context_dependent_function"))
 
 
 def _restricted(rule: Restriction, node: onnx.NodeProto, value: _Value) -> str:
@@ -368,7 +373,7 @@ def _with_functions_inlined(model: onnx.ModelProto) -> onnx.ModelProto:
 def _type_name(element: int) -> str | None:
     if element not in onnx.TensorProto.DataType.values() or element == onnx.TensorProto.UNDEFINED:
         return None
-    name = onnx.TensorProto.DataType.Name(element)
+    name = str(onnx.TensorProto.DataType.Name(element))
     return _TYPE_NAMES.get(name, name.lower())
 
 

@@ -118,7 +118,7 @@ def _table(provider: str, read: Mapping[str, Any], additions: Mapping[str, Any])
             name: tuple(_kernel(row, sets) for row in rows)
             for name, rows in read["operators"].items()
         },
-        refused=frozenset(read.get("refused", ())),
+        refused=frozenset(read.get("refused", ())) - set(additions.get("added", {})),
         added=additions.get("added", {}),
         restricted={
             name: Restriction(**_tupled(row))

@@ -22,7 +22,7 @@ _NOTES_SHOWN = 5
 
 
 def forecast_table(forecasts: Sequence[Forecast]) -> Group:
-    """A row for each provider: nodes with a kernel, without one and unknown; then which, and why."""
+    """A row for each provider: nodes with a kernel, without and unknown; then which, and why."""
     numbers = ("nodes with kernel", "without", "unknown")
     table = headed(("provider", *numbers), right=numbers)
     rows: list[tuple[str, str]] = []
