@@ -276,8 +276,11 @@ def _judge_kernels(
             return _Verdict("none", f"version {version}, kernels for {list_versions(kernels)}")
         return _Verdict("unknown", f"version {version} is not in its table")
     stated = list(_typed_constraints(node, schema, model.values))
+    cast = [_Stated(value.names, table.read_as.get(value.type, value.type)) for value in stated]
     misfits = [_misfit(kernel, stated) for kernel in of_version]
     if any(misfit is None for misfit in misfits):
+        return _HAS_KERNEL
+    if cast != stated and any(_misfit(kernel, cast) is None for kernel in of_version):
         return _HAS_KERNEL
     reason = _why_no_fit([misfit for misfit in misfits if misfit is not None])
     # Without the operator's schema, which type a table speaks of is a guess.

@@ -69,7 +69,8 @@ class KernelTable:
 
     ``operators`` are those with kernels, by name (``domain::name`` outside the standard), and
     ``refused`` those that the source says there are none for. ``complete`` tells that the source
-    lists every kernel, so that what it does not name has none.
+    lists every kernel, so that what it does not name has none. ``read_as`` are types that the
+    runtime casts to another where it has no kernel for them.
     """
 
     provider: str
@@ -84,6 +85,7 @@ class KernelTable:
     added: Mapping[str, str] = field(default_factory=dict)
     restricted: Mapping[str, Restriction] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
+    read_as: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -125,6 +127,7 @@ def _table(provider: str, read: Mapping[str, Any], additions: Mapping[str, Any])
             for name, row in additions.get("restricted", {}).items()
         },
         remarks=tuple(remarks),
+        read_as=additions.get("read_as", {}),
     )
 
 

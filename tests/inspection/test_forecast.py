@@ -113,7 +113,7 @@ def test_one_name_for_two_values_in_two_branches_says_nothing_of_either() -> Non
     ("provider", "expected"),
     [
         ("cpu", ""),
-        ("cuda", "none: int32 or uint8"),
+        ("cuda", "none: uint8, kernels for int8"),
         ("tensorrt", "none: listed as not supported"),
         ("openvino", ""),
         ("dml", ""),
@@ -133,10 +133,7 @@ def test_products_of_8_bits_with_ranges_of_each_run(provider: str, expected: str
         for group in groups
         if group.op_type == "MatMulInteger"
     ]
-    if provider == "cuda":
-        assert products == ["none: uint8, kernels for int8"]
-    else:
-        assert products == ([expected] if expected else [])
+    assert products == ([expected] if expected else [])
 
 
 def test_notes_say_where_they_are_from() -> None:
@@ -160,7 +157,7 @@ def respelled(graph: onnx.ModelProto, mode: str) -> onnx.ModelProto:
     ("graph", "others"),
     [
         (grid_sample(4, 17), {}),
-        (grid_sample(4, 17, "float16"), {"cpu": "16", "cuda": "float16, kernels for float32"}),
+        (grid_sample(4, 17, "float16"), {"cuda": "float16, kernels for float32"}),
         (
             grid_sample(4, 20),
             {"dml": "version 20, kernels for 16+", "webgpu": "version 20, kernels for 16-19"},
@@ -181,9 +178,6 @@ def respelled(graph: onnx.ModelProto, mode: str) -> onnx.ModelProto:
 )
 def test_grid_sample(graph: onnx.ModelProto, others: dict[str, str]) -> None:
     found = states(graph)
-    if others.get("cpu"):
-        assert found.pop("cpu") == "none: float16, kernels for float32"
-        others = {name: reason for name, reason in others.items() if name != "cpu"}
     expected = dict.fromkeys(found, "kernel")
     assert found == expected | {name: f"none: {reason}" for name, reason in others.items()}
 
