@@ -5,27 +5,16 @@ Each rule names the runtime it speaks of and the source it stands on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import onnx
-from onnx import TensorProto
 
-from locoexport.graphs.external_data import without_external
-from locoexport.inspection.labels import label_node
-from locoexport.inspection.shapes import GraphShapes, operand
+from locoexport.inspection.lint_rules import RULES, Severity, Subject
+from locoexport.inspection.shapes import GraphShapes
 
 __all__ = ["Finding", "Severity", "lint"]
 
-Severity = Literal["error", "warning", "info"]
 _ORDER: tuple[Severity, ...] = ("error", "warning", "info")
-
-_CUDA = "ONNX Runtime CUDA"
-_TENSORRT = "TensorRT"
-_ORT = "https://github.com/microsoft/onnxruntime/"
-_TRT_OPERATORS = "https://github.com/onnx/onnx-tensorrt/blob/main/docs/operators.md"
-_INDEXED = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "ScatterElements": 1, "ScatterND": 1}
 
 
 @dataclass(frozen=True)
@@ -41,278 +30,18 @@ class Finding:
     nodes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Rule:
-    name: str
-    severity: Severity
-    runtime: str
-    message: str
-    source: str
-    find: Callable[[_Subject], Iterable[str]]
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """A graph as the rules see it; ``opset`` is that of the default domain."""
-
-    model: onnx.ModelProto
-    shapes: GraphShapes
-    opset: int
-
-    def nodes(self, *kinds: str) -> Iterator[onnx.NodeProto]:
-        """Nodes of those kinds in the default domain, bodies included."""
-        for node in (*self.shapes.nodes, *self.shapes.hidden):
-            if node.domain in ("", "ai.onnx") and node.op_type in kinds:
-                yield node
-
-
 def lint(model: onnx.ModelProto, shapes: GraphShapes) -> tuple[Finding, ...]:
     """Every finding, the worst first."""
     opset = max(
         (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
         default=0,
     )
-    subject = _Subject(model, shapes, opset)
+    subject = Subject(model, shapes, opset)
     findings = []
-    for rule in _RULES:
+    for rule in RULES:
         nodes = tuple(dict.fromkeys(rule.find(subject)))
         if nodes:
             findings.append(
                 Finding(rule.name, rule.severity, rule.runtime, rule.message, rule.source, nodes)
             )
     return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity)))
-
-
-def _text(node: onnx.NodeProto, name: str, default: str) -> str:
-    for attribute in node.attribute:
-        if attribute.name == name:
-            return str(attribute.s.decode(errors="replace"))
-    return default
-
-
-def _volumetric(subject: _Subject) -> Iterator[str]:
-    for node in subject.nodes("GridSample"):
-        if subject.shapes.rank(operand(node, 0)) == 5:
-            yield label_node(node)
-
-
-def _volumetric_before_20(subject: _Subject) -> Iterator[str]:
-    if subject.opset < 20:
-        yield from _volumetric(subject)
-
-
-def _volumetric_from_20(subject: _Subject) -> Iterator[str]:
-    if subject.opset >= 20:
-        yield from _volumetric(subject)
-
-
-def _unknown_rank(subject: _Subject) -> Iterator[str]:
-    for node in subject.nodes("GridSample"):
-        if subject.shapes.rank(operand(node, 0)) is None:
-            yield label_node(node)
-
-
-def _renamed_modes(subject: _Subject) -> Iterator[str]:
-    for node in subject.nodes("GridSample"):
-        # From opset 20 on, a node that states no mode means "linear".
-        if subject.opset >= 20 and _text(node, "mode", "linear") in ("linear", "cubic"):
-            yield label_node(node)
-
-
-def _half_grid_samples(subject: _Subject) -> Iterator[str]:
-    for node in subject.nodes("GridSample"):
-        halves = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
-        if subject.shapes.element_type(operand(node, 0)) in halves:
-            yield label_node(node)
-
-
-def _from_opset_19(kind: str) -> Callable[[_Subject], Iterator[str]]:
-    def find(subject: _Subject) -> Iterator[str]:
-        if subject.opset >= 19:
-            yield from map(label_node, subject.nodes(kind))
-
-    return find
-
-
-def _computed_int64_indices(subject: _Subject) -> Iterator[str]:
-    """Only indices that depend on the data: those of shapes are known when an engine is built."""
-    shapes = subject.shapes
-    for node in subject.nodes(*_INDEXED):
-        indices = operand(node, _INDEXED[node.op_type])
-        if shapes.element_type(indices) == TensorProto.INT64 and indices not in shapes.values:
-            yield label_node(node)
-
-
-def _squeezes(subject: _Subject) -> Iterator[str]:
-    for node in subject.nodes("Squeeze"):
-        stated = next((list(a.ints) for a in node.attribute if a.name == "axes"), None)
-        if stated is None and len(node.input) > 1 and node.input[1] in subject.shapes.values:
-            stated = subject.shapes.values[node.input[1]].reshape(-1).tolist()
-        if stated is None or len(stated) != 1:
-            yield label_node(node)
-
-
-def _foreign_domains(subject: _Subject) -> Iterator[str]:
-    known = ("", "ai.onnx", "ai.onnx.ml")
-    for node in (*subject.shapes.nodes, *subject.shapes.hidden):
-        if node.domain not in known:
-            yield f"{label_node(node)} ({node.domain}::{node.op_type})"
-
-
-def _doubles(subject: _Subject) -> Iterator[str]:
-    double = TensorProto.DOUBLE
-    for name, kind in subject.shapes.types.items():
-        if kind.tensor_type.elem_type == double:
-            yield name
-    for node in subject.nodes("Cast"):
-        if any(a.name == "to" and a.i == double for a in node.attribute):
-            yield label_node(node)
-
-
-def _refused(subject: _Subject) -> Iterator[str]:
-    try:
-        onnx.checker.check_model(without_external(subject.model))
-    except ValueError:  # above protobuf's 2 GB: cannot be checked in memory
-        return
-    except Exception as error:  # noqa: BLE001, RUF100 - its errors have no common class
-        yield " ".join(str(error).split())[:300]
-
-
-def _duplicates(subject: _Subject) -> Iterator[str]:
-    """Two nodes of one name: legal, but profiles and quantisers tell nodes by name."""
-    seen: set[str] = set()
-    for node in (*subject.shapes.nodes, *subject.shapes.hidden):
-        if node.name and node.name in seen:
-            yield node.name
-        seen.add(node.name)
-
-
-_RULES = (
-    _Rule(
-        "valid",
-        "error",
-        "every runtime",
-        "onnx.checker refuses the model.",
-        "https://onnx.ai/onnx/api/checker.html",
-        _refused,
-    ),
-    _Rule(
-        "gridsample-5d-opset",
-        "error",
-        "every runtime",
-        "GridSample samples images of rank 4 only before opset 20; this one is given rank 5.",
-        "https://onnx.ai/onnx/operators/text_diff_GridSample_16_20.html",
-        _volumetric_before_20,
-    ),
-    _Rule(
-        "gridsample-5d",
-        "error",
-        "TensorRT before 11.2",
-        "GridSample of rank 5 is refused: `locoexport rewrite` lowers it.",
-        "https://github.com/NVIDIA/TensorRT/issues/2738",
-        _volumetric,
-    ),
-    _Rule(
-        "gridsample-5d",
-        "error",
-        "OpenVINO",
-        "GridSample of rank 5 is refused: `locoexport rewrite` lowers it.",
-        "https://github.com/openvinotoolkit/openvino/issues/37770",
-        _volumetric,
-    ),
-    _Rule(
-        "gridsample-5d",
-        "warning",
-        f"{_CUDA} before 1.25",
-        "GridSample of rank 5 has no CUDA kernel: it runs on the CPU, with copies both ways.",
-        f"{_ORT}pull/27201",
-        _volumetric_from_20,
-    ),
-    _Rule(
-        "gridsample-unknown-rank",
-        "warning",
-        "every runtime",
-        "The rank of GridSample's input is unknown: a runtime may expect rank 4.",
-        "https://onnx.ai/onnx/operators/onnx__GridSample.html",
-        _unknown_rank,
-    ),
-    _Rule(
-        "gridsample-mode-spelling",
-        "error",
-        _TENSORRT,
-        "The opset-20 spellings linear and cubic are read as nearest: no error, wrong results. "
-        "Export at opset 19 or lower for TensorRT, or `locoexport rewrite --opset 19`.",
-        "https://github.com/NVIDIA/TensorRT/issues/4646",
-        _renamed_modes,
-    ),
-    _Rule(
-        "gridsample-fp16",
-        "warning",
-        _CUDA,
-        "The CUDA kernel of GridSample is float32 only: a half-precision one runs on the CPU, "
-        "with copies both ways. Keep GridSample in float32.",
-        f"{_ORT}issues/20191",
-        _half_grid_samples,
-    ),
-    _Rule(
-        "resize-19",
-        "warning",
-        f"{_CUDA} before 1.25",
-        "Resize of opset 19 and later has no CUDA kernel: it runs on the CPU. Export at 18 or "
-        "lower, or use ONNX Runtime 1.25.",
-        f"{_ORT}pull/27415",
-        _from_opset_19("Resize"),
-    ),
-    _Rule(
-        "pad-19",
-        "warning",
-        f"{_CUDA} before 1.25",
-        "Pad of opset 19 and later has no CUDA kernel: it runs on the CPU. Export at 18 or "
-        "lower, or use ONNX Runtime 1.25.",
-        f"{_ORT}issues/26393",
-        _from_opset_19("Pad"),
-    ),
-    _Rule(
-        "squeeze-axes",
-        "warning",
-        "ncnn, OpenVINO's older importers, TensorRT",
-        "Squeeze without exactly one constant axis: converters refuse several axes, and one "
-        "without axes changes meaning with the shape.",
-        "https://github.com/Tencent/ncnn/issues/2331",
-        _squeezes,
-    ),
-    _Rule(
-        "foreign-domain",
-        "warning",
-        "every runtime but the one it was made for",
-        "Operators outside the ONNX standard run only where their domain is registered.",
-        "https://github.com/onnx/onnx/blob/main/docs/IR.md#operator-sets",
-        _foreign_domains,
-    ),
-    _Rule(
-        "float64",
-        "warning",
-        "TensorRT, and every GPU",
-        "float64 values: TensorRT casts them to float32 and clamps, GPUs run them at a fraction "
-        "of the float32 rate.",
-        _TRT_OPERATORS,
-        _doubles,
-    ),
-    _Rule(
-        "int64-indices",
-        "info",
-        "TensorRT before 10",
-        "int64 indices computed at run time: TensorRT had no int64 before version 10 and casts "
-        "them to int32, values out of range clamped.",
-        _TRT_OPERATORS,
-        _computed_int64_indices,
-    ),
-    _Rule(
-        "duplicate-names",
-        "info",
-        "profilers and quantisers",
-        "Several nodes share a name: tools that identify nodes by name confuse them.",
-        "https://github.com/onnx/onnx/blob/main/docs/IR.md#names-within-a-graph",
-        _duplicates,
-    ),
-)

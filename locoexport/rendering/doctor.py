@@ -120,7 +120,8 @@ def _outlook(outlook: ModelOutlook) -> RenderableType:
             elsewhere = Text(elsewhere_text(placement.elsewhere) or "-")
             table.add_row(placement.asked, Text("ran", "bold green"), nodes, elsewhere)
     for forecast in outlook.forecasts:
-        nodes = Text(f"{forecast.covered} of {forecast.covered + forecast.missing}")
+        unknown = f", {forecast.undecided} unknown" if forecast.undecided else ""
+        nodes = Text(f"{forecast.covered} of {forecast.total}{unknown}")
         table.add_row(forecast.provider, Text("forecast", "dim"), nodes, forecast.groups or "-")
     dates = ", ".join(sorted({forecast.read for forecast in outlook.forecasts}))
     known = f" (forecasts from lists of kernels, read {dates})" if dates else ""

@@ -1,9 +1,14 @@
-"""OpenVINO's row of kernels.toml is what the installed OpenVINO really compiles."""
+"""OpenVINO's table is what the installed OpenVINO really compiles."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 
 import onnx.parser
 import pytest
 
-from locoexport.inspection.forecast import kernel_tables
+from locoexport.inspection.kernel_tables import kernel_tables
 
 openvino = pytest.importorskip("openvino")
 
@@ -75,9 +80,28 @@ def compiled(text: str, opset: int) -> object:
     return core.compile_model(core.read_model(model.SerializeToString()), "CPU")
 
 
-def test_every_operator_of_the_row_is_tried() -> None:
+def test_all_that_our_own_exports_need_is_in_the_table() -> None:
+    assert set(GRAPHS) <= set(kernel_tables()["openvino"].operators) | {"Constant"}
+
+
+def test_what_the_table_refuses_does_not_compile() -> None:
+    assert "Det" in kernel_tables()["openvino"].refused
+    with pytest.raises(RuntimeError, match="No conversion rule"):
+        compiled("(float[N, 3, 3] x) => (float y) { y = Det(x) }", 17)
+
+
+@pytest.mark.exhaustive
+def test_the_table_is_what_the_script_hears(tmp_path: Path) -> None:
+    """Some two minutes: every node test of the standard, at every version."""
+    script = Path(__file__).parents[2] / "benchmarks" / "update_kernels.py"
+    command = [sys.executable, str(script), "--ask", "openvino", "--into", str(tmp_path)]
+    subprocess.run(command, check=True)
+    heard = tomllib.loads((tmp_path / "openvino.toml").read_text(encoding="utf-8"))
     table = kernel_tables()["openvino"]
-    assert set(GRAPHS) == set(table["operators"]) | set(table["restricted"])
+    if heard["version"] != table.version:
+        pytest.skip(f"the table is of {table.version}, this is {heard['version']}")
+    assert set(heard["operators"]) == set(table.operators)
+    assert set(heard["refused"]) == table.refused
 
 
 @pytest.mark.parametrize("name", GRAPHS)

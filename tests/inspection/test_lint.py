@@ -62,10 +62,19 @@ def test_spellings_that_tensorrt_misreads(mode: str, opset: int, fires: bool) ->
     assert ("error gridsample-mode-spelling TensorRT" in found) is fires
 
 
-def test_no_spelling_at_all_means_linear_from_opset_20_on() -> None:
+@pytest.mark.parametrize("opset", [17, 20])
+def test_no_spelling_at_all_is_read_by_everyone(opset: int) -> None:
+    """TensorRT and OpenVINO before 2026.3 take it as bilinear at every opset."""
     text = "g (float[1,2,4,4] x, float[1,3,3,2] w) => (float[a,b,c,d] y) { y = GridSample(x, w) }"
-    assert "error gridsample-mode-spelling TensorRT" in rules(text, 20)
-    assert rules(text, 17) == []
+    assert rules(text, opset) == []
+
+
+def test_older_openvino_refuses_the_new_spellings_of_images_too() -> None:
+    found = "error gridsample-mode-spelling OpenVINO before 2026.3"
+    assert found in sample(4, "linear", opset=20)
+    assert found not in sample(4, "nearest", opset=20)
+    assert found not in sample(4, "bilinear", opset=19)
+    assert found not in sample(5, "linear", opset=20)  # refused for its rank, by every version
 
 
 def test_half_precision_grid_sample() -> None:
@@ -130,5 +139,43 @@ def test_nodes_in_bodies_are_seen() -> None:
 
 def test_an_invalid_model_is_told() -> None:
     found = rules("g (float[4] x) => (float[4] y) { y = Relu(nobody_wrote_this) }")
-    assert "error valid every runtime" in found
+    assert "error valid onnx.checker, and most runtimes" in found
     assert found[0].startswith("error")
+
+
+FOREIGN = ', "com.microsoft" : 1, "mmdeploy" : 1'
+
+
+@pytest.mark.parametrize(
+    "called", ["GridSample3D", "com.microsoft.GridSample", "mmdeploy.grid_sampler"]
+)
+@pytest.mark.parametrize(("volume", "fires"), [("1,2,4,4,4", True), ("1,2,4,4", False)])
+def test_samplers_of_volumes_under_other_names(called: str, volume: str, fires: bool) -> None:
+    found = rules(
+        f"g (float[{volume}] x, float g) => (float y) {{ y = {called}(x, g) }}", 17, FOREIGN
+    )
+    assert any("gridsample-foreign" in rule for rule in found) is fires
+
+
+def test_a_foreign_sampler_of_unknown_rank() -> None:
+    found = rules(
+        "g (float[1] a, float g) => (float y) { x = mmdeploy.Warp(a) y = GridSample3D(x, g) }",
+        17,
+        FOREIGN,
+    )
+    assert any("gridsample-foreign" in rule for rule in found)
+
+
+def test_two_nodes_of_one_name() -> None:
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17]> g (float[4] x) => (float[4] y) '
+        "{ a = Abs(x) y = Relu(a) }"
+    )
+    for node in model.graph.node:
+        node.name = "same"
+    (finding,) = lint(model, resolve_shapes(model, {}))
+    assert (finding.severity, finding.runtime, finding.nodes) == (
+        "error",
+        "ONNX Runtime",
+        ("same",),
+    )

@@ -24,7 +24,7 @@ from locoexport.evaluation.precision_cost import PrecisionReport
 from locoexport.evaluation.scores import Difference, Scores, VideoResult
 from locoexport.inspection.costs import Flops, PeakMemory
 from locoexport.inspection.facts import Costs, ModelFacts, Parameters, Port
-from locoexport.inspection.forecast import Forecast, Uncovered
+from locoexport.inspection.forecast import Forecast, NodeGroup
 from locoexport.inspection.lint import Finding
 from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance
 from locoexport.lowering.proof.trials import CutOutProof
@@ -269,16 +269,16 @@ def _eval(dataset: str) -> EvalReport:
 
 def _forecasts() -> tuple[Forecast, ...]:
     uncovered = tuple(
-        Uncovered("ConstantOfShape", f"refinement {i}: sampling", 1_000 + i, "no kernel")
+        NodeGroup("ConstantOfShape", f"refinement {i}: sampling", 1_000 + i, "no kernel")
         for i in range(4)
     )
     where = ("https://github.com/microsoft/onnxruntime/blob/main/docs/OperatorKernels.md",)
     note = "int64 needs the option ep.webgpuexecutionprovider.enableInt64"
     return (
-        Forecast("cuda", 12_723, (), "", (), (), where[0], "2026-11-24"),
+        Forecast("cuda", 12_723, (), (), "", (), (), where[0], "1.31.1", "2026-11-24"),
         Forecast(
-            *("webgpu", 12_702, uncovered, "each runs on the CPU", (note,), where),
-            *(where[0], "2026-11-24"),
+            *("webgpu", 12_702, uncovered, uncovered[:1], "runs on the CPU", (note,), where),
+            *(where[0], "0.4.0", "2026-11-24"),
         ),
     )
 

@@ -65,7 +65,7 @@ def lower_to_planar(
         "GridSample",
         planes,
         in_plane,
-        mode=respelled_mode(sample.mode, sample.opset),
+        **_stated_mode(sample),
         padding_mode=sample.padding,
         align_corners=int(sample.align_corners),
     )  # (N·slices, C, D'·H', W')
@@ -76,6 +76,16 @@ def lower_to_planar(
     blended = _blend(draft, sample, stack, column, slices, (batch, channels, count))
     blended = draft.cast(blended, sample.work_dtype, sample.volume_dtype)
     return draft.reshape(blended, batch, channels, *points)
+
+
+def _stated_mode(sample: VolumetricSample) -> dict[str, str]:
+    """The mode as the opset spells it; from opset 20 on ``linear`` goes unsaid.
+
+    It is the default there, and OpenVINO before 2026.3 refuses the word while TensorRT reads it as
+    nearest: both take the default as linear.
+    """
+    spelled = respelled_mode(sample.mode, sample.opset)
+    return {} if spelled == "linear" else {"mode": spelled}
 
 
 def _planes(

@@ -99,10 +99,10 @@ def forecast_sentence(path: Path | None, provider: str) -> str:
     if not forecasts:
         return note
     (forecast,) = forecasts
-    total = forecast.covered + forecast.missing
-    said = f"{forecast.covered} of the {total} nodes of {path.name} have a kernel there"
+    said = f"{forecast.covered} of the {forecast.total} nodes of {path.name} have a kernel there"
     groups = f"; {forecast.groups}" if forecast.groups else ""
-    return f"Forecast (from lists of kernels read {forecast.read}): {said}{groups}."
+    unknown = f"; unknown: {forecast.unknown_groups}" if forecast.unknown else ""
+    return f"Forecast (from lists of kernels read {forecast.read}): {said}{groups}{unknown}."
 
 
 def _forecast(path: Path, providers: Sequence[str]) -> tuple[tuple[Forecast, ...], str]:

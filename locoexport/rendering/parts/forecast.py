@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["forecast_document", "forecast_table"]
 
 
+_NOTES_SHOWN = 5
+"""Of each provider; all are in the JSON."""
+
+
 def forecast_table(forecasts: Sequence[Forecast]) -> Group:
-    """A row for each provider: nodes with and without a kernel; then which, and what to know."""
-    numbers = ("nodes with kernel", "without")
+    """A row for each provider: nodes with a kernel, without and unknown; then which, and why."""
+    numbers = ("nodes with kernel", "without", "unknown")
     table = headed(("provider", *numbers), right=numbers)
     rows: list[tuple[str, str]] = []
     for forecast in forecasts:
-        table.add_row(forecast.provider, str(forecast.covered), str(forecast.missing))
-        told = [f"without: {forecast.groups}"] if forecast.groups else []
-        told += forecast.notes
+        counts = (forecast.covered, forecast.missing, forecast.undecided)
+        table.add_row(forecast.provider, *map(str, counts))
+        told = _told(forecast)
         rows += [(forecast.provider if not index else "", text) for index, text in enumerate(told)]
     dates = {forecast.read for forecast in forecasts}
     title = f"providers, forecast from their lists of kernels (read {', '.join(sorted(dates))})"
@@ -35,6 +39,17 @@ def forecast_table(forecasts: Sequence[Forecast]) -> Group:
     return Group(*parts)
 
 
+def _told(forecast: Forecast) -> list[str]:
+    told = [f"without: {forecast.groups}"] if forecast.groups else []
+    told += [f"unknown: {forecast.unknown_groups}"] if forecast.unknown else []
+    told += forecast.notes[:_NOTES_SHOWN]
+    more = len(forecast.notes) - _NOTES_SHOWN
+    return told + ([f"and {more} more remarks (--json has them)"] if more > 0 else [])
+
+
 def forecast_document(forecasts: Sequence[Forecast]) -> list[dict[str, Any]]:
     """The ``providers_forecast`` of ``locoexport.inspect/1``."""
-    return [asdict(forecast) | {"missing": forecast.missing} for forecast in forecasts]
+    return [
+        asdict(forecast) | {"missing": forecast.missing, "undecided": forecast.undecided}
+        for forecast in forecasts
+    ]

@@ -64,7 +64,7 @@ def test_a_file_on_every_provider(run, exported) -> None:
     assert all(row["failure"] is None and row["elsewhere"] == [] for row in ran.values())
     assert document["no_forecast"] is None
     if "coreml" in forecast:
-        assert forecast["coreml"]["missing"] > 0
+        assert forecast["coreml"]["undecided"] > 0
         assert forecast["coreml"]["source"].startswith("https://")
 
 

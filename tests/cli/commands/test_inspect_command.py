@@ -10,7 +10,7 @@ import pytest
 FOREIGN = """
 <ir_version: 10, opset_import: ["" : 20]>
 g (float[n,2,4,4] x, float[n,3,3,2] grid) => (float[a,b,c,d] y)
-{ y = GridSample(x, grid) }
+{ y = GridSample<mode = "linear">(x, grid) }
 """
 
 
