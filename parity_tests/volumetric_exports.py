@@ -11,6 +11,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -209,9 +210,9 @@ ARCHITECTURES = (
                  lambda s: ((s[0], 3), (s[0], 3)), (5,), ((1,), (64,)), ((0,), (0,))),
     *(
         Architecture(f"3D transformer {mode} {padding}",
-                     lambda mode=mode, padding=padding: networks.VolumetricTransformer(  # type: ignore[misc]
-                         mode, padding),
-                     lambda s: ((s[0], 2, *s[1:]),), (2, 6, 7, 8), ((1, 6, 7, 8), (5, 6, 7, 8)), ((0,),))
+                     partial(networks.VolumetricTransformer, mode, padding),
+                     lambda s: ((s[0], 2, *s[1:]),), (2, 6, 7, 8),
+                     ((1, 6, 7, 8), (5, 6, 7, 8)), ((0,),))
         for mode, padding in (("bilinear", "zeros"), ("bilinear", "reflection"),
                               ("nearest", "border"))
     ),
