@@ -10,7 +10,6 @@ from pathlib import Path
 
 import onnx
 import pytest
-from exhaustive import matrix
 from onnx import helper
 from volumetric_exports import (
     ARCHITECTURES,
@@ -24,19 +23,16 @@ from volumetric_exports import (
     verdict,
 )
 
+from locoexport.lowering.volumetric.grid_sample import Lowering
+
 BY_NAME = {architecture.name: architecture for architecture in ARCHITECTURES}
 STATIC, OPEN = Export(dynamo=False, opset=20, open=False), Export(dynamo=False, opset=20, open=True)
 TARGETS = (None, 16, 17)
 
 
-@pytest.mark.parametrize(
-    ("name", "how"),
-    matrix(
-        [(name, how) for name in BY_NAME for how in EXPORTS],
-        [("voxel radiance field", OPEN)],
-    ),
-    ids=str,
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("how", EXPORTS, ids=str)
+@pytest.mark.parametrize("name", BY_NAME)
 @pytest.mark.filterwarnings("ignore")  # torch's exporters' own
 def test_an_architecture_is_what_torch_computes(name: str, how: Export, tmp_path: Path) -> None:
     architecture = BY_NAME[name]
@@ -53,12 +49,18 @@ def test_an_architecture_is_what_torch_computes(name: str, how: Export, tmp_path
     assert {one.outcome for one in found} == {"right"}
 
 
+@pytest.mark.parametrize(
+    ("name", "to", "target"),
+    [("face-vid2vid style", "gather", 17), ("voxel radiance field", "planar", 16)],
+)
 @pytest.mark.filterwarnings("ignore")
-def test_a_face_with_open_axes_comes_down(tmp_path: Path) -> None:
-    """Average pooling above opset 18, and batches and lengths that torch never saw."""
-    architecture = BY_NAME["face-vid2vid style"]
+def test_an_export_with_open_axes_comes_down(
+    name: str, to: Lowering, target: int, tmp_path: Path
+) -> None:
+    """One rewrite for each kind: average pooling above opset 18, volumes that are weights."""
+    architecture = BY_NAME[name]
     model = export(architecture, OPEN, tmp_path / "model.onnx")
-    found = verdict(architecture, OPEN, model, "gather", 17)
+    found = verdict(architecture, OPEN, model, to, target)
     assert found.outcome == "right", found
 
 
