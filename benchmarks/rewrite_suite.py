@@ -158,6 +158,9 @@ def _spread(work, parts, processes):  # type: ignore[no-untyped-def]
 
 
 def _silence() -> None:
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(4)
     warnings.simplefilter("ignore")
 
 
