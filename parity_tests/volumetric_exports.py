@@ -11,6 +11,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ import torch
 import volumetric_networks as networks
 from torch import Tensor, nn
 
+from locoexport.errors import LocoExportError
+from locoexport.lowering.volumetric.grid_sample import Lowering
+from locoexport.pipeline.rewrite import RewriteFailedError, rewrite
 
 __all__ = [
     "ARCHITECTURES",
@@ -29,10 +33,12 @@ __all__ = [
     "Architecture",
     "Export",
     "Sides",
+    "Verdict",
     "export",
     "lacking",
     "rewritten_apart",
     "session_of",
+    "verdict",
 ]
 
 FACTOR, FLOOR = 4.0, 2e-5
@@ -176,8 +182,8 @@ ARCHITECTURES = (
     ),
     *(
         Architecture(f"MONAI Warp {mode} {padding}", _warp(mode, padding),
-                     lambda s: ((s[0], 2, *s[1:]), (s[0], 3, *s[1:])),
-                     (2, 6, 7, 8), _SIZES, (_SPACE, _SPACE), "monai")
+                     lambda s: ((s[0], 4, *s[1:]), (s[0], 3, *s[1:])),
+                     (2, 6, 7, 8), ((2, 4, 9, 8), (2, 8, 6, 5)), ((2, 3, 4),) * 2, "monai")
         for mode, padding in (("bilinear", "border"), ("nearest", "zeros"))
     ),
     Architecture("VoxelMorph VxmPairwise", _Vxm, _pair, (2, 8, 8, 8), _EIGHTS, (_SPACE, _SPACE),
@@ -204,9 +210,9 @@ ARCHITECTURES = (
                  lambda s: ((s[0], 3), (s[0], 3)), (5,), ((1,), (64,)), ((0,), (0,))),
     *(
         Architecture(f"3D transformer {mode} {padding}",
-                     lambda mode=mode, padding=padding: networks.VolumetricTransformer(  # type: ignore[misc]
-                         mode, padding),
-                     lambda s: ((s[0], 2, *s[1:]),), (2, 6, 7, 8), _SIZES, (_SPACE,))
+                     partial(networks.VolumetricTransformer, mode, padding),
+                     lambda s: ((s[0], 2, *s[1:]),), (2, 6, 7, 8),
+                     ((1, 6, 7, 8), (5, 6, 7, 8)), ((0,),))
         for mode, padding in (("bilinear", "zeros"), ("bilinear", "reflection"),
                               ("nearest", "border"))
     ),
@@ -261,6 +267,58 @@ def _dynamic(net: nn.Module, architecture: Architecture) -> object:
         {axis: torch.export.Dim.DYNAMIC for axis in axes} for axes in architecture.open_axes
     )
     return (opened,) if isinstance(net, _Fresh) else opened
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One rewrite of one export: right, refused, not judged or wrong; what was seen, in words.
+
+    ``right_in_truth`` is, of a refusal, whether the model that was not written is right.
+    """
+
+    name: str
+    how: Export
+    to: Lowering
+    opset: int | None
+    outcome: str
+    detail: str = ""
+    right_in_truth: bool = False
+
+    @property
+    def fault(self) -> bool:
+        return self.outcome == "wrong" or self.right_in_truth
+
+
+def verdict(
+    architecture: Architecture, how: Export, model: onnx.ModelProto, to: Lowering, opset: int | None
+) -> Verdict:
+    """Rewrite an export, and run it at every size; what is no refusal in words is raised."""
+
+    def made(outcome: str, detail: str, *, in_truth: bool = False) -> Verdict:
+        return Verdict(architecture.name, how, to, opset, outcome, detail, in_truth)
+
+    try:
+        report = rewrite(model, to=to, opset=opset)
+    except RewriteFailedError as error:
+        unchecked = rewrite(model, to=to, opset=opset, check=False)
+        sides, _ = _compared(architecture, how, model, unchecked.model)
+        return made("refused", str(error), in_truth=bool(sides) and all(s.right for s in sides))
+    except LocoExportError as error:
+        return made("refused", str(error))
+    sides, left_out = _compared(architecture, how, model, report.model)
+    if not sides:
+        return made("not judged", "; ".join(left_out))
+    worst = max(sides, key=lambda side: side.rewritten)
+    told = f"{worst.size}: {worst.rewritten:.1e} from torch, as exported {worst.exported:.1e}"
+    return made("right" if all(side.right for side in sides) else "wrong", told)
+
+
+def _compared(
+    architecture: Architecture, how: Export, exported: onnx.ModelProto, rewritten: onnx.ModelProto
+) -> tuple[list[Sides], list[str]]:
+    found = list(rewritten_apart(architecture, how, exported, rewritten))
+    sides = [one for one in found if isinstance(one, Sides)]
+    return sides, [one for one in found if isinstance(one, str)]
 
 
 def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
