@@ -35,6 +35,7 @@ from locoexport.pipeline.rewriting.passes import (
     to_ir,
     with_true_opset,
 )
+from locoexport.pipeline.rewriting.preparation import prepare
 from locoexport.pipeline.rewriting.proof import PROVING, of_opset, prove_all
 from locoexport.pipeline.rewriting.report import NodeRewrite, RewriteFailedError, RewriteReport
 from locoexport.pipeline.rewriting.request import (
@@ -185,8 +186,10 @@ def _rewritten(
     started = time.perf_counter()
     opset = request.opset
     before = _opset_before(model, opset)
-    current, inlined = _inline(model, request, before)
+    prepared = prepare(model, request, before, folder, notify)
+    current, inlined = _inline(prepared.model, request, before)
     current, done = run_passes(current, request, folder, notify)
+    done = [*prepared.rows, *done]
     if opset is not None:
         check_ranks(current, opset, folder)
         notify(Notice(f"converting opset {before} to {opset}"))
@@ -198,7 +201,9 @@ def _rewritten(
         passes=request.chosen,
         to=request.to,
         rewritten=tuple(rewritten.node for rewritten in done),
-        inlined_functions=inlined,
+        inlined_functions=tuple(dict.fromkeys(prepared.inlined_functions + inlined)),
+        reordered=prepared.reordered,
+        left_samplers=prepared.left,
         opset_before=before,
         opset_after=default_opset(current) or 0,
         nodes_before=count_nodes(model),
@@ -208,7 +213,8 @@ def _rewritten(
     if request.check:
         opsets = (before, report.opset_after)
         report = replace(report, rewritten=prove_all(done, opsets, notify))
-        _check(model, report, folder)
+        # A plugin's node is no valid ONNX: what was prepared is what the result is held against.
+        _check(prepared.model, report, folder)
     return replace(report, seconds=time.perf_counter() - started)
 
 

@@ -45,6 +45,8 @@ def rewrite_document(report: RewriteReport) -> dict[str, Any]:
         "opset": {"before": report.opset_before, "after": report.opset_after},
         "nodes": {"before": report.nodes_before, "after": report.nodes_after},
         "inlined_functions": list(report.inlined_functions),
+        "reordered": list(report.reordered),
+        "left_samplers": list(report.left_samplers),
         "rewritten": [_node_document(node) for node in report.rewritten],
         "worst_error": report.worst_error,
         "loads": report.loads,
@@ -58,17 +60,26 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
         rows.append(("file", f"{report.path} ({file_size(report.size_bytes or 0)})"))
     rows.append(("passes", ", ".join(report.passes)))
     if not report.changed:
-        rows.append(("changed", "nothing: there was nothing to do, the model is as it was"))
-        return rows
+        reason = "there was nothing to do" if not report.left_samplers else "see below"
+        rows.append(("changed", f"nothing: {reason}, the model is as it was"))
+        return rows + _left(report)
     if report.opset_before != report.opset_after:
         rows.append(("opset", f"{report.opset_before} -> {report.opset_after}"))
     rows.append(("nodes", f"{report.nodes_before} -> {report.nodes_after}"))
     if report.inlined_functions:
         rows.append(("inlined", ", ".join(report.inlined_functions)))
+    if report.reordered:
+        told = f"now topological; it was not in {', '.join(report.reordered)}"
+        rows.append(("order of nodes", told))
+    rows += _left(report)
     if report.loads:
         rows.append(("not loaded", f"ONNX Runtime loads neither file: {report.loads}"))
     rows.append(("seconds", f"{report.seconds:.1f}"))
     return rows
+
+
+def _left(report: RewriteReport) -> list[tuple[str, str]]:
+    return [("" if index else "left", told) for index, told in enumerate(report.left_samplers)]
 
 
 def _alike(nodes: Sequence[NodeRewrite]) -> list[tuple[NodeRewrite, ...]]:

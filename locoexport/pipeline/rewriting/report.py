@@ -39,7 +39,9 @@ class RewriteReport:
     """What a rewrite did. ``model`` is the very model that was handed in where nothing changed.
 
     ``loads`` is None where the file was not tried in ONNX Runtime, "" where it loads, else the
-    reason why neither the original nor the rewritten file does.
+    reason why neither the original nor the rewritten file does. ``reordered`` names the graphs
+    whose nodes were not in topological order, ``left_samplers`` says which nodes look like a
+    sampler and are not known.
     """
 
     model: onnx.ModelProto
@@ -55,12 +57,17 @@ class RewriteReport:
     path: Path | None = None
     size_bytes: int | None = None
     loads: str | None = None
+    reordered: tuple[str, ...] = ()
+    left_samplers: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
-        """False where there was nothing to do."""
+        """False where nothing was done."""
         return bool(
-            self.rewritten or self.inlined_functions or self.opset_before != self.opset_after
+            self.rewritten
+            or self.inlined_functions
+            or self.reordered
+            or self.opset_before != self.opset_after
         )
 
     @property
