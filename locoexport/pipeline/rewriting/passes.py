@@ -20,6 +20,7 @@ from locoexport.lowering.volumetric.grid_sample import (
     VolumetricGridSample,
     volumetric_left,
 )
+from locoexport.lowering.volumetric.opset_need import check_opset
 from locoexport.notices import Listener, Notice
 from locoexport.pipeline.rewriting.proof import (
     Rewritten,
@@ -50,6 +51,7 @@ def run_passes(
     done: list[Rewritten] = []
     if VOLUMETRIC in chosen:
         modified |= volumetric(graph).modified
+        check_opset(volumetric.lowered)
         _warn_of_unknown_axes(volumetric.lowered, notify)
         done += [of_sample(sample, VOLUMETRIC) for sample in volumetric.lowered]
     if SQUEEZE in chosen:
