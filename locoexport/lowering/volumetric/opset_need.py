@@ -37,7 +37,7 @@ def check_opset(lowered: Iterable[LoweredSample]) -> None:
                 _GRID_SAMPLE_OPSET,
             )
             raise GraphCheckFailedError(
-                f"{sample.sample.name!r} samples a volume, and what replaces it ({sample.to}) needs "
+                f"{sample.sample.name!r} samples a volume; what replaces it ({sample.to}) needs "
                 f"opset {need} (for {node.op_type}); the model is at opset {opset}. Export it at "
                 f"opset {need} or later."
             )

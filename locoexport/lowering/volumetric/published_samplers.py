@@ -2,8 +2,8 @@
 define them.
 
 Each entry was read in the source that it names. All of them sample as PyTorch's ``grid_sample``
-does: inputs (volume, grid), the grid (N, ..., 2 or 3) with its last axis as (x, y[, z]), coordinates
-normalised to [-1, 1], one output. They differ in how the attributes are written. What is not listed
+does: inputs (volume, grid), the grid (N, ..., 2 or 3) with its last axis as (x, y[, z]),
+coordinates normalised to [-1, 1], one output. They differ in how the attributes are written. What is not listed
 is not guessed at (see ``UNLISTED`` for those that are known and mean something else).
 """
 
