@@ -89,8 +89,8 @@ def _order(
                 needed.add(makers[name])
             elif name not in known:
                 raise ModelFileError(
-                    f"{_told(node)} in {where} reads {_quoted(name)}, which nothing makes: no node, "
-                    "no input and no initializer. The file is incomplete; export it again."
+                    f"{_told(node)} in {where} reads {_quoted(name)}, which nothing makes: no "
+                    "node, no input and no initializer. The file is incomplete; export it again."
                 )
         waiting[number] = len(needed)
         for maker in needed:
@@ -146,8 +146,8 @@ def _check_outputs(
     for name in names:
         if name and name not in made and name not in known:
             raise ModelFileError(
-                f"{where[0].upper()}{where[1:]} gives out {_quoted(name)}, which nothing makes. The "
-                "file is incomplete; export it again."
+                f"{where[0].upper()}{where[1:]} gives out {_quoted(name)}, which nothing makes. "
+                "The file is incomplete; export it again."
             )
 
 

@@ -181,7 +181,7 @@ def _write(node: onnx.NodeProto, sampling: Sampling, opset: int) -> None:
 
 
 def _typed_before_grid_sample(model: onnx.ModelProto, is_foreign: _IsForeign) -> set[str]:
-    """Tell what samplers make in a model whose opset has no GridSample, which inference passes over;
+    """Tell what samplers make where the opset has no GridSample, which inference passes over;
     returns the outputs of those that sample images.
 
     One may sample what another has made, so it is asked until nothing more is known.

@@ -3,8 +3,8 @@ define them.
 
 Each entry was read in the source that it names. All of them sample as PyTorch's ``grid_sample``
 does: inputs (volume, grid), the grid (N, ..., 2 or 3) with its last axis as (x, y[, z]),
-coordinates normalised to [-1, 1], one output. They differ in how the attributes are written. What is not listed
-is not guessed at (see ``UNLISTED`` for those that are known and mean something else).
+coordinates normalised to [-1, 1], one output. They differ in how the attributes are written. What
+is not listed is not guessed at (see ``UNLISTED`` for those that mean something else).
 """
 
 from __future__ import annotations
@@ -99,17 +99,17 @@ def _read_plugin(node: onnx.NodeProto, constants: _Constants) -> Sampling:
     drop all of them; the plugin then takes its defaults, and reads a text as a number.
     """
     names = {attribute.name for attribute in node.attribute} - _PLUGIN_FIELDS
+    cautions: tuple[str, ...] = ()
     texts = [a.name for a in node.attribute if a.type == AttributeProto.STRING]
     if "mode" in names or "padding_mode" in texts:
         sampling = _read_strings(node, constants)
-        cautions = ()
         if (sampling.mode, sampling.padding) != ("linear", "zeros"):
             cautions = (
                 "its attributes are those of ONNX's GridSample, which are followed; the TensorRT "
                 "plugin reads integers alone, and samples linearly with zeros there",
             )
     else:
-        sampling, cautions = _read_integers(node, constants), ()
+        sampling = _read_integers(node, constants)
         if not names:
             cautions = (
                 "it has no attributes: the plugin's defaults are taken (linear, zeros, "
