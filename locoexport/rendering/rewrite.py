@@ -69,7 +69,7 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
     if report.inlined_functions:
         rows.append(("inlined", ", ".join(report.inlined_functions)))
     if report.reordered:
-        told = f"now topological; it was not in {', '.join(report.reordered)}"
+        told = f"sorted: it was not topological in {', '.join(report.reordered)}"
         rows.append(("order of nodes", told))
     rows += _left(report)
     if report.loads:
