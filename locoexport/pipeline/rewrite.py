@@ -39,6 +39,7 @@ from locoexport.pipeline.rewriting.passes import (
     to_ir,
     with_true_opset,
 )
+from locoexport.pipeline.rewriting.preparation import prepare
 from locoexport.pipeline.rewriting.proof import PROVING, of_opset, prove_all
 from locoexport.pipeline.rewriting.report import NodeRewrite, RewriteFailedError, RewriteReport
 from locoexport.pipeline.rewriting.request import (
@@ -189,10 +190,12 @@ def _rewritten(
     started = time.perf_counter()
     opset = request.opset
     before = _opset_before(model, opset)
-    passed_on, inlined = _inline(model, request, before)
+    prepared = prepare(model, request, before, folder, notify)
+    passed_on, inlined = _inline(prepared.model, request, before)
     assumed = used_assumptions(passed_on, folder, request.assumed_types)
     warn_of_optimised(model, notify)
     current, done = run_passes(passed_on, request, folder, notify)
+    done = [*prepared.rows, *done]
     if opset is not None:
         check_ranks(current, opset, folder, request.assumed_types)
         notify(Notice(f"converting opset {before} to {opset}"))
@@ -210,7 +213,9 @@ def _rewritten(
         passes=request.chosen,
         to=request.to,
         rewritten=tuple(rewritten.node for rewritten in done),
-        inlined_functions=inlined,
+        inlined_functions=tuple(dict.fromkeys(prepared.inlined_functions + inlined)),
+        reordered=prepared.reordered,
+        left_samplers=prepared.left,
         opset_before=before,
         opset_after=default_opset(current) or 0,
         nodes_before=count_nodes(model),
@@ -223,7 +228,8 @@ def _rewritten(
     if request.check:
         opsets = (before, report.opset_after)
         report = replace(report, rewritten=prove_all(done, opsets, notify))
-        _check(model, report, folder, request.assumed_types)
+        # A plugin's node is no valid ONNX: what was prepared is what the result is held against.
+        _check(prepared.model, report, folder, request.assumed_types)
     return replace(report, seconds=time.perf_counter() - started)
 
 

@@ -52,6 +52,8 @@ def rewrite_document(report: RewriteReport) -> dict[str, Any]:
         "nodes": {"before": report.nodes_before, "after": report.nodes_after},
         "inlined_functions": list(report.inlined_functions),
         "assumed": dict(report.assumed),
+        "reordered": list(report.reordered),
+        "left_samplers": list(report.left_samplers),
         "rewritten": [_node_document(node) for node in report.rewritten],
         "worst_error": report.worst_error,
         "loads": report.loads,
@@ -72,8 +74,9 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
         told = ", ".join(f"{name} is {kind}" for name, kind in report.assumed)
         rows.append(("assumed", f"{told} (your --assume-type)"))
     if not report.changed:
-        rows.append(("changed", "nothing: there was nothing to do, the model is as it was"))
-        return rows
+        reason = "there was nothing to do" if not report.left_samplers else "see below"
+        rows.append(("changed", f"nothing: {reason}, the model is as it was"))
+        return rows + _left(report)
     if report.opset_before != report.opset_after:
         rows.append(("opset", f"{report.opset_before} -> {report.opset_after}"))
     if report.ir_version_before != report.ir_version_after:
@@ -83,6 +86,10 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
     rows.append(("nodes", f"{report.nodes_before} -> {report.nodes_after}"))
     if report.inlined_functions:
         rows.append(("inlined", ", ".join(report.inlined_functions)))
+    if report.reordered:
+        told = f"sorted: it was not topological in {', '.join(report.reordered)}"
+        rows.append(("order of nodes", told))
+    rows += _left(report)
     if report.loads:
         rows.append(("not loaded", f"ONNX Runtime loads neither file: {report.loads}"))
     rows.append(("seconds", f"{report.seconds:.1f}"))
@@ -93,6 +100,10 @@ def _weights_place(report: RewriteReport) -> str:
     if report.data_files:
         return f"moved into {', '.join(each.path.name for each in report.data_files)}"
     return "all in the file itself"
+
+
+def _left(report: RewriteReport) -> list[tuple[str, str]]:
+    return [("" if index else "left", told) for index, told in enumerate(report.left_samplers)]
 
 
 def _alike(nodes: Sequence[NodeRewrite]) -> list[tuple[NodeRewrite, ...]]:

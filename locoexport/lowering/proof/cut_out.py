@@ -177,7 +177,7 @@ def _model(
         [onnx.ValueInfoProto(name=name) for name in outputs],
         initializer=initializers,
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=_IR_VERSION
-    )
+    others = sorted({node.domain for node in nodes} - {"", "ai.onnx"})
+    imports = [helper.make_opsetid("", opset), *(helper.make_opsetid(name, 1) for name in others)]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=_IR_VERSION)
     return bytes(model.SerializeToString(deterministic=True))

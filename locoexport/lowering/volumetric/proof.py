@@ -49,6 +49,7 @@ _ROUNDS = 8
 _POINTS_WANTED = 1000
 _PROOF_OPSETS = (22, 20)
 """Where ONNX Runtime has kernels for volumes, in float32 and double."""
+_GRID_SAMPLE_OPSET = 16
 _IR_VERSION = 10
 _VOLUME, _GRID, _OUTPUT = "volume", "grid", "output"
 
@@ -171,7 +172,9 @@ def _prove(lowered: LoweredSample, setting: _Setting) -> SampleProof:
 
 def _runners(lowered: LoweredSample, size: ProbeSizes, setting: _Setting) -> tuple[Runner, Runner]:
     sample = lowered.sample
-    replacement = _replacement(lowered, size, setting.opset)
+    # Below opset 16 there is no GridSample to run, and the replacement runs at the model's own.
+    opset = setting.opset if sample.opset >= _GRID_SAMPLE_OPSET else sample.opset
+    replacement = _replacement(lowered, size, opset)
     if setting.widen is None:
         return _run_optimised(_original(sample, setting.opset)), _run_optimised(replacement)
     wide = replace(sample, volume_dtype=setting.widen, grid_dtype=setting.widen)

@@ -27,6 +27,7 @@ from locoexport.lowering.volumetric.grid_sample import (
     predicted_peak_bytes,
     volumetric_left,
 )
+from locoexport.lowering.volumetric.opset_need import check_opset
 from locoexport.notices import Listener, Notice
 from locoexport.pipeline.rewriting.known_types import with_known_types
 from locoexport.pipeline.rewriting.proof import (
@@ -61,6 +62,7 @@ def run_passes(
     done: list[Rewritten] = []
     if VOLUMETRIC in chosen:
         modified |= volumetric(graph).modified
+        check_opset(volumetric.lowered)
         _warn_of_unknown_axes(volumetric.lowered, notify)
         _warn_of_memory(volumetric.lowered, notify)
         done += [of_sample(sample, VOLUMETRIC) for sample in volumetric.lowered]

@@ -55,7 +55,8 @@ class RewriteReport:
     ``loads`` is None where the file was not tried in ONNX Runtime, "" where it loads, else the
     reason why neither the original nor the rewritten file does. ``whole_model`` is None where
     nothing changed, or no proof was asked for. ``assumed`` are values and the types that were taken
-    on the user's word.
+    on the user's word. ``reordered`` names the graphs whose nodes were not in topological order,
+    ``left_samplers`` says which nodes look like a sampler and are not known.
     """
 
     model: onnx.ModelProto
@@ -77,13 +78,16 @@ class RewriteReport:
     repacked: bool = False
     data_files: tuple[DataFile, ...] = ()
     assumed: tuple[tuple[str, str], ...] = ()
+    reordered: tuple[str, ...] = ()
+    left_samplers: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
-        """False where there was nothing to do."""
+        """False where nothing was done."""
         return bool(
             self.rewritten
             or self.inlined_functions
+            or self.reordered
             or self.opset_before != self.opset_after
             or self.ir_version_before != self.ir_version_after
             or self.repacked
