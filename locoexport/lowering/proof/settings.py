@@ -99,7 +99,8 @@ def _in_float32(subject: CutOut) -> CutOut | None:
         for known in subject.inputs
     )
     before, after = (_retyped(side) for side in (subject.before, subject.after))
-    return replace(subject, before=before, after=after, inputs=inputs)
+    allowed = min(subject.tolerance, _ACROSS, key=lambda one: one.worst)
+    return replace(subject, before=before, after=after, inputs=inputs, tolerance=allowed)
 
 
 def _retyped(side: bytes) -> bytes:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import onnx
 
-from locoexport.graphs.known_values import constants_of, known_values
+from locoexport.graphs.known_values import KnownValue, constants_of, known_values
 from locoexport.lowering.opset.newer_operators import ExpandedNode
 from locoexport.lowering.opset.single_axis_squeeze import SplitSqueeze
 from locoexport.lowering.opset.versions import LoweredNode, LoweredOpset
 from locoexport.lowering.proof.cut_out import CutOut, NotProvenError, cut_out
+from locoexport.lowering.proof.kernels import kernel_tolerance
+from locoexport.lowering.proof.tolerance import ProofTolerance
 from locoexport.lowering.proof.trials import CutOutProof, prove_cut_outs
 from locoexport.lowering.volumetric.grid_sample import LoweredSample, predicted_peak_bytes
 from locoexport.lowering.volumetric.proof import prove_sample
@@ -90,6 +92,7 @@ def of_opset(
                 (node.before.output, node.after.output),
                 values,
                 constants,
+                tolerance=_allowed(node, values),
             )
         except NotProvenError as reason:
             return str(reason)
@@ -110,6 +113,16 @@ def of_opset(
         )
         rows.append(Rewritten(row, tuple(subjects)))
     return rows
+
+
+def _allowed(node: LoweredNode, values: Mapping[str, KnownValue]) -> ProofTolerance:
+    known = values.get(node.before.input[0]) if node.before.input else None
+    return kernel_tolerance(
+        node.before.op_type,
+        node.version_before,
+        node.version_after,
+        None if known is None else known.elem_type,
+    )
 
 
 def prove_all(
