@@ -12,7 +12,7 @@ import onnx
 from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
 from locoexport.graphs.external_data import ExternalFiles, external_files, with_small_tensors
 from locoexport.graphs.reading import model_file_size, naming, read_model
-from locoexport.graphs.walking import count_nodes
+from locoexport.graphs.walking import count_nodes, iterate_nodes
 from locoexport.lowering.opset.newer_operators import is_newer, newer_names
 from locoexport.lowering.opset.versions import default_opset, lower_opset
 from locoexport.lowering.proof.whole_model import WholeModelProof
@@ -257,16 +257,24 @@ def _proof_allowance(size_bytes: int) -> Allowance:
 
 
 def _opset_before(model: onnx.ModelProto, wanted: int | None) -> int:
-    """The model's opset; raises UsageError where ``wanted`` is above it."""
+    """The model's opset, 0 where it has no operators of ONNX's own; raises UsageError where
+    ``wanted`` is above it."""
     before = default_opset(model)
     if before is None:
-        raise ModelFileError("The model imports no version of the default domain; it is damaged.")
+        if any(node.domain in ("", "ai.onnx") for node in iterate_nodes(model)):
+            raise ModelFileError(
+                "The model holds operators of ONNX's own and imports no version of them; it is "
+                "damaged. Export it again."
+            )
+        before = 0
     versions = sorted({e.version for e in model.opset_import if e.domain in ("", "ai.onnx")})
     if len(versions) > 1:
         raise ModelFileError(
             f"The model imports versions {' and '.join(map(str, versions))} of ONNX's own "
             "operators, and runtimes disagree about which one counts; keep one of them."
         )
+    if wanted is not None and not before:
+        raise UsageError("The model holds no operators of ONNX's own; leave --opset out.")
     if wanted is not None and before < wanted:
         raise UsageError(
             f"The model is at opset {before}; it can be brought down, not up to {wanted}. "

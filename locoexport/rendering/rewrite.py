@@ -91,7 +91,7 @@ def _facts(report: RewriteReport) -> list[tuple[str, str]]:
         rows.append(("order of nodes", told))
     rows += _left(report)
     if report.loads:
-        rows.append(("not loaded", f"ONNX Runtime loads neither file: {report.loads}"))
+        rows.append(("not loaded", f"ONNX Runtime does not load the file: {report.loads}"))
     rows.append(("seconds", f"{report.seconds:.1f}"))
     return rows
 

@@ -75,12 +75,7 @@ def _inlined(node: ir.Node, opset: int) -> onnx.ModelProto:
         if value is None:
             types.append(onnx.TypeProto())
             continue
-        if value.dtype is None:
-            raise CannotExpandError(f"the type of its input {value.name!r} is unknown")
-        shape = None
-        if value.shape is not None:
-            shape = [size if isinstance(size, int) else None for size in value.shape]
-        inputs.append(helper.make_tensor_value_info(f"i{index}", int(value.dtype), shape))
+        inputs.append(_told(value, f"i{index}"))
         types.append(inputs[-1].type)
         proto.input[index] = f"i{index}"
     given = {attribute.name for attribute in proto.attribute}
@@ -92,7 +87,10 @@ def _inlined(node: ir.Node, opset: int) -> onnx.ModelProto:
         if name:
             proto.output[index] = f"o{index}"
             outputs.append(onnx.ValueInfoProto(name=f"o{index}"))
-    function = _function(proto, types, opset)
+    try:
+        function = _function(proto, types, opset)
+    except ValueError as error:  # of a builder that its inputs do not suit
+        raise CannotExpandError(f"onnx builds no function body for it: {error}") from error
     proto.domain = function.domain = _DOMAIN
     graph = helper.make_graph([proto], "body", inputs, outputs)
     imports = [helper.make_opsetid("", opset), helper.make_opsetid(_DOMAIN, 1)]
@@ -103,6 +101,20 @@ def _inlined(node: ir.Node, opset: int) -> onnx.ModelProto:
         return inliner.inline_local_functions(model)
     except Exception as error:  # its errors have no common class
         raise CannotExpandError(f"onnx's inliner refuses it: {error}") from error
+
+
+def _told(value: ir.Value, name: str) -> onnx.ValueInfoProto:
+    """A value under another name; one that is no tensor keeps its kind."""
+    if value.dtype is None:
+        raise CannotExpandError(f"the type of its input {value.name!r} is unknown")
+    if not isinstance(value.type, ir.TensorType):
+        info: onnx.ValueInfoProto = ir.to_proto(value)
+        info.name = name
+        return info
+    shape = None
+    if value.shape is not None:
+        shape = [size if isinstance(size, int) else None for size in value.shape]
+    return helper.make_tensor_value_info(name, int(value.dtype), shape)
 
 
 def _function(

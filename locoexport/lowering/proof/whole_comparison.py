@@ -24,6 +24,8 @@ _FLOOR, _HALF_FLOOR = 2e-5, 4e-3
 _MOST_OF_SPREAD = 0.05
 """No allowance is above this share of an output's standard deviation: it would hide a wrong batch.
 """
+_NOISE = 1e-6
+"""An output below it that cancels from values of about 1 is nothing but their rounding."""
 _SHARE, _MOST_SHARE = 2e-3, 0.05
 """Of values that are no floats (classes, masks): how many may be others, and where it is too many
 for the rest to say anything."""
@@ -114,7 +116,7 @@ def _compare(
     most = _MOST_OF_SPREAD * spread
     coarse = half or made.dtype.itemsize == 2
     floor = (_HALF_FLOOR if coarse else _FLOOR) * scale
-    if spread == 0:
+    if spread == 0 or max(scale, difference) < _NOISE:
         return Comparison(difference, max(floor, _FLOOR), made.size, _ORIGIN, empty=True)
     moves = _moves(made, own, most)
     allowed = min(max(floor, _TIMES * moves), most)
