@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto
 
-from locoexport.graphs.external_data import is_external
 from locoexport.graphs.structure import bits_of, is_length
 from locoexport.graphs.walking import iterate_nodes
+from locoexport.graphs.weights.external_data import is_external
 from locoexport.inspection.costs import Flops, PeakMemory, count_flops, peak_activations
 from locoexport.inspection.labels import label_node
 from locoexport.inspection.lint import Finding, lint

@@ -15,7 +15,7 @@ import onnx
 from onnx.defs import OpSchema
 from onnx.inliner import inline_local_functions
 
-from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.values.inference import infer_shapes
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.inspection.kernel_tables import (
     Kernel,

@@ -18,8 +18,8 @@ from onnx import TensorProto, TypeProto, helper, numpy_helper
 from onnx.inliner import inline_local_functions
 
 from locoexport.errors import ModelFileError, UsageError
-from locoexport.graphs.inference import crashes_without_type, infer_shapes
 from locoexport.graphs.structure import is_element_type, is_length
+from locoexport.graphs.values.inference import crashes_without_type, infer_shapes
 from locoexport.inspection.small_values import Array, evaluate, is_followed, small_constant
 
 __all__ = [

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
-from locoexport.graphs.external_data import without_external
 from locoexport.graphs.walking import iterate_graphs
+from locoexport.graphs.weights.external_data import without_external
 from locoexport.inspection.labels import label_node
 
 __all__ = ["complaint_of_checker", "unsorted_nodes", "unstated_types"]

@@ -10,14 +10,18 @@ from pathlib import Path
 import onnx
 
 from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
-from locoexport.graphs.external_data import ExternalFiles, external_files, with_small_tensors
 from locoexport.graphs.reading import model_file_size, naming, read_model
 from locoexport.graphs.walking import count_nodes, iterate_nodes
+from locoexport.graphs.weights.external_data import (
+    ExternalFiles,
+    external_files,
+    with_small_tensors,
+)
 from locoexport.lowering.opset.newer_operators import is_newer, newer_names
 from locoexport.lowering.opset.versions import default_opset, lower_opset
 from locoexport.lowering.proof.whole_model import WholeModelProof
 from locoexport.lowering.volumetric.grid_sample import Lowering, volumetric_left
-from locoexport.lowering.volumetric.local_functions import (
+from locoexport.lowering.volumetric.samplers.local_functions import (
     inline_functions_with,
     inline_volumetric_functions,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx
 from onnx import defs
 
-from locoexport.graphs.inference import infer_from_inputs
+from locoexport.graphs.values.inference import infer_from_inputs
 from locoexport.graphs.walking import iterate_nodes
 
 __all__ = ["TypeTable", "types_of"]

@@ -25,8 +25,8 @@ from onnx_ir.passes import InPlacePass, PassResult
 
 from locoexport.errors import GraphCheckFailedError
 from locoexport.graphs.drafts import Draft, Names
-from locoexport.graphs.inference import infer_shapes
-from locoexport.graphs.known_values import KnownValue, known_values, read_constant
+from locoexport.graphs.values.inference import infer_shapes
+from locoexport.graphs.values.known_values import KnownValue, known_values, read_constant
 from locoexport.lowering.opset.own_bodies import OWN_BODIES, CannotExpandError, Writer
 from locoexport.lowering.opset.schema_bodies import write_function_body
 from locoexport.lowering.opset.schemas import schema_at, versions_of

@@ -24,7 +24,7 @@ import onnx_ir as ir
 
 from locoexport.errors import ModelFileError
 from locoexport.graphs.drafts import Draft, Size
-from locoexport.graphs.known_values import read_constant
+from locoexport.graphs.values.known_values import read_constant
 from locoexport.machine.limits import EVALUATED_BYTES
 
 __all__ = ["OWN_BODIES", "CannotExpandError", "Writer"]

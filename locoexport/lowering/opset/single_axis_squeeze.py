@@ -23,7 +23,7 @@ from onnx_ir.passes import InPlacePass, PassResult
 
 from locoexport.errors import GraphCheckFailedError, ModelFileError
 from locoexport.graphs.drafts import Draft, Names
-from locoexport.graphs.known_values import Dimension, KnownValue, read_constant
+from locoexport.graphs.values.known_values import Dimension, KnownValue, read_constant
 from locoexport.lowering.proof.cut_out import CutOut, cut_out
 
 __all__ = ["SingleAxisSqueeze", "SplitSqueeze"]

@@ -25,7 +25,7 @@ import onnx
 from onnx import defs, numpy_helper
 
 from locoexport.errors import GraphCheckFailedError, UsageError
-from locoexport.graphs.known_values import constants_of
+from locoexport.graphs.values.known_values import constants_of
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.lowering.opset.element_types import TypeTable, types_of
 from locoexport.lowering.opset.schemas import (
@@ -34,7 +34,7 @@ from locoexport.lowering.opset.schemas import (
     schema_at,
     versions_between,
 )
-from locoexport.lowering.volumetric.node import respelled_mode
+from locoexport.lowering.volumetric.samplers.node import respelled_mode
 
 __all__ = ["LOWEST_OPSET", "LoweredNode", "LoweredOpset", "default_opset", "lower_opset"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.values.inference import infer_shapes
 from locoexport.lowering.proof.cut_out import CutOut
 from locoexport.lowering.proof.differences import Value
 from locoexport.lowering.proof.inputs import Shapes, count_trials, shapes_tried

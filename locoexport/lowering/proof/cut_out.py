@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import onnx
 from onnx import helper
 
-from locoexport.graphs.known_values import KnownValue, is_float
+from locoexport.graphs.values.known_values import KnownValue, is_float
 from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance
 
 __all__ = ["EXACT", "CutOut", "NotProvenError", "cut_out"]

@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from locoexport.graphs.known_values import KnownValue, is_float
+from locoexport.graphs.values.known_values import KnownValue, is_float
 from locoexport.lowering.proof.cut_out import CutOut, NotProvenError
 from locoexport.lowering.proof.runners import Arrays
 from locoexport.lowering.proof.tolerance import EXACT

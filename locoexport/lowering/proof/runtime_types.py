@@ -14,7 +14,7 @@ import onnxruntime
 from onnx import helper
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
-from locoexport.graphs.deduced_types import Signature, is_unknown, types_in
+from locoexport.graphs.values.deduced_types import Signature, is_unknown, types_in
 from locoexport.graphs.walking import iterate_nested
 
 __all__ = ["is_of_runtime", "runtime_signature", "with_runtime_types"]

@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from locoexport.graphs.known_values import KnownValue, is_float
+from locoexport.graphs.values.known_values import KnownValue, is_float
 from locoexport.lowering.proof.cut_out import CutOut
 from locoexport.lowering.proof.runners import Runner, on_onnxruntime, on_reference
 from locoexport.lowering.proof.tolerance import ProofTolerance

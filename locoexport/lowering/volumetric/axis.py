@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from locoexport.graphs.drafts import Draft, Size
-from locoexport.lowering.volumetric.node import VolumetricSample
+from locoexport.lowering.volumetric.samplers.node import VolumetricSample
 
 __all__ = ["Cell", "axis_cells", "finite_grid"]
 

@@ -25,7 +25,7 @@ import onnx_ir as ir
 from locoexport.graphs.drafts import Draft, Size
 from locoexport.lowering.volumetric.axis import Cell, axis_cells, finite_grid
 from locoexport.lowering.volumetric.layouts import lay_out
-from locoexport.lowering.volumetric.node import VolumetricSample
+from locoexport.lowering.volumetric.samplers.node import VolumetricSample
 
 __all__ = ["lower_to_gather"]
 

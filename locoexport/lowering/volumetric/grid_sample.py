@@ -19,7 +19,8 @@ from locoexport.errors import GraphCheckFailedError
 from locoexport.graphs.drafts import Draft, Names
 from locoexport.lowering.volumetric.gather import lower_to_gather
 from locoexport.lowering.volumetric.memory import gather_peak_bytes, planar_peak_bytes
-from locoexport.lowering.volumetric.node import (
+from locoexport.lowering.volumetric.planar import AXIS_NAMES, lower_to_planar, sliced_axis
+from locoexport.lowering.volumetric.samplers.node import (
     VOLUME_RANK,
     VolumetricSample,
     grid_sample_rank,
@@ -27,7 +28,6 @@ from locoexport.lowering.volumetric.node import (
     name_of,
     read_volumetric,
 )
-from locoexport.lowering.volumetric.planar import AXIS_NAMES, lower_to_planar, sliced_axis
 
 __all__ = [
     "LOWERINGS",

@@ -26,7 +26,7 @@ from typing import Literal, Protocol
 import onnx_ir as ir
 
 from locoexport.graphs.drafts import Draft, Size
-from locoexport.lowering.volumetric.node import VolumetricSample
+from locoexport.lowering.volumetric.samplers.node import VolumetricSample
 
 __all__ = ["Layout", "LayoutName", "lay_out", "layout_name"]
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 from locoexport.lowering.volumetric.layouts import layout_name
-from locoexport.lowering.volumetric.node import VolumetricSample
 from locoexport.lowering.volumetric.planar import sliced_axis
+from locoexport.lowering.volumetric.samplers.node import VolumetricSample
 
 __all__ = ["gather_peak_bytes", "planar_peak_bytes"]
 

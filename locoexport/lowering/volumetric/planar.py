@@ -22,7 +22,7 @@ import onnx_ir as ir
 from locoexport.errors import GraphCheckFailedError
 from locoexport.graphs.drafts import Draft, Size
 from locoexport.lowering.volumetric.axis import axis_cells, finite_grid
-from locoexport.lowering.volumetric.node import VolumetricSample, respelled_mode
+from locoexport.lowering.volumetric.samplers.node import VolumetricSample, respelled_mode
 
 __all__ = ["AXIS_NAMES", "lower_to_planar", "sliced_axis"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.lowering.volumetric.node import VolumetricSample
+from locoexport.lowering.volumetric.samplers.node import VolumetricSample
 
 __all__ = ["ProbeSizes", "few_points", "make_grid", "make_volume", "probe_sizes"]
 

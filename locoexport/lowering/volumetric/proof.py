@@ -34,7 +34,6 @@ from locoexport.lowering.proof.runners import (
 )
 from locoexport.lowering.proof.tolerance import ProofTolerance
 from locoexport.lowering.volumetric.grid_sample import LoweredSample, VolumetricGridSample
-from locoexport.lowering.volumetric.node import VolumetricSample, respelled_mode
 from locoexport.lowering.volumetric.probes import (
     ProbeSizes,
     few_points,
@@ -42,6 +41,7 @@ from locoexport.lowering.volumetric.probes import (
     make_volume,
     probe_sizes,
 )
+from locoexport.lowering.volumetric.samplers.node import VolumetricSample, respelled_mode
 
 __all__ = ["SampleProof", "prove_sample", "tolerance_for"]
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from locoexport.errors import ModelFileError, OutputError
-from locoexport.graphs.external_data import ExternalFiles, staged_with, staging_folder
-from locoexport.graphs.repacking import (
+from locoexport.graphs.walking import iterate_tensors
+from locoexport.graphs.weights.external_data import ExternalFiles, staged_with, staging_folder
+from locoexport.graphs.weights.repacking import (
     LARGEST_MESSAGE,
     fill_data_file,
     fill_model,
     goes_outside,
     is_laid_out,
 )
-from locoexport.graphs.walking import iterate_tensors
 from locoexport.machine.reading.linked_files import find_file
 from locoexport.machine.writing.output_files import check_apart, whole_file
 from locoexport.pipeline.rewriting.report import DataFile, RewriteReport

@@ -12,10 +12,16 @@ import onnx
 from onnx import TensorProto, helper
 
 from locoexport.errors import UsageError, did_you_mean
-from locoexport.graphs.deduced_types import deduce_ranks, deduce_types, is_unknown, scopes, types_in
-from locoexport.graphs.external_data import with_small_tensors
-from locoexport.graphs.inference import infer_from_inputs, infer_shapes
-from locoexport.graphs.plain_graph import plain
+from locoexport.graphs.values.deduced_types import (
+    deduce_ranks,
+    deduce_types,
+    is_unknown,
+    scopes,
+    types_in,
+)
+from locoexport.graphs.values.inference import infer_from_inputs, infer_shapes
+from locoexport.graphs.values.plain_graph import plain
+from locoexport.graphs.weights.external_data import with_small_tensors
 from locoexport.lowering.proof.runtime_types import (
     is_of_runtime,
     runtime_signature,

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import onnx
 
-from locoexport.graphs.external_data import with_small_tensors
-from locoexport.graphs.known_values import constants_of, known_values
 from locoexport.graphs.ordering import in_order
+from locoexport.graphs.values.known_values import constants_of, known_values
+from locoexport.graphs.weights.external_data import with_small_tensors
 from locoexport.lowering.proof.cut_out import CutOut, NotProvenError, cut_out
-from locoexport.lowering.volumetric.foreign_samplers import ForeignSampler, normalise_samplers
+from locoexport.lowering.volumetric.samplers.foreign_samplers import (
+    ForeignSampler,
+    normalise_samplers,
+)
 from locoexport.notices import Listener, Notice
 from locoexport.pipeline.rewriting.proof import Rewritten
 from locoexport.pipeline.rewriting.report import NodeRewrite

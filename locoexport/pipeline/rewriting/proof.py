@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import onnx
 
-from locoexport.graphs.known_values import KnownValue, constants_of, known_values
+from locoexport.graphs.values.known_values import KnownValue, constants_of, known_values
 from locoexport.lowering.opset.newer_operators import ExpandedNode
 from locoexport.lowering.opset.single_axis_squeeze import SplitSqueeze
 from locoexport.lowering.opset.versions import LoweredNode, LoweredOpset

@@ -53,10 +53,10 @@ class RewriteReport:
     those beside the file that it keeps weights in.
 
     ``loads`` is None where the file was not tried in ONNX Runtime, "" where it loads, else the
-    reason why it does not: the original does not either, or a kernel is not there. ``whole_model`` is None where
-    nothing changed, or no proof was asked for. ``assumed`` are values and the types that were taken
-    on the user's word. ``reordered`` names the graphs whose nodes were not in topological order,
-    ``left_samplers`` says which nodes look like a sampler and are not known.
+    reason why it does not: the original does not either, or a kernel is not there. ``whole_model``
+    is None where nothing changed, or no proof was asked for. ``assumed`` are values and the types
+    that were taken on the user's word. ``reordered`` names the graphs whose nodes were not in
+    topological order, ``left_samplers`` says which nodes look like a sampler and are not known.
     """
 
     model: onnx.ModelProto

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import onnx
 
-from locoexport.graphs.external_data import with_small_tensors
-from locoexport.graphs.inference import infer_from_inputs, with_named_axes
 from locoexport.graphs.structure import is_length
+from locoexport.graphs.values.inference import infer_from_inputs, with_named_axes
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
+from locoexport.graphs.weights.external_data import with_small_tensors
 from locoexport.notices import Listener, Notice
 
 __all__ = ["warn_of_stale", "without_stale_statements", "without_statements"]

@@ -9,8 +9,8 @@ import onnx
 import onnxruntime
 
 from locoexport.errors import GraphCheckFailedError, InputError, ModelFileError
-from locoexport.graphs.external_data import without_external
 from locoexport.graphs.reading import read_model
+from locoexport.graphs.weights.external_data import without_external
 from locoexport.lowering.opset.versions import default_opset
 from locoexport.lowering.proof.whole_model import (
     RUNNING_REWRITTEN,
@@ -20,7 +20,7 @@ from locoexport.lowering.proof.whole_model import (
     not_proven,
     prove_whole_model,
 )
-from locoexport.lowering.volumetric.foreign_samplers import normalise_samplers
+from locoexport.lowering.volumetric.samplers.foreign_samplers import normalise_samplers
 from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
 from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
 from locoexport.notices import Listener, Notice, ignore

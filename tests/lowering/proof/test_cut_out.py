@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper, parser
 from sampling_graphs import make_model, sampling_model
 
 import locoexport
-from locoexport.graphs.known_values import KnownValue
+from locoexport.graphs.values.known_values import KnownValue
 from locoexport.lowering.proof.cut_out import NotProvenError, cut_out
 from locoexport.lowering.proof.trials import prove_cut_out
 from locoexport.pipeline.rewrite import RewriteFailedError

@@ -4,7 +4,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from locoexport.graphs.deduced_types import scopes, types_in
+from locoexport.graphs.values.deduced_types import scopes, types_in
 from locoexport.lowering.proof.runtime_types import runtime_signature, with_runtime_types
 
 HALF = TensorProto.FLOAT16

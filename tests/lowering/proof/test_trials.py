@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, parser
 
-from locoexport.graphs.known_values import KnownValue
+from locoexport.graphs.values.known_values import KnownValue
 from locoexport.lowering.proof.cut_out import CutOut, NotProvenError
 from locoexport.lowering.proof.runners import CannotRunError, StumbledError
 from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import parser
 
-from locoexport.graphs.inference import infer_shapes
+from locoexport.graphs.values.inference import infer_shapes
 from locoexport.notices import Notice
 from locoexport.pipeline.rewrite import RewriteFailedError, rewrite, rewrite_file
 from locoexport.pipeline.rewriting.stated_lengths import without_statements

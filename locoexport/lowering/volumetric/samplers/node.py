@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from locoexport.errors import GraphCheckFailedError, ModelFileError
-from locoexport.lowering.volumetric.unknown_types import assumption, why_unknown
+from locoexport.lowering.volumetric.samplers.unknown_types import assumption, why_unknown
 
 __all__ = [
     "VOLUME_RANK",

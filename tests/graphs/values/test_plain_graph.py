@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from locoexport.graphs.plain_graph import plain
+from locoexport.graphs.values.plain_graph import plain
 
 
 def sparse(name: str, shape: tuple[int, ...], *, pairs: bool = False) -> onnx.SparseTensorProto:

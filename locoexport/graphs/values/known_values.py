@@ -10,8 +10,8 @@ import onnx
 import onnx_ir as ir
 from onnx import numpy_helper
 
-from locoexport.graphs.inference import infer_from_inputs
 from locoexport.graphs.structure import is_length
+from locoexport.graphs.values.inference import infer_from_inputs
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 
 __all__ = ["Dimension", "KnownValue", "constants_of", "is_float", "known_values", "read_constant"]

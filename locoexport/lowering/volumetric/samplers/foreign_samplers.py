@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import onnx
 from onnx import helper
 
-from locoexport.graphs.known_values import KnownValue, constants_of, known_values
+from locoexport.graphs.values.known_values import KnownValue, constants_of, known_values
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
-from locoexport.lowering.volumetric.local_functions import inline_functions_with
-from locoexport.lowering.volumetric.node import VOLUME_RANK, respelled_mode
-from locoexport.lowering.volumetric.published_samplers import (
+from locoexport.lowering.volumetric.samplers.local_functions import inline_functions_with
+from locoexport.lowering.volumetric.samplers.node import VOLUME_RANK, respelled_mode
+from locoexport.lowering.volumetric.samplers.published_samplers import (
     PUBLISHED,
     UNLISTED,
     PublishedSampler,

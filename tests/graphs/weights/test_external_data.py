@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from locoexport.errors import ModelFileError, OutputError
-from locoexport.graphs.external_data import (
+from locoexport.graphs.weights.external_data import (
     check_external_files,
     has_external_data,
     staging_folder,

@@ -15,8 +15,12 @@ import onnx_ir as ir
 from onnx import inliner
 
 from locoexport.errors import GraphCheckFailedError
-from locoexport.graphs.inference import infer_from_inputs
-from locoexport.lowering.volumetric.node import VOLUME_RANK, grid_sample_rank, is_grid_sample
+from locoexport.graphs.values.inference import infer_from_inputs
+from locoexport.lowering.volumetric.samplers.node import (
+    VOLUME_RANK,
+    grid_sample_rank,
+    is_grid_sample,
+)
 
 __all__ = ["inline_functions_with", "inline_volumetric_functions"]
 

@@ -14,9 +14,9 @@ import onnx
 from onnx_ir.serde import TensorProtoTensor
 
 from locoexport.errors import OutputError
-from locoexport.graphs.data_spans import DataSpan, span_of
-from locoexport.graphs.external_data import damaged, is_external, tensor_bytes
 from locoexport.graphs.walking import Holder, iterate_tensors
+from locoexport.graphs.weights.data_spans import DataSpan, span_of
+from locoexport.graphs.weights.external_data import damaged, is_external, tensor_bytes
 from locoexport.machine.reading.linked_files import find_file
 
 __all__ = ["LARGEST_MESSAGE", "fill_data_file", "fill_model", "goes_outside", "is_laid_out"]

@@ -17,9 +17,9 @@ import onnx
 from onnx import helper
 
 from locoexport.errors import ModelFileError, OutputError
-from locoexport.graphs.data_spans import DataSpan, span_of
 from locoexport.graphs.structure import bits_of
 from locoexport.graphs.walking import iterate_tensors
+from locoexport.graphs.weights.data_spans import DataSpan, span_of
 from locoexport.machine.reading.linked_files import data_folder, find_file
 from locoexport.machine.writing.drafts import draft_folder
 from locoexport.machine.writing.output_files import link_or_copy

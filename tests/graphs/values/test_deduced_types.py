@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import onnx
 from onnx import TensorProto, helper
 
-from locoexport.graphs.deduced_types import Signature, deduce_ranks, deduce_types, scopes, types_in
+from locoexport.graphs.values.deduced_types import (
+    Signature,
+    deduce_ranks,
+    deduce_types,
+    scopes,
+    types_in,
+)
 
 FLOAT, HALF, INT64 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64
 tensor = helper.make_tensor_value_info

@@ -4,7 +4,7 @@ import pytest
 from onnx import TensorProto
 
 from locoexport.errors import ModelFileError
-from locoexport.graphs.data_spans import DataSpan, span_of
+from locoexport.graphs.weights.data_spans import DataSpan, span_of
 
 
 def entries(**told: str) -> TensorProto:

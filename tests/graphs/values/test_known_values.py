@@ -7,7 +7,7 @@ import onnx_ir as ir
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from locoexport.graphs.known_values import (
+from locoexport.graphs.values.known_values import (
     KnownValue,
     constants_of,
     is_float,

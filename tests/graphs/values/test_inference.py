@@ -5,7 +5,7 @@ import onnx
 import onnx.parser
 from onnx import TensorProto, helper, numpy_helper
 
-from locoexport.graphs.inference import infer_from_inputs, infer_shapes, with_named_axes
+from locoexport.graphs.values.inference import infer_from_inputs, infer_shapes, with_named_axes
 from locoexport.graphs.walking import iterate_graphs
 
 

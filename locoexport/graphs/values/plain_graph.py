@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from locoexport.graphs.deduced_types import scopes
+from locoexport.graphs.values.deduced_types import scopes
 from locoexport.graphs.walking import iterate_nodes
 
 __all__ = ["plain"]

@@ -1,0 +1,1 @@
+"""What is known of a graph's values: types, ranks, lengths, constants."""

@@ -1,0 +1,1 @@
+"""Nodes that sample, ONNX's and others', as they are read."""
