@@ -8,6 +8,7 @@ has the same version at both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = [
     "NotValidError",
     "Runner",
     "StumbledError",
+    "brief",
     "on_onnxruntime",
     "on_reference",
     "worst_difference",
@@ -36,6 +38,8 @@ __all__ = [
 
 Arrays = Sequence[NDArray[np.generic]]
 """The values of a model's inputs, in the graph's order."""
+_PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ [^()]*\([^()]*\)( const)? ?")
+_LONGEST = 300
 Runner = Callable[[Arrays], list[Value]]
 
 _NOT_IN_PYTHON = {
@@ -44,6 +48,11 @@ _NOT_IN_PYTHON = {
     if name.startswith(("BFLOAT", "FLOAT8", "FLOAT6", "FLOAT4", "INT4", "UINT4", "INT2", "UINT2"))
 }
 _EDGE = "/float"
+
+
+def brief(error: Exception) -> str:
+    """A runtime's words on one line, without the places in its source that they begin with."""
+    return _PLACE.sub("", " ".join(str(error).split()))[:_LONGEST]
 
 
 class CannotRunError(Exception):
@@ -84,9 +93,9 @@ def on_onnxruntime(model: bytes, *, optimised: bool) -> Runner:
         try:
             found = session.run(None, dict(zip(names, given, strict=True)))
         except errors.NotImplemented as error:
-            raise CannotRunError(_one_line(error)) from error
+            raise CannotRunError(brief(error)) from error
         except Exception as error:  # its errors have no common class
-            raise StumbledError(_one_line(error)) from error
+            raise StumbledError(brief(error)) from error
         return [
             value.astype(helper.tensor_dtype_to_np_dtype(kind)) if kind else value
             for value, kind in zip(found, made.values(), strict=True)
@@ -104,13 +113,13 @@ def on_reference(model: bytes) -> Runner:
     try:
         evaluator = ReferenceEvaluator(onnx.load_from_string(model))
     except Exception as error:
-        raise CannotRunError(_one_line(error)) from error
+        raise CannotRunError(brief(error)) from error
 
     def run(inputs: Arrays) -> list[Value]:
         try:
             found = evaluator.run(None, dict(zip(evaluator.input_names, inputs, strict=True)))
         except Exception as error:
-            raise CannotRunError(_one_line(error)) from error
+            raise CannotRunError(brief(error)) from error
         # Numbers of no axes are no arrays.
         return [_value(one) for one in found]
 
@@ -135,11 +144,11 @@ def _session(model: bytes, *, optimised: bool) -> onnxruntime.InferenceSession:
         try:
             return onnxruntime.InferenceSession(told, options, providers=["CPUExecutionProvider"])
         except errors.InvalidGraph as error:
-            raise NotValidError(_one_line(error)) from error
+            raise NotValidError(brief(error)) from error
         except Exception as error:  # its errors have no common class
             older = _at_known_opset(model) if told is model else None
             if older is None:
-                raise CannotRunError(_one_line(error)) from error
+                raise CannotRunError(brief(error)) from error
             told = older
 
 
@@ -211,7 +220,3 @@ def _cast(source: str, target: str, kind: int) -> onnx.NodeProto:
     if onnx.TensorProto.DataType.Name(kind).startswith("FLOAT8"):
         node.attribute.append(helper.make_attribute("saturate", 0))  # infinity stays what it is
     return node
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.lowering.proof.cut_out import NotProvenError
+from locoexport.lowering.proof.runners import brief
 from locoexport.lowering.proof.whole_comparison import Comparison, compare_outputs, worst_of
 from locoexport.lowering.proof.whole_inputs import (
     Binding,
@@ -299,7 +300,7 @@ def _open(model: Model, folder: Path | None, *, optimised: bool) -> onnxruntime.
     try:
         return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no common class
-        raise NotProvenError(f"ONNX Runtime does not load it: {_one_line(error)}") from error
+        raise NotProvenError(f"ONNX Runtime does not load it: {brief(error)}") from error
 
 
 def _run(
@@ -314,7 +315,7 @@ def _run(
         flat = [one for value in found for one in (value if isinstance(value, list) else [value])]
         return [np.asarray(one) for one in flat]
     except Exception as error:  # its errors have no common class
-        return _TOOK_LONG if options.terminate else _one_line(error)
+        return _TOOK_LONG if options.terminate else brief(error)
     finally:
         watch.cancel()
 
@@ -322,7 +323,3 @@ def _run(
 def _is_exhausted(refusal: str) -> bool:
     """Whether time or memory ran out: larger sizes take more of both."""
     return _TOOK_LONG in refusal or any(word in refusal.lower() for word in _OUT_OF_MEMORY)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -357,3 +357,10 @@ def test_types_that_nobody_knows_are_left():
     with pytest.raises(GraphCheckFailedError, match="Gelu: new in opset 20"):
         locoexport.rewrite(model, opset=17, notify=lambda notice: heard.append(notice.text))
     assert any("blind" in text and "type of its input 'a' is unknown" in text for text in heard)
+
+
+def test_a_body_over_sequences_is_left_in_words() -> None:
+    text = "(seq(float[3]) x) => (seq(float[3]) y)"
+    body = "y = SequenceMap <body = b (float[3] i) => (float[3] o) { o = Neg(i) }> (x)"
+    with pytest.raises(GraphCheckFailedError, match="SequenceMap"):
+        locoexport.rewrite(graph(f"g {text} {{ {body} }}", 20), opset=16)

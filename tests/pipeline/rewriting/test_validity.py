@@ -95,3 +95,26 @@ def test_an_original_that_its_own_statements_keep_from_running_is_asked_without_
     assert "without the shapes" in proof.note
     wrong = model("h = Cast<to = 10>(x) k = Cast<to = 1>(h) y = Neg(k)")
     assert not prove_models(stale, wrong, None, ignore).passed
+
+
+def test_a_file_that_onnx_runtime_has_no_kernel_for_is_good_for_others(check) -> None:
+    header = '<ir_version: 8, opset_import: ["" : 16]>'
+    header += "g (double[1, 1, 3, 3] v, double[1, 2, 2, 2] g)"
+    made = parser.parse_model(f"{header} => (y) {{ y = GridSample(v, g) }}")
+    loads, proof = check(model("y = Relu(x)"), made)
+    assert "NOT_IMPLEMENTED" in loads
+    assert proof.unproven
+
+
+def test_a_plugins_file_is_run_with_gridsample_in_its_place() -> None:
+    header = '<ir_version: 10, opset_import: ["" : 20]>'
+    header += "g (float[n, 2, d, 5, 6] v, float[n, 3, 4, p, 3] g) => (y)"
+    attributes = "<interpolation_mode = 0, padding_mode = 1, align_corners = 0>"
+    plugin = parser.parse_model(f"{header} {{ y = GridSample3D {attributes} (v, g) }}")
+    told = 'padding_mode = "border", align_corners = 0'
+    right = parser.parse_model(f"{header} {{ y = GridSample <{told}> (v, g) }}")
+    proof = prove_models(plugin, right, None, ignore)
+    assert proof.complete
+    assert "foreign samplers" in proof.note
+    wrong = parser.parse_model(f"{header} {{ y = GridSample (v, g) }}")
+    assert not prove_models(plugin, wrong, None, ignore).passed
