@@ -152,8 +152,8 @@ def test_inputs_too_large_to_try_are_not_proven(recorder, monkeypatch) -> None:
 def test_floats_are_tried_large_and_small(recorder) -> None:
     floats = KnownValue(TensorProto.FLOAT16, ("n", 3000))
     prove_cut_out(CutOut(b"", b"", (floats,), None, None, None, EXACT))
-    spreads = {round(float(np.std(value.astype(np.float64))), 1) for (value,) in recorder.seen}
-    assert spreads == {1.0, 4.0, 0.1}
+    spreads = {float(np.std(value.astype(np.float64))) for (value,) in recorder.seen}
+    assert sorted(spreads) == pytest.approx([0.1, 1, 4], rel=0.05)
     assert {value.dtype for (value,) in recorder.seen} == {np.dtype(np.float16)}
 
 
