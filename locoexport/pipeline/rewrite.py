@@ -19,7 +19,7 @@ from locoexport.graphs.weights.external_data import (
 )
 from locoexport.lowering.opset.newer_operators import is_newer, newer_names
 from locoexport.lowering.opset.versions import default_opset, lower_opset
-from locoexport.lowering.proof.whole_model import WholeModelProof
+from locoexport.lowering.proof.whole.whole_model import WholeModelProof
 from locoexport.lowering.volumetric.grid_sample import Lowering, volumetric_left
 from locoexport.lowering.volumetric.samplers.local_functions import (
     inline_functions_with,

@@ -14,7 +14,7 @@ from locoexport.rendering.parts.parity import verdict
 from locoexport.rendering.parts.tables import facts, file_size, headed
 
 if TYPE_CHECKING:
-    from locoexport.lowering.proof.whole_model import WholeModelProof
+    from locoexport.lowering.proof.whole.whole_model import WholeModelProof
     from locoexport.pipeline.rewriting.report import NodeRewrite, RewriteReport
 
 __all__ = ["rewrite_document", "rewrite_text"]

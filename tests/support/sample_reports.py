@@ -28,7 +28,7 @@ from locoexport.inspection.forecast import Forecast, NodeGroup
 from locoexport.inspection.lint import Finding
 from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance
 from locoexport.lowering.proof.trials import CutOutProof
-from locoexport.lowering.proof.whole_model import WholeModelProof
+from locoexport.lowering.proof.whole.whole_model import WholeModelProof
 from locoexport.machine.hardware import Cpu, Memory
 from locoexport.machine.installation import CacheFolder, Package
 from locoexport.parity import divergence, error_growth

@@ -39,7 +39,7 @@ __all__ = [
 Arrays = Sequence[NDArray[np.generic]]
 """The values of a model's inputs, in the graph's order."""
 _PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ [^()]*\([^()]*\)( const)? ?")
-_LONGEST = 300
+_LONGEST = 200
 Runner = Callable[[Arrays], list[Value]]
 
 _NOT_IN_PYTHON = {

@@ -9,7 +9,7 @@ import onnx
 
 from locoexport.errors import GraphCheckFailedError
 from locoexport.lowering.proof.trials import CutOutProof
-from locoexport.lowering.proof.whole_model import WholeModelProof
+from locoexport.lowering.proof.whole.whole_model import WholeModelProof
 from locoexport.lowering.volumetric.grid_sample import Lowering
 from locoexport.lowering.volumetric.proof import SampleProof
 

@@ -12,7 +12,7 @@ from locoexport.errors import GraphCheckFailedError, InputError, ModelFileError
 from locoexport.graphs.reading import read_model
 from locoexport.graphs.weights.external_data import without_external
 from locoexport.lowering.opset.versions import default_opset
-from locoexport.lowering.proof.whole_model import (
+from locoexport.lowering.proof.whole.whole_model import (
     RUNNING_REWRITTEN,
     Model,
     WholeModelProof,

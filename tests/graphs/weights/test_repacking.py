@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from locoexport.errors import ModelFileError, OutputError
-from locoexport.graphs import repacking
 from locoexport.graphs.walking import iterate_tensors
+from locoexport.graphs.weights import repacking
 from locoexport.graphs.weights.repacking import fill_data_file, fill_model, is_laid_out
 
 SIZE = 300

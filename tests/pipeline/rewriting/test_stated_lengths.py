@@ -136,7 +136,7 @@ def test_a_file_is_proven_as_a_whole_and_its_stale_lengths_are_not_written(tmp_p
 
 @pytest.mark.parametrize("to", ["gather", "planar"])
 def test_a_stated_batch_that_is_believed_does_not_pass(to: str, monkeypatch) -> None:
-    monkeypatch.setattr("locoexport.pipeline.rewriting.passes.infer_from_inputs", infer_shapes)
+    monkeypatch.setattr("locoexport.pipeline.rewriting.known_types.infer_from_inputs", infer_shapes)
     with pytest.raises(RewriteFailedError, match="as a whole") as failed:
         rewrite(model(*CASES["stated in between"]), to=to)
     assert not failed.value.report.passed

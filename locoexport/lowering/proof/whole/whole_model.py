@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.lowering.proof.cut_out import NotProvenError
 from locoexport.lowering.proof.runners import brief
-from locoexport.lowering.proof.whole_comparison import Comparison, compare_outputs, worst_of
-from locoexport.lowering.proof.whole_inputs import (
+from locoexport.lowering.proof.whole.whole_comparison import Comparison, compare_outputs, worst_of
+from locoexport.lowering.proof.whole.whole_inputs import (
     Binding,
     ModelInput,
     bindings,

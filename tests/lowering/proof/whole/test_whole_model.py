@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper, parser
 
-from locoexport.lowering.proof import whole_model
-from locoexport.lowering.proof.whole_model import (
+from locoexport.lowering.proof.whole import whole_model
+from locoexport.lowering.proof.whole.whole_model import (
     WholeModelProof,
     computes_in_half,
     prove_whole_model,

@@ -1,0 +1,1 @@
+"""Two whole models, run side by side."""
