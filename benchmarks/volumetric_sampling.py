@@ -2,9 +2,12 @@
 
     python benchmarks/volumetric_sampling.py [--channels 4] [--threads 1] [--json FILE] [--docs]
     python benchmarks/volumetric_sampling.py --smallest     # a trial: 8³ and 100 points, seconds
+    python benchmarks/volumetric_sampling.py --real-sizes [--before REVISION] [--docs]
 
 ``--docs`` writes the table and what it was measured on into docs/volumetric-sampling.md, between
-its two marks. All of it takes about 12 minutes and 11 GB on two idle cores.
+its two marks. All of it takes about 12 minutes and 11 GB on two idle cores. With ``--real-sizes``
+it is the other table, of the sizes of published models (real_sizes.py), and no more than that;
+``--before`` adds ``gather`` as a git revision made it (fcb34a1: an index for each channel).
 
 - ``native``: GridSample of rank 5, opset 20
 - ``gather``, ``planar``: what ``locoexport rewrite`` makes of it
@@ -25,6 +28,7 @@ import sys
 import tempfile
 import time
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import locoexport  # it switches ONNX Runtime's telemetry off, which has to come first
@@ -35,6 +39,7 @@ import onnx
 import onnxruntime
 from marked_pages import write_between
 from quiet_machine import require_quiet
+from real_sizes import measure_real_sizes, real_table, tree_of
 
 from locoexport.machine.hardware import (
     BUSY_SHARE,
@@ -46,6 +51,7 @@ from locoexport.machine.hardware import (
 
 DOCS = Path(__file__).parents[1] / "docs" / "volumetric-sampling.md"
 BEGIN, END = "<!-- cost: begin -->", "<!-- cost: end -->"
+REAL_BEGIN, REAL_END = "<!-- real sizes: begin -->", "<!-- real sizes: end -->"
 WAYS = ("native", "gather", "planar", "columns")
 SIDES = (8, 16, 32, 64, 128)
 POINTS = (10**2, 10**3, 10**4, 10**5, 10**6)
@@ -61,6 +67,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--docs", action="store_true", help=f"put the table into {DOCS.name}")
     parser.add_argument("--smallest", action="store_true", help="the smallest sizes alone")
+    parser.add_argument("--real-sizes", action="store_true", help="the sizes of published models")
+    parser.add_argument("--before", metavar="REVISION", help="gather of this revision as well")
     parser.add_argument("--measure", nargs=3, metavar=("MODEL", "SIDE", "POINTS"))
     options = parser.parse_args()
     if options.measure:
@@ -70,12 +78,18 @@ def main() -> None:
         return
     if options.smallest and options.docs:
         parser.error("--docs wants every size")
+    if options.before and not options.real_sizes:
+        parser.error("--before goes with --real-sizes")
+    if options.real_sizes:
+        run_real_sizes(options)
+        return
     sides, points = (SIDES[:1], POINTS[:1]) if options.smallest else (SIDES, POINTS)
     before = measure_load().busy_share
     watch = CpuWatch()
     rows = measure_all(options.channels, options.threads, sides, points)
     during = watch.share_of_others()
-    conditions = describe(options.channels, options.threads, before, during)
+    sizes = f"C={options.channels}, N=1, fp32, linear, border"
+    conditions = describe(sizes, options.threads, before, during)
     print(f"\n{conditions}")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -85,11 +99,29 @@ def main() -> None:
         write_docs(rows, conditions)
 
 
-def describe(channels: int, threads: int, before: float, during: float) -> str:
+def run_real_sizes(options: argparse.Namespace) -> None:
+    """The table of real sizes: printed, and published if asked on a quiet machine."""
+    before = measure_load().busy_share
+    watch = CpuWatch()
+    with tree_of(options.before) as tree:
+        rows = measure_real_sizes(options.threads, tree, options.smallest)
+    during = watch.share_of_others()
+    conditions = describe("fp32, linear", options.threads, before, during)
+    print(f"\n{conditions}")
+    figures = [asdict(row) for row in rows]
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if options.docs:
+        shares = {"before the benchmark": before, "during it": during}
+        require_quiet(shares, figures, "volumetric-sampling-real-sizes")
+        write_between(DOCS, REAL_BEGIN, REAL_END, "\n".join((conditions, "", *real_table(rows))))
+
+
+def describe(sizes: str, threads: int, before: float, during: float) -> str:
     """What the figures were taken on, and whether they can be trusted."""
     text = (
-        f"ONNX Runtime {onnxruntime.__version__}, CPU ({read_cpu().model}), C={channels}, N=1, "
-        f"fp32, linear, border, align_corners 0, {threads} thread{'s' if threads > 1 else ''}, "
+        f"ONNX Runtime {onnxruntime.__version__}, CPU ({read_cpu().model}), {sizes}, "
+        f"align_corners 0, {threads} thread{'s' if threads > 1 else ''}, "
         "each cell in a separate process. Cells show median ms \\| peak MB above the start. Other "
         f"processes took {before:.0%} of the machine before the run and {during:.0%} during it"
     )

@@ -70,13 +70,15 @@ def test_a_mark_that_is_not_there_once_is_named(write_between, tmp_path, text, s
 def test_every_benchmark_finds_its_marks(write_between, tmp_path, script: str) -> None:
     source = (SCRIPTS / f"{script}.py").read_text(encoding="utf-8")
     assert "import write_between" in source
-    begin, end = re.findall(r'"(<!-- .+? -->)"', source)
-    pages = [path for path in PAGES if begin in path.read_text(encoding="utf-8")]
-    assert pages
-    for page in pages:
-        copy = Path(shutil.copy(page, tmp_path))
-        text = copy.read_text(encoding="utf-8")
-        stood = text.partition(f"{begin}\n")[2].partition(f"\n{end}")[0]
-        assert stood
-        write_between(copy, begin, end, stood)
-        assert copy.read_text(encoding="utf-8") == text
+    marks = re.findall(r'"(<!-- .+? -->)"', source)
+    assert len(marks) == (4 if script == "volumetric_sampling" else 2)
+    for begin, end in zip(marks[::2], marks[1::2], strict=True):
+        pages = [path for path in PAGES if begin in path.read_text(encoding="utf-8")]
+        assert pages
+        for page in pages:
+            copy = Path(shutil.copy(page, tmp_path))
+            text = copy.read_text(encoding="utf-8")
+            stood = text.partition(f"{begin}\n")[2].partition(f"\n{end}")[0]
+            assert stood
+            write_between(copy, begin, end, stood)
+            assert copy.read_text(encoding="utf-8") == text

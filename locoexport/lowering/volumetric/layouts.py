@@ -14,7 +14,8 @@ one row        (N·C·D·H·W)       (N, C, D', H', W')       nothing; but an in
 Which one: the volume is turned where that takes no more memory than an index a channel would, or
 where sizes are open: an index a channel is twice a float32 result, eight times in a row. Few points
 in a large volume keep one row. All channels of a cell are fetched as one block by ``cells``: for
-64 channels that is six times as fast, for fewer than eight it is slower.
+64 channels that took 151 ms instead of 926 with border padding, and 266 instead of 1,014 with
+zeros; for six channels with zeros padding it was slower.
 """
 
 from __future__ import annotations
