@@ -55,7 +55,7 @@ def rewrite(
         locoexport rewrite in.onnx -o out.onnx --to planar --opset 17
         locoexport rewrite in.onnx -o out.onnx --single-file --ir-version 8
     """
-    console.check_outputs(context, files=("output",))
+    console.check_outputs(context, files=("output", "external_data"))
     check_onnx_name(output)
     assumed_types = parse_types(assume_type or ())
     require_packages("onnx", "onnx_ir", extra="export")
