@@ -13,6 +13,7 @@ from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.inspection.labels import label_node
 from locoexport.inspection.shapes import GraphShapes, operand
 from locoexport.inspection.validity import complaint_of_checker, unsorted_nodes, unstated_types
+from locoexport.lowering.volumetric.samplers.published_samplers import PUBLISHED
 
 __all__ = ["RULES", "Rule", "Severity", "Subject"]
 
@@ -23,11 +24,6 @@ _CUDA = "ONNX Runtime CUDA"
 _TENSORRT = "TensorRT"
 _ORT = "https://github.com/microsoft/onnxruntime/"
 _TRT_OPERATORS = "https://github.com/onnx/onnx-tensorrt/blob/main/docs/operators.md"
-_FOREIGN_SAMPLERS = {
-    ("", "GridSample3D"),
-    ("com.microsoft", "GridSample"),
-    ("mmdeploy", "grid_sampler"),
-}
 _INDEXED = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "ScatterElements": 1, "ScatterND": 1}
 
 
@@ -175,7 +171,7 @@ def _foreign_samplers(subject: Subject) -> Iterator[str]:
     functions = {(function.domain, function.name) for function in subject.model.functions}
     for node in (*subject.shapes.nodes, *subject.shapes.hidden):
         name = (node.domain if node.domain != "ai.onnx" else "", node.op_type)
-        if name not in _FOREIGN_SAMPLERS or name in functions:
+        if name in functions or not any(entry.matches(node) for entry in PUBLISHED):
             continue
         if subject.shapes.rank(operand(node, 0)) in (None, 5):
             yield f"{label_node(node)} ({'::'.join(filter(None, name))})"
