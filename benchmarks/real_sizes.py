@@ -20,7 +20,7 @@ from pathlib import Path
 import onnx
 from sampling_cell import Cell, build
 
-__all__ = ["RealRow", "measure_real_sizes", "real_table", "tree_of"]
+__all__ = ["RealRow", "measure_real_sizes", "real_table", "short", "tree_of"]
 
 ROOT = Path(__file__).parents[1]
 CELL_SCRIPT = Path(__file__).with_name("sampling_cell.py")
@@ -70,7 +70,9 @@ def tree_of(revision: str | None) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder).resolve() / "tree"
         git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "-q", "--detach", str(tree), revision], check=True)
+        added = subprocess.run([*git, "add", "-q", "--detach", str(tree), revision], check=False)
+        if added.returncode:
+            raise SystemExit(f"git could not make a worktree of {revision}: is it a revision here?")
         try:
             yield tree
         finally:
@@ -94,7 +96,7 @@ def measure_real_sizes(threads: int, before: Path | None, smallest: bool) -> lis
 def real_table(rows: list[RealRow]) -> list[str]:
     """The lines of the table, a size each."""
     ways = list(dict.fromkeys(row.cell.way for row in rows))
-    titles = {"native": "native 5D", BEFORE: "gather before (an index for each channel)"}
+    titles = {"native": "native 5D", BEFORE: "gather before"}
     named = " | ".join(titles.get(way, way) for way in ways)
     lines = [f"| sizes of | volume | grid | padding | {named} |", "|---" * (4 + len(ways)) + "|"]
     return lines + [_line(rows[at : at + len(ways)]) for at in range(0, len(rows), len(ways))]
@@ -126,11 +128,12 @@ def _build_before(cell: Cell, path: Path, tree: Path | None) -> None:
 
 def _line(rows: list[RealRow]) -> str:
     cell = rows[0].cell
-    told = " | ".join(rf"{_short(row.ms)} \| {_short(row.mb)}" for row in rows)
+    told = " | ".join(rf"{short(row.ms)} \| {short(row.mb)}" for row in rows)
     return f"| {rows[0].name} | {cell.volume} | {cell.grid} | {cell.padding} | {told} |"
 
 
-def _short(value: float | None) -> str:
+def short(value: float | None) -> str:
+    """Three digits, or whole numbers from 100 on; a dash for what was not measured."""
     if value is None:
         return "–"
     return f"{value:.3g}" if value < 100 else f"{value:,.0f}"

@@ -39,7 +39,8 @@ import onnx
 import onnxruntime
 from marked_pages import write_between
 from quiet_machine import require_quiet
-from real_sizes import measure_real_sizes, real_table, tree_of
+from real_sizes import measure_real_sizes, real_table, short, tree_of
+from sampling_cell import resident
 
 from locoexport.machine.hardware import (
     BUSY_SHARE,
@@ -138,7 +139,7 @@ def write_docs(rows: list[dict[str, object]], conditions: str) -> None:
     for side in SIDES:
         for points in POINTS:
             found = [cells[side, points, way] for way in WAYS]
-            told = " | ".join(rf"{_short(cell['ms'])} \| {_short(cell['mb'])}" for cell in found)
+            told = " | ".join(rf"{short(cell['ms'])} \| {short(cell['mb'])}" for cell in found)
             lines.append(f"| {side}³ | {_power(points)} | {told} |")
     write_between(DOCS, BEGIN, END, "\n".join((conditions, "", *lines)))
 
@@ -161,7 +162,7 @@ def measure_all(
                 for way in WAYS:
                     found = measure_apart(Path(folder), way, channels, side, points, threads)
                     rows.append({"way": way, "side": side, "points": points, **found})
-                    cells += [_short(found["ms"]), _short(found["mb"])]
+                    cells += [short(found["ms"]), short(found["mb"])]
                 print(f"| {side}³ | {points:,} | " + " | ".join(cells) + " |", flush=True)
     return rows
 
@@ -193,7 +194,7 @@ def measure(
         "volume": random.standard_normal((1, channels, side, side, side), dtype=np.float32),
         "grid": random.uniform(-1.1, 1.1, (1, points, 1, 1, 3)).astype(np.float32),
     }
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     session.run(None, inputs)
     times: list[float] = []
@@ -201,7 +202,7 @@ def measure(
         started = time.perf_counter()
         session.run(None, inputs)
         times.append(time.perf_counter() - started)
-    return {"ms": 1e3 * statistics.median(times), "mb": (_resident("VmHWM") - before) / 1e3}
+    return {"ms": 1e3 * statistics.median(times), "mb": (resident("VmHWM") - before) / 1e3}
 
 
 def build(way: str, channels: int, side: int, points: int) -> onnx.ModelProto:
@@ -265,20 +266,6 @@ def _columns(channels: int, side: int, points: int) -> onnx.ModelProto:
             output_names=["sampled"],
         )
         return onnx.load(path)
-
-
-def _resident(field: str) -> float:
-    """KiB, from /proc: this runs on Linux."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return float(line.split()[1])
-    raise OSError(f"/proc/self/status has no {field}")
-
-
-def _short(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 if __name__ == "__main__":
