@@ -70,6 +70,8 @@ __all__ = [
     "rewrite_here",
 ]
 
+_SHOWN = 5
+
 
 def rewrite(
     model: onnx.ModelProto,
@@ -247,7 +249,10 @@ def _with_whole_model(report: RewriteReport, proof: WholeModelProof) -> RewriteR
         f"{proof.allowed:.3g}"
     )
     raise RewriteFailedError(
-        f"The rewritten model as a whole is not the original; nothing was written: {told}", report
+        f"The rewritten model as a whole does not compute what the original computes: {told}. "
+        "Nothing was written to disk. The fault is this program's: please report the model. "
+        "--no-check writes the file all the same.",
+        report,
     )
 
 
@@ -309,13 +314,14 @@ def _check(
 ) -> None:
     failed = [n for n in report.rewritten if n.proof is not None and not n.proof.passed]
     if failed:
-        listed = "\n".join(
-            f"- {node.node}: {node.proof.worst_error:.3g} apart, allowed "
-            f"{node.proof.tolerance.worst:.3g}"
-            for node in failed
-            if node.proof is not None
+        listed = "; ".join(node.told for node in failed[:_SHOWN])
+        more = f"; and {len(failed) - _SHOWN:,} more" if len(failed) > _SHOWN else ""
+        raise RewriteFailedError(
+            f"What was written does not compute what the original computes: {listed}{more}. "
+            "Nothing was written to disk. The fault is this program's: please report the model. "
+            "--no-check writes the file all the same.",
+            report,
         )
-        raise RewriteFailedError(f"The proof failed; nothing was written:\n{listed}", report)
     if not report.changed:
         return
     if VOLUMETRIC in report.passes:

@@ -181,7 +181,7 @@ def _verdict_rows(report: RewriteReport, *, verbose: bool) -> list[tuple[str | T
         rows.append(("not proven", "--no-check"))
     if report.whole_model is not None:
         rows.append(_whole_row(report.whole_model))
-    failed = [node.node for node in report.rewritten if node.proof and not node.proof.passed]
+    failed = [node.told for node in report.rewritten if node.proof and not node.proof.passed]
     rows += [("failed" if index == 0 else "", name) for index, name in enumerate(failed)]
     if report.unproven and not verbose:
         first, count = report.unproven[0], len(report.unproven)

@@ -22,6 +22,7 @@ from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance
 __all__ = ["EXACT", "CutOut", "NotProvenError", "cut_out"]
 
 _IR_VERSION = 10
+_POOLINGS = ("AveragePool", "MaxPool", "LpPool")
 _LARGE_CONSTANT = 1024
 
 
@@ -35,6 +36,8 @@ class CutOut:
 
     Two cut-outs that are equal need one proof. ``grid``, ``shape`` and ``sizes`` say which input is
     a grid of coordinates, the shape that a Reshape takes, or the size that an AffineGrid takes.
+    ``least`` are the shortest spatial axes of the first input that hold one window of a pooling:
+    what comes of shorter ones is left open by ONNX, and ONNX Runtime's kernels differ in it.
     """
 
     before: bytes
@@ -44,6 +47,7 @@ class CutOut:
     shape: int | None
     sizes: int | None
     tolerance: ProofTolerance
+    least: tuple[int, ...] = ()
     opsets: tuple[int, int] = (0, 0)
     operators: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
@@ -99,9 +103,26 @@ def cut_out(
         shape=_second_input(before[0], "Reshape", free),
         sizes=_second_input(before[0], "AffineGrid", free),
         tolerance=tolerance,
+        least=_window(before[0][0]) if len(before[0]) == 1 else (),
         opsets=(before[1], after[1]),
         operators=(_operators(before[0]), _operators(after[0])),
     )
+
+
+def _window(node: onnx.NodeProto) -> tuple[int, ...]:
+    """How long the spatial axes of a pooling's input are at least, one window being whole."""
+    if node.op_type not in _POOLINGS:
+        return ()
+    given = {a.name: helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
+    kernel = given.get("kernel_shape", [])
+    if given.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
+        return ()
+    steps = given.get("dilations") or [1] * len(kernel)
+    padding = given.get("pads") or [0] * 2 * len(kernel)
+    if not len(kernel) == len(steps) == len(padding) / 2:
+        return ()
+    lengths = zip(kernel, steps, padding[: len(kernel)], padding[len(kernel) :], strict=True)
+    return tuple((size - 1) * step + 1 - low - high for size, step, low, high in lengths)
 
 
 def _operators(nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Value", "count_values", "told_difference", "worst_difference"]
+__all__ = ["Value", "count_values", "in_double", "told_difference", "worst_difference"]
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 Value = NDArray[np.generic] | list["Value"] | None
 """A tensor; a sequence of values; or an optional that holds nothing."""
@@ -19,7 +21,8 @@ def worst_difference(expected: Sequence[Value], found: Sequence[Value]) -> float
     """The largest difference of any value; infinite where types, shapes, lengths or NaNs differ.
 
     Numbers of every type are told apart in double; what is no number (strings, truth values) is
-    equal or infinitely far. Zero and minus zero are equal.
+    equal or infinitely far. Zero and minus zero are equal, and so are infinity and the largest
+    float32: where ONNX masks with the one, ONNX Runtime's Attention masks with the other.
     """
     if len(expected) != len(found):
         return math.inf
@@ -77,7 +80,16 @@ def _difference(first: Value, second: Value) -> float:
         return max(_largest(one, other, one == other) for one, other in parts)
     if kind not in "fV":  # V: bfloat16 and the small types of ml_dtypes
         return math.inf
-    return _largest(first.astype(np.float64), second.astype(np.float64), equal)
+    one, other = in_double(first), in_double(second)
+    return _largest(one, other, one == other)
+
+
+def in_double(floats: NDArray[np.generic]) -> NDArray[np.float64]:
+    """The same values in double, those of the largest float32 as infinity."""
+    wide = floats.astype(np.float64)
+    if floats.dtype != np.float32:
+        return wide
+    return np.where(np.abs(wide) == _LARGEST, np.copysign(np.inf, wide), wide)
 
 
 def _largest(one: NDArray[np.float64], other: NDArray[np.float64], equal: object) -> float:

@@ -41,7 +41,8 @@ _INTEGERS = ("mixed", "zeros", "ones")
 
 def shapes_tried(subject: CutOut) -> list[Shapes]:
     """The inputs' shapes of each trial, equal ones once."""
-    return list(dict.fromkeys(_shapes(subject.inputs, length) for length in _FOR_ALL))
+    shapes = (_shapes(subject.inputs, length) for length in _FOR_ALL)
+    return list(dict.fromkeys(_with_whole_window(subject, each) for each in shapes))
 
 
 def count_trials(subject: CutOut) -> int:
@@ -58,6 +59,16 @@ def inputs_of(subject: CutOut) -> Iterator[Arrays]:
             raise NotProvenError(f"its inputs have over {MOST_VALUES} values")
         for again in range(_rounds(subject, size)):
             yield from _arrays(subject, shapes, seed, np.random.default_rng((seed, again)))
+
+
+def _with_whole_window(subject: CutOut, shapes: Shapes) -> Shapes:
+    """Open spatial axes of the first input as long as one window at least."""
+    known = subject.inputs[0].shape if subject.inputs else None
+    if not subject.least or known is None or len(known) != len(subject.least) + 2:
+        return shapes
+    spatial = zip(known[2:], shapes[0][2:], subject.least, strict=True)
+    lengths = (n if isinstance(size, int) else max(n, least) for size, n, least in spatial)
+    return ((*shapes[0][:2], *lengths), *shapes[1:])
 
 
 def _size(shapes: Shapes) -> int:

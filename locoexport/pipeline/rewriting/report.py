@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,18 @@ class NodeRewrite:
     proof: Proof | None = None
     unproven: str = ""
     peak_bytes: int | None = None
+
+    @property
+    def told(self) -> str:
+        """How its proof ended, in words."""
+        if self.proof is None:
+            return f"{self.node}: not proven"
+        apart, allowed = self.proof.worst_error, self.proof.tolerance.worst
+        if isinstance(self.proof, CutOutProof) and self.proof.fault:
+            return f"{self.node}: {self.proof.fault}"
+        if math.isinf(apart):
+            return f"{self.node}: it does not run, or gives another shape or NaN"
+        return f"{self.node}: {apart:.3g} apart, allowed {allowed:.3g}"
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from locoexport.lowering.opset.versions import default_opset
 from locoexport.lowering.proof.whole.whole_model import (
     RUNNING_REWRITTEN,
     Model,
+    Traits,
     WholeModelProof,
-    computes_in_half,
     not_proven,
     prove_whole_model,
+    traits_of,
 )
 from locoexport.lowering.volumetric.samplers.foreign_samplers import normalise_samplers
 from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
@@ -77,11 +78,11 @@ def check_written_file(
             notify(notice)
         steps.append(notice.text)
 
-    half = computes_in_half(model)
+    traits = traits_of(model)
     try:
         return run_bounded(
             _load_and_prove,
-            *(original, rewritten, half),
+            *(original, rewritten, traits),
             allowance=allowance,
             subject="the proof of the whole model",
             error_type=_ProofStoppedError,
@@ -106,15 +107,15 @@ def prove_models(
     original: onnx.ModelProto, rewritten: onnx.ModelProto, folder: Path | None, notify: Listener
 ) -> WholeModelProof:
     """Run two models in memory side by side, in this process."""
-    half = computes_in_half(rewritten)
+    traits = traits_of(rewritten)
     try:
         first, second = original.SerializeToString(), rewritten.SerializeToString()
     except ValueError:  # as protobuf says it
         return not_proven("it is over 2 GB, which only a file with external data can be")
-    proof = prove_whole_model(first, second, half=half, folder=folder, notify=notify)
+    proof = prove_whole_model(first, second, traits=traits, folder=folder, notify=notify)
     if proof.complete or proof.exhausted or not proof.passed:
         return proof
-    return _beside_corrected(proof, original, second, folder, notify, half=half)
+    return _beside_corrected(proof, original, second, folder, notify, traits=traits)
 
 
 def _beside_corrected(
@@ -124,7 +125,7 @@ def _beside_corrected(
     folder: Path | None,
     notify: Listener,
     *,
-    half: bool,
+    traits: Traits,
 ) -> WholeModelProof:
     """The proof beside the original in words that ONNX Runtime knows: its foreign samplers written
     as GridSample, and nothing stated of its values, some of which may keep ONNX Runtime from
@@ -138,7 +139,7 @@ def _beside_corrected(
         return proof
     if bare is original:
         return proof
-    more = prove_whole_model(stated_less, rewritten, half=half, folder=folder, notify=notify)
+    more = prove_whole_model(stated_less, rewritten, traits=traits, folder=folder, notify=notify)
     # What does not run at a size that the original file does not run at is no worse than that.
     better = more.complete or (more.original_ran and not proof.original_ran)
     if more.failure or (more.passed and not better):
@@ -174,16 +175,16 @@ class _ProofStoppedError(InputError):
 
 
 def _load_and_prove(
-    original: Path, rewritten: Path, half: bool, *, notify: Listener = ignore
+    original: Path, rewritten: Path, traits: Traits, *, notify: Listener = ignore
 ) -> tuple[str, WholeModelProof]:
     notify(Notice("loading the finished file again"))
     reason = check_still_loads(original, rewritten)
     if reason is not None:
         return reason, not_proven("ONNX Runtime does not load it")
-    proof = prove_whole_model(original, rewritten, half=half, notify=notify)
+    proof = prove_whole_model(original, rewritten, traits=traits, notify=notify)
     if not (proof.complete or proof.exhausted) and proof.passed:
         model = read_model(original)
-        proof = _beside_corrected(proof, model, rewritten, original.parent, notify, half=half)
+        proof = _beside_corrected(proof, model, rewritten, original.parent, notify, traits=traits)
     return "", proof
 
 

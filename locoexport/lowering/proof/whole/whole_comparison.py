@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from locoexport.lowering.proof.runners import worst_difference
+from locoexport.lowering.proof.differences import in_double, worst_difference
 
 __all__ = ["Comparison", "compare_outputs", "worst_of"]
 
@@ -106,7 +106,7 @@ def _compare(
         return Comparison(math.inf, 0.0, made.size, "another shape or element type")
     if made.dtype.kind not in "fV":
         return _compare_shares(made, own, found)
-    values = made.astype(np.float64)
+    values = in_double(made)
     values = values[np.isfinite(values)]
     scale = float(np.abs(values).max(initial=0.0))
     spread = float(values.std()) if values.size > 1 else scale

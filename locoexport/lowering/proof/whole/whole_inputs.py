@@ -109,15 +109,18 @@ def read_inputs(session: onnxruntime.InferenceSession) -> tuple[ModelInput, ...]
     return tuple(inputs)
 
 
-def bindings(inputs: Sequence[ModelInput]) -> list[Binding]:
+def bindings(inputs: Sequence[ModelInput], *, shortest: int = 1) -> list[Binding]:
     """The ladder, from small to large, and for each unit from what tells most to what runs most
-    often. With no open axis, the one binding. Sizes too large to try are left out.
+    often. With no open axis, the one binding. Sizes too large to try are left out, and those with
+    an open axis shorter than ``shortest`` that is neither batch nor channel.
     """
     rungs: dict[Binding, tuple[int, ...]] = {}
     fallbacks = tuple(product((None, 1), (None, *_CHANNELS)))
     for (nth, (unit, starts)), (level, (one, channels)), sharing in product(
         enumerate(_UNITS), enumerate(fallbacks), (0, 1, 2)
     ):
+        if unit < shortest:
+            continue
         for start, batch in zip(starts, _BATCHES, strict=True):
             rung = _binding(inputs, sharing, (unit, start), one or batch, channels, one)
             size = sum(math.prod(shape) for shape in rung.shapes)

@@ -42,10 +42,11 @@ from locoexport.notices import Listener, Notice, ignore
 __all__ = [
     "RUNNING_REWRITTEN",
     "Model",
+    "Traits",
     "WholeModelProof",
-    "computes_in_half",
     "not_proven",
     "prove_whole_model",
+    "traits_of",
 ]
 
 RUNNING_REWRITTEN = "running the rewritten model"
@@ -57,6 +58,8 @@ _RUN_SECONDS = 20.0
 """Of one run of either model; what takes longer is stopped."""
 _TOOK_LONG = f"it takes longer than {_RUN_SECONDS:.0f} s"
 _WANTED = 2
+_FOR_WINDOWS = 16
+"""Lengths below it are not tried where averages are pooled."""
 _HALF = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
 _OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "memoryerror")
 _FOLDER_KEY = "session.model_external_initializers_file_folder_path"
@@ -105,7 +108,24 @@ def not_proven(reason: str) -> WholeModelProof:
     return WholeModelProof(unproven=reason)
 
 
-def computes_in_half(model: onnx.ModelProto) -> bool:
+@dataclass(frozen=True)
+class Traits:
+    """What of a model decides how it is tried: ``half``, whether it computes in 16 bits;
+    ``averages``, whether it pools averages, and so is tried at lengths that hold many windows: what
+    comes of less than one is left open by ONNX, and kernels differ in it.
+    """
+
+    half: bool = False
+    averages: bool = False
+
+
+def traits_of(model: onnx.ModelProto) -> Traits:
+    """Those of a model."""
+    averages = any(node.op_type == "AveragePool" for node in iterate_nodes(model))
+    return Traits(_computes_in_half(model), averages)
+
+
+def _computes_in_half(model: onnx.ModelProto) -> bool:
     """Whether values of 16 bits are anywhere in the model: rounding is as coarse as these."""
     for graph in iterate_graphs(model):
         if any(tensor.data_type in _HALF for tensor in graph.initializer):
@@ -125,7 +145,7 @@ def prove_whole_model(
     original: Model,
     rewritten: Model,
     *,
-    half: bool,
+    traits: Traits,
     folder: Path | None = None,
     notify: Listener = ignore,
 ) -> WholeModelProof:
@@ -134,7 +154,7 @@ def prove_whole_model(
     Args:
         original: a model's file, or a model in memory.
         rewritten: the other one's.
-        half: whether they compute in 16 bits.
+        traits: what of the models matters here.
         folder: where external data of models in memory lies.
         notify: is told before every step of either model, so that each can be held to a time.
 
@@ -142,8 +162,8 @@ def prove_whole_model(
         The proof. What cannot be run is told as not proven, with the reason.
     """
     try:
-        trials = _trials(original, folder, notify, half=half)
-        return _prove(trials, rewritten, folder, notify, half=half)
+        trials = _trials(original, folder, notify, traits=traits)
+        return _prove(trials, rewritten, folder, notify, traits=traits)
     except NotProvenError as reason:
         told = str(reason)
         return WholeModelProof(unproven=told, exhausted=_is_exhausted(told))
@@ -161,12 +181,12 @@ class _Trial:
 
 
 def _trials(
-    model: Model, folder: Path | None, notify: Listener, *, half: bool
+    model: Model, folder: Path | None, notify: Listener, *, traits: Traits
 ) -> tuple[_Trial, ...]:
     """The original at sizes that it runs at; raises NotProvenError where there are none."""
     notify(Notice(_RUNNING_ORIGINAL))
     session = _open(model, folder, optimised=False)
-    found = _climb(session, read_inputs(session), notify, half=half)
+    found = _climb(session, read_inputs(session), notify, traits=traits)
     del session
     notify(Notice(_RUNNING_ORIGINAL))
     try:
@@ -186,18 +206,19 @@ def _climb(
     inputs: Sequence[ModelInput],
     notify: Listener,
     *,
-    half: bool,
+    traits: Traits,
 ) -> tuple[_Trial, ...]:
     found: list[_Trial] = []
     started, tried, refusal = time.process_time(), 0, "its inputs are too large to try"
     wanted = _WANTED if any(one.open_axes for one in inputs) else 1
-    for binding, integers in product(bindings(inputs), integer_kinds(inputs)):
+    rungs = bindings(inputs, shortest=_FOR_WINDOWS if traits.averages else 1)
+    for binding, integers in product(rungs, integer_kinds(inputs)):
         if len(found) == wanted or time.process_time() - started > _SECONDS:
             break
         if found and not binding.differs(found[0].binding):
             continue
         arrays = make_arrays(inputs, binding, integers, len(found))
-        trial = _attempt(session, inputs, binding, arrays, notify, half=half)
+        trial = _attempt(session, inputs, binding, arrays, notify, traits=traits)
         tried += 1
         if not isinstance(trial, str):
             found.append(trial)
@@ -218,12 +239,12 @@ def _attempt(
     arrays: Arrays,
     notify: Listener,
     *,
-    half: bool,
+    traits: Traits,
 ) -> _Trial | str:
     """The original on these inputs and on nearly the same, or why it does not run."""
     names = [one.name for one in inputs]
     outputs = []
-    for values in (arrays, moved(arrays, half=half)):
+    for values in (arrays, moved(arrays, half=traits.half)):
         notify(Notice(_RUNNING_ORIGINAL))
         made = _run(session, dict(zip(names, values, strict=True)))
         if isinstance(made, str):
@@ -238,7 +259,7 @@ def _prove(
     folder: Path | None,
     notify: Listener,
     *,
-    half: bool,
+    traits: Traits,
 ) -> WholeModelProof:
     sizes = tuple(trial.binding.told or "the fixed sizes" for trial in trials)
     wanted = _WANTED if trials[0].binding.told else 1
@@ -255,7 +276,7 @@ def _prove(
         if isinstance(made, str):
             return _refused(sizes, made, size)
         own = [trial.moved] if trial.optimised is None else [trial.moved, trial.optimised]
-        compared.append(compare_outputs(trial.made, own, made, half=half))
+        compared.append(compare_outputs(trial.made, own, made, half=traits.half))
     note = "" if complete else "the original was not seen to run at other lengths"
     return replace(_concluded(sizes, compared), complete=complete, note=note)
 

@@ -10,8 +10,8 @@ from onnx import helper, numpy_helper, parser
 from locoexport.lowering.proof.whole import whole_model
 from locoexport.lowering.proof.whole.whole_model import (
     WholeModelProof,
-    computes_in_half,
     prove_whole_model,
+    traits_of,
 )
 
 GIVEN = "float[n, 3, d, h, w] x, float[n, a, b, c, 3] g"
@@ -24,7 +24,7 @@ def made(body: str, given: str = GIVEN, outputs: str = "y", stated: str = "") ->
 
 def prove(original: onnx.ModelProto, rewritten: onnx.ModelProto) -> WholeModelProof:
     sides = (original.SerializeToString(), rewritten.SerializeToString())
-    return prove_whole_model(*sides, half=computes_in_half(original))
+    return prove_whole_model(*sides, traits=traits_of(original))
 
 
 SAMPLED = "xi = Relu(x) y = GridSample(xi, g)"
@@ -169,14 +169,14 @@ def test_an_original_whose_shapes_are_folded_wrongly_is_taken_as_it_computes() -
 
 
 def test_half_precision_is_seen_wherever_it_is() -> None:
-    assert not computes_in_half(made("y = Relu(x)"))
-    assert computes_in_half(made("h = Cast<to = 10>(x) y = Cast<to = 1>(h)"))
+    assert not traits_of(made("y = Relu(x)")).half
+    assert traits_of(made("h = Cast<to = 10>(x) y = Cast<to = 1>(h)")).half
     weights = made("y = Relu(x)")
     weights.graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.float16), "w"))
-    assert computes_in_half(weights)
+    assert traits_of(weights).half
     stated = made("y = Relu(x)")
     stated.graph.value_info.append(helper.make_tensor_value_info("v", 16, [1]))
-    assert computes_in_half(stated)
+    assert traits_of(stated).half
 
 
 def test_an_output_that_cancels_to_nothing_tells_nothing() -> None:
@@ -184,3 +184,9 @@ def test_an_output_that_cancels_to_nothing_tells_nothing() -> None:
     proof = prove(*(made(f"k = Constant<value_float = {k}>() y = Mul(x, k)") for k in (2e-8, 1e-8)))
     assert proof.passed
     assert proof.unproven
+
+
+def test_a_model_that_pools_averages_is_tried_at_lengths_of_many_windows() -> None:
+    body = "y = AveragePool<kernel_shape = [9, 9], strides = [9, 9]>(x)"
+    proof = prove(*(made(body, "float[n, 3, h, w] x"),) * 2)
+    assert proof.sizes == ("n=2, h=16, w=32", "n=3, h=48, w=64")
