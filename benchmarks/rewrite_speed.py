@@ -3,7 +3,7 @@
     python benchmarks/rewrite_speed.py [--blocks 208] [--json FILE]
     python benchmarks/rewrite_speed.py --model FILE     # another model, such as an export of yours
 
-The model is the worst kind for the proofs: 27 kinds of operators at opset 23, an open batch, and
+The model is the worst kind for the proofs: 31 kinds of operators at opset 23, an open batch, and
 widths that differ from block to block, so that hardly two nodes are equal. Its 8 737 nodes are made
 of ``--blocks`` blocks of 42. The seconds are those of this process and its children on one
 core (user and system time), which other processes on the machine change little; the clock's are

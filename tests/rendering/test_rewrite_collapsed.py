@@ -43,7 +43,7 @@ def test_one_that_failed_is_apart_and_named() -> None:
     assert rows == [
         ["299×", "Gelu", "Erf,", "Mul", "+2093", "1.0e-07", "2e-05", "PASS"],
         ["1×", "Gelu", "Erf,", "Mul", "+7", "1.0e-03", "2e-05", "FAIL"],
-        ["failed", "/layer.299/Gelu"],
+        ["failed", *["/layer.299/Gelu:", "0.001", "apart,", "allowed", "2e-05"]],
     ]
     assert any(line.startswith("FAIL") and "300,000 values" in line for line in shown(found))
 

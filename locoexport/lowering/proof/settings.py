@@ -28,15 +28,18 @@ __all__ = ["Setting", "load_unoptimised", "settings_for"]
 
 _FLOATS = (TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 _WRONG_ON_REFERENCE = ("GridSample",)
-_ACROSS = ProofTolerance(2e-5, "ONNX Runtime beside the ONNX reference, which sum in another order")
-_ACROSS_HALF: dict[int, ProofTolerance] = {
-    TensorProto.FLOAT16: ProofTolerance(
-        8e-3, "one unit in the last place of a float16 of 8 to 16: another order of sums, rounded"
-    ),
-    TensorProto.BFLOAT16: ProofTolerance(
-        6.3e-2, "one unit in the last place of a bfloat16 of 8 to 16: another order of sums"
-    ),
-}
+_APART_BY_DEFINITION = ("GridSample", "MaxUnpool", "Resize")
+"""What the two runtimes compute in different ways: one tells nothing of the other."""
+_ACROSS = ProofTolerance(
+    2e-5,
+    "ONNX Runtime beside the ONNX reference: measured at most 1.7e-6 of the largest value over the "
+    "841 float32 outputs of onnx's node suite that both make; the rest is for other processors",
+)
+_ACROSS_HALF = ProofTolerance(
+    8e-3,
+    "one unit in the last place of a float16 of 8 to 16: measured at most 4.9e-4, a unit of values "
+    "below 1, over the 10 float16 outputs of onnx's node suite that both make",
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def settings_for(subject: CutOut) -> Iterator[Setting]:
     single = _in_float32(subject)
     if single is not None:
         yield Setting("ONNX Runtime CPU, in float32", single, runtime, runtime)
-    if trusted:
+    if trusted and _may_stand_apart(subject):
         apart = replace(subject, tolerance=_across(subject))
         name = "the original on {}, what replaces it on {}"
         names = ("ONNX reference", "ONNX Runtime CPU")
@@ -88,6 +91,13 @@ def _reference_is_right(subject: CutOut) -> bool:
         return True
     nodes = onnx.load_from_string(subject.before).graph.node
     return not any(node.op_type in _WRONG_ON_REFERENCE for node in nodes)
+
+
+def _may_stand_apart(subject: CutOut) -> bool:
+    """Whether one side on each runtime is told anything: how far the two are apart was measured."""
+    if any(known.elem_type == TensorProto.BFLOAT16 for known in subject.inputs):
+        return False
+    return not any(kind in _APART_BY_DEFINITION for side in subject.operators for kind in side)
 
 
 def _in_float32(subject: CutOut) -> CutOut | None:
@@ -118,5 +128,5 @@ def _retyped(side: bytes) -> bytes:
 def _across(subject: CutOut) -> ProofTolerance:
     """What two runtimes may be apart by: rounding in the narrowest type there is."""
     allowed = [subject.tolerance, _ACROSS]
-    allowed += [_ACROSS_HALF[k.elem_type] for k in subject.inputs if k.elem_type in _ACROSS_HALF]
+    allowed += [_ACROSS_HALF for k in subject.inputs if k.elem_type == TensorProto.FLOAT16]
     return max(allowed, key=lambda one: one.worst)
