@@ -42,7 +42,8 @@ _INTEGERS = ("mixed", "zeros", "ones")
 def shapes_tried(subject: CutOut) -> list[Shapes]:
     """The inputs' shapes of each trial, equal ones once."""
     shapes = (_shapes(subject.inputs, length) for length in _FOR_ALL)
-    return list(dict.fromkeys(_with_whole_window(subject, each) for each in shapes))
+    fitting = (_with_one_batch(subject, _with_whole_window(subject, each)) for each in shapes)
+    return list(dict.fromkeys(fitting))
 
 
 def count_trials(subject: CutOut) -> int:
@@ -69,6 +70,23 @@ def _with_whole_window(subject: CutOut, shapes: Shapes) -> Shapes:
     spatial = zip(known[2:], shapes[0][2:], subject.least, strict=True)
     lengths = (n if isinstance(size, int) else max(n, least) for size, n, least in spatial)
     return ((*shapes[0][:2], *lengths), *shapes[1:])
+
+
+def _with_one_batch(subject: CutOut, shapes: Shapes) -> Shapes:
+    """A grid of as many samples as there are in what it samples, where either is open.
+
+    Inference often has no name, or another, for a grid's batch. Of two batches GridSample computes
+    nothing, and one cut-out that fails takes all that are run beside it along.
+    """
+    if subject.grid != 1 or not shapes[0] or not shapes[1]:
+        return shapes
+    told = [known.shape[0] for known in subject.inputs[:2] if known.shape]
+    batch = next((size for size in told if isinstance(size, int)), shapes[0][0])
+    first, second = (
+        (size if isinstance(size, int) else batch, *shape[1:])
+        for size, shape in zip(told, shapes[:2], strict=True)
+    )
+    return (first, second, *shapes[2:])
 
 
 def _size(shapes: Shapes) -> int:

@@ -170,18 +170,20 @@ def _with_claims(model: onnx.ModelProto, before: onnx.ModelProto) -> onnx.ModelP
     stating.CopyFrom(model)
     for graph in scopes(stating.graph):
         stated = types_in(graph)
-        for name in _names(graph):
-            if name in known and is_unknown(stated.get(name)):
-                _state(graph, name, known[name])
+        missing = {n: known[n] for n in _names(graph) if n in known and is_unknown(stated.get(n))}
+        _state(graph, missing)
     return stating
 
 
-def _state(graph: onnx.GraphProto, name: str, kind: onnx.TypeProto) -> None:
+def _state(graph: onnx.GraphProto, kinds: Mapping[str, onnx.TypeProto]) -> None:
+    """Write types where the graph has a place for them, else into its value_info; one look through
+    the places serves all, of which there are thousands."""
+    left = dict(kinds)
     for place in (*graph.input, *graph.output, *graph.value_info):
-        if place.name == name:
-            place.type.CopyFrom(kind)
-            return
-    graph.value_info.add(name=name).type.CopyFrom(kind)
+        if place.name in left:
+            place.type.CopyFrom(left.pop(place.name))
+    for name, kind in left.items():
+        graph.value_info.add(name=name).type.CopyFrom(kind)
 
 
 def _completed(known: onnx.ModelProto) -> onnx.ModelProto:

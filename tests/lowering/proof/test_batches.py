@@ -67,3 +67,27 @@ def test_progress_is_told_to_the_end() -> None:
     heard: list[int] = []
     prove_cut_outs([*RIGHT, WRONG], heard.append)
     assert heard == list(range(1, len(RIGHT) + 2))
+
+
+def test_grids_whose_batch_has_another_name_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[int] = []
+    load = Batch.load
+
+    def counted(self: Batch, loader: object) -> object:
+        loaded.append(len(self.subjects))
+        return load(self, loader)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batches.Batch, "load", counted)
+    grids = ("float[m, 2, 2, 2]", "float[m, 2, 2, 2]", "float[2, 2, 2, 2]")
+    samplers = [
+        pair("y = GridSample(x, g)", "y = GridSample(x, g)", f"float[n, 1, 4, {w}] x, {grid} g")
+        for w, grid in enumerate(grids, 3)
+    ]
+    outcomes = prove_cut_outs(samplers)
+    assert loaded == [2]  # and the third, which has one trial and not three, by itself
+    shapes = [outcome.shapes for outcome in outcomes if isinstance(outcome, CutOutProof)]
+    assert shapes == [
+        tuple(((n, 1, 4, 3), (n, 2, 2, 2)) for n in (3, 2, 1)),
+        tuple(((n, 1, 4, 4), (n, 2, 2, 2)) for n in (3, 2, 1)),
+        (((2, 1, 4, 5), (2, 2, 2, 2)),),
+    ]

@@ -11,7 +11,7 @@ from sampling_graphs import TOLERANCE, run
 from locoexport.errors import GraphCheckFailedError, UsageError
 from locoexport.notices import Notice
 from locoexport.pipeline.rewrite import rewrite
-from locoexport.pipeline.rewriting.known_types import parse_assumed
+from locoexport.pipeline.rewriting.known_types import parse_assumed, with_stated_types
 from locoexport.rendering.rewrite import rewrite_document
 
 FLOAT = TensorProto.FLOAT
@@ -162,3 +162,17 @@ def test_an_opset_without_the_operators_to_write_is_refused(to: str, lowest: int
         rewrite(model, to=to)
     model.opset_import[0].version = lowest
     assert rewrite(model, to=to, check=False).changed
+
+
+def test_what_was_known_is_stated_once_and_only_where_nothing_is() -> None:
+    known = model_of([foreign("x", "v"), foreign("v", "y")])
+    for name, kind in (("v", FLOAT), ("x", TensorProto.INT64)):
+        known.graph.value_info.add(name=name).type.CopyFrom(
+            helper.make_tensor_type_proto(kind, [3])
+        )
+    bare = model_of([foreign("x", "v"), foreign("v", "y")])
+    stated = with_stated_types(bare, None, {}, known).graph
+    assert [(value.name, value.type.tensor_type.elem_type) for value in stated.value_info] == [
+        ("v", FLOAT)
+    ]
+    assert stated.input[0].type == bare.graph.input[0].type
