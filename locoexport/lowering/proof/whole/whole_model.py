@@ -57,6 +57,9 @@ _SECONDS = 20.0
 _RUN_SECONDS = 20.0
 """Of one run of either model; what takes longer is stopped."""
 _TOOK_LONG = f"it takes longer than {_RUN_SECONDS:.0f} s"
+_SLOW_TO_LOAD = 5.0
+"""Seconds of processor time for a session, above which the original is not loaded once more: what
+its optimiser moves is then not measured, and inputs moved in their last places alone allow."""
 _WANTED = 2
 _FOR_WINDOWS = 16
 """Lengths below it are not tried where averages are pooled."""
@@ -185,9 +188,13 @@ def _trials(
 ) -> tuple[_Trial, ...]:
     """The original at sizes that it runs at; raises NotProvenError where there are none."""
     notify(Notice(_RUNNING_ORIGINAL))
+    started = time.process_time()
     session = _open(model, folder, optimised=False)
+    slow = time.process_time() - started > _SLOW_TO_LOAD
     found = _climb(session, read_inputs(session), notify, traits=traits)
     del session
+    if slow:
+        return found
     notify(Notice(_RUNNING_ORIGINAL))
     try:
         session = _open(model, folder, optimised=True)
