@@ -24,7 +24,7 @@ from locoexport.inspection.kernel_tables import (
     kernel_tables,
     list_versions,
 )
-from locoexport.inspection.parts import assign_parts
+from locoexport.inspection.parts import UNATTRIBUTED, assign_parts
 
 __all__ = ["Forecast", "NodeGroup", "forecast_providers"]
 
@@ -194,9 +194,14 @@ def _groups(counts: Counter[tuple[str, str, str]]) -> tuple[NodeGroup, ...]:
     )
 
 
+def _place(part: str) -> str:
+    """Where nodes are; a stranger's model has no parts that we know."""
+    return "" if part == str(UNATTRIBUTED) else f" of {part}"
+
+
 def _listed_groups(groups: Sequence[NodeGroup]) -> str:
     shown = [
-        f"{group.count} {group.op_type} of {group.part} ({group.reason})"
+        f"{group.count} {group.op_type}{_place(group.part)} ({group.reason})"
         for group in groups[:_GROUPS_SHOWN]
     ]
     rest = len(groups) - len(shown)
