@@ -187,3 +187,17 @@ def test_what_is_inside_a_body_that_a_pass_wrote_has_a_rank_for_its_proof(given:
     report = rewrite(model, opset=17)
     assert report.passed
     assert {row.node: row.unproven for row in report.unproven} == {}
+
+
+def test_a_node_that_reads_a_sequence_is_not_proven_and_says_so() -> None:
+    model = parser.parse_model("""<ir_version: 10, opset_import: ["" : 23]>
+        g (float[n, 3] x, int64 i) => (y) {
+            s = SequenceConstruct (x, x, x)
+            t = Identity (s)
+            y = SequenceAt (t, i)
+        }""")
+    report = rewrite(model, opset=17)
+    (row,) = report.unproven
+    assert "Identity" in row.node
+    assert row.unproven.startswith("it reads a sequence ('s')")
+    assert row.proof is None

@@ -311,9 +311,11 @@ def _refused(sizes: tuple[str, ...], reason: str, size: str = "") -> WholeModelP
 def _open(
     model: Model, folder: Path | None, *, optimised: bool, shared: bool
 ) -> onnxruntime.InferenceSession:
-    """``shared``: values share buffers, as where the model is used. Planning that takes ONNX Runtime
-    time that grows with the square of the nodes, and a false shape makes it share wrongly. So the
-    rewritten model has it, where such a fault has to be found, and what it is held against has not.
+    """``shared``: values share buffers, as where the model is used.
+
+    Planning that takes ONNX Runtime time that grows with the square of the nodes, and a false shape
+    makes it share wrongly. So the rewritten model shares, where such a fault has to be found, and
+    what it is held against does not.
     """
     options = onnxruntime.SessionOptions()
     options.enable_mem_reuse = shared
