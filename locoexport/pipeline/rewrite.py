@@ -32,7 +32,6 @@ from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.destination import layout_to_make, original_place, write_whole
 from locoexport.pipeline.rewriting.known_types import (
     used_assumptions,
-    with_known_types,
     with_stated_types,
 )
 from locoexport.pipeline.rewriting.optimised_files import warn_of_optimised
@@ -200,13 +199,12 @@ def _rewritten(
     passed_on, inlined = _inline(prepared.model, request, before)
     assumed = used_assumptions(passed_on, folder, request.assumed_types)
     warn_of_optimised(model, notify)
-    current, done = run_passes(passed_on, request, folder, notify)
-    done = [*prepared.rows, *done]
+    passed = run_passes(passed_on, request, folder, notify)
+    current, done = passed.model, [*prepared.rows, *passed.rows]
     if opset is not None:
         check_ranks(current, opset, folder, request.assumed_types)
         notify(Notice(f"converting opset {before} to {opset}"))
-        known = with_known_types(passed_on, folder, request.assumed_types)
-        readable = with_stated_types(current, folder, request.assumed_types, known)
+        readable = with_stated_types(current, folder, request.assumed_types, passed.known)
         lowered = lower_opset(current, opset, readable)
         done += of_opset(lowered, readable, before, opset, OPSET)
         current = with_true_opset(lowered.model, opset)

@@ -21,6 +21,8 @@ _SCAN_WITHOUT_LENGTHS = 9
 """The first input of a Scan of version 8 goes past its body."""
 _CONFLICT = 0
 _ALIKE = ((0,), (0,))
+_EACH = tuple(range(256))
+"""Of inputs or outputs of any number."""
 _OF_ONE_RANK = {
     **dict.fromkeys(("Conv", "ConvTranspose", "GridSample"), ((0, 1), (0,))),
     **dict.fromkeys(("AveragePool", "LpPool", "MaxPool"), _ALIKE),
@@ -28,6 +30,9 @@ _OF_ONE_RANK = {
     **dict.fromkeys(
         ("Cast", "Clip", "Elu", "Gelu", "LeakyRelu", "PRelu", "Relu", "Sigmoid"), _ALIKE
     ),
+    **dict.fromkeys(("Pad", "Slice", "Transpose"), _ALIKE),
+    "Concat": (_EACH, (0,)),
+    "Split": ((0,), _EACH),
     **dict.fromkeys(("DequantizeLinear", "QuantizeLinear", "Softmax", "Tanh"), _ALIKE),
 }
 """Inputs and outputs that ONNX demands to be of one rank."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import onnx
 from onnx import helper
@@ -70,6 +71,7 @@ def cut_out(
     constants: Mapping[str, onnx.TensorProto],
     *,
     tolerance: ProofTolerance = EXACT,
+    no_tensors: Mapping[str, str] = MappingProxyType({}),
 ) -> CutOut:
     """Both sides as models.
 
@@ -80,13 +82,20 @@ def cut_out(
         values: types and shapes of what the nodes may take, by name.
         constants: those of them that are constants.
         tolerance: how far the two may be apart.
+        no_tensors: what values are that are no tensors (``sequence``), by name.
 
     Raises:
-        NotProvenError: an input's type or rank is unknown.
+        NotProvenError: an input's type or rank is unknown, or it is no tensor.
     """
     taken = list(dict.fromkeys(name for name in _taken(before[0]) if name))
     kept = [name for name in taken if name in constants and not _is_large(constants[name])]
     free = [name for name in taken if name not in kept]
+    for name in free:
+        if name in no_tensors:
+            raise NotProvenError(
+                f"it reads a {no_tensors[name]} ({name!r}); nodes are tried by themselves on "
+                "tensors only"
+            )
     inputs = tuple(_known(name, values, constants) for name in free)
     renamed = {name: f"i{number}" for number, name in enumerate(free)}
     renamed |= {name: f"c{number}" for number, name in enumerate(kept)}

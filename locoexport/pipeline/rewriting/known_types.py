@@ -117,8 +117,9 @@ def with_stated_types(
         model: a rewritten model.
         folder: where its external data lies.
         assumed: see ``with_known_types``.
-        known: what ``with_known_types`` made of it before it was rewritten: a node that is gone may
-            have told the type or rank of a value that is still there.
+        known: what ``with_known_types`` made of it before it was rewritten, with what the passes
+            knew of the values that they wrote: a node that is gone may have told the type or rank
+            of a value that is still there.
     """
     readable = _with_claims(plain(with_small_tensors(model, folder)), known)
     return _with_claims(readable, with_known_types(readable, folder, assumed))
@@ -159,7 +160,7 @@ def _known(
 
 
 def _with_claims(model: onnx.ModelProto, before: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy that states of values what was known of them, where it states nothing itself."""
+    """A copy that states of values the types and ranks that were known, where it states none."""
     known = {
         name: kind
         for graph in scopes(before.graph)
@@ -170,9 +171,17 @@ def _with_claims(model: onnx.ModelProto, before: onnx.ModelProto) -> onnx.ModelP
     stating.CopyFrom(model)
     for graph in scopes(stating.graph):
         stated = types_in(graph)
-        missing = {n: known[n] for n in _names(graph) if n in known and is_unknown(stated.get(n))}
-        _state(graph, missing)
+        names = _names(graph) & known.keys()
+        _state(graph, {name: known[name] for name in names if _adds(known[name], stated.get(name))})
     return stating
+
+
+def _adds(known: onnx.TypeProto, stated: onnx.TypeProto | None) -> bool:
+    """Whether what is known says a type that is not stated, or the rank of one that is."""
+    if stated is None or is_unknown(stated):
+        return True
+    same = known.tensor_type.elem_type == stated.tensor_type.elem_type
+    return same and _is_without_rank(stated) and not _is_without_rank(known)
 
 
 def _state(graph: onnx.GraphProto, kinds: Mapping[str, onnx.TypeProto]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
@@ -40,6 +41,7 @@ from locoexport.pipeline.rewriting.proof import (
 from locoexport.pipeline.rewriting.request import NEWER, SQUEEZE, VOLUMETRIC, RewriteRequest
 
 __all__ = [
+    "Passed",
     "at_ir_version",
     "check_ranks",
     "run_passes",
@@ -56,15 +58,34 @@ _WORTH_SAYING = 10**8
 _OPSET_PROPERTY = f"{METADATA_PREFIX}opset"
 
 
+@dataclass(frozen=True)
+class Passed:
+    """A model after the graph passes, and what they did to each node.
+
+    ``known`` is a copy for asking that states the types and shapes of its values, of those too that
+    the passes wrote: inference does not find each of them again.
+    """
+
+    model: onnx.ModelProto
+    rows: tuple[Rewritten, ...]
+    known: onnx.ModelProto
+
+
 def run_passes(
     model: onnx.ModelProto, request: RewriteRequest, folder: Path | None, notify: Listener
-) -> tuple[onnx.ModelProto, list[Rewritten]]:
-    """The graph passes, and what they did to each node."""
+) -> Passed:
+    """The graph passes, one after the other.
+
+    Raises:
+        UsageError: a pass needs a later opset; or see ``with_known_types``.
+        ModelFileError: the graph cannot be understood.
+    """
     chosen, opset = request.chosen, request.opset
     if SQUEEZE in chosen and (default_opset(model) or 0) < _SQUEEZE_OPSET:
         raise UsageError(f"--pass {SQUEEZE} needs opset {_SQUEEZE_OPSET} or later.")
     notify(Notice("reading the graph"))
-    graph = to_ir(model, folder, request.assumed_types)
+    known = with_known_types(model, folder, request.assumed_types)
+    graph = _to_ir(known)
     volumetric, squeeze = VolumetricGridSample(request.to), SingleAxisSqueeze()
     modified = False
     done: list[Rewritten] = []
@@ -83,8 +104,9 @@ def run_passes(
         _warn_of_left(newer.left, notify)
         done += [of_expanded(node, NEWER) for node in newer.expanded]
     if not modified:
-        return model, []
-    return graft(model, ir.to_proto(graph)), done
+        return Passed(model, (), known)
+    rewritten = ir.to_proto(graph)
+    return Passed(graft(model, rewritten), tuple(done), rewritten)
 
 
 def with_true_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
@@ -184,8 +206,12 @@ def to_ir(model: onnx.ModelProto, folder: Path | None, assumed: Mapping[str, str
         ModelFileError: the graph cannot be understood.
         UsageError: see ``with_known_types``.
     """
+    return _to_ir(with_known_types(model, folder, assumed))
+
+
+def _to_ir(known: onnx.ModelProto) -> ir.Model:
     try:
-        return ir.from_proto(with_known_types(model, folder, assumed))
+        return ir.from_proto(known)
     except LocoExportError:
         raise
     except Exception as error:  # its errors have no common class

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import onnx
 
+from locoexport.graphs.values.deduced_types import scopes, types_in
 from locoexport.graphs.values.known_values import KnownValue, constants_of, known_values
 from locoexport.lowering.opset.newer_operators import ExpandedNode
 from locoexport.lowering.opset.single_axis_squeeze import SplitSqueeze
@@ -83,6 +84,7 @@ def of_opset(
     if not lowered.nodes:
         return []
     values, constants = known_values(original), constants_of(original)
+    no_tensors = _no_tensors(original)
 
     def subject(node: LoweredNode) -> CutOut | str:
         try:
@@ -93,6 +95,7 @@ def of_opset(
                 values,
                 constants,
                 tolerance=_allowed(node, values),
+                no_tensors=no_tensors,
             )
         except NotProvenError as reason:
             return str(reason)
@@ -113,6 +116,17 @@ def of_opset(
         )
         rows.append(Rewritten(row, tuple(subjects)))
     return rows
+
+
+def _no_tensors(model: onnx.ModelProto) -> dict[str, str]:
+    """What the values are that are stated to be no tensors, in the main graph and in bodies."""
+    kinds = {name: kind for graph in scopes(model.graph) for name, kind in types_in(graph).items()}
+    told = {name: str(kind.WhichOneof("value") or "tensor_type") for name, kind in kinds.items()}
+    return {
+        name: kind.removesuffix("_type").replace("_", " ")
+        for name, kind in told.items()
+        if kind != "tensor_type"
+    }
 
 
 def _allowed(node: LoweredNode, values: Mapping[str, KnownValue]) -> ProofTolerance:

@@ -202,7 +202,8 @@ def _refusal(path: Path) -> str | None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    # Whether it loads is asked, not how fast it is.
+    # Whether it loads is asked, not how fast it is; planning buffers takes longer than all else.
+    options.enable_mem_reuse = False
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, parser
 from sampling_graphs import TOLERANCE, run
 
 from locoexport.errors import GraphCheckFailedError, UsageError
@@ -176,3 +176,28 @@ def test_what_was_known_is_stated_once_and_only_where_nothing_is() -> None:
         ("v", FLOAT)
     ]
     assert stated.input[0].type == bare.graph.input[0].type
+
+
+@pytest.mark.parametrize("given", ["float[b, s, 32] x", "float[b, 4, s, 8] x"])
+def test_what_is_inside_a_body_that_a_pass_wrote_has_a_rank_for_its_proof(given: str) -> None:
+    model = parser.parse_model(f"""<ir_version: 10, opset_import: ["" : 23]>
+        g ({given}, float[64, 4] c, float[64, 4] d, int64[b, s] p) => (y) {{
+            y = RotaryEmbedding <num_heads = 4> (x, c, d, p)
+        }}""")
+    report = rewrite(model, opset=17)
+    assert report.passed
+    assert {row.node: row.unproven for row in report.unproven} == {}
+
+
+def test_a_node_that_reads_a_sequence_is_not_proven_and_says_so() -> None:
+    model = parser.parse_model("""<ir_version: 10, opset_import: ["" : 23]>
+        g (float[n, 3] x, int64 i) => (y) {
+            s = SequenceConstruct (x, x, x)
+            t = Identity (s)
+            y = SequenceAt (t, i)
+        }""")
+    report = rewrite(model, opset=17)
+    (row,) = report.unproven
+    assert "Identity" in row.node
+    assert row.unproven.startswith("it reads a sequence ('s')")
+    assert row.proof is None

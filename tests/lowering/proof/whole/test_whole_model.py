@@ -190,3 +190,20 @@ def test_a_model_that_pools_averages_is_tried_at_lengths_of_many_windows() -> No
     body = "y = AveragePool<kernel_shape = [9, 9], strides = [9, 9]>(x)"
     proof = prove(*(made(body, "float[n, 3, h, w] x"),) * 2)
     assert proof.sizes == ("n=2, h=16, w=32", "n=3, h=48, w=64")
+
+
+def test_the_rewritten_model_alone_shares_buffers_as_where_it_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[tuple[bytes, bool]] = []
+    load = whole_model.onnxruntime.InferenceSession
+
+    def recorded(given: bytes, options: object, **kept: object) -> object:
+        opened.append((given, options.enable_mem_reuse))  # type: ignore[attr-defined]
+        return load(given, options, **kept)
+
+    monkeypatch.setattr(whole_model.onnxruntime, "InferenceSession", recorded)
+    first, second = made("y = Relu(x)"), made("y = LeakyRelu<alpha = 0.0>(x)")
+    assert prove(first, second).passed
+    sides = (first.SerializeToString(), second.SerializeToString())
+    assert opened == [(sides[0], False), (sides[0], False), (sides[1], True)]
