@@ -313,9 +313,9 @@ def _open(
 ) -> onnxruntime.InferenceSession:
     """``shared``: values share buffers, as where the model is used.
 
-    Planning that takes ONNX Runtime time that grows with the square of the nodes, and a false shape
-    makes it share wrongly. So the rewritten model shares, where such a fault has to be found, and
-    what it is held against does not.
+    Planning that takes ONNX Runtime most of the time of loading thousands of nodes, and a false
+    shape makes it share wrongly. So the rewritten model shares, where such a fault has to be found,
+    and what it is held against does not.
     """
     options = onnxruntime.SessionOptions()
     options.enable_mem_reuse = shared
