@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import onnx
 
 from locoexport.errors import ModelFileError
+from locoexport.graphs.naming import quoted, told_node
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "names_read"]
 
-_SHOWN = 80
 _Names = frozenset[str]
 
 
@@ -40,7 +40,7 @@ def _sort_model(model: onnx.ModelProto, *, change: bool) -> Iterator[str]:
     """Names of the graphs that are out of order; they are sorted in place with ``change``."""
     yield from _sort_graph(model.graph, frozenset(), "the main graph", change=change)
     for function in model.functions:
-        where = f"function {_quoted('.'.join(filter(None, (function.domain, function.name))))}"
+        where = f"function {quoted('.'.join(filter(None, (function.domain, function.name))))}"
         yield from _sort_nodes(function, _names(function.input), frozenset(), where, change=change)
         _check_outputs(function.output, function.node, _names(function.input), where)
 
@@ -72,7 +72,7 @@ def _sort_nodes(
     visible = given | outer | makers.keys()
     for node in graph.node:
         for name, body in _bodies(node):
-            inside = f"{name} of {_told(node)}"
+            inside = f"{name} of {told_node(node)}"
             yield from _sort_graph(body, visible, inside, change=change)
 
 
@@ -84,12 +84,12 @@ def _order(
     waiting = [0] * len(nodes)
     for number, node in enumerate(nodes):
         needed = set()
-        for name in _reads(node):
+        for name in names_read(node):
             if name in makers:
                 needed.add(makers[name])
             elif name not in known:
                 raise ModelFileError(
-                    f"{_told(node)} in {where} reads {_quoted(name)}, which nothing makes: no "
+                    f"{told_node(node)} in {where} reads {quoted(name)}, which nothing makes: no "
                     "node, no input and no initializer. The file is incomplete; export it again."
                 )
         waiting[number] = len(needed)
@@ -107,8 +107,8 @@ def _order(
     if len(order) < len(nodes):
         stuck = next(number for number, count in enumerate(waiting) if count)
         raise ModelFileError(
-            f"{_told(nodes[stuck])} in {where} waits for its own result: nodes read each other in "
-            "a circle, so there is no order in which they can run. Export the file again."
+            f"{told_node(nodes[stuck])} in {where} waits for its own result: nodes read each other "
+            "in a circle, so there is no order in which they can run. Export the file again."
         )
     return order
 
@@ -120,21 +120,21 @@ def _makers(nodes: Iterable[onnx.NodeProto], given: _Names, where: str) -> dict[
             if name in makers or name in given:
                 also = "another node" if name in makers else "an input or initializer"
                 raise ModelFileError(
-                    f"{_told(node)} in {where} makes {_quoted(name)}, and so does {also}; which of "
-                    "the two is meant is open. Give one of them another name."
+                    f"{told_node(node)} in {where} makes {quoted(name)}, and so does {also}; which "
+                    "of the two is meant is open. Give one of them another name."
                 )
             makers[name] = number
     return makers
 
 
-def _reads(node: onnx.NodeProto) -> set[str]:
+def names_read(node: onnx.NodeProto) -> set[str]:
     """What a node takes, and what its bodies take from outside themselves."""
     names = set(filter(None, node.input))
     for _, body in _bodies(node):
         inside = _given(body) | {name for inner in body.node for name in inner.output}
         taken = {value.name for value in body.output}
         for inner in body.node:
-            taken |= _reads(inner)
+            taken |= names_read(inner)
         names |= taken - inside
     return names
 
@@ -146,7 +146,7 @@ def _check_outputs(
     for name in names:
         if name and name not in made and name not in known:
             raise ModelFileError(
-                f"{where[0].upper()}{where[1:]} gives out {_quoted(name)}, which nothing makes. "
+                f"{where[0].upper()}{where[1:]} gives out {quoted(name)}, which nothing makes. "
                 "The file is incomplete; export it again."
             )
 
@@ -178,13 +178,3 @@ def _copy(node: onnx.NodeProto) -> onnx.NodeProto:
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     return copy
-
-
-def _told(node: onnx.NodeProto) -> str:
-    name = node.name or next(filter(None, node.output), "")
-    return f"{node.op_type} {_quoted(name)}" if name else f"a {node.op_type}"
-
-
-def _quoted(name: str) -> str:
-    """A stranger's name: short, and nothing that a terminal would act on."""
-    return repr(name if len(name) <= _SHOWN else name[:_SHOWN] + "...")

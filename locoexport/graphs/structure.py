@@ -16,6 +16,7 @@ from onnx import AttributeProto, TensorProto, defs
 
 from locoexport.errors import ModelFileError
 from locoexport.graphs.local_calls import check_calls
+from locoexport.graphs.naming import quoted, told_node
 from locoexport.graphs.walking import iterate_bodies
 
 __all__ = ["bits_of", "check_structure", "is_element_type", "is_length"]
@@ -150,7 +151,7 @@ def _check_values(values: Iterable[onnx.ValueInfoProto], refusal: _Refusal) -> N
         for element_type in _element_types(value.type):
             if not is_element_type(element_type):
                 raise refusal(
-                    f"{_quoted(value.name)} is of element type {element_type}, which does not exist"
+                    f"{quoted(value.name)} is of element type {element_type}, which does not exist"
                 )
 
 
@@ -173,7 +174,7 @@ def _check_tensor(tensor: TensorProto, refusal: _Refusal) -> None:
     _check_text(tensor, ("name",), refusal)
     for entry in tensor.external_data:
         _check_text(entry, ("key", "value"), refusal)
-    name = _quoted(tensor.name)
+    name = quoted(tensor.name)
     if tensor.data_type not in _ELEMENT_TYPES:
         raise refusal(f"tensor {name} is of element type {tensor.data_type}, which does not exist")
     dims = list(tensor.dims)
@@ -209,7 +210,7 @@ def _check_sparse(sparse: onnx.SparseTensorProto, refusal: _Refusal) -> None:
     _check_tensor(sparse.values, refusal)
     _check_tensor(sparse.indices, refusal)
     if any(dim < 0 for dim in sparse.dims) or len(sparse.dims) > _HIGHEST_RANK:
-        raise refusal(f"sparse tensor {_quoted(sparse.values.name)} has an impossible shape")
+        raise refusal(f"sparse tensor {quoted(sparse.values.name)} has an impossible shape")
 
 
 def _check_nodes(nodes: Iterable[onnx.NodeProto], imports: _Imports, refusal: _Refusal) -> None:
@@ -223,13 +224,13 @@ def _check_nodes(nodes: Iterable[onnx.NodeProto], imports: _Imports, refusal: _R
                 or _body_fault(node, imports.get("", 0))
             )
             if fault:
-                raise refusal(f"{_told(node)} {fault}")
+                raise refusal(f"{told_node(node)} {fault}")
 
 
 def _check_attribute(attribute: AttributeProto, imports: _Imports, refusal: _Refusal) -> None:
     _check_text(attribute, ("name", "ref_attr_name"), refusal)
     if attribute.type == AttributeProto.UNDEFINED:
-        raise refusal(f"attribute {_quoted(attribute.name)} has no type")
+        raise refusal(f"attribute {quoted(attribute.name)} has no type")
     if attribute.HasField("t"):
         _check_tensor(attribute.t, refusal)
     for tensor in attribute.tensors:
@@ -322,17 +323,6 @@ def _body_fault(node: onnx.NodeProto, version: int) -> str:
         if not (1 <= count <= taken and len(bodies[0].input) == taken):
             return f"scans {count} of {taken} inputs with a body of {len(bodies[0].input)} inputs"
     return ""
-
-
-def _told(node: onnx.NodeProto) -> str:
-    """A node as an error names it."""
-    name = node.name or next(iter(filter(None, node.output)), "")
-    return f"{node.op_type} {_quoted(name)}" if name else f"a {node.op_type}"
-
-
-def _quoted(name: str) -> str:
-    """A stranger's name: short, and nothing that a terminal would act on."""
-    return repr(name if len(name) <= _SHOWN else name[:_SHOWN] + "...")
 
 
 def _listed(dims: list[int]) -> str:

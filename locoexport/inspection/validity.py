@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
+from locoexport.graphs.ordering import names_read
 from locoexport.graphs.walking import iterate_graphs
 from locoexport.graphs.weights.external_data import without_external
 from locoexport.inspection.labels import label_node
@@ -43,20 +44,9 @@ def unsorted_nodes(model: onnx.ModelProto) -> Iterator[str]:
     ):
         later = {name for node in nodes for name in node.output if name}
         for node in nodes:
-            if any(name in later for name in _reads(node)):
+            if not later.isdisjoint(names_read(node)):
                 yield label_node(node)
             later.difference_update(node.output)
-
-
-def _reads(node: onnx.NodeProto) -> Iterator[str]:
-    """Inputs of a node, and what its bodies read that they do not make themselves."""
-    yield from node.input
-    for attribute in node.attribute:
-        for body in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
-            own = {value.name for value in (*body.input, *body.initializer)}
-            own |= {name for inner in body.node for name in inner.output}
-            read = [name for inner in body.node for name in _reads(inner)]
-            yield from (name for name in read if name not in own)
 
 
 def _completed(model: onnx.ModelProto) -> onnx.ModelProto:

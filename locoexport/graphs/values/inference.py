@@ -11,7 +11,13 @@ import onnx
 from locoexport.graphs.structure import is_element_type
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 
-__all__ = ["crashes_without_type", "infer_from_inputs", "infer_shapes", "with_named_axes"]
+__all__ = [
+    "crashes_without_type",
+    "infer_from_inputs",
+    "infer_shapes",
+    "tell_types",
+    "with_named_axes",
+]
 
 _MOST_PROPAGATED = 1 << 20
 _UNLISTED_INITIALIZERS = 4
@@ -150,7 +156,7 @@ def _keep_what_prevents_a_crash(model: onnx.ModelProto, bare: onnx.ModelProto) -
     if not wanted:
         return
     for graph, stated in zip(iterate_graphs(bare), iterate_graphs(model), strict=True):
-        _tell(graph, {n: kind for n, kind in _claims(stated).items() if n in wanted})
+        tell_types(graph, {n: kind for n, kind in _claims(stated).items() if n in wanted})
 
 
 def _claims(graph: onnx.GraphProto) -> dict[str, onnx.TypeProto]:
@@ -216,7 +222,7 @@ def _told_more(
     told = onnx.ModelProto()
     told.CopyFrom(known)
     for graph, kinds in zip(iterate_graphs(told), wanted, strict=True):
-        _tell(graph, kinds)
+        tell_types(graph, kinds)
     return told
 
 
@@ -243,7 +249,7 @@ def _merged(found: onnx.TypeProto | None, claim: onnx.TypeProto) -> onnx.TypePro
     return merged
 
 
-def _tell(graph: onnx.GraphProto, kinds: dict[str, onnx.TypeProto]) -> None:
+def tell_types(graph: onnx.GraphProto, kinds: dict[str, onnx.TypeProto]) -> None:
     """Write types into a graph where it has a place for them, else into its value_info."""
     if not kinds:
         return

@@ -19,7 +19,7 @@ from locoexport.graphs.values.deduced_types import (
     scopes,
     types_in,
 )
-from locoexport.graphs.values.inference import infer_from_inputs, infer_shapes
+from locoexport.graphs.values.inference import infer_from_inputs, infer_shapes, tell_types
 from locoexport.graphs.values.plain_graph import plain
 from locoexport.graphs.weights.external_data import with_small_tensors
 from locoexport.lowering.proof.runtime_types import (
@@ -172,7 +172,8 @@ def _with_claims(model: onnx.ModelProto, before: onnx.ModelProto) -> onnx.ModelP
     for graph in scopes(stating.graph):
         stated = types_in(graph)
         names = _names(graph) & known.keys()
-        _state(graph, {name: known[name] for name in names if _adds(known[name], stated.get(name))})
+        added = {name: known[name] for name in names if _adds(known[name], stated.get(name))}
+        tell_types(graph, added)
     return stating
 
 
@@ -182,17 +183,6 @@ def _adds(known: onnx.TypeProto, stated: onnx.TypeProto | None) -> bool:
         return True
     same = known.tensor_type.elem_type == stated.tensor_type.elem_type
     return same and _is_without_rank(stated) and not _is_without_rank(known)
-
-
-def _state(graph: onnx.GraphProto, kinds: Mapping[str, onnx.TypeProto]) -> None:
-    """Write types where the graph has a place for them, else into its value_info; one look through
-    the places serves all, of which there are thousands."""
-    left = dict(kinds)
-    for place in (*graph.input, *graph.output, *graph.value_info):
-        if place.name in left:
-            place.type.CopyFrom(left.pop(place.name))
-    for name, kind in left.items():
-        graph.value_info.add(name=name).type.CopyFrom(kind)
 
 
 def _completed(known: onnx.ModelProto) -> onnx.ModelProto:

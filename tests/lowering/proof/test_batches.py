@@ -29,6 +29,20 @@ STUMBLING = pair(
 )  # among the shapes tried are some that do not fit
 
 
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many cut-outs each batch that is loaded holds."""
+    sizes: list[int] = []
+    load = Batch.load
+
+    def counted(self: Batch, loader: object) -> object:
+        sizes.append(len(self.subjects))
+        return load(self, loader)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batches.Batch, "load", counted)
+    return sizes
+
+
 def test_one_at_fault_spoils_no_other() -> None:
     subjects = [*RIGHT[:3], WRONG, RANDOM, *RIGHT[3:], STUMBLING]
     outcomes = prove_cut_outs(subjects)
@@ -41,15 +55,7 @@ def test_one_at_fault_spoils_no_other() -> None:
         assert outcome.passed is (subject is not WRONG)
 
 
-def test_a_batch_is_one_model_for_each_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded: list[int] = []
-    load = Batch.load
-
-    def counted(self: Batch, loader: object) -> object:
-        loaded.append(len(self.subjects))
-        return load(self, loader)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(batches.Batch, "load", counted)
+def test_a_batch_is_one_model_for_each_side(loaded: list[int]) -> None:
     outcomes = prove_cut_outs(RIGHT)
     assert loaded == [len(RIGHT)]
     assert [outcome.shapes for outcome in outcomes] == [(((2, w),),) for w in range(3, 9)]
@@ -69,15 +75,7 @@ def test_progress_is_told_to_the_end() -> None:
     assert heard == list(range(1, len(RIGHT) + 2))
 
 
-def test_grids_whose_batch_has_another_name_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded: list[int] = []
-    load = Batch.load
-
-    def counted(self: Batch, loader: object) -> object:
-        loaded.append(len(self.subjects))
-        return load(self, loader)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(batches.Batch, "load", counted)
+def test_grids_whose_batch_has_another_name_go_together(loaded: list[int]) -> None:
     grids = ("float[m, 2, 2, 2]", "float[m, 2, 2, 2]", "float[2, 2, 2, 2]")
     samplers = [
         pair("y = GridSample(x, g)", "y = GridSample(x, g)", f"float[n, 1, 4, {w}] x, {grid} g")
