@@ -69,6 +69,20 @@ def with_named_axes(model: onnx.ModelProto) -> onnx.ModelProto:
     return named
 
 
+def tell_types(graph: onnx.GraphProto, kinds: dict[str, onnx.TypeProto]) -> None:
+    """Write types into a graph where it has a place for them, else into its value_info."""
+    if not kinds:
+        return
+    placed = set()
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        if value.name in kinds:
+            value.type.CopyFrom(kinds[value.name])
+            placed.add(value.name)
+    for name, kind in kinds.items():
+        if name not in placed:
+            graph.value_info.add(name=name).type.CopyFrom(kind)
+
+
 def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with the shapes that ONNX can infer; the model itself where inference fails.
 
@@ -247,20 +261,6 @@ def _merged(found: onnx.TypeProto | None, claim: onnx.TypeProto) -> onnx.TypePro
         if stated.HasField("shape") and not tensor_type.HasField("shape"):
             tensor_type.shape.CopyFrom(stated.shape)
     return merged
-
-
-def tell_types(graph: onnx.GraphProto, kinds: dict[str, onnx.TypeProto]) -> None:
-    """Write types into a graph where it has a place for them, else into its value_info."""
-    if not kinds:
-        return
-    placed = set()
-    for value in (*graph.input, *graph.output, *graph.value_info):
-        if value.name in kinds:
-            value.type.CopyFrom(kinds[value.name])
-            placed.add(value.name)
-    for name, kind in kinds.items():
-        if name not in placed:
-            graph.value_info.add(name=name).type.CopyFrom(kind)
 
 
 def _copy_fields(source: Any, target: Any, left_out: Iterable[str]) -> None:
