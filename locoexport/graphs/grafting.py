@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import onnx
 
+from locoexport.graphs.domains import plain_domain
+
 __all__ = ["graft"]
 
 
@@ -54,8 +56,8 @@ def _graft_bodies(original: onnx.NodeProto, rewritten: onnx.NodeProto) -> None:
 
 def _node_key(node: onnx.NodeProto) -> tuple[object, ...]:
     """What tells a node that a pass left alone: outputs are unique within a graph."""
-    domain = "" if node.domain == "ai.onnx" else node.domain
-    return (domain, node.op_type, tuple(node.input), tuple(node.output))
+    inputs, outputs = tuple(node.input), tuple(node.output)
+    return (plain_domain(node.domain), node.op_type, inputs, outputs)
 
 
 def _function_key(function: onnx.FunctionProto) -> tuple[str, str, str]:

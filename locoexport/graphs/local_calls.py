@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import onnx
 
 from locoexport.errors import ModelFileError
+from locoexport.graphs.domains import plain_domain
 from locoexport.graphs.walking import iterate_nested
 from locoexport.machine.limits import CALL_DEPTH, GRAPH_NODES
 
@@ -37,7 +38,7 @@ def check_calls(model: onnx.ModelProto, subject: object, refusal: _Refusal) -> N
     """
     functions: dict[_Id, onnx.FunctionProto] = {}
     for function in model.functions:
-        key = (_domain(function.domain), function.name, function.overload)
+        key = (plain_domain(function.domain), function.name, function.overload)
         if key in functions:
             raise refusal(f"it has two functions {_name(key)}")
         functions[key] = function
@@ -106,11 +107,7 @@ def _callees_first(functions: Mapping[_Id, onnx.FunctionProto], refusal: _Refusa
 
 
 def _called(node: onnx.NodeProto) -> _Id:
-    return (_domain(node.domain), node.op_type, node.overload)
-
-
-def _domain(domain: str) -> str:
-    return "" if domain == "ai.onnx" else domain
+    return (plain_domain(node.domain), node.op_type, node.overload)
 
 
 def _name(key: _Id) -> str:

@@ -16,6 +16,7 @@ import onnx
 
 from locoexport.errors import ModelFileError
 from locoexport.graphs.naming import quoted, told_node
+from locoexport.graphs.walking import bodies_of, named_bodies
 
 __all__ = ["in_order", "names_read"]
 
@@ -71,7 +72,7 @@ def _sort_nodes(
         yield where
     visible = given | outer | makers.keys()
     for node in graph.node:
-        for name, body in _bodies(node):
+        for name, body in named_bodies(node):
             inside = f"{name} of {told_node(node)}"
             yield from _sort_graph(body, visible, inside, change=change)
 
@@ -130,7 +131,7 @@ def _makers(nodes: Iterable[onnx.NodeProto], given: _Names, where: str) -> dict[
 def names_read(node: onnx.NodeProto) -> set[str]:
     """What a node takes, and what its bodies take from outside themselves."""
     names = set(filter(None, node.input))
-    for _, body in _bodies(node):
+    for body in bodies_of(node):
         inside = _given(body) | {name for inner in body.node for name in inner.output}
         taken = {value.name for value in body.output}
         for inner in body.node:
@@ -160,14 +161,6 @@ def _given(graph: onnx.GraphProto) -> _Names:
             *(tensor.values.name for tensor in graph.sparse_initializer),
         ]
     )
-
-
-def _bodies(node: onnx.NodeProto) -> Iterator[tuple[str, onnx.GraphProto]]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.name, attribute.g
-        for body in attribute.graphs:
-            yield attribute.name, body
 
 
 def _names(names: Iterable[str]) -> _Names:

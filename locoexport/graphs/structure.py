@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 
 import onnx
 from onnx import AttributeProto, TensorProto, defs
 
 from locoexport.errors import ModelFileError
+from locoexport.graphs.domains import DEFAULT_DOMAINS, plain_domain
 from locoexport.graphs.local_calls import check_calls
 from locoexport.graphs.naming import quoted, told_node
+from locoexport.graphs.schemas import schema_at
 from locoexport.graphs.walking import iterate_bodies
 
 __all__ = ["bits_of", "check_structure", "is_element_type", "is_length"]
@@ -30,7 +31,6 @@ _SHOWN = 80
 _SCAN_WITHOUT_LENGTHS = 9
 """The first input of a Scan of version 8 goes past its body."""
 _GRAPH_ATTRIBUTES = {"If": ("then_branch", "else_branch"), "Loop": ("body",), "Scan": ("body",)}
-_DEFAULT_DOMAINS = ("", "ai.onnx")
 _ELEMENT_TYPES = frozenset(TensorProto.DataType.values()) - {TensorProto.UNDEFINED}
 _BITS = {
     **dict.fromkeys(("DOUBLE", "INT64", "UINT64", "COMPLEX64"), 64),
@@ -116,10 +116,10 @@ def _imports(entries: Iterable[onnx.OperatorSetIdProto], refusal: _Refusal) -> d
     found = {}
     for entry in entries:
         _check_text(entry, ("domain",), refusal)
-        lowest = 1 if entry.domain in _DEFAULT_DOMAINS else 0
+        lowest = 1 if entry.domain in DEFAULT_DOMAINS else 0
         if not lowest <= entry.version <= _HIGHEST_VERSION:
             raise refusal(f"it imports version {entry.version} of {entry.domain or 'ai.onnx'}")
-        found["" if entry.domain == "ai.onnx" else entry.domain] = entry.version
+        found[plain_domain(entry.domain)] = entry.version
     return found
 
 
@@ -217,7 +217,7 @@ def _check_nodes(nodes: Iterable[onnx.NodeProto], imports: _Imports, refusal: _R
     for node in nodes:
         for attribute in node.attribute:
             _check_attribute(attribute, imports, refusal)
-        if node.domain in _DEFAULT_DOMAINS:
+        if node.domain in DEFAULT_DOMAINS:
             fault = (
                 _text_fault(node)
                 or _signature_fault(node, imports.get("", 0))
@@ -258,7 +258,7 @@ def _text_fault(node: onnx.NodeProto) -> str:
 
 def _signature_fault(node: onnx.NodeProto, version: int) -> str:
     """What of its operator's signature a node breaks; empty for what onnx does not know."""
-    schema = _schema(node.op_type, version)
+    schema = schema_at(node.op_type, version)
     if schema is None:
         return ""
     for what, found, low, high in (
@@ -296,11 +296,6 @@ def _signature_fault(node: onnx.NodeProto, version: int) -> str:
     if node.op_type == "Constant" and len(node.attribute) != 1:
         return f"has {len(node.attribute)} attributes, and the operator has one"
     return ""
-
-
-@cache
-def _schema(op_type: str, version: int) -> defs.OpSchema | None:
-    return defs.get_schema(op_type, version, "") if defs.has(op_type, version, "") else None
 
 
 def _body_fault(node: onnx.NodeProto, version: int) -> str:

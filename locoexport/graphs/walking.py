@@ -7,14 +7,19 @@ from typing import Literal
 
 import onnx
 
+from locoexport.graphs.domains import DEFAULT_DOMAINS
+
 __all__ = [
     "Holder",
+    "bodies_of",
     "count_nodes",
     "iterate_bodies",
     "iterate_graphs",
     "iterate_nested",
     "iterate_nodes",
+    "iterate_scopes",
     "iterate_tensors",
+    "named_bodies",
 ]
 
 Holder = Literal["initializer", "constant", "sparse", "attribute"]
@@ -50,10 +55,28 @@ def iterate_graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
     """The main graph and every body of control flow, those in local functions included."""
     yield model.graph
     for node in iterate_nodes(model):
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield attribute.g
-            yield from attribute.graphs
+        yield from bodies_of(node)
+
+
+def iterate_scopes(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """A graph and the bodies of its nodes, the very ones; each before what follows it."""
+    yield graph
+    for node in graph.node:
+        for body in bodies_of(node):
+            yield from iterate_scopes(body)
+
+
+def bodies_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The bodies of a node itself, the very ones."""
+    return (body for _, body in named_bodies(node))
+
+
+def named_bodies(node: onnx.NodeProto) -> Iterator[tuple[str, onnx.GraphProto]]:
+    """``bodies_of``, each after the name of the attribute that holds it."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.name, attribute.g
+        yield from ((attribute.name, body) for body in attribute.graphs)
 
 
 def iterate_tensors(model: onnx.ModelProto) -> Iterator[tuple[onnx.TensorProto, Holder]]:
@@ -73,16 +96,13 @@ def iterate_tensors(model: onnx.ModelProto) -> Iterator[tuple[onnx.TensorProto, 
 def _nested(nodes: Iterable[onnx.NodeProto]) -> Iterator[Iterable[onnx.NodeProto]]:
     yield nodes
     for node in nodes:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _nested(attribute.g.node)
-            for graph in attribute.graphs:
-                yield from _nested(graph.node)
+        for body in bodies_of(node):
+            yield from _nested(body.node)
 
 
 def _tensors_of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[onnx.TensorProto, Holder]]:
     for node in iterate_nested(nodes):
-        constant = node.op_type == "Constant" and node.domain in ("", "ai.onnx")
+        constant = node.op_type == "Constant" and node.domain in DEFAULT_DOMAINS
         for attribute in node.attribute:
             yield from _tensors_of_attribute(attribute, "constant" if constant else "attribute")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import onnx
 
+from locoexport.graphs.walking import bodies_of
 from locoexport.inspection.labels import label_node
 from locoexport.inspection.parts import Part
 from locoexport.inspection.shapes import GraphShapes, Shape, operand
@@ -118,10 +119,9 @@ def _roots(nodes: Iterable[onnx.NodeProto]) -> dict[str, str]:
 def _reads(node: onnx.NodeProto) -> Iterable[str]:
     """Inputs of a node, and what its bodies read from outside them."""
     yield from filter(None, node.input)
-    for attribute in node.attribute:
-        for body in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
-            for inner in body.node:
-                yield from _reads(inner)
+    for body in bodies_of(node):
+        for inner in body.node:
+            yield from _reads(inner)
 
 
 def _convolution(weight: int) -> Callable[[onnx.NodeProto, GraphShapes], int | None]:

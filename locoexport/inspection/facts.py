@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto
 
+from locoexport.graphs.domains import qualified_name
 from locoexport.graphs.structure import bits_of, is_length
-from locoexport.graphs.walking import iterate_nodes
+from locoexport.graphs.walking import iterate_nodes, iterate_scopes
 from locoexport.graphs.weights.external_data import is_external
 from locoexport.inspection.costs import Flops, PeakMemory, count_flops, peak_activations
 from locoexport.inspection.labels import label_node
@@ -146,10 +147,7 @@ def _port(value: onnx.ValueInfoProto) -> Port:
 
 
 def _count_operators(model: onnx.ModelProto) -> dict[str, int]:
-    counts = Counter(
-        node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
-        for node in iterate_nodes(model)
-    )
+    counts = Counter(qualified_name(node) for node in iterate_nodes(model))
     return dict(counts.most_common())
 
 
@@ -186,15 +184,10 @@ def _parameters(
 
 def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, TensorProto]]:
     """Initializers and the tensors of Constant nodes, bodies included."""
-    graphs = [model.graph]
-    while graphs:
-        graph = graphs.pop()
+    for graph in iterate_scopes(model.graph):
         yield from ((tensor.name, tensor) for tensor in graph.initializer)
         for node in graph.node:
             for attribute in node.attribute:
-                if attribute.HasField("g"):
-                    graphs.append(attribute.g)
-                graphs.extend(attribute.graphs)
                 if node.op_type == "Constant" and node.output and attribute.HasField("t"):
                     yield node.output[0], attribute.t
 

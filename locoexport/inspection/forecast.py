@@ -15,6 +15,13 @@ import onnx
 from onnx.defs import OpSchema
 from onnx.inliner import inline_local_functions
 
+from locoexport.graphs.domains import (
+    DEFAULT_DOMAINS,
+    imported_versions,
+    plain_domain,
+    qualified_name,
+)
+from locoexport.graphs.schemas import schema_at
 from locoexport.graphs.values.inference import infer_shapes
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.inspection.kernel_tables import (
@@ -32,7 +39,6 @@ _GROUPS_SHOWN = 3
 _READ_BY_ALL = "Constant"
 """No kernel runs it: ONNX Runtime makes an initializer of it, the importers of the others read it.
 """
-_DEFAULT_DOMAINS = ("", "ai.onnx")
 _TABLED_DOMAINS = ("", "com.microsoft", "ai.onnx.ml")
 """Those that a complete table lists; what is registered in others is anyone's."""
 _TYPE_NAMES = {"FLOAT": "float32", "DOUBLE": "float64"}
@@ -111,11 +117,8 @@ class _Model:
     functions: frozenset[tuple[str, str]]
 
     def schema(self, node: onnx.NodeProto) -> OpSchema | None:
-        domain = "" if node.domain in _DEFAULT_DOMAINS else node.domain
-        opset = self.opsets.get(domain, 1)
-        if not onnx.defs.has(node.op_type, opset, domain):
-            return None
-        return onnx.defs.get_schema(node.op_type, opset, domain)
+        domain = plain_domain(node.domain)
+        return schema_at(node.op_type, self.opsets.get(domain, 1), domain)
 
     def first_input(self, node: onnx.NodeProto) -> _Value:
         name = node.input[0] if node.input else ""
@@ -142,10 +145,7 @@ def forecast_providers(
     """
     model = _with_functions_inlined(model)
     asked = _Model(
-        opsets={
-            "" if entry.domain in _DEFAULT_DOMAINS else entry.domain: entry.version
-            for entry in model.opset_import
-        },
+        opsets=imported_versions(model),
         values=_values(model),
         functions=frozenset((function.domain, function.name) for function in model.functions),
     )
@@ -166,8 +166,8 @@ def _forecast(
     for node, part in nodes:
         verdict = _judge(node, table, model)
         if verdict.state in counts:
-            counts[verdict.state][_qualified(node), part, verdict.reason] += 1
-    used = {_qualified(node) for node, _ in nodes}
+            counts[verdict.state][qualified_name(node), part, verdict.reason] += 1
+    used = {qualified_name(node) for node, _ in nodes}
     remarks = [
         remark
         for remark in table.remarks
@@ -209,13 +209,8 @@ def _listed_groups(groups: Sequence[NodeGroup]) -> str:
     return "; ".join(shown) + more
 
 
-def _qualified(node: onnx.NodeProto) -> str:
-    """As the tables name it."""
-    return node.op_type if node.domain in _DEFAULT_DOMAINS else f"{node.domain}::{node.op_type}"
-
-
 def _judge(node: onnx.NodeProto, table: KernelTable, model: _Model) -> _Verdict:
-    name = _qualified(node)
+    name = qualified_name(node)
     schema = model.schema(node)
     if name == _READ_BY_ALL:
         return _HAS_KERNEL
@@ -223,7 +218,7 @@ def _judge(node: onnx.NodeProto, table: KernelTable, model: _Model) -> _Verdict:
     if kernels is None and name not in table.added:
         return _judge_unlisted(node, name, table, schema)
     version = schema.since_version if schema is not None else 1
-    if schema is None and node.domain in _DEFAULT_DOMAINS:
+    if schema is None and node.domain in DEFAULT_DOMAINS:
         return _Verdict("unknown", "no such operator in the standard at this opset")
     restriction = table.restricted.get(name)
     if restriction is not None:
@@ -240,7 +235,7 @@ def _judge_unlisted(
 ) -> _Verdict:
     if name in table.refused:
         return _Verdict("none", "listed as not supported")
-    domain = "" if node.domain in _DEFAULT_DOMAINS else node.domain
+    domain = plain_domain(node.domain)
     if domain not in _TABLED_DOMAINS:
         return _Verdict("unknown", f"{domain} is no domain of the standard")
     if not table.complete:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import onnx
 
+from locoexport.graphs.domains import DEFAULT_DOMAINS
 from locoexport.inspection.lint_rules import RULES, Severity, Subject
 from locoexport.inspection.shapes import GraphShapes
 
@@ -33,7 +34,7 @@ class Finding:
 def lint(model: onnx.ModelProto, shapes: GraphShapes) -> tuple[Finding, ...]:
     """Every finding, the worst first."""
     opset = max(
-        (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
+        (entry.version for entry in model.opset_import if entry.domain in DEFAULT_DOMAINS),
         default=0,
     )
     subject = Subject(model, shapes, opset)

@@ -9,6 +9,7 @@ from typing import Literal
 import onnx
 from onnx import TensorProto
 
+from locoexport.graphs.domains import DEFAULT_DOMAINS, plain_domain, qualified_name
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.inspection.labels import label_node
 from locoexport.inspection.shapes import GraphShapes, operand
@@ -50,7 +51,7 @@ class Subject:
     def nodes(self, *kinds: str) -> Iterator[onnx.NodeProto]:
         """Nodes of those kinds in the default domain, bodies included."""
         for node in (*self.shapes.nodes, *self.shapes.hidden):
-            if node.domain in ("", "ai.onnx") and node.op_type in kinds:
+            if node.domain in DEFAULT_DOMAINS and node.op_type in kinds:
                 yield node
 
 
@@ -130,7 +131,7 @@ def _squeezes(subject: Subject) -> Iterator[str]:
 
 
 def _foreign_domains(subject: Subject) -> Iterator[str]:
-    known = ("", "ai.onnx", "ai.onnx.ml")
+    known = (*DEFAULT_DOMAINS, "ai.onnx.ml")
     for node in (*subject.shapes.nodes, *subject.shapes.hidden):
         if node.domain not in known:
             yield f"{label_node(node)} ({node.domain}::{node.op_type})"
@@ -170,11 +171,11 @@ def _foreign_samplers(subject: Subject) -> Iterator[str]:
     """Samplers that are published under other names, of volumes or of what is not known."""
     functions = {(function.domain, function.name) for function in subject.model.functions}
     for node in (*subject.shapes.nodes, *subject.shapes.hidden):
-        name = (node.domain if node.domain != "ai.onnx" else "", node.op_type)
-        if name in functions or not any(entry.matches(node) for entry in PUBLISHED):
+        own = (plain_domain(node.domain), node.op_type) in functions
+        if own or not any(entry.matches(node) for entry in PUBLISHED):
             continue
         if subject.shapes.rank(operand(node, 0)) in (None, 5):
-            yield f"{label_node(node)} ({'::'.join(filter(None, name))})"
+            yield f"{label_node(node)} ({qualified_name(node)})"
 
 
 RULES = (

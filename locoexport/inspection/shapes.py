@@ -18,8 +18,10 @@ from onnx import TensorProto, TypeProto, helper, numpy_helper
 from onnx.inliner import inline_local_functions
 
 from locoexport.errors import ModelFileError, UsageError
+from locoexport.graphs.domains import DEFAULT_DOMAINS
 from locoexport.graphs.structure import is_element_type, is_length
 from locoexport.graphs.values.inference import crashes_without_type, infer_shapes
+from locoexport.graphs.walking import bodies_of, named_bodies
 from locoexport.inspection.small_values import Array, evaluate, is_followed, small_constant
 
 __all__ = [
@@ -36,7 +38,6 @@ _MOST_ELEMENTS = 2**63
 """No tensor has as many: a shape that says so is not one."""
 _SCAN_OVER_FIRST_AXIS = 9
 """Before, a Scan's first axis was a batch."""
-_DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
 @dataclass
@@ -160,25 +161,25 @@ class _Resolver:
         self.found.trips.append(self._trips)
         if self._follow_scan(node):
             return
-        for body in _bodies(node):
+        for body in bodies_of(node):
             self.found.hidden.extend(_all_nodes(body.node))
         alone = self._infer(node)
         self._evaluate(node, alone)
 
     def _taken_branch(self, node: onnx.NodeProto) -> onnx.GraphProto | None:
-        if node.op_type != "If" or node.domain not in _DEFAULT_DOMAINS:
+        if node.op_type != "If" or node.domain not in DEFAULT_DOMAINS:
             return None
         condition = self.found.values.get(node.input[0])
         if condition is None:
             return None
         wanted = "then_branch" if bool(np.all(condition)) else "else_branch"
-        return next(body for name, body in _named_bodies(node) if name == wanted)
+        return next(body for name, body in named_bodies(node) if name == wanted)
 
     def _follow_scan(self, node: onnx.NodeProto) -> bool:
         """Follow the body of a Scan over the first axis; False where it cannot be followed."""
         attributes = {attribute.name: attribute for attribute in node.attribute}
         plain = set(attributes) <= {"body", "num_scan_inputs"}
-        if node.op_type != "Scan" or node.domain not in _DEFAULT_DOMAINS or not plain:
+        if node.op_type != "Scan" or node.domain not in DEFAULT_DOMAINS or not plain:
             return False
         if self._version(node) < _SCAN_OVER_FIRST_AXIS:
             return False
@@ -262,7 +263,7 @@ class _Resolver:
     def _evaluate(self, node: onnx.NodeProto, types: Mapping[str, TypeProto]) -> None:
         """Follow the values of small outputs whose inputs are all known."""
         found = self.found
-        if node.domain not in _DEFAULT_DOMAINS:
+        if node.domain not in DEFAULT_DOMAINS:
             return
         if node.op_type == "Shape":
             shape = found.shape(operand(node, 0))
@@ -322,21 +323,10 @@ def _axis_name(value: str, index: int, dim: onnx.TensorShapeProto.Dimension) -> 
     return dim.dim_param or f"{value}[{index}]"
 
 
-def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    return (body for _, body in _named_bodies(node))
-
-
-def _named_bodies(node: onnx.NodeProto) -> Iterator[tuple[str, onnx.GraphProto]]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.name, attribute.g
-        yield from ((attribute.name, graph) for graph in attribute.graphs)
-
-
 def _all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
     for node in nodes:
         yield node
-        for body in _bodies(node):
+        for body in bodies_of(node):
             yield from _all_nodes(body.node)
 
 

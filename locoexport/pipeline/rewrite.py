@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 
 from locoexport.errors import GraphCheckFailedError, ModelFileError, UsageError
+from locoexport.graphs.domains import DEFAULT_DOMAINS
 from locoexport.graphs.reading import model_file_size, naming, read_model
 from locoexport.graphs.walking import count_nodes, iterate_nodes
 from locoexport.graphs.weights.external_data import (
@@ -25,8 +26,7 @@ from locoexport.lowering.volumetric.samplers.local_functions import (
     inline_functions_with,
     inline_volumetric_functions,
 )
-from locoexport.machine.bounded_child import Allowance, file_allowance, run_bounded
-from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
+from locoexport.machine.bounded_child import file_allowance, run_bounded
 from locoexport.machine.writing.output_files import check_apart, check_output
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.destination import layout_to_make, original_place, write_whole
@@ -57,6 +57,7 @@ from locoexport.pipeline.rewriting.stated_lengths import warn_of_stale, without_
 from locoexport.pipeline.rewriting.validity import (
     check_still_valid,
     check_written_file,
+    proof_allowance,
     prove_models,
 )
 
@@ -166,7 +167,7 @@ def rewrite_file(
         subject=source,
         error_type=ModelFileError,
         notify=notify,
-        during={PROVING: _proof_allowance(size_bytes)},
+        during={PROVING: proof_allowance(size_bytes)},
     )
     layout = layout_to_make(report, layout)
     with write_whole(report, source, output, files, layout, force=force) as (draft, report):
@@ -254,27 +255,18 @@ def _with_whole_model(report: RewriteReport, proof: WholeModelProof) -> RewriteR
     )
 
 
-def _proof_allowance(size_bytes: int) -> Allowance:
-    """A proof runs a node on inputs as large as the model's own: it may take the whole of a minute
-    and some gigabytes, whatever the size of the file."""
-    reading = file_allowance(size_bytes)
-    return Allowance(
-        reading.size_bytes + PROOF_BYTES.value, EVALUATION_SECONDS.value, raised_by=PROOF_BYTES
-    )
-
-
 def _opset_before(model: onnx.ModelProto, wanted: int | None) -> int:
     """The model's opset, 0 where it has no operators of ONNX's own; raises UsageError where
     ``wanted`` is above it."""
     before = default_opset(model)
     if before is None:
-        if any(node.domain in ("", "ai.onnx") for node in iterate_nodes(model)):
+        if any(node.domain in DEFAULT_DOMAINS for node in iterate_nodes(model)):
             raise ModelFileError(
                 "The model holds operators of ONNX's own and imports no version of them; it is "
                 "damaged. Export it again."
             )
         before = 0
-    versions = sorted({e.version for e in model.opset_import if e.domain in ("", "ai.onnx")})
+    versions = sorted({e.version for e in model.opset_import if e.domain in DEFAULT_DOMAINS})
     if len(versions) > 1:
         raise ModelFileError(
             f"The model imports versions {' and '.join(map(str, versions))} of ONNX's own "

@@ -6,17 +6,28 @@ output), so what is known of one is known of all: forwards, and backwards to wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import onnx
-from onnx import defs
 
-__all__ = ["Signature", "deduce_ranks", "deduce_types", "is_unknown", "scopes", "tell", "types_in"]
+from locoexport.graphs.domains import DEFAULT_DOMAINS, imported_versions, plain_domain
+from locoexport.graphs.schemas import schema_at
+from locoexport.graphs.walking import bodies_of, iterate_scopes
 
-_DEFAULT_DOMAINS = ("", "ai.onnx")
+__all__ = [
+    "Signature",
+    "deduce_ranks",
+    "deduce_types",
+    "element_type_of",
+    "is_unknown",
+    "is_without_rank",
+    "tell",
+    "types_in",
+]
+
 _SCAN_WITHOUT_LENGTHS = 9
 """The first input of a Scan of version 8 goes past its body."""
 _CONFLICT = 0
@@ -91,7 +102,7 @@ def deduce_types(
         return model
     told = onnx.ModelProto()
     told.CopyFrom(model)
-    for graph, types in zip(scopes(told.graph), found, strict=True):
+    for graph, types in zip(iterate_scopes(told.graph), found, strict=True):
         tell(graph, types)
     return told
 
@@ -103,16 +114,6 @@ def deduce_ranks(model: onnx.ModelProto) -> onnx.ModelProto:
     told = onnx.ModelProto()
     told.CopyFrom(model)
     return told if _tell_ranks(told.graph, {}) else model
-
-
-def scopes(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """A graph and the bodies of its nodes, the very ones; each before what follows it."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            bodies = [attribute.g] if attribute.HasField("g") else []
-            for body in (*bodies, *attribute.graphs):
-                yield from scopes(body)
 
 
 def types_in(graph: onnx.GraphProto) -> dict[str, onnx.TypeProto]:
@@ -131,6 +132,20 @@ def is_unknown(kind: onnx.TypeProto | None) -> bool:
     if kind is None or kind.WhichOneof("value") is None:
         return True
     return kind.WhichOneof("value") == "tensor_type" and not kind.tensor_type.elem_type
+
+
+def is_without_rank(kind: onnx.TypeProto) -> bool:
+    """Whether a type is a tensor's, and says no rank."""
+    return kind.WhichOneof("value") == "tensor_type" and not kind.tensor_type.HasField("shape")
+
+
+@cache
+def element_type_of(written: str) -> int | None:
+    """``onnx.TensorProto`` for ``tensor(float)``; None for what names no tensor."""
+    name = written.removeprefix("tensor(").removesuffix(")").upper()
+    if not written.startswith("tensor(") or name not in _ELEMENT_TYPES:
+        return None
+    return int(onnx.TensorProto.DataType.Value(name))
 
 
 def tell(graph: onnx.GraphProto, types: Mapping[str, int]) -> None:
@@ -155,10 +170,7 @@ class _Ties:
     made: list[set[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._versions = {
-            "" if entry.domain in _DEFAULT_DOMAINS else entry.domain: entry.version
-            for entry in self.model.opset_import
-        }
+        self._versions = imported_versions(self.model)
         self._functions = {(each.domain, each.name) for each in self.model.functions}
 
     def read(self, graph: onnx.GraphProto, outer: Mapping[str, _Key]) -> Mapping[str, _Key]:
@@ -176,10 +188,8 @@ class _Ties:
                 self.stated[scope, name] = elem_type
         for node in graph.node:
             self._tie_signature(node, seen)
-            for attribute in node.attribute:
-                bodies = [attribute.g] if attribute.HasField("g") else []
-                for body in (*bodies, *attribute.graphs):
-                    self._tie_body(node, body, seen)
+            for body in bodies_of(node):
+                self._tie_body(node, body, seen)
         return seen
 
     def deduced(self) -> list[dict[str, int]]:
@@ -211,7 +221,7 @@ class _Ties:
                 if name in seen and kind:
                     groups.setdefault(kind, []).append(seen[name])
         for kind, keys in groups.items():
-            elem_type = _elem_type(kind)
+            elem_type = element_type_of(kind)
             for key in keys:
                 self._tie(keys[0], key)
                 if elem_type is not None:
@@ -226,7 +236,7 @@ class _Ties:
         self, node: onnx.NodeProto, body: onnx.GraphProto, seen: Mapping[str, _Key]
     ) -> None:
         inside = self.read(body, seen)
-        if node.domain not in _DEFAULT_DOMAINS:
+        if node.domain not in DEFAULT_DOMAINS:
             return
         taken = list(node.input)
         if node.op_type == "Scan" and self._versions.get("", 0) < _SCAN_WITHOUT_LENGTHS:
@@ -260,7 +270,7 @@ class _Ties:
     def _signature(self, node: onnx.NodeProto) -> Signature | None:
         if (node.domain, node.op_type) in self._functions:
             return None
-        domain = "" if node.domain in _DEFAULT_DOMAINS else node.domain
+        domain = plain_domain(node.domain)
         known = _known_signature(node.op_type, self._versions.get(domain, 0), domain)
         return known or self.signature_of(domain, node.op_type)
 
@@ -283,7 +293,7 @@ def _tell_ranks(graph: onnx.GraphProto, outer: Mapping[str, onnx.TypeProto]) -> 
     found = False
     for node in (*graph.node, *reversed(graph.node)):
         places = _OF_ONE_RANK.get(node.op_type)
-        if node.domain not in _DEFAULT_DOMAINS or places is None:
+        if node.domain not in DEFAULT_DOMAINS or places is None:
             continue
         names = [node.input[i] for i in places[0] if i < len(node.input)]
         names += [node.output[i] for i in places[1] if i < len(node.output)]
@@ -294,19 +304,15 @@ def _tell_ranks(graph: onnx.GraphProto, outer: Mapping[str, onnx.TypeProto]) -> 
                 kind.shape.dim.extend([onnx.TensorShapeProto.Dimension()] * min(ranks))
                 found = True
     for node in graph.node:
-        for attribute in node.attribute:
-            bodies = [attribute.g] if attribute.HasField("g") else []
-            for body in (*bodies, *attribute.graphs):
-                found |= _tell_ranks(body, types)
+        for body in bodies_of(node):
+            found |= _tell_ranks(body, types)
     return found
 
 
 @cache
 def _known_signature(name: str, version: int, domain: str) -> Signature | None:
-    try:
-        return Signature.of(defs.get_schema(name, version, domain))
-    except defs.SchemaError:
-        return None
+    schema = schema_at(name, version, domain)
+    return None if schema is None else Signature.of(schema)
 
 
 def _type_name(parameter: Any, only: Mapping[str, str]) -> str:
@@ -326,15 +332,6 @@ def _spread(kinds: tuple[str, ...], count: int, is_open: bool) -> tuple[str, ...
     if not is_open:
         return kinds
     return kinds + kinds[-1:] * max(count - len(kinds), 0)
-
-
-@cache
-def _elem_type(kind: str) -> int | None:
-    """``onnx.TensorProto`` for ``tensor(float)``; None for what names no tensor."""
-    name = kind.removeprefix("tensor(").removesuffix(")").upper()
-    if not kind.startswith("tensor(") or name not in _ELEMENT_TYPES:
-        return None
-    return int(onnx.TensorProto.DataType.Value(name))
 
 
 def _tensor_type(elem_type: int, rank: int) -> onnx.TypeProto:

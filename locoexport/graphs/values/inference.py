@@ -12,6 +12,7 @@ from locoexport.graphs.structure import is_element_type
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 
 __all__ = [
+    "UNLISTED_INITIALIZERS",
     "crashes_without_type",
     "infer_from_inputs",
     "infer_shapes",
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 _MOST_PROPAGATED = 1 << 20
-_UNLISTED_INITIALIZERS = 4
+UNLISTED_INITIALIZERS = 4
 """IR version from which an initializer need not be an input; before, inference passes it over.
 From it on, one that is an input too may be given another value by a caller."""
 _LARGE_BYTES = 64 * 1024
@@ -116,7 +117,7 @@ def _reading_unknown(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
         for value in (*graph.input, *graph.value_info)
         if value.type.WhichOneof("value")
     }
-    if model.ir_version >= _UNLISTED_INITIALIZERS:
+    if model.ir_version >= UNLISTED_INITIALIZERS:
         typed |= {tensor.name for graph in iterate_graphs(model) for tensor in graph.initializer}
     return (node for node in iterate_nodes(model) if not {*node.input[:1]} & typed)
 
@@ -144,7 +145,7 @@ def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
     _copy_fields(model, bare, ("graph", "training_info"))
     _copy_fields(model.graph, bare.graph, ("initializer", "value_info"))
     listed: set[str] = set()
-    if model.ir_version >= _UNLISTED_INITIALIZERS:
+    if model.ir_version >= UNLISTED_INITIALIZERS:
         listed = {value.name for value in model.graph.input}
     bare.graph.initializer.extend(
         _light(tensor) for tensor in model.graph.initializer if tensor.name not in listed

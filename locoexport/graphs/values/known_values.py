@@ -11,13 +11,10 @@ import onnx_ir as ir
 from onnx import numpy_helper
 
 from locoexport.graphs.structure import is_length
-from locoexport.graphs.values.inference import infer_from_inputs
-from locoexport.graphs.walking import iterate_graphs, iterate_nodes
+from locoexport.graphs.values.inference import UNLISTED_INITIALIZERS, infer_from_inputs
+from locoexport.graphs.walking import bodies_of, iterate_nodes, iterate_scopes
 
 __all__ = ["Dimension", "KnownValue", "constants_of", "is_float", "known_values", "read_constant"]
-
-_OVERRIDABLE_IR_VERSION = 4
-"""Before it, every initializer had to be listed among the inputs too."""
 
 Dimension = int | str | None
 """A length, the name of one that is open, or nothing known."""
@@ -42,8 +39,7 @@ def known_values(model: onnx.ModelProto) -> dict[str, KnownValue]:
     A name that scopes share with two types or shapes is not in it, nor are values in functions.
     """
     found: dict[str, set[KnownValue]] = {}
-    inferred = infer_from_inputs(model)
-    for graph in iterate_graphs(onnx.ModelProto(graph=inferred.graph)):
+    for graph in iterate_scopes(infer_from_inputs(model).graph):
         for value in (*graph.input, *graph.output, *graph.value_info):
             tensor_type = value.type.tensor_type
             if tensor_type.elem_type:
@@ -61,12 +57,12 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
     """
     found: dict[str, onnx.TensorProto] = {}
     seen: set[str] = set()
-    if model.ir_version >= _OVERRIDABLE_IR_VERSION:
+    if model.ir_version >= UNLISTED_INITIALIZERS:
         seen |= {value.name for value in model.graph.input}
     tensors = [(tensor.name, tensor) for tensor in model.graph.initializer]
     for node in iterate_nodes(model):
-        for attribute in node.attribute:
-            tensors += [(tensor.name, tensor) for tensor in attribute.g.initializer]
+        for body in bodies_of(node):
+            tensors += [(tensor.name, tensor) for tensor in body.initializer]
         if node.op_type == "Constant" and node.output:
             tensors += [(node.output[0], tensor) for tensor in _constant_tensor(node)]
     for name, tensor in tensors:

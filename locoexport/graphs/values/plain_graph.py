@@ -11,13 +11,12 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from locoexport.graphs.values.deduced_types import scopes
-from locoexport.graphs.walking import iterate_nodes
+from locoexport.graphs.domains import DEFAULT_DOMAINS
+from locoexport.graphs.walking import iterate_nodes, iterate_scopes
 
 __all__ = ["plain"]
 
 _MOST_VALUES = 1 << 20
-_IMPLICIT = ("", "ai.onnx")
 
 
 def plain(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -36,7 +35,7 @@ def plain(model: onnx.ModelProto) -> onnx.ModelProto:
         if all(value.name != sparse.values.name for value in copy.graph.input):
             copy.graph.input.add(name=sparse.values.name).type.CopyFrom(kind)
     del copy.graph.sparse_initializer[:]
-    for graph in scopes(copy.graph):
+    for graph in iterate_scopes(copy.graph):
         _fill_sparse(graph)
     return copy
 
@@ -44,7 +43,7 @@ def plain(model: onnx.ModelProto) -> onnx.ModelProto:
 def _is_odd(model: onnx.ModelProto) -> bool:
     return (
         any(entry.domain == "ai.onnx" for entry in model.opset_import)
-        or any(graph.sparse_initializer for graph in scopes(model.graph))
+        or any(graph.sparse_initializer for graph in iterate_scopes(model.graph))
         or any(
             node.domain == "ai.onnx" or any(a.HasField("sparse_tensor") for a in node.attribute)
             for node in iterate_nodes(model)
@@ -57,7 +56,7 @@ def _write_one_domain(model: onnx.ModelProto) -> None:
         if node.domain == "ai.onnx":
             node.domain = ""
     for owner in (model, *model.functions):
-        own = [entry for entry in owner.opset_import if entry.domain in _IMPLICIT]
+        own = [entry for entry in owner.opset_import if entry.domain in DEFAULT_DOMAINS]
         for entry in own[1:]:
             owner.opset_import.remove(entry)
         for entry in own[:1]:

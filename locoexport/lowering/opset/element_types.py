@@ -9,7 +9,7 @@ import onnx
 from onnx import defs
 
 from locoexport.graphs.values.inference import infer_from_inputs
-from locoexport.graphs.walking import iterate_nodes
+from locoexport.graphs.walking import iterate_scopes
 
 __all__ = ["TypeTable", "types_of"]
 
@@ -43,7 +43,7 @@ class TypeTable:
 def types_of(model: onnx.ModelProto) -> TypeTable:
     """The types that inference knows, in the main graph and in bodies."""
     found: dict[str, set[str]] = {}
-    for graph in _graphs(infer_from_inputs(model)):
+    for graph in iterate_scopes(infer_from_inputs(model).graph):
         for value in (*graph.input, *graph.output, *graph.value_info):
             kind = value.type.tensor_type.elem_type
             if kind:
@@ -51,15 +51,6 @@ def types_of(model: onnx.ModelProto) -> TypeTable:
         for tensor in graph.initializer:
             found.setdefault(tensor.name, set()).add(_type_string(tensor.data_type))
     return TypeTable({name: types.pop() for name, types in found.items() if len(types) == 1})
-
-
-def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
-    yield model.graph
-    for node in iterate_nodes(onnx.ModelProto(graph=model.graph)):
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield attribute.g
-            yield from attribute.graphs
 
 
 def _type_string(elem_type: int) -> str:

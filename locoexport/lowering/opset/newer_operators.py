@@ -20,19 +20,21 @@ from functools import partial
 
 import onnx
 import onnx_ir as ir
-from onnx import defs, numpy_helper
+from onnx import numpy_helper
 from onnx_ir.passes import InPlacePass, PassResult
 
 from locoexport.errors import GraphCheckFailedError
+from locoexport.graphs.domains import DEFAULT_DOMAINS, default_version
 from locoexport.graphs.drafts import Draft, Names
+from locoexport.graphs.schemas import schema_at, versions_of
 from locoexport.graphs.values.inference import infer_shapes
 from locoexport.graphs.values.known_values import KnownValue, known_values, read_constant
 from locoexport.lowering.opset.own_bodies import OWN_BODIES, CannotExpandError, Writer
 from locoexport.lowering.opset.schema_bodies import write_function_body
-from locoexport.lowering.opset.schemas import schema_at, versions_of
 from locoexport.lowering.opset.versions import lower_opset
-from locoexport.lowering.proof.cut_out import EXACT, CutOut, cut_out
-from locoexport.lowering.proof.tolerance import ProofTolerance
+from locoexport.lowering.proof.cut_out import CutOut, cut_out
+from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance
+from locoexport.lowering.volumetric.samplers.node import name_of
 
 __all__ = ["ExpandedNode", "LeftNode", "NewerOperators", "is_newer", "newer_names"]
 
@@ -104,7 +106,7 @@ class LeftNode:
 
 def is_newer(node: onnx.NodeProto, newer: frozenset[str]) -> bool:
     """True for a node that the pass rewrites; ``newer`` are ``newer_names``."""
-    if node.domain not in ("", "ai.onnx") or node.op_type not in newer:
+    if node.domain not in DEFAULT_DOMAINS or node.op_type not in newer:
         return False
     if node.op_type == "Split":
         return any(attribute.name == "num_outputs" for attribute in node.attribute)
@@ -132,7 +134,7 @@ class NewerOperators(InPlacePass):
 
     def call(self, model: ir.Model) -> PassResult:
         """Rewrite ``model`` in place."""
-        opset = model.opset_imports.get("") or model.opset_imports.get("ai.onnx") or 0
+        opset = default_version(model.opset_imports)
         newer = newer_names(opset, self._target)
         names = Names.of(model)
         expanded: list[ExpandedNode] = []
@@ -145,7 +147,7 @@ class NewerOperators(InPlacePass):
                 try:
                     expanded.append(self._expand(node, opset, self._writer(node), names))
                 except CannotExpandError as reason:
-                    left.append(LeftNode(_name(node), node.op_type, str(reason)))
+                    left.append(LeftNode(name_of(node), node.op_type, str(reason)))
             if not left or len(expanded) == count:
                 break
             # onnx infers nothing through some of them, and does through what is there now.
@@ -169,20 +171,21 @@ class NewerOperators(InPlacePass):
         return model
 
     def _expand(self, node: ir.Node, opset: int, writer: Writer, names: Names) -> ExpandedNode:
-        draft = Draft(_name(node), names)
+        draft = Draft(name_of(node), names)
         original = ir.to_proto(node)
         known, constants = _known(node), _constants(node)
         written = list(writer(draft, node, opset))
         replacement = tuple(ir.to_proto(new) for new in draft.nodes)
         self._check_lowers(replacement, known, constants, opset)
         pairs = [(old, new) for old, new in zip(node.outputs, written, strict=True) if old.name]
-        graph = node.graph
+        graph, schema = node.graph, schema_at(node.op_type, opset)
         assert graph is not None
+        assert schema is not None
         olds, news = [old for old, _ in pairs], [new for _, new in pairs]
         ir.convenience.replace_nodes_and_values(graph, node, [node], draft.nodes, olds, news)
         return ExpandedNode(
             name=draft.prefix,
-            version=defs.get_schema(node.op_type, opset, "").since_version,
+            version=schema.since_version,
             original=original,
             replacement=tuple(ir.to_proto(new) for new in draft.nodes),
             known=known,
@@ -238,10 +241,6 @@ def _learn_types(model: ir.Model) -> None:
                 value.dtype = ir.DataType(found.elem_type)
             if value.shape is None and found.shape is not None:
                 value.shape = ir.Shape(found.shape)
-
-
-def _name(node: ir.Node) -> str:
-    return node.name or next(str(value.name) for value in node.outputs if value.name)
 
 
 def _known(node: ir.Node) -> dict[str, KnownValue]:

@@ -10,8 +10,8 @@ import onnx_ir as ir
 from onnx import helper, inliner
 
 from locoexport.graphs.drafts import Draft
+from locoexport.graphs.schemas import attributes_of, schema_at
 from locoexport.lowering.opset.own_bodies import CannotExpandError
-from locoexport.lowering.opset.schemas import attributes_of, schema_at
 
 __all__ = ["write_function_body"]
 

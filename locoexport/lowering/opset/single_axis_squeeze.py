@@ -22,6 +22,7 @@ from onnx import numpy_helper
 from onnx_ir.passes import InPlacePass, PassResult
 
 from locoexport.errors import GraphCheckFailedError, ModelFileError
+from locoexport.graphs.domains import DEFAULT_DOMAINS
 from locoexport.graphs.drafts import Draft, Names
 from locoexport.graphs.values.known_values import Dimension, KnownValue, read_constant
 from locoexport.lowering.proof.cut_out import CutOut, cut_out
@@ -87,7 +88,7 @@ class SingleAxisSqueeze(InPlacePass):
         graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
         for graph in graphs:
             for node in list(ir.traversal.RecursiveGraphIterator(graph)):
-                if node.op_type == "Squeeze" and node.domain in ("", "ai.onnx"):
+                if node.op_type == "Squeeze" and node.domain in DEFAULT_DOMAINS:
                     split += _split(node, names)
         self.split = tuple(split)
         return PassResult(model, bool(split))

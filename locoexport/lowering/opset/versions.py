@@ -25,15 +25,16 @@ import onnx
 from onnx import defs, numpy_helper
 
 from locoexport.errors import GraphCheckFailedError, UsageError
-from locoexport.graphs.values.known_values import constants_of
-from locoexport.graphs.walking import iterate_graphs, iterate_nodes
-from locoexport.lowering.opset.element_types import TypeTable, types_of
-from locoexport.lowering.opset.schemas import (
+from locoexport.graphs.domains import DEFAULT_DOMAINS
+from locoexport.graphs.schemas import (
     attributes_of,
     first_version,
     schema_at,
     versions_between,
 )
+from locoexport.graphs.values.known_values import constants_of
+from locoexport.graphs.walking import iterate_graphs, iterate_nodes
+from locoexport.lowering.opset.element_types import TypeTable, types_of
 from locoexport.lowering.volumetric.samplers.node import respelled_mode
 
 __all__ = ["LOWEST_OPSET", "LoweredNode", "LoweredOpset", "default_opset", "lower_opset"]
@@ -87,7 +88,7 @@ class LoweredOpset:
 
 def default_opset(model: onnx.ModelProto | onnx.FunctionProto) -> int | None:
     """The version of the default domain that is imported; None where none is."""
-    versions = [entry.version for entry in model.opset_import if _is_default(entry.domain)]
+    versions = [entry.version for entry in model.opset_import if entry.domain in DEFAULT_DOMAINS]
     return versions[0] if versions else None
 
 
@@ -122,7 +123,7 @@ def lower_opset(
     nodes = []
     inputs_before = _names_taken(lowered)
     for node in iterate_nodes(lowered):
-        if _is_default(node.domain):
+        if node.domain in DEFAULT_DOMAINS:
             before = _recorded(node, current, opset)
             for reason in _lower_node(node, current, opset, types, constants):
                 reasons[reason] = reasons.get(reason, 0) + 1
@@ -136,7 +137,7 @@ def lower_opset(
         )
     for graph in (lowered, *lowered.functions):
         for entry in graph.opset_import:
-            if _is_default(entry.domain):
+            if entry.domain in DEFAULT_DOMAINS:
                 entry.version = min(entry.version, opset)
     _drop_constants(lowered, inputs_before - _names_taken(lowered))
     return LoweredOpset(lowered, tuple(nodes))
@@ -288,10 +289,6 @@ def _dft_axis_to_attribute(
     value = int(numpy_helper.to_array(constants[axis]).reshape(())) if axis else -2
     del node.input[2:]
     node.attribute.append(onnx.helper.make_attribute("axis", value))
-
-
-def _is_default(domain: str) -> bool:
-    return domain in ("", "ai.onnx")
 
 
 def _attribute(node: onnx.NodeProto, name: str, default: object) -> object:

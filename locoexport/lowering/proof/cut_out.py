@@ -17,10 +17,11 @@ from types import MappingProxyType
 import onnx
 from onnx import helper
 
+from locoexport.graphs.domains import DEFAULT_DOMAINS
 from locoexport.graphs.values.known_values import KnownValue, is_float
 from locoexport.lowering.proof.tolerance import EXACT, ProofTolerance
 
-__all__ = ["EXACT", "CutOut", "NotProvenError", "cut_out"]
+__all__ = ["CutOut", "NotProvenError", "cut_out"]
 
 _IR_VERSION = 10
 _POOLINGS = ("AveragePool", "MaxPool", "LpPool")
@@ -207,7 +208,7 @@ def _model(
         [onnx.ValueInfoProto(name=name) for name in outputs],
         initializer=initializers,
     )
-    others = sorted({node.domain for node in nodes} - {"", "ai.onnx"})
+    others = sorted({node.domain for node in nodes} - set(DEFAULT_DOMAINS))
     imports = [helper.make_opsetid("", opset), *(helper.make_opsetid(name, 1) for name in others)]
     model = helper.make_model(graph, opset_imports=imports, ir_version=_IR_VERSION)
     return bytes(model.SerializeToString(deterministic=True))

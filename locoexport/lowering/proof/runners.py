@@ -21,8 +21,9 @@ from onnx import defs, helper
 from onnx.reference import ReferenceEvaluator
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
+from locoexport.graphs.schemas import schema_at
 from locoexport.graphs.walking import iterate_nodes
-from locoexport.lowering.proof.differences import Value, worst_difference
+from locoexport.lowering.proof.differences import Value
 
 __all__ = [
     "Arrays",
@@ -33,7 +34,7 @@ __all__ = [
     "brief",
     "on_onnxruntime",
     "on_reference",
-    "worst_difference",
+    "one_thread_options",
 ]
 
 Arrays = Sequence[NDArray[np.generic]]
@@ -126,6 +127,17 @@ def on_reference(model: bytes) -> Runner:
     return run
 
 
+def one_thread_options(*, optimised: bool) -> onnxruntime.SessionOptions:
+    """ONNX Runtime's options for a session that is to prove something: one thread, no log."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    if not optimised:
+        level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.graph_optimization_level = level
+    return options
+
+
 def _value(made: Any) -> Value:
     if made is None or isinstance(made, list):
         return made
@@ -133,12 +145,7 @@ def _value(made: Any) -> Value:
 
 
 def _session(model: bytes, *, optimised: bool) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    if not optimised:
-        level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.graph_optimization_level = level
+    options = one_thread_options(optimised=optimised)
     told = model
     while True:
         try:
@@ -178,12 +185,10 @@ def _at_known_opset(model: bytes) -> bytes | None:
     if opset <= newest:
         return None
     for node in iterate_nodes(read):
-        versions = [
-            defs.get_schema(node.op_type, at, "").since_version
-            for at in (opset, newest)
-            if not node.domain and defs.has(node.op_type, at, "")
-        ]
-        if len(versions) < 2 or versions[0] != versions[1]:
+        here, there = (schema_at(node.op_type, at) for at in (opset, newest))
+        if node.domain or here is None or there is None:
+            return None
+        if here.since_version != there.since_version:
             return None
     for entry in read.opset_import:
         if not entry.domain:

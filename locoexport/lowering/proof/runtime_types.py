@@ -14,16 +14,22 @@ import onnxruntime
 from onnx import helper
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
-from locoexport.graphs.values.deduced_types import Signature, is_unknown, types_in
-from locoexport.graphs.walking import iterate_nested
+from locoexport.graphs.domains import DEFAULT_DOMAINS
+from locoexport.graphs.values.deduced_types import (
+    Signature,
+    element_type_of,
+    is_unknown,
+    is_without_rank,
+    types_in,
+)
+from locoexport.graphs.walking import bodies_of, iterate_nested
+from locoexport.lowering.proof.runners import one_thread_options
 
 __all__ = ["is_of_runtime", "runtime_signature", "with_runtime_types"]
 
 _DOMAINS = ("com.microsoft", "com.ms.")
 """The beginnings of its domains: ``com.microsoft.nchwc``, ``com.ms.internal.nhwc``, ..."""
-_STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-_NAMES = {"float": "FLOAT", "double": "DOUBLE"}
-_ELEMENT_TYPES = frozenset(onnx.TensorProto.DataType.keys())
+_STANDARD_DOMAINS = (*DEFAULT_DOMAINS, "ai.onnx.ml")
 
 _Types = Mapping[str, onnx.TypeProto]
 
@@ -60,10 +66,8 @@ def _ask(model: onnx.ModelProto, graph: onnx.GraphProto, outer: _Types) -> bool:
             found |= _tell(graph, name, kind)
     seen = {**outer, **types_in(graph)}
     for node in graph.node:
-        for attribute in node.attribute:
-            bodies = [attribute.g] if attribute.HasField("g") else []
-            for body in (*bodies, *attribute.graphs):
-                found |= _ask(model, body, seen)
+        for body in bodies_of(node):
+            found |= _ask(model, body, seen)
     return found
 
 
@@ -74,7 +78,7 @@ def _wanted(graph: onnx.GraphProto) -> list[str]:
         name
         for node in graph.node
         for name in node.output
-        if name and (is_unknown(types.get(name)) or _is_without_rank(types[name]))
+        if name and (is_unknown(types.get(name)) or is_without_rank(types[name]))
     ]
 
 
@@ -99,8 +103,7 @@ def _asking(
         inside |= {
             value.name
             for inner in nested
-            for attribute in inner.attribute
-            for body in (attribute.g, *attribute.graphs)
+            for body in bodies_of(inner)
             for value in (*body.input, *body.initializer)
         }
         free = taken - made - (inside - set(node.output))
@@ -133,10 +136,7 @@ def _kinds_in_runtime(asked: onnx.ModelProto) -> dict[str, onnx.TypeProto]:
     """Types of the outputs, with ranks; none where ONNX Runtime does not load the model."""
     if not asked.graph.output:
         return {}
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options = one_thread_options(optimised=False)
     try:
         session = onnxruntime.InferenceSession(
             asked.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -145,13 +145,11 @@ def _kinds_in_runtime(asked: onnx.ModelProto) -> dict[str, onnx.TypeProto]:
         return {}
     found = {}
     for value in session.get_outputs():
-        inner = value.type.removeprefix("tensor(").removesuffix(")")
-        name = _NAMES.get(inner, inner.upper())
-        if value.type != f"tensor({inner})" or name not in _ELEMENT_TYPES:
+        elem_type = element_type_of(value.type)
+        if elem_type is None:
             continue
         # An empty shape is that of a number, or of a value whose rank it does not know.
         shape = [None] * len(value.shape) if value.shape else None
-        elem_type = onnx.TensorProto.DataType.Value(name)
         found[value.name] = helper.make_tensor_type_proto(elem_type, shape)
     return found
 
@@ -166,14 +164,10 @@ def _tell(graph: onnx.GraphProto, name: str, kind: onnx.TypeProto) -> bool:
         if is_unknown(place.type):
             place.type.tensor_type.elem_type = kind.tensor_type.elem_type
             changed = True
-        if _is_without_rank(place.type) and kind.tensor_type.HasField("shape"):
+        if is_without_rank(place.type) and kind.tensor_type.HasField("shape"):
             place.type.tensor_type.shape.CopyFrom(kind.tensor_type.shape)
             changed = True
     return changed
-
-
-def _is_without_rank(kind: onnx.TypeProto) -> bool:
-    return kind.WhichOneof("value") == "tensor_type" and not kind.tensor_type.HasField("shape")
 
 
 @cache

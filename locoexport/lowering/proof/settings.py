@@ -62,14 +62,9 @@ def load_unoptimised(model: bytes) -> Runner:
     return on_onnxruntime(model, optimised=False)
 
 
-def _load_on_reference(model: bytes) -> Runner:
-    """In the reference evaluator."""
-    return on_reference(model)
-
-
 def settings_for(subject: CutOut) -> Iterator[Setting]:
     """Every way to run this cut-out, the best first."""
-    runtime, reference = load_unoptimised, _load_on_reference
+    runtime, reference = load_unoptimised, on_reference
     yield Setting("ONNX Runtime CPU", subject, runtime, runtime, plain=True)
     trusted = _reference_is_right(subject)
     if trusted:

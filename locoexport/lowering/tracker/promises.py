@@ -9,6 +9,7 @@ from onnx import TensorProto
 
 from locoexport.contract.interface import GraphInterface
 from locoexport.errors import GraphCheckFailedError
+from locoexport.graphs.domains import DEFAULT_DOMAINS
 from locoexport.graphs.walking import iterate_bodies, iterate_graphs, iterate_nodes
 from locoexport.lowering.tracker.coordinates import coordinate_faults
 
@@ -58,7 +59,7 @@ def _node_faults(model: onnx.ModelProto) -> Iterator[str]:
     constants = _constant_sizes(model)
     for node in iterate_nodes(model):
         name = node.name or node.output[0]
-        if node.domain not in ("", "ai.onnx"):
+        if node.domain not in DEFAULT_DOMAINS:
             yield f"{node.op_type} {name} is of the domain {node.domain!r}"
         if node.op_type == "GridSample" and ranks.get(node.input[0]) != 4:
             yield f"GridSample {name} has rank {ranks.get(node.input[0], 'unknown')}, not 4"

@@ -16,6 +16,7 @@ import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult, PostconditionError
 
 from locoexport.errors import GraphCheckFailedError
+from locoexport.graphs.domains import default_version
 from locoexport.graphs.drafts import Draft, Names
 from locoexport.lowering.volumetric.gather import lower_to_gather
 from locoexport.lowering.volumetric.memory import gather_peak_bytes, planar_peak_bytes
@@ -93,7 +94,7 @@ class VolumetricGridSample(InPlacePass):
             GraphCheckFailedError, ModelFileError: see ``read_volumetric``, or the model's opset
                 lacks what is to be written; nothing is rewritten.
         """
-        opset = model.opset_imports.get("") or model.opset_imports.get("ai.onnx") or 0
+        opset = default_version(model.opset_imports)
         found = []
         for node in ir.traversal.RecursiveGraphIterator(model.graph):
             if is_grid_sample(node) and (sample := read_volumetric(node, opset)) is not None:

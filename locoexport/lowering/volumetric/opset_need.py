@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import onnx
-from onnx import defs
 
 from locoexport.errors import GraphCheckFailedError
+from locoexport.graphs.schemas import schema_at
 from locoexport.lowering.volumetric.grid_sample import LoweredSample
 
 __all__ = ["check_opset"]
@@ -48,8 +48,8 @@ def _all_known(sample: LoweredSample, opset: int) -> bool:
 
 
 def _is_known(node: onnx.NodeProto, opset: int) -> bool:
-    if not defs.has(node.op_type, opset, ""):
+    schema = schema_at(node.op_type, opset)
+    if schema is None:
         return False
-    schema = defs.get_schema(node.op_type, opset, "")
     attributes = {attribute.name for attribute in node.attribute}
     return len(node.input) <= schema.max_input and attributes <= schema.attributes.keys()

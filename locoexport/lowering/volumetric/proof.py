@@ -22,7 +22,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.proof.differences import Value
+from locoexport.lowering.proof.differences import Value, worst_difference
 from locoexport.lowering.proof.runners import (
     Arrays,
     CannotRunError,
@@ -30,7 +30,6 @@ from locoexport.lowering.proof.runners import (
     StumbledError,
     on_onnxruntime,
     on_reference,
-    worst_difference,
 )
 from locoexport.lowering.proof.tolerance import ProofTolerance
 from locoexport.lowering.volumetric.grid_sample import LoweredSample, VolumetricGridSample

@@ -16,11 +16,12 @@ from locoexport.graphs.values.deduced_types import (
     deduce_ranks,
     deduce_types,
     is_unknown,
-    scopes,
+    is_without_rank,
     types_in,
 )
 from locoexport.graphs.values.inference import infer_from_inputs, infer_shapes, tell_types
 from locoexport.graphs.values.plain_graph import plain
+from locoexport.graphs.walking import iterate_scopes
 from locoexport.graphs.weights.external_data import with_small_tensors
 from locoexport.lowering.proof.runtime_types import (
     is_of_runtime,
@@ -135,7 +136,7 @@ def used_assumptions(
     """
     if not assumed:
         return ()
-    names = sorted({name for graph in scopes(model.graph) for name in _names(graph)})
+    names = sorted({name for graph in iterate_scopes(model.graph) for name in _names(graph)})
     for name, kind in assumed.items():
         if name not in names:
             raise UsageError(
@@ -163,13 +164,13 @@ def _with_claims(model: onnx.ModelProto, before: onnx.ModelProto) -> onnx.ModelP
     """A copy that states of values the types and ranks that were known, where it states none."""
     known = {
         name: kind
-        for graph in scopes(before.graph)
+        for graph in iterate_scopes(before.graph)
         for name, kind in types_in(graph).items()
         if not is_unknown(kind)
     }
     stating = onnx.ModelProto()
     stating.CopyFrom(model)
-    for graph in scopes(stating.graph):
+    for graph in iterate_scopes(stating.graph):
         stated = types_in(graph)
         names = _names(graph) & known.keys()
         added = {name: known[name] for name in names if _adds(known[name], stated.get(name))}
@@ -182,7 +183,7 @@ def _adds(known: onnx.TypeProto, stated: onnx.TypeProto | None) -> bool:
     if stated is None or is_unknown(stated):
         return True
     same = known.tensor_type.elem_type == stated.tensor_type.elem_type
-    return same and _is_without_rank(stated) and not _is_without_rank(known)
+    return same and is_without_rank(stated) and not is_without_rank(known)
 
 
 def _completed(known: onnx.ModelProto) -> onnx.ModelProto:
@@ -201,25 +202,25 @@ def _completed(known: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _is_anything_unknown(model: onnx.ModelProto) -> bool:
-    for graph in scopes(model.graph):
+    for graph in iterate_scopes(model.graph):
         types = types_in(graph)
         for node in graph.node:
             for name in node.output:
                 kind = types.get(name)
-                if name and (is_unknown(kind) or (kind is not None and _is_without_rank(kind))):
+                if name and (is_unknown(kind) or (kind is not None and is_without_rank(kind))):
                     return True
     return False
 
 
 def _asks_runtime(model: onnx.ModelProto) -> bool:
-    return any(is_of_runtime(node) for graph in scopes(model.graph) for node in graph.node)
+    return any(is_of_runtime(node) for graph in iterate_scopes(model.graph) for node in graph.node)
 
 
 def _assume(known: onnx.ModelProto, name: str, kind: AssumedType) -> onnx.ModelProto:
     """``known`` itself where it knows as much."""
     told = onnx.ModelProto()
     told.CopyFrom(known)
-    homes = [graph for graph in scopes(told.graph) if name in _names(graph)]
+    homes = [graph for graph in iterate_scopes(told.graph) if name in _names(graph)]
     changed = [_tell(graph, name, kind) for graph in homes]
     return told if any(changed) else known
 
@@ -277,7 +278,3 @@ def _names(graph: onnx.GraphProto) -> set[str]:
     names = {name for node in graph.node for name in node.output if name}
     names |= {value.name for value in graph.input}
     return names | {tensor.name for tensor in graph.initializer}
-
-
-def _is_without_rank(kind: onnx.TypeProto) -> bool:
-    return kind.WhichOneof("value") == "tensor_type" and not kind.tensor_type.HasField("shape")

@@ -46,7 +46,6 @@ __all__ = [
     "check_ranks",
     "run_passes",
     "samplers_left",
-    "to_ir",
     "with_true_opset",
 ]
 
@@ -196,20 +195,11 @@ def samplers_left(
     """Names of the GridSample nodes of rank 5 or of unknown rank."""
     if not any(node.op_type == "GridSample" for node in iterate_nodes(model)):
         return []  # of thousands of nodes, types take seconds to find
-    return volumetric_left(to_ir(model, folder, assumed))
-
-
-def to_ir(model: onnx.ModelProto, folder: Path | None, assumed: Mapping[str, str]) -> ir.Model:
-    """The model as passes take it, with its types and shapes.
-
-    Raises:
-        ModelFileError: the graph cannot be understood.
-        UsageError: see ``with_known_types``.
-    """
-    return _to_ir(with_known_types(model, folder, assumed))
+    return volumetric_left(_to_ir(with_known_types(model, folder, assumed)))
 
 
 def _to_ir(known: onnx.ModelProto) -> ir.Model:
+    """A model with known types as passes take it; raises ModelFileError where it makes no sense."""
     try:
         return ir.from_proto(known)
     except LocoExportError:

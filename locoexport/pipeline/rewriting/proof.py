@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import onnx
 
-from locoexport.graphs.values.deduced_types import scopes, types_in
+from locoexport.graphs.values.deduced_types import types_in
 from locoexport.graphs.values.known_values import KnownValue, constants_of, known_values
+from locoexport.graphs.walking import iterate_scopes
 from locoexport.lowering.opset.newer_operators import ExpandedNode
 from locoexport.lowering.opset.single_axis_squeeze import SplitSqueeze
 from locoexport.lowering.opset.versions import LoweredNode, LoweredOpset
@@ -120,7 +121,8 @@ def of_opset(
 
 def _no_tensors(model: onnx.ModelProto) -> dict[str, str]:
     """What the values are that are stated to be no tensors, in the main graph and in bodies."""
-    kinds = {name: kind for graph in scopes(model.graph) for name, kind in types_in(graph).items()}
+    scopes = iterate_scopes(model.graph)
+    kinds = {name: kind for graph in scopes for name, kind in types_in(graph).items()}
     told = {name: str(kind.WhichOneof("value") or "tensor_type") for name, kind in kinds.items()}
     return {
         name: kind.removesuffix("_type").replace("_", " ")

@@ -15,7 +15,7 @@ import onnx
 
 from locoexport.graphs.structure import is_length
 from locoexport.graphs.values.inference import infer_from_inputs, with_named_axes
-from locoexport.graphs.walking import iterate_graphs, iterate_nodes
+from locoexport.graphs.walking import bodies_of, iterate_graphs, iterate_nodes
 from locoexport.graphs.weights.external_data import with_small_tensors
 from locoexport.notices import Listener, Notice
 
@@ -222,7 +222,7 @@ def _sources(model: onnx.ModelProto) -> dict[str, set[str]]:
     made_from: dict[str, set[str]] = {}
     for graph in iterate_graphs(model):
         for node in graph.node:
-            bodies = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+            bodies = list(bodies_of(node))
             sources = {*node.input, *(value.name for body in bodies for value in body.output)}
             for body in bodies:
                 for value in body.input:  # a state of the loop, or a slice of what is scanned

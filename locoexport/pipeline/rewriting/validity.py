@@ -12,6 +12,7 @@ from locoexport.errors import GraphCheckFailedError, InputError, ModelFileError
 from locoexport.graphs.reading import read_model
 from locoexport.graphs.weights.external_data import without_external
 from locoexport.lowering.opset.versions import default_opset
+from locoexport.lowering.proof.runners import one_thread_options
 from locoexport.lowering.proof.whole.whole_model import (
     RUNNING_REWRITTEN,
     Model,
@@ -27,7 +28,7 @@ from locoexport.machine.limits import EVALUATION_SECONDS, PROOF_BYTES
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.rewriting.stated_lengths import without_statements
 
-__all__ = ["check_still_valid", "check_written_file", "prove_models"]
+__all__ = ["check_still_valid", "check_written_file", "proof_allowance", "prove_models"]
 
 _NO_KERNEL = "NOT_IMPLEMENTED"
 _SERIALISED_LIMIT = 2**31 - 2**20
@@ -67,10 +68,6 @@ def check_written_file(
         GraphCheckFailedError: see ``check_still_loads``.
         ModelFileError: loading takes too much.
     """
-    reading = file_allowance(size_bytes)
-    allowance = Allowance(
-        reading.size_bytes + PROOF_BYTES.value, EVALUATION_SECONDS.value, raised_by=PROOF_BYTES
-    )
     steps = [""]
 
     def listen(notice: Notice) -> None:
@@ -83,7 +80,7 @@ def check_written_file(
         return run_bounded(
             _load_and_prove,
             *(original, rewritten, traits),
-            allowance=allowance,
+            allowance=proof_allowance(size_bytes),
             subject="the proof of the whole model",
             error_type=_ProofStoppedError,
             notify=listen,
@@ -93,7 +90,7 @@ def check_written_file(
         loads = run_bounded(
             check_still_loads,
             *(original, rewritten),
-            allowance=reading,
+            allowance=file_allowance(size_bytes),
             subject=original,
             error_type=ModelFileError,
         )
@@ -101,6 +98,15 @@ def check_written_file(
             reason = "ONNX Runtime crashes of the rewritten model, and not of the original"
             return loads or "", WholeModelProof(failure=reason)
         return loads or "", not_proven(str(stopped))
+
+
+def proof_allowance(size_bytes: int) -> Allowance:
+    """A proof runs nodes on inputs as large as the model's own: it may take the whole of a minute
+    and some gigabytes, whatever the size of the file."""
+    reading = file_allowance(size_bytes)
+    return Allowance(
+        reading.size_bytes + PROOF_BYTES.value, EVALUATION_SECONDS.value, raised_by=PROOF_BYTES
+    )
 
 
 def prove_models(
@@ -199,12 +205,9 @@ def _fault(model: onnx.ModelProto) -> str | None:
 
 
 def _refusal(path: Path) -> str | None:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
+    options = one_thread_options(optimised=False)
     # Whether it loads is asked, not how fast it is; planning buffers takes longer than all else.
     options.enable_mem_reuse = False
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no common class

@@ -9,9 +9,9 @@ from locoexport.graphs.values.deduced_types import (
     Signature,
     deduce_ranks,
     deduce_types,
-    scopes,
     types_in,
 )
+from locoexport.graphs.walking import iterate_scopes
 
 FLOAT, HALF, INT64 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64
 tensor = helper.make_tensor_value_info
@@ -29,7 +29,7 @@ def model_of(
 def types_of(model: onnx.ModelProto) -> dict[str, int]:
     return {
         name: kind.tensor_type.elem_type
-        for graph in scopes(model.graph)
+        for graph in iterate_scopes(model.graph)
         for name, kind in types_in(graph).items()
     }
 
@@ -130,7 +130,7 @@ def test_a_rank_goes_backwards_and_into_bodies() -> None:
     told = deduce_ranks(model_of(nodes, inputs))
     ranks = {
         value.name: len(value.type.tensor_type.shape.dim)
-        for graph in list(scopes(told.graph))[1:]
+        for graph in list(iterate_scopes(told.graph))[1:]
         for value in (*graph.value_info, *graph.output)
     }
     assert ranks == {"v": 5, "b": 5}

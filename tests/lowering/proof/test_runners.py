@@ -7,12 +7,12 @@ import numpy as np
 import onnx.parser
 import pytest
 
+from locoexport.lowering.proof.differences import worst_difference
 from locoexport.lowering.proof.runners import (
     CannotRunError,
     StumbledError,
     on_onnxruntime,
     on_reference,
-    worst_difference,
 )
 
 LOADERS = {

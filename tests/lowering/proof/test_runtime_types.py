@@ -4,7 +4,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from locoexport.graphs.values.deduced_types import scopes, types_in
+from locoexport.graphs.values.deduced_types import types_in
+from locoexport.graphs.walking import iterate_scopes
 from locoexport.lowering.proof.runtime_types import runtime_signature, with_runtime_types
 
 HALF = TensorProto.FLOAT16
@@ -27,7 +28,7 @@ def model_of(nodes: list[onnx.NodeProto]) -> onnx.ModelProto:
 
 def told(model: onnx.ModelProto) -> dict[str, tuple[int, int]]:
     found = {}
-    for graph in scopes(with_runtime_types(model).graph):
+    for graph in iterate_scopes(with_runtime_types(model).graph):
         for name, kind in types_in(graph).items():
             found[name] = (kind.tensor_type.elem_type, len(kind.tensor_type.shape.dim))
     return found

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.lowering.proof.cut_out import NotProvenError
-from locoexport.lowering.proof.runners import brief
+from locoexport.lowering.proof.runners import brief, one_thread_options
 from locoexport.lowering.proof.whole.whole_comparison import Comparison, compare_outputs, worst_of
 from locoexport.lowering.proof.whole.whole_inputs import (
     Binding,
@@ -317,15 +317,10 @@ def _open(
     shape makes it share wrongly. So the rewritten model shares, where such a fault has to be found,
     and what it is held against does not.
     """
-    options = onnxruntime.SessionOptions()
+    options = one_thread_options(optimised=optimised)
     options.enable_mem_reuse = shared
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
     if folder is not None:
         options.add_session_config_entry(_FOLDER_KEY, str(folder))
-    if not optimised:
-        level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.graph_optimization_level = level
     given = str(model) if isinstance(model, Path) else model
     try:
         return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import onnx
 from onnx import helper
 
+from locoexport.graphs.domains import DEFAULT_DOMAINS
 from locoexport.graphs.values.known_values import KnownValue, constants_of, known_values
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.lowering.volumetric.samplers.local_functions import inline_functions_with
@@ -33,7 +34,6 @@ from locoexport.lowering.volumetric.samplers.published_samplers import (
 __all__ = ["ForeignSampler", "LeftSampler", "Normalised", "normalise_samplers"]
 
 _GRID_SAMPLE_OPSET = 16
-_DEFAULT_DOMAIN = ("", "ai.onnx")
 _ADVICE = (
     "Export the model with GridSample of ONNX itself (PyTorch: opset 20 for volumes, 16 for images)"
 )
@@ -128,7 +128,7 @@ def _foreign(model: onnx.ModelProto) -> _IsForeign:
     def is_foreign(node: onnx.NodeProto) -> bool:
         if (node.domain, node.op_type) in own or not node.output:
             return False
-        if node.op_type == "GridSample" and node.domain in _DEFAULT_DOMAIN:
+        if node.op_type == "GridSample" and node.domain in DEFAULT_DOMAINS:
             return False
         looks_alike = "gridsample" in node.op_type.lower().replace("_", "")
         return looks_alike or any(entry.matches(node) for entry in PUBLISHED)
@@ -222,7 +222,7 @@ def _rank(node: onnx.NodeProto, values: dict[str, KnownValue]) -> int | None:
 def _forget_domains(model: onnx.ModelProto, domains: set[str]) -> None:
     """Take away the imports of domains whose last node is gone."""
     used = {node.domain for node in iterate_nodes(model)}
-    used |= {function.domain for function in model.functions} | set(_DEFAULT_DOMAIN)
+    used |= {function.domain for function in model.functions} | set(DEFAULT_DOMAINS)
     kept = [entry for entry in model.opset_import if entry.domain not in domains - used]
     copies = [helper.make_opsetid(entry.domain, entry.version) for entry in kept]
     del model.opset_import[:]

@@ -8,7 +8,7 @@ that only sample planes stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 
 import onnx
 import onnx_ir as ir
@@ -16,6 +16,7 @@ from onnx import inliner
 
 from locoexport.errors import GraphCheckFailedError
 from locoexport.graphs.values.inference import infer_from_inputs
+from locoexport.graphs.walking import iterate_nested
 from locoexport.lowering.volumetric.samplers.node import (
     VOLUME_RANK,
     grid_sample_rank,
@@ -57,7 +58,7 @@ def inline_functions_with(
     holding = {
         _id(function)
         for function in model.functions
-        if any(wanted(node) for node in _nodes(function.node))
+        if any(wanted(node) for node in iterate_nested(function.node))
     }
     return _inlined(model, holding) if holding else (model, ())
 
@@ -70,7 +71,7 @@ def _inlined(
 
 
 def _samples(function: onnx.FunctionProto) -> bool:
-    return any(_is_grid_sample(node) for node in _nodes(function.node))
+    return any(is_grid_sample(node) for node in iterate_nested(function.node))
 
 
 def _volumetric_origins(model: onnx.ModelProto, sampling: list[_FunctionId]) -> set[_FunctionId]:
@@ -78,8 +79,8 @@ def _volumetric_origins(model: onnx.ModelProto, sampling: list[_FunctionId]) -> 
     marked = onnx.ModelProto()
     marked.CopyFrom(model)
     for function in marked.functions:
-        for node in _nodes(function.node):
-            if _is_grid_sample(node):
+        for node in iterate_nested(function.node):
+            if is_grid_sample(node):
                 node.metadata_props.add(key=_ORIGIN, value="\n".join(_id(function)))
     everywhere = infer_from_inputs(_inline(marked, _with_callers(model, set(sampling))))
     origins = set()
@@ -102,7 +103,7 @@ def _with_callers(model: onnx.ModelProto, chosen: set[_FunctionId]) -> set[_Func
         callers = {
             _id(function)
             for function in model.functions
-            if any((node.domain, node.op_type) in chosen for node in _nodes(function.node))
+            if any((node.domain, node.op_type) in chosen for node in iterate_nested(function.node))
         }
         if callers <= chosen:
             return chosen
@@ -123,20 +124,6 @@ def _inline(model: onnx.ModelProto, chosen: set[_FunctionId]) -> onnx.ModelProto
             "another opset than the model. Bring both to one opset first."
         )
     return inlined
-
-
-def _nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    """Nodes and those of their bodies, the very ones: they may be changed."""
-    for node in nodes:
-        yield node
-        for attribute in node.attribute:
-            bodies = [attribute.g] if attribute.HasField("g") else attribute.graphs
-            for body in bodies:
-                yield from _nodes(body.node)
-
-
-def _is_grid_sample(node: onnx.NodeProto) -> bool:
-    return node.op_type == "GridSample" and node.domain in ("", "ai.onnx")
 
 
 def _id(function: onnx.FunctionProto) -> _FunctionId:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import onnx
 import onnx_ir as ir
 
 from locoexport.errors import GraphCheckFailedError, ModelFileError
+from locoexport.graphs.domains import DEFAULT_DOMAINS
 from locoexport.lowering.volumetric.samplers.unknown_types import assumption, why_unknown
 
 __all__ = [
@@ -82,9 +84,9 @@ class VolumetricSample:
         )
 
 
-def is_grid_sample(node: ir.Node) -> bool:
+def is_grid_sample(node: ir.Node | onnx.NodeProto) -> bool:
     """True for GridSample of the default domain, under either of its names."""
-    return node.op_type == "GridSample" and node.domain in ("", "ai.onnx")
+    return node.op_type == "GridSample" and node.domain in DEFAULT_DOMAINS
 
 
 def grid_sample_rank(node: ir.Node) -> int | None:

@@ -16,6 +16,8 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, TensorProto, numpy_helper
 
+from locoexport.graphs.domains import DEFAULT_DOMAINS
+
 __all__ = ["PUBLISHED", "UNLISTED", "PublishedSampler", "Sampling", "UnreadableError"]
 
 _MODES = ("linear", "nearest", "cubic")
@@ -26,7 +28,6 @@ _PLUGIN_FIELDS = frozenset(
     ("name", "version", "namespace", "plugin_name", "plugin_version", "plugin_namespace")
 )
 """How files name the TensorRT plugin that is meant; they change nothing of what it does."""
-_DEFAULT_DOMAIN = ("", "ai.onnx")
 _ATEN_NAMES = ("grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
 _GENERIC = "ATen"
 """PyTorch's node for any of its operators; an attribute says which."""
@@ -223,7 +224,7 @@ PUBLISHED = (
     # plugin is found by name alone, so that some files drop the domain. mmcv's is the older one.
     PublishedSampler(
         "grid_sampler",
-        ("mmdeploy", "mmcv", *_DEFAULT_DOMAIN),
+        ("mmdeploy", "mmcv", *DEFAULT_DOMAINS),
         "mmdeploy and mmcv",
         "https://github.com/open-mmlab/mmdeploy/tree/main/csrc/mmdeploy/backend_ops",
         _read_integers,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from locoexport.graphs.domains import DEFAULT_DOMAINS
+
 __all__ = ["assumption", "why_unknown"]
 
 _MOST_STEPS = 10_000
@@ -35,7 +37,7 @@ def assumption(values: Sequence[ir.Value], kind: str) -> str:
 def _origin(value: ir.Value) -> ir.Value:
     for _ in range(_MOST_STEPS):
         node = value.producer()
-        if node is None or node.domain not in ("", "ai.onnx"):
+        if node is None or node.domain not in DEFAULT_DOMAINS:
             return value
         unknown = [each for each in node.inputs if each is not None and _is_unknown(each)]
         if not unknown:

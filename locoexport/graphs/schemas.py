@@ -1,4 +1,4 @@
-"""onnx's schemas of the default domain, each asked for once: asking onnx takes milliseconds."""
+"""onnx's schemas, each asked for once: asking onnx takes milliseconds."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ __all__ = ["attributes_of", "first_version", "schema_at", "versions_between", "v
 
 
 @cache
-def schema_at(name: str, opset: int) -> defs.OpSchema | None:
-    """An operator as ``opset`` has it; None where it has none of that name."""
+def schema_at(name: str, opset: int, domain: str = "") -> defs.OpSchema | None:
+    """An operator as ``opset`` of its domain has it; None where it has none of that name."""
     try:
-        return defs.get_schema(name, opset, "")
+        return defs.get_schema(name, opset, domain)
     except defs.SchemaError:
         return None
 
 
 @cache
 def versions_of() -> Mapping[str, tuple[int, ...]]:
-    """The versions of every operator, in order, by its name."""
+    """The versions of every operator of the default domain, in order, by its name."""
     found: dict[str, set[int]] = {}
     for schema in defs.get_all_schemas_with_history():
         if schema.domain == "":
