@@ -4,6 +4,7 @@ the inputs, the signatures of operators, ONNX Runtime, and what the user assumes
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,12 +162,15 @@ def _known(
 
 
 def _with_claims(model: onnx.ModelProto, before: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy that states of values the types and ranks that were known, where it states none."""
+    """A copy that states of values the types and ranks that were known, where it states none. What
+    two scopes call by one name is told nothing: only one of the two may have been known.
+    """
+    scopes = Counter(name for graph in iterate_scopes(before.graph) for name in _names(graph))
     known = {
         name: kind
         for graph in iterate_scopes(before.graph)
         for name, kind in types_in(graph).items()
-        if not is_unknown(kind)
+        if not is_unknown(kind) and scopes[name] == 1
     }
     stating = onnx.ModelProto()
     stating.CopyFrom(model)

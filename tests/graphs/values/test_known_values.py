@@ -51,6 +51,37 @@ def test_types_and_shapes_are_known_in_bodies_too() -> None:
     assert found["c"] == KnownValue(TensorProto.BOOL, ())
 
 
+@pytest.mark.parametrize("order", ["then_branch else_branch", "else_branch then_branch"])
+def test_a_constant_of_one_scope_says_nothing_of_another_scope(order: str) -> None:
+    bodies = {
+        "then_branch": "yes () => (float[m] t) <float[5] w = {1, 2, 3, 4, 5}> { t = Relu(w) }",
+        "else_branch": "no () => (float[n, 2] e) { w = Abs(x) e = Relu(w) }",
+    }
+    written = ", ".join(f"{name} = {bodies[name]}" for name in order.split())
+    found = known_values(
+        model(
+            '<ir_version: 8, opset_import: ["" : 17]> '
+            f"g (float[n, 2] x, bool c) => (float[?] y) {{ y = If <{written}> (c) }}"
+        )
+    )
+    assert "w" not in found
+    assert found["x"] == KnownValue(TensorProto.FLOAT, ("n", 2))
+
+
+def test_a_value_that_one_scope_knows_is_not_that_of_another() -> None:
+    found = known_values(
+        model("""<ir_version: 8, opset_import: ["" : 17, "acme" : 1]>
+        g (float[n, 2] x, bool c) => (y) {
+            y = If <
+                then_branch = yes () => (t) { h = Cast <to = 10> (x) t = Relu(h) },
+                else_branch = no () => (e) { h = acme.Plugin(x) e = acme.Plugin(h) }
+            > (c)
+        }""")
+    )
+    assert found["t"] == KnownValue(TensorProto.FLOAT16, ("n", 2))
+    assert "h" not in found
+
+
 def test_a_length_nobody_names_and_a_rank_nobody_knows_are_none() -> None:
     made = model()
     made.graph.input[0].type.tensor_type.shape.dim[0].Clear()
@@ -98,6 +129,36 @@ def values(made: onnx.ModelProto) -> dict[str, object]:
 
 def test_constants_are_initializers_those_of_bodies_and_constant_nodes() -> None:
     assert values(model()) == {"w": [1, 2], "axes": [0], "inner": [3, 4]}
+
+
+@pytest.mark.parametrize("order", ["then_branch else_branch", "else_branch then_branch"])
+@pytest.mark.parametrize(
+    "constant", ["<int64[1] axes = {0}> {", "{ axes = Constant<value_ints = [0]>()"]
+)
+def test_a_name_that_another_scope_computes_is_no_constant(order: str, constant: str) -> None:
+    bodies = {
+        "then_branch": f"yes () => (float[?, 2] t) {constant} t = ReduceMean(x, axes) }}",
+        "else_branch": "no () => (float[?, 2] e) { axes = Neg(k) e = ReduceMean(x, axes) }",
+    }
+    written = ", ".join(f"{name} = {bodies[name]}" for name in order.split())
+    made = model(
+        '<ir_version: 8, opset_import: ["" : 18]> g (float[n, 2] x, bool c, int64[1] k) '
+        f"=> (float[?, 2] y) {{ y = If <{written}> (c) }}"
+    )
+    assert values(made) == {}
+
+
+def test_a_name_that_a_body_or_a_function_is_handed_is_no_constant() -> None:
+    loop = "body = step (int64 i, bool go, int64[1] axes) => (bool on, int64[1] next)"
+    made = model(
+        '<ir_version: 8, opset_import: ["" : 18, "own" : 1]> '
+        "g (float[n, 2] x, int64 m, bool c, int64[1] k) => (float[?, 2] y, int64[1] z) "
+        "<int64[1] axes = {0}, int64[1] given = {1}, int64[1] kept = {1}> {"
+        f" y = own.mean(x, k) z = Loop <{loop} {{ on = Identity(go) next = Neg(axes) }}> (m, c, k)"
+        '} <domain: "own", opset_import: ["" : 18]> mean (v, given) => (w) '
+        "{ w = ReduceMean(v, given) }"
+    )
+    assert values(made) == {"kept": [1]}
 
 
 @pytest.mark.parametrize(

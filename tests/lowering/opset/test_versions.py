@@ -179,3 +179,19 @@ def test_an_opset_is_never_raised():
 def test_opsets_out_of_reach(opset):
     with pytest.raises(UsageError, match="expected 16 to 20"):
         locoexport.rewrite(plane_model(), opset=opset)
+
+
+@pytest.mark.parametrize("branches", ["then_branch else_branch", "else_branch then_branch"])
+def test_axes_of_one_branch_are_not_those_of_another(branches):
+    """Both branches name their axes alike: constant in one, computed in the other."""
+    bodies = {
+        "then_branch": "yes () => (float[?, 3] t) <int64[1] ax = {0}> { t = ReduceMean(x, ax) }",
+        "else_branch": "no () => (float[?, 3] e) { ax = Neg(k) e = ReduceMean(x, ax) }",
+    }
+    written = ", ".join(f"{name} = {bodies[name]}" for name in branches.split())
+    model = parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 18]> g (float[n, 3] x, bool c, int64[1] k) '
+        f"=> (float[?, 3] y) {{ y = If <{written}> (c) }}"
+    )
+    with pytest.raises(GraphCheckFailedError, match="axes are computed"):
+        locoexport.rewrite(model, opset=17)

@@ -9,9 +9,14 @@ from onnx import TensorProto, helper, parser
 from sampling_graphs import TOLERANCE, run
 
 from locoexport.errors import GraphCheckFailedError, UsageError
+from locoexport.graphs.values.deduced_types import types_in
 from locoexport.notices import Notice
 from locoexport.pipeline.rewrite import rewrite
-from locoexport.pipeline.rewriting.known_types import parse_assumed, with_stated_types
+from locoexport.pipeline.rewriting.known_types import (
+    parse_assumed,
+    with_known_types,
+    with_stated_types,
+)
 from locoexport.rendering.rewrite import rewrite_document
 
 FLOAT = TensorProto.FLOAT
@@ -176,6 +181,21 @@ def test_what_was_known_is_stated_once_and_only_where_nothing_is() -> None:
         ("v", FLOAT)
     ]
     assert stated.input[0].type == bare.graph.input[0].type
+
+
+def test_what_is_known_in_one_branch_is_not_told_in_another() -> None:
+    model = parser.parse_model("""<ir_version: 10, opset_import: ["" : 20, "acme" : 1]>
+        g (float[n, 3] x, bool c) => (y) {
+            y = If <
+                then_branch = yes () => (t) { h = Cast <to = 10> (x) t = Relu(h) },
+                else_branch = no () => (e) { h = acme.Plugin(x) e = acme.Plugin(h) }
+            > (c)
+        }""")
+    known = with_known_types(model, None, {})
+    stated = with_stated_types(model, None, {}, known).graph
+    bodies = {attribute.g.name: types_in(attribute.g) for attribute in stated.node[0].attribute}
+    assert bodies["yes"]["t"].tensor_type.elem_type == TensorProto.FLOAT16
+    assert "h" not in bodies["no"]
 
 
 @pytest.mark.parametrize("given", ["float[b, s, 32] x", "float[b, 4, s, 8] x"])
