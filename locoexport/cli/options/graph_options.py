@@ -119,8 +119,8 @@ AssumedTypes = Annotated[
     typer.Option(
         "--assume-type",
         metavar="NAME=TYPE",
-        help="Element type (float32, float16, ...) of a value whose type the file does not tell. "
-        "May be repeated.",
+        help="Element type (float32, float16, ...) of a value whose type the file does not tell, "
+        "with its shape where that is needed (float32[1,8,?,?,?]). May be repeated.",
         rich_help_panel=GRAPH,
     ),
 ]
