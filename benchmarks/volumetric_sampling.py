@@ -5,7 +5,7 @@
     python benchmarks/volumetric_sampling.py --real-sizes [--before REVISION] [--docs]
 
 ``--docs`` writes the table and what it was measured on into docs/volumetric-sampling.md, between
-its two marks. All of it takes about 12 minutes and 11 GB on two idle cores. With ``--real-sizes``
+its two marks. All of it takes 6 to 12 minutes and 11 GB on two idle cores. With ``--real-sizes``
 it is the other table, of the sizes of published models (real_sizes.py), and no more than that;
 ``--before`` adds ``gather`` as a git revision made it (fcb34a1: an index for each channel).
 
