@@ -21,8 +21,15 @@ from locoexport.contract.checkpoint_settings import (
     to_properties,
 )
 from locoexport.contract.profile import LARGEST_SIDE, InputType, Precision, Target
-from locoexport.contract.stamps import CostStamp, ParityStamp, read_sizes, unreadable
-from locoexport.errors import ModelFileError
+from locoexport.contract.profile_tables import IntegerForm, parse_parts
+from locoexport.contract.stamps import (
+    CostStamp,
+    ParityStamp,
+    TuningStamp,
+    read_sizes,
+    unreadable,
+)
+from locoexport.errors import ModelFileError, ProfileError
 from locoexport.machine.limits import METADATA_BYTES
 from locoexport.machine.reading.documents import parse_json, quote
 
@@ -36,6 +43,7 @@ __all__ = [
     "CostStamp",
     "ExportArtifact",
     "ParityStamp",
+    "TuningStamp",
     "WeightsOrigin",
 ]
 
@@ -97,6 +105,8 @@ class ArtifactMetadata:
     is ``whole``, or which file of a split export this is. ``input_type`` is that of the frames:
     ``float32`` at the resolution, or ``uint8`` of any size. Of a file in a smaller ``precision``,
     ``parity`` is that of the float32 graph it was made from, and ``cost`` how far it is from that.
+    ``integer_form`` says which parts of an int8 file are in 8 bits (files of 0.1.0 do not say), and
+    ``tuning`` how a file that ``locoexport tune`` chose runs fastest.
     ``shape_ranges`` are the smallest, usual and largest (batch, frames, points) of a file for
     TensorRT.
     """
@@ -119,6 +129,8 @@ class ArtifactMetadata:
     cost: CostStamp | None = None
     shape_ranges: tuple[tuple[int, int, int], ...] | None = None
     settings: CheckpointSettings = DEFAULT_SETTINGS
+    integer_form: IntegerForm | None = None
+    tuning: TuningStamp | None = None
 
     @property
     def trained(self) -> CheckpointSettings:
@@ -152,6 +164,11 @@ class ArtifactMetadata:
             values["weights_member"] = self.weights.member
         if self.cost is not None:
             values["cost"] = self.cost.to_json()
+        if self.integer_form is not None:
+            values["int8_parts"] = ",".join(self.integer_form.parts)
+            values["int8_weight_bits"] = str(self.integer_form.weight_bits)
+        if self.tuning is not None:
+            values["tuning"] = self.tuning.to_json()
         if self.shape_ranges is not None:
             values["shape_ranges"] = json.dumps([list(sizes) for sizes in self.shape_ranges])
         return {METADATA_PREFIX + name: value for name, value in values.items()}
@@ -206,6 +223,8 @@ class ArtifactMetadata:
                 if values["parity"] == "unverified"
                 else ParityStamp.parse(values["parity"]),
                 cost=CostStamp.parse(values["cost"]) if "cost" in values else None,
+                integer_form=_parse_form(values) if "int8_parts" in values else None,
+                tuning=TuningStamp.parse(values["tuning"]) if "tuning" in values else None,
                 shape_ranges=_parse_ranges(values["shape_ranges"])
                 if "shape_ranges" in values
                 else None,
@@ -235,6 +254,17 @@ def _parse_resolution(text: str) -> tuple[int, int]:
             f"to {LARGEST_SIDE} pixels a side. Export the model again."
         )
     return sides
+
+
+def _parse_form(values: Mapping[str, str]) -> IntegerForm:
+    try:
+        parts = parse_parts(values["int8_parts"])
+    except ProfileError as error:
+        raise unreadable("int8_parts", str(error).rstrip(".")) from error
+    bits = values["int8_weight_bits"]
+    if bits not in ("7", "8"):
+        raise unreadable("int8_weight_bits", f"{quote(bits)} is not 7 or 8")
+    return IntegerForm(parts, 7 if bits == "7" else 8)
 
 
 def _parse_opset(text: str) -> int:

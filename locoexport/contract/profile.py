@@ -30,6 +30,7 @@ from locoexport.contract.profile_tables import (
     USUAL_LIMITS,
     USUAL_RANGES,
     AxisSizes,
+    IntegerForm,
     Precision,
     PrecisionLimits,
     ShapeRanges,
@@ -56,6 +57,7 @@ __all__ = [
     "AxisSizes",
     "ExportProfile",
     "InputType",
+    "IntegerForm",
     "Precision",
     "PrecisionLimits",
     "Sampling",
@@ -110,7 +112,8 @@ class ExportProfile:
     gave; ``trained`` is the complete set. ``demo_weights`` names a file
     that the package ships; ``published_weights`` says where the authors' own live. ``without``
     names rewrites that are switched off. ``precision`` is what the graph computes in, within
-    ``precision_limits``; ``shape_ranges`` go with the target ``tensorrt``. ``published`` and
+    ``precision_limits``; ``integer_form`` is that of int8, and None lets the export choose it by
+    what it measures; ``shape_ranges`` go with the target ``tensorrt``. ``published`` and
     ``cost`` (without options) are facts that are told; the graph does not depend on them.
     """
 
@@ -132,6 +135,7 @@ class ExportProfile:
     published: PublishedFacts | None = None
     cost: ProfileCost | None = None
     settings: CheckpointSettings = NOTHING_SAID
+    integer_form: IntegerForm | None = None
 
     @property
     def trained(self) -> CheckpointSettings:
@@ -223,6 +227,7 @@ class ExportProfile:
         without: tuple[str, ...] | None = None,
         precision: str | None = None,
         settings: CheckpointSettings | None = None,
+        integer_form: IntegerForm | None = None,
     ) -> ExportProfile:
         """This profile with the options that were given; None leaves a field as it is."""
         asked = (settings or NOTHING_SAID).or_else(CheckpointSettings(resolution_hw=resolution_hw))
@@ -236,6 +241,7 @@ class ExportProfile:
             "input_type": input_type,
             "without": without,
             "precision": precision,
+            "integer_form": integer_form,
         }
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 

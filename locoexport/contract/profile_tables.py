@@ -4,23 +4,52 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from locoexport.errors import ProfileError
+from locoexport.errors import ProfileError, did_you_mean
 
 __all__ = [
+    "QUANTISED_PARTS",
     "USUAL_LIMITS",
     "USUAL_RANGES",
     "AxisSizes",
+    "IntegerForm",
     "Precision",
     "PrecisionLimits",
+    "QuantisedPart",
     "ShapeRanges",
     "Tolerance",
     "parse_axis",
+    "parse_parts",
 ]
 
 Precision = Literal["fp32", "fp16", "int8"]
 """What a graph computes in; its inputs and outputs are float32 all the same."""
+
+QuantisedPart = Literal["transformer", "cmdtop", "encoder"]
+"""A part of the model whose products may be in 8 bits."""
+QUANTISED_PARTS: tuple[QuantisedPart, ...] = get_args(QuantisedPart)
+"""In the order in which they are tried: what gains most for what it moves comes first."""
+
+
+@dataclass(frozen=True)
+class IntegerForm:
+    """Which parts of a graph are in 8 bits, and how many bits their weights use.
+
+    ``weight_bits`` is 8 for processors that add 8-bit products in 32 bits (VNNI, dot products of
+    ARM), and 7 for others, whose sums of two products would overflow their 16 bits.
+    """
+
+    parts: tuple[QuantisedPart, ...]
+    weight_bits: Literal[7, 8]
+
+    def __post_init__(self) -> None:
+        """Raises ProfileError for no parts, or parts twice or out of order."""
+        if not self.parts or self.parts != tuple(p for p in QUANTISED_PARTS if p in self.parts):
+            raise ProfileError(
+                f"The parts in 8 bits are {', '.join(self.parts) or 'none'}; expected some of "
+                f"{', '.join(QUANTISED_PARTS)}, in that order."
+            )
 
 
 @dataclass(frozen=True)
@@ -50,7 +79,7 @@ class PrecisionLimits:
     and where the figures come from."""
 
     fp16_p99_px: float = 0.25
-    int8_p99_px: float = 10.0
+    int8_p99_px: float = 1.0
     origin: str = "b0-tiny's, because this variant has no trained weights"
 
     def of(self, precision: Precision) -> float:
@@ -78,3 +107,19 @@ def parse_axis(axis: str, text: str) -> int | None:
     if re.fullmatch(r"[0-9]{1,9}", text) is None or int(text) == 0:
         raise ProfileError(f"--{axis} {text!r}: expected a positive number or 'dynamic'.")
     return int(text)
+
+
+def parse_parts(text: str) -> tuple[QuantisedPart, ...]:
+    """Parts separated by commas, in the order of ``QUANTISED_PARTS``.
+
+    Raises:
+        ProfileError: one of them is none, or none is given.
+    """
+    asked = [name.strip() for name in text.split(",")]
+    for name in asked:
+        if name not in QUANTISED_PARTS:
+            raise ProfileError(
+                f"{name!r} is no part that can be in 8 bits; expected some of "
+                f"{', '.join(QUANTISED_PARTS)}." + did_you_mean(name, QUANTISED_PARTS)
+            )
+    return tuple(part for part in QUANTISED_PARTS if part in asked)

@@ -16,7 +16,7 @@ from typing import Any
 from locoexport.errors import ModelFileError
 from locoexport.machine.reading.documents import parse_json, quote
 
-__all__ = ["CostStamp", "ParityStamp", "read_sizes", "unreadable"]
+__all__ = ["CostStamp", "ParityStamp", "TuningStamp", "read_sizes", "unreadable"]
 
 _LARGEST_COUNT = 2**31
 
@@ -84,12 +84,7 @@ class CostStamp:
     def to_json(self) -> str:
         """One line; three significant digits, null for what is not finite."""
 
-        def short(value: object) -> object:
-            if isinstance(value, float):
-                return float(f"{value:.2e}") if math.isfinite(value) else None
-            return value
-
-        return json.dumps({name: short(value) for name, value in asdict(self).items()})
+        return _shortened(asdict(self))
 
     @classmethod
     def parse(cls, text: str) -> CostStamp:
@@ -116,6 +111,81 @@ class CostStamp:
             calibration,
             _number("cost", document, "limit_px") if limited else None,
         )
+
+
+@dataclass(frozen=True)
+class TuningStamp:
+    """How ``locoexport tune`` says a file is fastest, and its evidence (``locoexport.tuning``).
+
+    ``provider`` is as ``--provider`` takes it, ``threads`` None where the usual number is best.
+    Times are of one call of ``frames`` by ``points`` on ``machine``; ``ratio`` is how many times as
+    fast as the float32 file on the CPU, as the median, 10th and 90th percentile of runs in turn.
+    Distances are from the float32 file, in pixels of 256×256, and AJ in points of a hundred.
+    ``limit_aj`` is None where none was given.
+    """
+
+    provider: str
+    threads: int | None
+    machine: str
+    frames: int
+    points: int
+    latency_ms: float
+    ratio: float
+    ratio_p10: float
+    ratio_p90: float
+    p50_px: float
+    p99_px: float
+    flip_share: float
+    average_jaccard_change: float
+    sequences: str
+    limit_px: float
+    limit_aj: float | None = None
+
+    def to_json(self) -> str:
+        """One line; three significant digits."""
+        return _shortened(asdict(self))
+
+    @classmethod
+    def parse(cls, text: str) -> TuningStamp:
+        """Read what ``to_json`` wrote; raises ModelFileError for anything else."""
+        document = _document("tuning", text)
+        texts = [document.get(name) for name in ("provider", "machine", "sequences")]
+        if not all(isinstance(value, str) for value in texts):
+            raise unreadable("tuning", "provider, machine and sequences are texts")
+        threads = document.get("threads")
+
+        def number(name: str, least: float = 0.0, most: float = math.inf) -> float:
+            return _number("tuning", document, name, least, most)
+
+        return cls(
+            provider=str(texts[0]),
+            threads=None if threads is None else _whole("tuning", threads, 1),
+            machine=str(texts[1]),
+            frames=_whole("tuning", document.get("frames"), 1),
+            points=_whole("tuning", document.get("points"), 1),
+            latency_ms=number("latency_ms"),
+            ratio=number("ratio"),
+            ratio_p10=number("ratio_p10"),
+            ratio_p90=number("ratio_p90"),
+            p50_px=number("p50_px"),
+            p99_px=number("p99_px"),
+            flip_share=number("flip_share", most=1.0),
+            average_jaccard_change=number("average_jaccard_change", -math.inf),
+            sequences=str(texts[2]),
+            limit_px=number("limit_px"),
+            limit_aj=None if document.get("limit_aj") is None else number("limit_aj"),
+        )
+
+
+def _shortened(values: Mapping[str, object]) -> str:
+    """One line of JSON: three significant digits, null for what is not finite."""
+
+    def short(value: object) -> object:
+        if isinstance(value, float):
+            return float(f"{value:.2e}") if math.isfinite(value) else None
+        return value
+
+    return json.dumps({name: short(value) for name, value in values.items()})
 
 
 def _document(key: str, text: str) -> dict[str, Any]:
