@@ -16,7 +16,12 @@ from exported import graph_once
 from onnx import TensorProto
 from tiny_costs import measure_quickly
 
-from locoexport.contract.profile import ExportProfile, PrecisionLimits, load_profile
+from locoexport.contract.profile import (
+    ExportProfile,
+    IntegerForm,
+    PrecisionLimits,
+    load_profile,
+)
 from locoexport.graphs.walking import iterate_graphs, iterate_nodes
 from locoexport.network.loading import Network, load_network
 from locoexport.parity.error_growth import ErrorGrowth
@@ -31,7 +36,12 @@ from locoexport.pipeline.verify import verify_model
 from locoexport.runtime.session.single import open_session
 from locoexport.runtime.video.mp4 import write_mp4
 
-LIMITS = PrecisionLimits(1.0, 60.0, "a test's own, at 64x64")
+LIMITS = PrecisionLimits(1.0, 60.0, "a test's own, at 64x64", int8_average_jaccard=100.0)
+FORMS: dict[str, IntegerForm | None] = {
+    "fp16": None,
+    "int8": IntegerForm(("transformer", "cmdtop"), 8),
+    "int8 encoder": IntegerForm(("transformer", "cmdtop", "encoder"), 7),
+}
 
 
 @pytest.fixture(scope="module")
@@ -60,30 +70,32 @@ def quickly(monkeypatch, graph: FinishedGraph) -> None:
 def small_files(
     profile: ExportProfile, graph: FinishedGraph, tmp_path_factory
 ) -> dict[str, export.ExportReport]:
-    """Both precisions, each with its sidecar."""
+    """Both precisions, each with its sidecar; of 8 bits with and without the encoder."""
     folder = tmp_path_factory.mktemp("small")
     with pytest.MonkeyPatch.context() as patch:
         measure_quickly(patch, sequences=2, frames=4)
         patch.setattr(export, "build_graph", lambda *arguments, **keywords: graph)
         return {
             name: export.export_model(
-                profile.with_options(precision=name),
+                profile.with_options(precision=name.partition(" ")[0], integer_form=form),
                 folder / f"{name}.onnx",
                 verify=False,
                 sidecar=True,
+                force=True,  # at this size eight bits need not be faster
             )
-            for name in ("fp16", "int8")
+            for name, form in FORMS.items()
         }
 
 
-@pytest.mark.parametrize("name", ["fp16", "int8"])
+@pytest.mark.parametrize("name", FORMS)
 def test_a_smaller_file_with_its_cost(
     name: str, small_files: dict[str, export.ExportReport]
 ) -> None:
     written = small_files[name]
     report, path = written.precision, written.artifact.path
     assert report is not None
-    assert report.precision == name
+    assert report.precision == name.partition(" ")[0]
+    assert report.integer_form == written.artifact.metadata.integer_form == FORMS[name]
     assert 0 < report.difference.p50_px <= report.difference.p99_px <= report.limit_px
     assert report.bytes_after < 0.75 * report.bytes_before
     assert report.bytes_after == pytest.approx(path.stat().st_size, rel=1e-2)
@@ -94,16 +106,16 @@ def test_a_smaller_file_with_its_cost(
     assert cost.p99_px == pytest.approx(report.difference.p99_px, rel=1e-2)
 
 
-@pytest.mark.parametrize("name", ["fp16", "int8"])
+@pytest.mark.parametrize("name", FORMS)
 def test_what_computes_in_less(name: str, small_files: dict[str, export.ExportReport]) -> None:
     model = onnx.load(small_files[name].artifact.path)
     types = {tensor.data_type for graph in iterate_graphs(model) for tensor in graph.initializer}
     assert (TensorProto.FLOAT16 if name == "fp16" else TensorProto.INT8) in types
     ops = Counter(node.op_type for node in iterate_nodes(model))
     assert ops["Scan"] == 1
-    if name == "int8":
-        assert ops["MatMulInteger"] >= 4 * 3 * 6  # iterations, layers, products by weights
-        assert ops["DequantizeLinear"] > ops["Conv"] > 0
+    if name != "fp16":
+        assert ops["MatMulInteger"] >= 4 * (3 * 6 + 3 * 9)  # refinements of layers and of levels
+        assert (ops["DequantizeLinear"] > ops["Conv"]) == (name == "int8 encoder")
     session = open_session(small_files[name].artifact.path)
     raw = session.run(np.zeros((1, 2, 64, 64, 3), np.float32), np.zeros((1, 3, 3), np.float32))
     assert raw.tracks_xy.dtype == np.float32
@@ -125,7 +137,7 @@ def test_verify_and_the_sidecar_hold_it_to_its_own_limit(
     assert not verify_with_sidecar(path, tolerance_px=1e-7).passed
 
 
-@pytest.mark.parametrize("name", ["fp16", "int8"])
+@pytest.mark.parametrize("name", ["fp16", "int8 encoder"])
 def test_a_good_file_has_the_nodes_of_a_fresh_export(
     name: str, small_files: dict[str, export.ExportReport], profile: ExportProfile, network: Network
 ) -> None:
@@ -135,11 +147,11 @@ def test_a_good_file_has_the_nodes_of_a_fresh_export(
     backbone = found.stages[0]
     assert (backbone.name, backbone.comes_in) == ("backbone", 0.0)
     # 11 bits and 8 (weights 7), after a dozen products.
-    low, high = {"fp16": (2**-12, 2**-6), "int8": (2**-8, 2**-1)}[name]
+    low, high = {"fp16": (2**-12, 2**-6), "int8 encoder": (2**-8, 2**-1)}[name]
     assert low < backbone.goes_out < high
 
 
-@pytest.mark.parametrize("name", ["fp16", "int8"])
+@pytest.mark.parametrize("name", ["fp16", "int8 encoder"])
 def test_a_weight_of_the_backbone_that_is_another(
     name: str,
     small_files: dict[str, export.ExportReport],
@@ -187,7 +199,7 @@ def test_ranges_of_a_clip(profile: ExportProfile, network: Network, tmp_path: Pa
     wide = texture.repeat(4, 0).repeat(4, 1)
     write_mp4(tmp_path / "clip.mp4", [wide[:, 8 - 2 * t : 88 - 2 * t] for t in range(3)], 10)
     written = export.export_model(
-        profile.with_options(precision="int8"),
+        profile.with_options(precision="int8", integer_form=FORMS["int8 encoder"]),
         tmp_path / "a.onnx",
         calibrate=[tmp_path / "clip.mp4"],
         verify=False,

@@ -33,6 +33,7 @@ from locoexport.contract.profile_tables import (
     IntegerForm,
     Precision,
     PrecisionLimits,
+    QuantisedPart,
     ShapeRanges,
     Tolerance,
     parse_axis,
@@ -89,7 +90,7 @@ normalises and resizes them itself (bilinear, align_corners False, no antialiasi
 _PACKAGE = "locoexport.profiles"
 _TABLE_KEYS = {
     "axes": ("batch", "frames", "points"),
-    "precision": ("fp16_p99_px", "int8_p99_px", "origin"),
+    "precision": ("fp16_p99_px", "int8_p99_px", "int8_average_jaccard", "origin"),
     "tensorrt": ("batch", "frames", "points"),
     "tolerance": ("tracks_px", "logits", "origin"),
     "weights": ("demo", "published", *PUBLISHED_KEYS),
@@ -112,9 +113,10 @@ class ExportProfile:
     gave; ``trained`` is the complete set. ``demo_weights`` names a file
     that the package ships; ``published_weights`` says where the authors' own live. ``without``
     names rewrites that are switched off. ``precision`` is what the graph computes in, within
-    ``precision_limits``; ``integer_form`` is that of int8, and None lets the export choose it by
-    what it measures; ``shape_ranges`` go with the target ``tensorrt``. ``published`` and
-    ``cost`` (without options) are facts that are told; the graph does not depend on them.
+    ``precision_limits``; of int8 ``quantised_parts`` None lets the export choose by what it
+    measures, and ``weight_bits`` None takes what this processor is fast with (``IntegerForm``);
+    ``shape_ranges`` go with the target ``tensorrt``. ``published`` and ``cost`` (without options)
+    are facts that are told; the graph does not depend on them.
     """
 
     name: str
@@ -135,7 +137,15 @@ class ExportProfile:
     published: PublishedFacts | None = None
     cost: ProfileCost | None = None
     settings: CheckpointSettings = NOTHING_SAID
-    integer_form: IntegerForm | None = None
+    quantised_parts: tuple[QuantisedPart, ...] | None = None
+    weight_bits: Literal[7, 8] | None = None
+
+    @property
+    def integer_form(self) -> IntegerForm | None:
+        """The form of int8, where both of its fields are decided."""
+        if self.quantised_parts is None or self.weight_bits is None:
+            return None
+        return IntegerForm(self.quantised_parts, self.weight_bits)
 
     @property
     def trained(self) -> CheckpointSettings:
@@ -202,9 +212,10 @@ class ExportProfile:
                 f"{_listing(get_args(Precision))}."
                 + did_you_mean(str(self.precision), get_args(Precision))
             )
-        limits = (self.precision_limits.fp16_p99_px, self.precision_limits.int8_p99_px)
-        if not all(0 < limit < math.inf for limit in limits):
-            raise ProfileError("Limits of precision must be positive, finite numbers of pixels.")
+        limits = self.precision_limits
+        allowed = (limits.fp16_p99_px, limits.int8_p99_px, limits.int8_average_jaccard)
+        if not all(0 < limit < math.inf for limit in allowed):
+            raise ProfileError("Limits of precision must be positive, finite numbers.")
         for axis in fields(self.shape_ranges):
             low, usual, high = getattr(self.shape_ranges, axis.name)
             if not 1 <= low <= usual <= high:
@@ -228,6 +239,8 @@ class ExportProfile:
         precision: str | None = None,
         settings: CheckpointSettings | None = None,
         integer_form: IntegerForm | None = None,
+        quantised_parts: tuple[QuantisedPart, ...] | None = None,
+        weight_bits: Literal[7, 8] | None = None,
     ) -> ExportProfile:
         """This profile with the options that were given; None leaves a field as it is."""
         asked = (settings or NOTHING_SAID).or_else(CheckpointSettings(resolution_hw=resolution_hw))
@@ -241,7 +254,8 @@ class ExportProfile:
             "input_type": input_type,
             "without": without,
             "precision": precision,
-            "integer_form": integer_form,
+            "quantised_parts": integer_form.parts if integer_form else quantised_parts,
+            "weight_bits": integer_form.weight_bits if integer_form else weight_bits,
         }
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
@@ -344,7 +358,10 @@ def _parse_limits(table: Mapping[str, Any]) -> PrecisionLimits:
     if not table:
         return PrecisionLimits()
     return PrecisionLimits(
-        _number(table["fp16_p99_px"]), _number(table["int8_p99_px"]), str(table["origin"])
+        _number(table["fp16_p99_px"]),
+        _number(table["int8_p99_px"]),
+        str(table["origin"]),
+        _number(table.get("int8_average_jaccard", USUAL_LIMITS.int8_average_jaccard)),
     )
 
 

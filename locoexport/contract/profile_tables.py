@@ -21,6 +21,7 @@ __all__ = [
     "Tolerance",
     "parse_axis",
     "parse_parts",
+    "parse_processor",
 ]
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -76,11 +77,12 @@ class Tolerance:
 @dataclass(frozen=True)
 class PrecisionLimits:
     """How far the 99th percentile of tracks may move in a smaller precision, in pixels of 256×256,
-    and where the figures come from."""
+    how much AJ int8 may lose, in points of a hundred, and where the figures come from."""
 
     fp16_p99_px: float = 0.25
     int8_p99_px: float = 1.0
     origin: str = "b0-tiny's, because this variant has no trained weights"
+    int8_average_jaccard: float = 0.3
 
     def of(self, precision: Precision) -> float:
         """The limit of that precision; nothing is allowed to float32, which is not lowered."""
@@ -123,3 +125,14 @@ def parse_parts(text: str) -> tuple[QuantisedPart, ...]:
                 f"{', '.join(QUANTISED_PARTS)}." + did_you_mean(name, QUANTISED_PARTS)
             )
     return tuple(part for part in QUANTISED_PARTS if part in asked)
+
+
+def parse_processor(text: str) -> Literal[7, 8]:
+    """``vnni`` or ``any`` as the number of bits that weights may use there.
+
+    Raises:
+        ProfileError: it is neither.
+    """
+    if text not in ("vnni", "any"):
+        raise ProfileError(f"--for-cpu {text!r}: expected vnni or any.")
+    return 8 if text == "vnni" else 7

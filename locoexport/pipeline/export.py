@@ -28,8 +28,9 @@ from locoexport.parity.divergence import Localisation
 from locoexport.parity.pointwise import ParityReport
 from locoexport.parity.probes import Probe
 from locoexport.parity.sidecar import Sidecar, sidecar_path, write_sidecar
-from locoexport.pipeline.assembly.cost import measure_precision, refuse_beyond_limit
-from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph, lower_precision
+from locoexport.pipeline.assembly.cost import refuse_beyond_limit
+from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph
+from locoexport.pipeline.assembly.part_choice import lower_and_measure
 from locoexport.pipeline.assembly.precision import check_precision
 from locoexport.pipeline.live.proof import LIVE_SHAPES, prove_live
 from locoexport.pipeline.proof.localisation import localise
@@ -309,15 +310,13 @@ def _lower(
     calibrate: Sequence[Path],
     notify: Listener,
 ) -> tuple[dict[FileRole, FinishedGraph], PrecisionReport]:
-    """Put the graph in the profile's precision in the place of the float32 one, and measure both.
+    """Put the graph in the profile's precision in the place of the float32 one, with its cost.
 
     The float32 file is moved aside in the folder of the drafts, which goes away.
     """
-    lowered = lower_precision(graph, profile, calibrate, notify)
     float32 = draft.with_name(f"{draft.name}.fp32.onnx")
     draft.rename(float32)
-    _write({"whole": draft}, {"whole": lowered})
-    cost = measure_precision(float32, draft, profile, calibrate, notify)
+    lowered, cost = lower_and_measure(float32, graph, profile, calibrate, notify)
     stamped = replace(lowered, metadata=replace(lowered.metadata, cost=cost.stamp()))
     _write({"whole": draft}, {"whole": stamped})
     return {"whole": stamped}, cost

@@ -27,4 +27,4 @@ def test_a_name_that_is_not_shipped_or_of_another_variant(profile: str, variant:
     limits = installed_limits(replace(METADATA, profile=profile, variant=variant))
     assert (limits.tolerance.tracks_px, limits.tolerance.logits) == (4e-3, 4e-3)
     assert limits.precision.of("fp16") == 0.25
-    assert limits.precision.of("int8") == 10.0
+    assert limits.precision.of("int8") == 1.0

@@ -14,6 +14,7 @@ from locoexport.cli.options.shared_options import JsonTarget
 from locoexport.cli.terminal import console
 from locoexport.contract.interface import parse_window
 from locoexport.contract.profile import DEFAULT_PROFILE, AxisSizes, load_profile, parse_axis
+from locoexport.contract.profile_tables import parse_parts, parse_processor
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
 
@@ -28,6 +29,8 @@ def export(
     target: options.Target = None,
     opset: options.Opset = None,
     precision: options.Precision = None,
+    int8_parts: options.Int8Parts = None,
+    for_cpu: options.ForCpu = None,
     calibrate: options.Calibrate = None,
     input_type: options.InputType = None,
     sampling: options.Sampling = None,
@@ -89,6 +92,8 @@ def export(
             input_type=input_type,
             without=tuple(no_rewrite or ()),
             precision=precision,
+            quantised_parts=None if int8_parts is None else parse_parts(int8_parts),
+            weight_bits=None if for_cpu is None else parse_processor(for_cpu),
         )
         report = export_model(
             chosen,

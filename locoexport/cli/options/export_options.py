@@ -164,6 +164,27 @@ Precision = Annotated[
         rich_help_panel=GRAPH,
     ),
 ]
+Int8Parts = Annotated[
+    str | None,
+    typer.Option(
+        "--int8-parts",
+        metavar="PART,...",
+        help="Parts that --precision int8 puts in 8 bits: transformer, cmdtop, encoder.",
+        show_default="those that are faster here and within the limits",
+        rich_help_panel=GRAPH,
+    ),
+]
+ForCpu = Annotated[
+    str | None,
+    typer.Option(
+        "--for-cpu",
+        metavar="vnni|any",
+        help="Processors that int8 is for. vnni: those that add 8-bit products in 32 bits "
+        "(VNNI, ARM's dot products). any: weights use 7 bits, because others would overflow.",
+        show_default="this machine's",
+        rich_help_panel=GRAPH,
+    ),
+]
 Calibrate = Annotated[
     list[Path] | None,
     typer.Option(

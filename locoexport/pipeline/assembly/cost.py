@@ -63,6 +63,7 @@ def measure_precision(
     pixels = np.concatenate(distances) if any(d.size for d in distances) else np.array([np.nan])
     before, after = (mean_scores(scores) for scores in zip(*results, strict=True))
     ratio, latency = _compare_speed(models, profile, settings, notify)
+    int8 = profile.precision == "int8"
     return PrecisionReport(
         precision=profile.precision,
         difference=Difference(
@@ -78,7 +79,7 @@ def measure_precision(
         pts_within_thresh_change=100
         * (after.average_pts_within_thresh - before.average_pts_within_thresh),
         sequences=f"{_SEQUENCES} synthetic of {settings.frames} frames, seed {settings.seed}",
-        calibration=describe_calibration(profile.precision, calibrate),
+        calibration=describe_calibration(profile.integer_form, calibrate),
         bytes_before=whole.stat().st_size,
         bytes_after=lowered.stat().st_size,
         latency_ratio=ratio,
@@ -86,6 +87,8 @@ def measure_precision(
         provider=models[0].provider,
         limit_px=profile.precision_limits.of(profile.precision),
         limit_origin=profile.precision_limits.origin,
+        limit_aj=profile.precision_limits.int8_average_jaccard if int8 else None,
+        integer_form=profile.integer_form if int8 else None,
     )
 
 
@@ -112,14 +115,32 @@ def _settings(frames: int | None) -> SyntheticSettings:
 
 
 def refuse_beyond_limit(report: PrecisionReport, *, force: bool) -> None:
-    """Raises PrecisionRefusedError where the cost is beyond the limit, without ``force``."""
-    if report.passed or force:
+    """Check a report before its file is kept; ``force`` lets everything pass.
+
+    Raises:
+        PrecisionRefusedError: it costs more than the profile allows, or 8 bits are slower here than
+            float32.
+    """
+    if force or (report.passed and report.pays):
         return
+    difference = report.difference
+    ending = "No file was written; --force writes it all the same."
+    if not report.passed and difference.p99_px <= report.limit_px:
+        raise PrecisionRefusedError(
+            f"{report.precision} loses {-report.average_jaccard_change:.2f} points of AJ, where "
+            f"the profile allows {report.limit_aj:g} ({report.limit_origin}). {ending}",
+            report,
+        )
+    if not report.passed:
+        raise PrecisionRefusedError(
+            f"{report.precision} moves tracks too far: 99 % of them by at most "
+            f"{difference.p99_px:.3g} px of 256x256, where the profile allows "
+            f"{report.limit_px:g} px ({report.limit_origin}). {ending}",
+            report,
+        )
     raise PrecisionRefusedError(
-        f"{report.precision} moves tracks too far: 99 % of them by at most "
-        f"{report.difference.p99_px:.3g} px of 256x256, where the profile allows "
-        f"{report.limit_px:g} px ({report.limit_origin}). No file was written; --force writes it "
-        "all the same.",
+        f"{report.precision} is slower than float32 on this machine: {report.latency_ratio:.2f} "
+        f"times as fast, in runs in turn. {ending}",
         report,
     )
 

@@ -127,9 +127,10 @@ def lower_precision(
     lowered = lower_graph(
         graph.flat, profile, interface, scan=scan, calibrate=calibrate, notify=notify
     )
-    return replace(
-        graph, model=lowered, metadata=replace(graph.metadata, precision=profile.precision)
+    metadata = replace(
+        graph.metadata, precision=profile.precision, integer_form=profile.integer_form
     )
+    return replace(graph, model=lowered, metadata=metadata)
 
 
 def _simplify(model: onnx.ModelProto, interface: GraphInterface, notify: Listener) -> Simplified:

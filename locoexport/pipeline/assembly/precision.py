@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from locoexport.contract.interface import GraphInterface
 from locoexport.contract.metadata import QUERY_INPUT, VIDEO_INPUT
-from locoexport.contract.profile import SCORED_HW, ExportProfile, Precision
+from locoexport.contract.profile import SCORED_HW, ExportProfile, IntegerForm
 from locoexport.errors import UsageError, VideoError
 from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_sequence
 from locoexport.evaluation.metrics import sample_queries
@@ -21,6 +22,7 @@ from locoexport.lowering.tracker.frame_scan import scan_frames
 from locoexport.lowering.tracker.half_precision import to_half_precision
 from locoexport.lowering.tracker.promises import check_promises
 from locoexport.lowering.tracker.quantisation import quantise
+from locoexport.machine.hardware import read_cpu
 from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener, Notice
 from locoexport.runtime.queries.points import grid_queries
@@ -28,7 +30,10 @@ from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input
 from locoexport.version import __version__
 
-__all__ = ["check_precision", "describe_calibration", "lower_graph"]
+__all__ = ["check_precision", "describe_calibration", "lower_graph", "weight_bits_here"]
+
+_DOT_PRODUCTS = ("AVX-512 VNNI", "AVX VNNI", "AMX INT8", "NEON dot product", "NEON I8MM")
+"""What adds 8-bit products in 32 bits, by ``machine.hardware``'s names."""
 
 _CALIBRATION = SyntheticSettings(frames=8, points=32, seed=1)
 """Other sequences than those that the cost is measured on."""
@@ -43,10 +48,17 @@ def check_precision(profile: ExportProfile, *, split: bool, calibrate: Sequence[
         UsageError: a split or a batch with a smaller precision, or clips that nothing reads.
         VideoError: there is no such clip.
     """
-    if profile.precision == "fp32" and not calibrate:
-        return
     if calibrate and profile.precision != "int8":
         raise UsageError("--calibrate takes ranges for --precision int8; leave it out.")
+    parts = profile.quantised_parts
+    if profile.precision != "int8" and (parts is not None or profile.weight_bits is not None):
+        raise UsageError("--int8-parts and --for-cpu are for --precision int8; leave them out.")
+    if calibrate and parts is not None and "encoder" not in parts:
+        raise UsageError(
+            "--calibrate takes ranges for the encoder, which --int8-parts leaves in float32."
+        )
+    if profile.precision == "fp32":
+        return
     missing = next((path for path in calibrate if not is_file(path)), None)
     if missing is not None:
         raise VideoError(f"There is no clip {missing} to calibrate on.")
@@ -77,6 +89,8 @@ def lower_graph(
 ) -> onnx.ModelProto:
     """The graph ``model`` (simplified, its encoder not in a Scan) in the profile's precision.
 
+    Of int8 the profile has to name the form.
+
     Raises:
         GraphCheckFailedError: it breaks a promise, or nothing of it can be lowered.
         VideoError: a clip to calibrate on cannot be read.
@@ -85,7 +99,9 @@ def lower_graph(
     if profile.precision == "fp16":
         lowered = to_half_precision(model)
     else:
-        lowered = quantise(model, _calibration_inputs(profile, calibrate))
+        assert profile.integer_form is not None
+        clips = _calibration_inputs(profile, calibrate)
+        lowered = quantise(model, profile.integer_form, clips)
     if scan:
         lowered = scan_frames(lowered)
     lowered = finish_graph(lowered, producer_version=__version__)
@@ -125,10 +141,16 @@ def _inputs(
     return {VIDEO_INPUT: video, QUERY_INPUT: queries[None].astype(np.float32)}
 
 
-def describe_calibration(precision: Precision, clips: Sequence[Path]) -> str | None:
-    """What the ranges of ``int8`` come from, in words; None for a precision without any."""
-    if precision != "int8":
+def describe_calibration(form: IntegerForm | None, clips: Sequence[Path]) -> str | None:
+    """What the ranges of 8 bits come from, in words; None where each run takes its own."""
+    if form is None or "encoder" not in form.parts:
         return None
     if clips:
         return ", ".join(path.name for path in clips)
     return f"{_CALIBRATION_CLIPS} synthetic, seed {_CALIBRATION.seed} (no --calibrate was given)"
+
+
+def weight_bits_here() -> Literal[7, 8]:
+    """How many bits weights may use on this processor; see ``IntegerForm``."""
+    cpu = read_cpu()
+    return 8 if any(cpu.has(feature) for feature in _DOT_PRODUCTS) else 7

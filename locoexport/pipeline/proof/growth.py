@@ -72,7 +72,10 @@ def study_growth(
     growth = ErrorGrowth(probe.name, metadata.precision, errors, stages, missing)
     precision: Precision = "fp16" if metadata.precision == "fp16" else "int8"
     calibration = None if metadata.cost is None else metadata.cost.calibration
-    if fresh is None and calibration != describe_calibration(precision, ()):
+    if fresh is None and precision == "int8" and metadata.integer_form is None:
+        note = f"locoexport {metadata.version} did not say which parts it put in 8 bits"
+        return replace(growth, note=f"{note}, so the faulty node was not searched for")
+    if fresh is None and calibration != describe_calibration(metadata.integer_form, ()):
         note = f"its ranges come from {calibration}, and no fresh export has the same ones"
         return replace(growth, note=f"{note}, so the faulty node was not searched for")
     notify(Notice(f"comparing its nodes with a fresh export in {precision}"))

@@ -221,7 +221,8 @@ def _lowered(
     quiet: Listener = lambda notice: None  # noqa: E731
     simplify = not metadata.simplifier.startswith("none")
     graph = build_graph(profile, network, simplify=simplify, notify=quiet)
-    return lower_precision(graph, replace(profile, precision=precision), (), quiet).model
+    asked = profile.with_options(precision=precision, integer_form=metadata.integer_form)
+    return lower_precision(graph, asked, (), quiet).model
 
 
 def other_versions(metadata: ArtifactMetadata) -> str:

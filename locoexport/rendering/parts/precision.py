@@ -11,7 +11,7 @@ from rich.text import Text
 from locoexport.rendering.parts.tables import facts, megabytes
 
 if TYPE_CHECKING:
-    from locoexport.evaluation.precision_cost import PrecisionReport
+    from locoexport.evaluation.precision_cost import PartTrial, PrecisionReport
 
 __all__ = ["precision_document", "precision_table"]
 
@@ -43,12 +43,28 @@ def precision_table(report: PrecisionReport) -> Table:
             f"({report.latency_ms:.0f} ms a call)",
         ),
     ]
+    if report.integer_form is not None:
+        form = report.integer_form
+        cpus = "with VNNI or dot products" if form.weight_bits == 8 else "of any kind"
+        rows.append(("8 bits in", f"{', '.join(form.parts)} (for processors {cpus})"))
+    for trial in report.trials:
+        rows.append((f"  {trial.part}", _verdict(trial)))
     if report.calibration is not None:
         rows.append(("calibrated on", report.calibration))
     return facts(rows)
 
 
+def _verdict(trial: PartTrial) -> Text:
+    if trial.kept:
+        return Text("kept", "green") + Text(
+            f": {trial.gain:.2f} times as fast with it, p99 {trial.p99_px:.3g} px"
+        )
+    return Text("left in float32", "yellow") + Text(f": it {trial.refusal}")
+
+
 def precision_document(report: PrecisionReport) -> dict[str, Any]:
     """Part of ``locoexport.export/1``."""
     share = report.difference.flip_share
-    return {**asdict(report), "flip_share": share, "passed": report.passed}
+    trials = [{**asdict(trial), "kept": trial.kept} for trial in report.trials]
+    verdicts = {"passed": report.passed, "pays": report.pays}
+    return {**asdict(report), "trials": trials, "flip_share": share, **verdicts}
