@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoexport.contract.metadata import ArtifactMetadata, CostStamp, ParityStamp, WeightsOrigin
+from locoexport.contract.profile import IntegerForm
 from locoexport.errors import ModelFileError
 
 SHA256 = "0123456789abcdef" * 4
@@ -294,3 +296,31 @@ def test_the_cost_of_a_precision_round_trips() -> None:
 def test_a_damaged_cost_is_refused(damaged: str) -> None:
     with pytest.raises(ModelFileError, match=r"locoexport\.cost cannot be read"):
         CostStamp.parse(damaged)
+
+
+@pytest.mark.parametrize("bits", [7, 8])
+def test_the_parts_of_an_int8_file(bits) -> None:
+    form = IntegerForm(("transformer", "encoder"), bits)
+    metadata = replace(METADATA, precision="int8", integer_form=form)
+    properties = metadata.to_properties()
+    assert properties["locoexport.int8_parts"] == "transformer,encoder"
+    assert ArtifactMetadata.from_properties(properties) == metadata
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("int8_parts", "head", "'head' is no part that can be in 8 bits"),
+        ("int8_parts", "", "'' is no part"),
+        ("int8_weight_bits", "9", "int8_weight_bits cannot be read ('9' is not 7 or 8)"),
+    ],
+)
+def test_damaged_parts_of_an_int8_file(key: str, value: str, says: str) -> None:
+    metadata = replace(METADATA, precision="int8", integer_form=IntegerForm(("cmdtop",), 8))
+    properties = metadata.to_properties() | {f"locoexport.{key}": value}
+    with pytest.raises(ModelFileError, match=re.escape(says)):
+        ArtifactMetadata.from_properties(properties)
+    del properties[f"locoexport.{key}"]
+    if key != "int8_parts":  # without the parts it is a file of an earlier version
+        with pytest.raises(ModelFileError, match="int8_weight_bits"):
+            ArtifactMetadata.from_properties(properties)

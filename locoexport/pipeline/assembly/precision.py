@@ -22,18 +22,15 @@ from locoexport.lowering.tracker.frame_scan import scan_frames
 from locoexport.lowering.tracker.half_precision import to_half_precision
 from locoexport.lowering.tracker.promises import check_promises
 from locoexport.lowering.tracker.quantisation import quantise
-from locoexport.machine.hardware import read_cpu
 from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener, Notice
 from locoexport.runtime.queries.points import grid_queries
+from locoexport.runtime.session.integer_sums import adds_eight_bits
 from locoexport.runtime.video.clips import read_clip
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input
 from locoexport.version import __version__
 
 __all__ = ["check_precision", "describe_calibration", "lower_graph", "weight_bits_here"]
-
-_DOT_PRODUCTS = ("AVX-512 VNNI", "AVX VNNI", "AMX INT8", "NEON dot product", "NEON I8MM")
-"""What adds 8-bit products in 32 bits, by ``machine.hardware``'s names."""
 
 _CALIBRATION = SyntheticSettings(frames=8, points=32, seed=1)
 """Other sequences than those that the cost is measured on."""
@@ -152,5 +149,4 @@ def describe_calibration(form: IntegerForm | None, clips: Sequence[Path]) -> str
 
 def weight_bits_here() -> Literal[7, 8]:
     """How many bits weights may use on this processor; see ``IntegerForm``."""
-    cpu = read_cpu()
-    return 8 if any(cpu.has(feature) for feature in _DOT_PRODUCTS) else 7
+    return 8 if adds_eight_bits() else 7

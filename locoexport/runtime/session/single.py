@@ -20,6 +20,7 @@ from locoexport.errors import (
 )
 from locoexport.machine.cores import restricted_threads
 from locoexport.machine.interruption import stoppable
+from locoexport.runtime.session.integer_sums import check_weight_bits
 from locoexport.runtime.session.model_file import ModelFile, openable, read_model_file
 from locoexport.runtime.session.optimised_cache import create_cached_session
 from locoexport.runtime.session.placement import PlacedNode, count_placed, placed_nodes, short_name
@@ -191,6 +192,7 @@ class ModelSession:
 
         Raises:
             ModelFileError: its inputs, outputs or metadata are not those of an exported file.
+            ProviderUnavailableError: see ``check_weight_bits``.
         """
         path, session = opened.file.path, opened.session
         self.path = path
@@ -204,6 +206,8 @@ class ModelSession:
         self._profiled = profiled
         self._placed: tuple[PlacedNode, ...] | None = None
         self._metadata = read_metadata(path, session, required=require_metadata)
+        if self._metadata is not None:
+            check_weight_bits(path, self._metadata, provider)
         self.signature = read_signature(path, session, self._metadata)
         self.resolution_hw = self.signature.resolution_hw
         self.fixed_batch = self.signature.fixed_batch
