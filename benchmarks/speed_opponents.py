@@ -162,8 +162,9 @@ def _compiling(document: dict[str, Any]) -> list[str]:
     if not told:
         return ["torch.compile took no part."]
     return [
-        "torch.compile compiles each size anew (see *What torch.compile costs* below), so it took "
-        f"part at one size of {len(told)} variants. It compiled {'; '.join(told)}."
+        "torch.compile compiles each size anew, so it took part at one size alone, and not with "
+        "every variant (*PyTorch's own ways to be faster*, below, says why). It compiled "
+        f"{'; '.join(told)}."
     ]
 
 
