@@ -154,9 +154,7 @@ def _compiling(document: dict[str, Any]) -> list[str]:
             continue
         size = f"{variant} at {found['frames']} x {found['points']}"
         if found["failed"] is None:
-            told.append(
-                f"{size} in {found['seconds']:.0f} s ({found['cpu_seconds']:.0f} s of CPU time)"
-            )
+            told.append(f"{size} in {found['seconds']:.0f} s")
         else:
             told.append(f"{size} not at all: after {found['seconds']:.0f} s, {found['failed']}")
     if not told:

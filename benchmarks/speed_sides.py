@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from locoexport.benchmarking.contenders import Contender, open_graph
 from locoexport.benchmarking.torch_model import TorchModel
@@ -84,13 +83,13 @@ def open_proven(found: ProvenFile) -> Contender:
 class Compiled:
     """What came of torch.compile at one size: a side, or why there is none.
 
-    ``cpu_seconds`` are of this process and the compilers it started, ``seconds`` those that passed.
+    ``seconds`` are those that passed: CPU time is not told, since compilers run in a pool of
+    processes that lives on, and what they took is not known yet.
     """
 
     side: Contender | None
     failed: str | None
     seconds: float
-    cpu_seconds: float
 
     def record(self) -> dict[str, Any]:
         """As it stands in docs/speed.json."""
@@ -100,7 +99,6 @@ class Compiled:
             "points": points,
             "failed": self.failed,
             "seconds": self.seconds,
-            "cpu_seconds": self.cpu_seconds,
         }
 
 
@@ -111,7 +109,7 @@ def compile_model(side: TorchModel) -> Compiled:
         "textured", batch=1, frames=frames, points=points, size_hw=side.resolution_hw, seed=0
     )
     side.prepare(probe.video, probe.query_points_tyx)
-    started, spent = time.perf_counter(), _cpu_seconds()
+    started = time.perf_counter()
     failed = None
     try:
         side.run()
@@ -121,7 +119,6 @@ def compile_model(side: TorchModel) -> Compiled:
         side=None if failed else side,
         failed=failed,
         seconds=time.perf_counter() - started,
-        cpu_seconds=_cpu_seconds() - spent,
     )
 
 
@@ -170,9 +167,3 @@ def _quantiles(apart_px: Any) -> dict[str, Any]:
     known = apart_px.size > 0 and bool(np.isfinite(apart_px).all())
     p50, p99 = map(float, np.quantile(apart_px, (0.5, 0.99))) if known else (None, None)
     return {"p50_px": p50, "p99_px": p99, "compared": int(apart_px.size), "clips": _CLIPS}
-
-
-def _cpu_seconds() -> float:
-    """Of this process and of those it has waited for, in seconds."""
-    spent = psutil.Process().cpu_times()
-    return float(spent.user + spent.system + spent.children_user + spent.children_system)
