@@ -115,7 +115,7 @@ fuzz: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt atheris
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS)
 
-# Forty minutes; on an idle machine. The page in the browser: benchmarks/browser.py.
+# About an hour; on an idle machine. The page in the browser: benchmarks/browser.py.
 bench: setup
 	$(BIN)/python benchmarks/speed.py
 

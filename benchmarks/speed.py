@@ -1,11 +1,15 @@
-"""How fast the exported graph is: PyTorch eager, a plain export and the default graph, in turn.
+"""How fast the exported graph is, in turn with PyTorch and with a plain export.
 
-    make bench                                     everything (forty minutes on two idle cores)
+    make bench                                     everything (about an hour on two idle cores)
     python benchmarks/speed.py --variants b0-wide  one variant; the others' rows stay as they were
+    python benchmarks/speed.py --variants b0-wide --within b0-wide=tuned.onnx@openvino
 
-Three contenders take turns in one process: the unrewritten model in PyTorch eager (the oracle), the
-plain graph (``--sampling planar``, every rewrite off that may be) and the default graph. Memory is
-that of processes of their own. ``share`` is work over time as a part of the machine's rate of fp32
+Contenders take turns in one process: the unrewritten model in PyTorch eager (the oracle), the plain
+graph (``--sampling planar``, every rewrite off that may be), the default graph, the model in
+PyTorch under bfloat16 autocast, and the files of ``--within``. torch.compile joins them at 24 x 64
+for the variants of ``--compile`` (compiling one size takes minutes). How far each is from eager is
+measured as well: a file counts as within 0.5 px where its 99th percentile is. Memory is that of
+processes of their own. ``share`` is work over time as a part of the machine's rate of fp32
 matrix products, measured before and after. Work is what the PLAIN graph's convolutions and products
 need (two operations to a multiply-add, taps on padding included), the same for all three, so that
 leaving work out counts as speed. Results go to docs/speed.json, docs/speed.md, docs/speed.png and
@@ -17,23 +21,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from locoexport.benchmarking.contenders import open_graph
+from locoexport.benchmarking.contenders import Contender, open_graph
 from locoexport.benchmarking.fresh_process import FreshTask, run_fresh
 from locoexport.benchmarking.matrix_products import measure_gemm
 from locoexport.benchmarking.profiling import profile_parts
 from locoexport.benchmarking.report import FreshRun, paired_ratios, spread
 from locoexport.benchmarking.timing import settle, take_turns
-from locoexport.benchmarking.torch_model import TorchModel
+from locoexport.benchmarking.torch_model import TorchMode, TorchModel
 from locoexport.contract.profile import load_profile
 from locoexport.graphs.reading import read_model
 from locoexport.inspection.facts import measure_costs
@@ -46,10 +51,18 @@ from locoexport.rewrites import GRAPH_PASSES, REWRITES
 sys.path.insert(0, str(Path(__file__).parent))
 from quiet_machine import require_quiet
 from speed_pages import write_pages
+from speed_sides import (
+    COMPILED_AT,
+    ProvenFile,
+    compile_model,
+    measure_errors,
+    open_proven,
+    proven_file,
+)
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "speed.json"
-VARIANTS = ("b0", "b0-wide", "b2", "b5", "resnet-small")
+VARIANTS = ("b0-tiny", "b0", "b0-wide", "b2", "b5", "resnet-small")
 SIZES = ((8, 64), (24, 64), (24, 256))
 SCALED = "b0-wide"
 SCALES = (
@@ -57,7 +70,8 @@ SCALES = (
     *((24, points) for points in (16, 64, 256, 1024)),
     (100, 1024),
 )
-SECONDS_A_CELL, FEWEST_ROUNDS, MOST_ROUNDS = 60.0, 3, 10
+COMPILED = ("b0-wide", "b5")
+SECONDS_A_CELL, FEWEST_ROUNDS, MOST_ROUNDS = 80.0, 3, 10
 PARTS_AT = (24, 64)
 
 
@@ -67,6 +81,14 @@ def main() -> None:
     parser.add_argument("--variants", default=",".join(VARIANTS))
     parser.add_argument("--no-scaling", action="store_true")
     parser.add_argument("--sizes", default=",".join(f"{t}x{n}" for t, n in SIZES))
+    parser.add_argument("--compile", default=",".join(COMPILED), help="variants for torch.compile")
+    parser.add_argument(
+        "--within",
+        action="append",
+        default=[],
+        metavar="VARIANT=FILE[@PROVIDER]",
+        help="a file that is to be within 0.5 px, in turn with the rest; may be repeated",
+    )
     parser.add_argument(
         "--pages", action="store_true", help="write the pages again, measure nothing"
     )
@@ -77,11 +99,17 @@ def main() -> None:
         assert rate is not None
         document["cpu"] = asdict(read_cpu())
         document["busy_before"] = measure_load().busy_share
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            # Else an earlier run's work is used again, and compiling seems to take no time.
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{folder}/compiled"
             sizes = [tuple(map(int, size.split("x"))) for size in options.sizes.split(",")]
             for variant in filter(None, options.variants.split(",")):
-                rows = measure_variant(variant, sizes, Path(folder))
-                document.setdefault("variants", {})[variant] = rows
+                entrants = Entrants(
+                    compiled=variant in options.compile.split(","),
+                    proven=[f for text in options.within if (f := proven_file(text, variant))],
+                )
+                rows = measure_variant(variant, sizes, entrants, Path(folder))
+                document["variants"] = in_order(document.get("variants", {}) | {variant: rows})
             if not options.no_scaling:
                 document["scaling"] = {"variant": SCALED, "rows": measure_scaling(Path(folder))}
         after = measure_gemm("cpu")
@@ -90,6 +118,12 @@ def main() -> None:
         require_quiet(shares_of_others(document), document, "speed")
         RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     write_pages(document, ROOT)
+
+
+def in_order(variants: dict[str, Any]) -> dict[str, Any]:
+    """By ``VARIANTS``; others, that were asked for by name, after these."""
+    places = {variant: place for place, variant in enumerate(VARIANTS)}
+    return dict(sorted(variants.items(), key=lambda item: places.get(item[0], len(places))))
 
 
 def shares_of_others(document: dict[str, Any]) -> dict[str, float]:
@@ -107,8 +141,18 @@ def read_results() -> dict[str, Any]:
     return found
 
 
-def measure_variant(variant: str, sizes: Sequence[tuple[int, ...]], folder: Path) -> dict[str, Any]:
-    """Every size of one variant: seconds of every run, ratios, memory, and time by part."""
+@dataclass(frozen=True)
+class Entrants:
+    """Who takes part beside eager, plain, default and autocast."""
+
+    compiled: bool
+    proven: Sequence[ProvenFile]
+
+
+def measure_variant(
+    variant: str, sizes: Sequence[tuple[int, ...]], entrants: Entrants, folder: Path
+) -> dict[str, Any]:
+    """Every size of one variant: seconds of every run, ratios, memory, errors, time by part."""
     profile = load_profile(variant)
     plain_path, path = folder / f"{variant}.plain.onnx", folder / f"{variant}.onnx"
     off = tuple(rewrite.name for rewrite in REWRITES if not rewrite.required)
@@ -116,41 +160,55 @@ def measure_variant(variant: str, sizes: Sequence[tuple[int, ...]], folder: Path
     say(f"{variant}: exporting")
     export_model(profile.with_options(sampling="planar", without=off), plain_path, verify=False)
     export_model(profile, path, verify=False)
-    contenders = (
-        TorchModel(
-            load_network(profile, None).model, profile.variant, compiled=False, device="cpu"
-        ),
+    model = load_network(profile, None).model
+
+    def in_torch(mode: TorchMode) -> TorchModel:
+        return TorchModel(model, profile.variant, mode=mode, device="cpu")
+
+    eager, plain, default = (
+        in_torch("eager"),
         open_graph(plain_path, "cpu", "plain graph"),
         open_graph(path, "cpu", "default graph"),
     )
+    others = [in_torch("autocast"), *(open_proven(found) for found in entrants.proven)]
+    compiled = None
+    if entrants.compiled and COMPILED_AT in sizes:
+        say(f"{variant}: torch.compile")
+        compiled = compile_model(in_torch("compile"))
+        say(f"  {compiled.failed or f'took {compiled.seconds:.0f} s'}")
+    slow = [compiled.side] if compiled is not None and compiled.side is not None else []
     cells = []
     for frames, points in sizes:
+        joining = slow if (frames, points) == COMPILED_AT else []
+        contenders: list[Contender] = [eager, plain, default, *others, *joining]
         cell = time_cell(contenders, frames, points)
         bound = {"batch": 1, "frames": frames, "points": points}
         cell["work_flops"] = measure_costs(read_model(plain_path), bound).flops.total
         cell["own_flops"] = measure_costs(read_model(path), bound).flops.total
-        tasks = (
-            FreshTask(frames, points, profile.resolution_hw, variant=profile.variant),
-            *(
-                FreshTask(frames, points, profile.resolution_hw, graph=str(graph))
-                for graph in (plain_path, path)
-            ),
-        )
-        cell["peak_bytes"] = [memory(task) for task in tasks]
+        tasks = (side.fresh_task(frames, points) for side in contenders)
+        cell["peak_bytes"] = [None if task is None else memory(task) for task in tasks]
         cells.append(cell)
+    say(f"{variant}: errors")
+    return {
+        "cells": cells,
+        "errors": measure_errors([eager, default, *others, *slow], profile.working_hw),
+        "compile": None if compiled is None else compiled.record(),
+        "parts_seconds": seconds_by_part(path, profile.resolution_hw),
+        "parts_flops": flops_by_part(path),
+    }
+
+
+def seconds_by_part(path: Path, resolution_hw: tuple[int, int]) -> dict[str, float]:
+    """What a profiled run of the default graph takes by part, at ``PARTS_AT``."""
+    frames, points = PARTS_AT
     probe = make_probe(
-        "textured",
-        batch=1,
-        frames=PARTS_AT[0],
-        points=PARTS_AT[1],
-        size_hw=profile.resolution_hw,
-        seed=0,
+        "textured", batch=1, frames=frames, points=points, size_hw=resolution_hw, seed=0
     )
     (times,) = profile_parts(path, [probe])
     parts: dict[str, float] = {"outside kernels": times.outside}
     for part, seconds in times.by_part.items():
         parts[part.name] = parts.get(part.name, 0.0) + seconds
-    return {"cells": cells, "parts_seconds": parts, "parts_flops": flops_by_part(path)}
+    return parts
 
 
 def flops_by_part(path: Path) -> dict[str, int]:
@@ -162,8 +220,8 @@ def flops_by_part(path: Path) -> dict[str, int]:
     return parts
 
 
-def time_cell(contenders: tuple[Any, ...], frames: int, points: int) -> dict[str, Any]:
-    """One size: all contenders in turn."""
+def time_cell(contenders: Sequence[Contender], frames: int, points: int) -> dict[str, Any]:
+    """One size: all contenders in turn, the first three eager, plain and default."""
     for contender in contenders:
         probe = make_probe(
             "textured",
@@ -192,9 +250,8 @@ def time_cell(contenders: tuple[Any, ...], frames: int, points: int) -> dict[str
         "others_share": watch.share_of_others(),
         "apart_px": [float(np.median(np.abs(found - tracks[0]))) for found in tracks],
     }
-    if len(contenders) == 3:
-        cell["eager_over_default"] = asdict(paired_ratios(seconds[2], seconds[0]))
-        cell["plain_over_default"] = asdict(paired_ratios(seconds[2], seconds[1]))
+    cell["eager_over_default"] = asdict(paired_ratios(seconds[2], seconds[0]))
+    cell["plain_over_default"] = asdict(paired_ratios(seconds[2], seconds[1]))
     say(f"  {frames} x {points}: " + ", ".join(f"{m * 1e3:.0f} ms" for m in cell["medians"]))
     return cell
 

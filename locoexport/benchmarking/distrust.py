@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from locoexport.benchmarking.report import Cell, GemmRate
+import math
+
+from locoexport.benchmarking.report import Cell, GemmRate, Side
 from locoexport.machine.hardware import BUSY_SHARE, running_reduced
 from locoexport.notices import Listener, Notice
 
@@ -63,13 +65,8 @@ class Distrust:
                     kind="unsteady",
                     severity=slowest,
                 )
-        if cell.agreement is not None and cell.agreement.median_px > _APART_PX:
-            self.add(
-                f"The tracks of the two sides are {cell.agreement.median_px:.2g} px apart (median, "
-                f"at {cell.label}): they do not compute the same.",
-                kind="apart",
-                severity=cell.agreement.median_px,
-            )
+        for side in cell.opponents:
+            self._about_agreement(side, cell.label)
 
     def about_rate(self, rate: GemmRate) -> None:
         """The machine's speed before and after."""
@@ -78,3 +75,17 @@ class Distrust:
                 f"Matrix products ran at {rate.before / 1e9:.0f} GFLOP/s before the benchmark and "
                 f"at {rate.after / 1e9:.0f} after it: the machine's speed changed meanwhile."
             )
+
+    def _about_agreement(self, side: Side, label: str) -> None:
+        """A side that computes something else, or nothing (NaN is no distance)."""
+        if side.agreement is None or side.agreement.median_px <= _APART_PX:
+            return
+        apart = side.agreement.median_px
+        known = math.isfinite(apart)
+        found = f"{apart:.2g} px from those under test" if known else "no finite numbers"
+        self.add(
+            f"The tracks of {side.name} are {found} (median, at {label}): the two do not compute "
+            "the same.",
+            kind="apart",
+            severity=apart if known else math.inf,
+        )

@@ -30,7 +30,8 @@ class FreshTask:
     """What to run. ``graph`` is an .onnx file; without one it is torch eager on the CPU.
 
     ``resolution_hw`` is that of the frames. Of torch's side, ``initial_hw`` and ``first_hw`` are
-    the initial resolution and the first level, where they are others.
+    the initial resolution and the first level, where they are others; with ``autocast`` it runs
+    under bfloat16 autocast.
     """
 
     frames: int
@@ -42,6 +43,7 @@ class FreshTask:
     initial_hw: tuple[int, int] | None = None
     first_hw: tuple[int, int] | None = None
     refinements: int = 4
+    autocast: bool = False
 
 
 def run_fresh(task: FreshTask) -> FreshRun | str:
@@ -116,7 +118,8 @@ def _torch_opener(task: FreshTask) -> Callable[[], Callable[..., object]]:
         model = locotrack.create_model(config)
 
         def run(video: object, queries: object) -> None:
-            with torch.inference_mode():
+            precision = torch.autocast("cpu", dtype=torch.bfloat16, enabled=task.autocast)
+            with torch.inference_mode(), precision:
                 model.track_resized(torch.as_tensor(video), torch.as_tensor(queries))
 
         return run

@@ -73,9 +73,21 @@ class Transfers:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How far a side's tracks are from those under test on the same input, in pixels."""
+
+    median_px: float
+    worst_px: float
+
+
+@dataclass(frozen=True)
 class Side:
     """One contender at one size. ``seconds`` holds every timed run, in order; ``threads`` are those
-    of one operator, where they are known."""
+    of one operator, where they are known.
+
+    ``ratio`` is its time over that of the model under test, which has none itself; ``agreement``
+    is None there too, and at another resolution.
+    """
 
     name: str
     threads: int | None
@@ -83,19 +95,13 @@ class Side:
     point_frames_per_second: float
     transfers: Transfers | None = None
     fresh: FreshRun | None = None
+    ratio: Spread | None = None
+    agreement: Agreement | None = None
 
     @property
     def latency(self) -> Spread:
         """Of one call, in seconds."""
         return spread(self.seconds)
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far the tracks of both sides are apart on the same input, in pixels."""
-
-    median_px: float
-    worst_px: float
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,7 @@ class GemmRate:
 
 @dataclass(frozen=True)
 class Cell:
-    """One size. ``sides`` has the model under test first; ``ratio`` is the other's time over its.
+    """One size. ``sides`` has the model under test first.
 
     ``flops`` are those of the model under test; None where the graph does not tell all of them.
     ``others_share`` is what other processes took of the machine meanwhile.
@@ -141,8 +147,6 @@ class Cell:
     frames: int
     points: int
     sides: tuple[Side, ...]
-    ratio: Spread | None
-    agreement: Agreement | None
     others_share: float
     flops: int | None = None
     flops_by_part: Mapping[Part, int] = field(default_factory=dict)
@@ -152,6 +156,11 @@ class Cell:
     def label(self) -> str:
         """``24 x 64``: frames and points."""
         return f"{self.frames} x {self.points}"
+
+    @property
+    def opponents(self) -> tuple[Side, ...]:
+        """Every side but the model under test."""
+        return self.sides[1:]
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,10 @@ from locoexport.machine.installation import installed_version
 from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.contenders import (
     Size,
-    check_opponent,
+    check_opponents,
     choose_sizes,
     find_model,
-    open_opponent,
+    open_opponents,
     require,
     title_of,
 )
@@ -64,11 +64,11 @@ def bench_model(
     provider: str = "cpu",
     frames: Sequence[int] | None = None,
     points: Sequence[int] | None = None,
-    against: str | None = None,
+    against: str | Sequence[str] | None = None,
     runs: int = _LEAST_RUNS,
     notify: Listener = ignore,
 ) -> BenchReport:
-    """Time a graph over a grid of frames and points, turn by turn with another contender.
+    """Time a graph over a grid of frames and points, turn by turn with other contenders.
 
     Args:
         model: a file with our inputs and outputs; without one the backbone's profile is exported
@@ -77,8 +77,9 @@ def bench_model(
         provider: the execution provider; there is no fallback.
         frames: how many frames, for every row of the grid (default 8 and 24).
         points: how many points, for every column (default 64 and 256).
-        against: ``torch`` (eager), ``compile``, ``none`` or an .onnx file; by default torch where
-            it is installed and the file is ours.
+        against: one or several of ``torch`` (eager), ``compile``, ``autocast`` (eager under
+            bfloat16 autocast) and .onnx files, or ``none``; by default torch where it is installed
+            and the file is ours.
         runs: timed runs of each side and size, at least 10.
         notify: is told of progress and of every reason to distrust the figures.
 
@@ -90,7 +91,8 @@ def bench_model(
     """
     if runs < _LEAST_RUNS:
         raise UsageError(f"--runs is {runs}; percentiles need at least {_LEAST_RUNS}.")
-    check_opponent(against)
+    opponents = (against,) if isinstance(against, str) else tuple(against or ())
+    check_opponents(opponents)
     _require(provider, model)
     distrust = Distrust(notify)
     path = find_model(model, backbone, notify)
@@ -99,8 +101,7 @@ def bench_model(
     distrust.about_load(load.busy_share, "before the benchmark")
     ours = open_graph(path, provider, "ONNX Runtime")
     sizes = choose_sizes(ours, frames, points)
-    theirs = open_opponent(ours, against, provider, distrust)
-    contenders = (ours,) if theirs is None else (ours, theirs)
+    contenders = (ours, *open_opponents(ours, opponents, provider, distrust))
     setting = _Setting(path, provider, contenders, runs, notify, distrust)
     before = measure_gemm(provider)
     cells = [_time(size, setting) for size in sizes]
@@ -155,23 +156,22 @@ def _time(size: Size, setting: _Setting) -> Cell:
                 seconds=tuple(taken),
                 point_frames_per_second=size.frames * size.points / float(np.median(taken)),
                 transfers=contender.transfers(),
+                ratio=None if contender is contenders[0] else paired_ratios(seconds[0], taken),
+                agreement=_agreement(contenders[0], contender),
             )
             for contender, taken in zip(contenders, seconds, strict=True)
         ),
-        ratio=paired_ratios(*seconds) if len(seconds) == 2 else None,
-        agreement=_agreement(contenders),
         others_share=others,
     )
     setting.distrust.about_cell(cell)
     return cell
 
 
-def _agreement(contenders: Sequence[Contender]) -> Agreement | None:
-    """Whether both sides computed the same thing; None at different resolutions."""
-    if len({contender.resolution_hw for contender in contenders}) > 1 or len(contenders) < 2:
+def _agreement(ours: Contender, theirs: Contender) -> Agreement | None:
+    """Whether both computed the same thing; None of one with itself, and at other resolutions."""
+    if theirs is ours or theirs.resolution_hw != ours.resolution_hw:
         return None
-    ours, theirs = (contender.outputs().tracks_xy for contender in contenders)
-    apart = np.linalg.norm(ours - theirs, axis=-1)
+    apart = np.linalg.norm(ours.outputs().tracks_xy - theirs.outputs().tracks_xy, axis=-1)
     return Agreement(float(np.median(apart)), float(apart.max()))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from locoexport.benchmarking.contenders import Contender, DeviceGraph, HostGraph, open_graph
 from locoexport.benchmarking.distrust import Distrust
@@ -27,17 +28,26 @@ from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.providers import built_for, require_provider
 from locoexport.runtime.session.single import ModelSession
 
+if TYPE_CHECKING:
+    from locoexport.benchmarking.torch_model import TorchMode
+
 __all__ = [
     "Size",
-    "check_opponent",
+    "check_opponents",
     "choose_sizes",
     "find_model",
-    "open_opponent",
+    "open_opponents",
     "require",
     "title_of",
 ]
 
 _FRAMES, _POINTS = (8, 24), (64, 256)
+_TORCH_MODES: dict[str, TorchMode] = {
+    "torch": "eager",
+    "compile": "compile",
+    "autocast": "autocast",
+}
+_NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -114,48 +124,49 @@ def choose_sizes(
     return [Size(t, n) for t, n in product(rows, columns)]
 
 
-def check_opponent(against: str | None) -> None:
-    """Check, before any work, that ``against`` names something.
+def check_opponents(against: Sequence[str]) -> None:
+    """Check, before any work, that each of ``against`` names something, and something else.
 
     Raises:
-        UsageError: it does not.
-        ModelFileError: it is an .onnx file that is not there.
+        UsageError: one does not, or is there twice, or is ``none`` beside another.
+        ModelFileError: one is an .onnx file that is not there.
     """
-    if against is None or against in ("none", "torch", "compile"):
-        return
-    if not against.endswith(".onnx"):
-        raise UsageError(
-            f"--against {against!r}: expected torch, compile, none or the path of an .onnx file."
-            + did_you_mean(str(against), ("torch", "compile", "none"))
-        )
-    if not is_file(Path(against)):
-        raise ModelFileError(f"There is no model file {against}.")
+    for name in against:
+        if name != _NONE and name not in _TORCH_MODES:
+            _check_file(name)
+    if len(set(against)) < len(against):
+        raise UsageError(f"--against names an opponent twice: {', '.join(against)}.")
+    if _NONE in against and len(against) > 1:
+        raise UsageError(f"--against {_NONE} says that there is no opponent; leave out the others.")
 
 
-def open_opponent(
-    ours: HostGraph | DeviceGraph, against: str | None, provider: str, distrust: Distrust
-) -> Contender | None:
-    """The other side; None where there is none.
+def open_opponents(
+    ours: HostGraph | DeviceGraph, against: Sequence[str], provider: str, distrust: Distrust
+) -> tuple[Contender, ...]:
+    """The other sides, as ``check_opponents`` let them pass; none named: torch where that can be.
 
     Raises:
         UsageError: the file does not say which network it is.
-        ModelFileError: the other .onnx file is not a tracker.
+        ModelFileError: another .onnx file is not a tracker.
     """
     metadata = _metadata_of(ours)
-    if against is None:
+    if not against:
         has_torch = importlib.util.find_spec("torch") is not None
-        against = "torch" if has_torch and metadata is not None else "none"
-    if against == "none":
-        return None
-    if against.endswith(".onnx"):
-        return open_graph(Path(against), provider, Path(against).name)
-    if metadata is None:
+        against = ("torch" if has_torch and metadata is not None else _NONE,)
+    names = [name for name in against if name != _NONE]
+    modes = [name for name in names if name in _TORCH_MODES]
+    if modes and metadata is None:
         raise UsageError(
             f"{ours.session.path} carries no locoexport metadata, so which network to run in torch "
             "is unknown; compare it with an .onnx file, or pass --against none."
         )
-    require_packages("torch", "safetensors", "onnx", extra="export")
-    return _torch_model(ours.session, provider, distrust, compiled=against == "compile")
+    if modes:
+        require_packages("torch", "safetensors", "onnx", extra="export")
+    in_torch = _torch_models(ours.session, provider, distrust, modes) if modes else {}
+    return tuple(
+        in_torch[name] if name in in_torch else open_graph(Path(name), provider, Path(name).name)
+        for name in names
+    )
 
 
 def title_of(ours: HostGraph | DeviceGraph) -> str:
@@ -189,9 +200,21 @@ def _axis(
     return sizes
 
 
-def _torch_model(
-    session: ModelSession, provider: str, distrust: Distrust, *, compiled: bool
-) -> Contender:
+def _check_file(name: str) -> None:
+    words = (*_TORCH_MODES, _NONE)
+    if not name.endswith(".onnx"):
+        raise UsageError(
+            f"--against {name!r}: expected {', '.join(words)} or the path of an .onnx file."
+            + did_you_mean(name, words)
+        )
+    if not is_file(Path(name)):
+        raise ModelFileError(f"There is no model file {name}.")
+
+
+def _torch_models(
+    session: ModelSession, provider: str, distrust: Distrust, names: Sequence[str]
+) -> dict[str, Contender]:
+    """The model as each of ``names`` says, over the same weights."""
     import torch
 
     from locoexport.benchmarking.torch_model import TorchModel
@@ -213,4 +236,7 @@ def _torch_model(
             device = "cuda"
         else:
             distrust.add("The installed torch has no CUDA, so its side runs on the CPU.")
-    return TorchModel(network.model, metadata.variant, compiled=compiled, device=device)
+    return {
+        name: TorchModel(network.model, metadata.variant, mode=_TORCH_MODES[name], device=device)
+        for name in names
+    }

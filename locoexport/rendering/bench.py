@@ -97,8 +97,7 @@ def _cell_document(report: BenchReport, cell: Cell) -> dict[str, Any]:
         "frames": cell.frames,
         "points": cell.points,
         "sides": [_side_document(side) for side in cell.sides],
-        "ratio": None if cell.ratio is None else asdict(cell.ratio),
-        "tracks_apart": None if cell.agreement is None else asdict(cell.agreement),
+        **_first_comparison(cell),
         "others_share_of_machine": cell.others_share,
         "flops": cell.flops,
         "flops_by_part": by_part_document(_in_order(cell.flops_by_part)),
@@ -114,8 +113,18 @@ def _cell_document(report: BenchReport, cell: Cell) -> dict[str, Any]:
     }
 
 
+def _first_comparison(cell: Cell) -> dict[str, Any]:
+    """``ratio`` and ``tracks_apart`` of the first opponent: the only one there once was."""
+    if not cell.opponents:
+        return {"ratio": None, "tracks_apart": None}
+    side = _side_document(cell.opponents[0])
+    return {name: side[name] for name in ("ratio", "tracks_apart")}
+
+
 def _side_document(side: Side) -> dict[str, Any]:
-    return asdict(side) | {"latency": asdict(side.latency), "seconds": list(side.seconds)}
+    document = asdict(side) | {"latency": asdict(side.latency), "seconds": list(side.seconds)}
+    document["tracks_apart"] = document.pop("agreement")
+    return document
 
 
 def _in_order(values: Mapping[Part, float]) -> dict[Part, float]:
@@ -178,21 +187,30 @@ def _grid(report: BenchReport) -> RenderableType:
 
 
 def _comparison(report: BenchReport) -> RenderableType:
-    """A row for each size: the first side against the other one, and against plain products."""
-    ratios = ("times as fast", "p10", "p90")
-    numbers = (*ratios, "tracks apart p50 px", "worst px", "of GEMM")
-    table = headed(("T x N", *numbers), right=numbers)
-    for cell in report.cells:
-        ratio, apart = cell.ratio, cell.agreement
-        share = _gemm_share(report, cell.flops, cell.sides[0].latency.median)
-        table.add_row(
-            cell.label,
-            *(["-"] * 3 if ratio is None else _ratios(ratio)),
-            *(["-"] * 2 if apart is None else map(pixels, (apart.median_px, apart.worst_px))),
-            "-" if share is None else f"{share:.0%}",
-        )
+    """A row for each size and opponent: the first side against it, and against plain products."""
+    numbers = ("times as fast", "p10", "p90", "tracks apart p50 px", "worst px", "of GEMM")
     first, *others = (side.name for side in report.cells[0].sides)
-    return titled(" against ".join([first, *others]), table)
+    several = len(others) > 1
+    table = headed(("T x N", *([""] if several else []), *numbers), right=numbers)
+    for cell in report.cells:
+        share = _gemm_share(report, cell.flops, cell.sides[0].latency.median)
+        for index, side in enumerate(cell.opponents or (None,)):
+            table.add_row(
+                "" if index else cell.label,
+                *([Text("" if side is None else side.name)] if several else []),
+                *_compared(side),
+                "" if index else "-" if share is None else f"{share:.0%}",
+            )
+    return titled(first + (f" against {', '.join(others)}" if others else ""), table)
+
+
+def _compared(opponent: Side | None) -> list[str]:
+    ratio = None if opponent is None else opponent.ratio
+    apart = None if opponent is None else opponent.agreement
+    return [
+        *(["-"] * 3 if ratio is None else _ratios(ratio)),
+        *(["-"] * 2 if apart is None else map(pixels, (apart.median_px, apart.worst_px))),
+    ]
 
 
 def _ratios(ratio: Spread) -> list[str]:
@@ -250,7 +268,7 @@ def _notes(report: BenchReport) -> RenderableType:
     rows = [
         (
             "times as fast",
-            "the other side's time divided by the first's, median of the ratios run by run",
+            "another side's time divided by the first's, median of the ratios run by run",
         ),
         (
             "of GEMM",

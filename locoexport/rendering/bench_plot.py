@@ -1,7 +1,8 @@
-"""``locoexport bench --plot``: latency of both sides, and where the time goes."""
+"""``locoexport bench --plot``: latency of every side, and where the time goes."""
 
 from __future__ import annotations
 
+from itertools import chain, cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_bench"]
 
-_OURS, _THEIRS, _PARTS = "#1f6f8b", "#e07a3f", "#4f8f6b"
+_SIDES = ("#1f6f8b", "#e07a3f", "#9aa5b1", "#7a5c99", "#c9a227")
+"""Ours and its opponents; more than these begin again with the second."""
+_PARTS = "#4f8f6b"
 _FEW = 0.01
 """Parts below this share are drawn together."""
 
@@ -49,7 +52,7 @@ def draw_bench(report: BenchReport, path: Path) -> None:
 def _draw_latency(axes: Axes, report: BenchReport) -> None:
     sides = len(report.cells[0].sides)
     height = 0.8 / sides
-    for index, colour in zip(range(sides), (_OURS, _THEIRS), strict=False):
+    for index, colour in zip(range(sides), chain(_SIDES, cycle(_SIDES[1:])), strict=False):
         spreads = [cell.sides[index].latency for cell in report.cells]
         medians = [spread.median * 1e3 for spread in spreads]
         below = [(spread.median - spread.p10) * 1e3 for spread in spreads]
@@ -88,9 +91,10 @@ def _draw_latency(axes: Axes, report: BenchReport) -> None:
 
 
 def _bar_label(cell: Cell, index: int) -> str:
-    text = f"{cell.sides[index].latency.median * 1e3:,.0f}"
-    if index == 1 and cell.ratio is not None:
-        text += f"  ({cell.ratio.median:.2f}×)"
+    side = cell.sides[index]
+    text = f"{side.latency.median * 1e3:,.0f}"
+    if side.ratio is not None:
+        text += f"  ({side.ratio.median:.2f}×)"
     return text
 
 

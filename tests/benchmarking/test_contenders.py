@@ -11,7 +11,7 @@ from locoexport.benchmarking.contenders import DeviceGraph, open_graph
 from locoexport.benchmarking.fresh_process import FreshTask, run_fresh
 from locoexport.benchmarking.matrix_products import measure_gemm
 from locoexport.benchmarking.report import FreshRun
-from locoexport.errors import MachineError, ModelFileError
+from locoexport.errors import ModelFileError
 from locoexport.parity.probes import make_probe
 from locoexport.runtime.session.single import ModelSession, create_checked_session
 
@@ -67,44 +67,10 @@ def test_both_sides_have_the_same_number_of_threads(make_model, monkeypatch) -> 
     try:
         ours = open_graph(make_model(), "cpu", "ours")
         model = locotrack.create_model("b0-tiny")
-        theirs = torch_model.TorchModel(model, "b0-tiny", compiled=False, device="cpu")
+        theirs = torch_model.TorchModel(model, "b0-tiny", mode="eager", device="cpu")
         assert (ours.threads, theirs.threads, torch.get_num_threads()) == (1, 1, 1)
     finally:
         torch.set_num_threads(before)
-
-
-def test_torch_side_computes_what_the_model_computes() -> None:
-    import torch
-
-    from locoexport.benchmarking.torch_model import TorchModel
-    from locoexport.models import locotrack
-
-    model = locotrack.create_model("b0-tiny", (64, 64))
-    probe = make_probe("textured", batch=1, frames=2, points=3, size_hw=(64, 64), seed=0)
-    side = TorchModel(model, "b0-tiny", compiled=False, device="cpu")
-    side.prepare(probe.video, probe.query_points_tyx)
-    side.run()
-    with torch.inference_mode():
-        expected = model.track_resized(
-            torch.from_numpy(probe.video), torch.from_numpy(probe.query_points_tyx)
-        )
-    np.testing.assert_array_equal(side.outputs().tracks_xy, expected.tracks.numpy())
-    assert side.name == "torch eager"
-    task = side.fresh_task(2, 3)
-    assert task is not None
-    assert (task.variant, task.graph) == ("b0-tiny", None)
-
-
-def test_what_torch_raises_is_told_as_what_the_machine_lacks() -> None:
-    from locoexport.benchmarking.torch_model import TorchModel
-    from locoexport.models import locotrack
-
-    side = TorchModel(
-        locotrack.create_model("b0-tiny", (64, 64)), "b0-tiny", compiled=False, device="cpu"
-    )
-    side.prepare(np.zeros((1, 2, 8, 8, 3), np.float32), np.zeros((1, 3, 3), np.float32))
-    with pytest.raises(MachineError, match="torch eager failed"):
-        side.run()
 
 
 def test_a_fresh_process_measures_memory_and_load_time(make_model) -> None:

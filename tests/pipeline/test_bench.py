@@ -9,7 +9,7 @@ import pytest
 from locoexport.benchmarking import distrust
 from locoexport.benchmarking import matrix_products as gemm
 from locoexport.benchmarking.distrust import Distrust
-from locoexport.benchmarking.report import Agreement, GemmRate
+from locoexport.benchmarking.report import Agreement, GemmRate, paired_ratios
 from locoexport.contract.profile import load_profile
 from locoexport.errors import ModelFileError, OutputError, ProviderUnavailableError, UsageError
 from locoexport.machine.hardware import Load
@@ -41,8 +41,10 @@ def test_a_graph_against_another(make_model) -> None:
         assert [side.name for side in cell.sides] == ["ONNX Runtime", "other.onnx"]
         assert all(len(side.seconds) == 10 for side in cell.sides)
         assert all(side.fresh is not None for side in cell.sides)
-        assert cell.ratio is not None
-        assert cell.agreement == Agreement(0.0, 0.0)
+        ours, other = cell.sides
+        assert (ours.ratio, ours.agreement) == (None, None)
+        assert other.ratio is not None
+        assert other.agreement == Agreement(0.0, 0.0)
         assert cell.flops == 0  # this graph multiplies no matrices
         assert cell.parts is not None
         median = cell.sides[0].latency.median
@@ -53,10 +55,28 @@ def test_a_graph_against_another(make_model) -> None:
     assert len(document["cells"][1]["sides"][0]["seconds"]) == 10
 
 
+def test_a_graph_against_several(make_model) -> None:
+    moved = make_model("moved.onnx", rename={"{0.5, -0.25}": "{1.5, -0.25}"})
+    against = [str(make_model("same.onnx")), str(moved)]
+    report = bench_model(make_model(), frames=[3], points=[4], against=against)
+    (cell,) = report.cells
+    assert [side.name for side in cell.opponents] == ["same.onnx", "moved.onnx"]
+    same, other = cell.opponents
+    assert all(
+        side.ratio == paired_ratios(cell.sides[0].seconds, side.seconds) for side in (same, other)
+    )
+    assert same.agreement == Agreement(0.0, 0.0)
+    assert other.agreement is not None
+    assert other.agreement.worst_px > 0.5
+    assert ["moved.onnx" in warning for warning in report.warnings if "compute" in warning] == [
+        True
+    ]
+
+
 def test_two_graphs_that_differ_are_told_apart(make_model) -> None:
     moved = make_model("moved.onnx", rename={"{0.5, -0.25}": "{1.5, -0.25}"})
     report = bench_model(make_model(), frames=[3], points=[4], against=str(moved))
-    agreement = report.cells[0].agreement
+    agreement = report.cells[0].opponents[0].agreement
     assert agreement is not None
     assert agreement.worst_px > 0.5
     assert any("do not compute the same" in warning for warning in report.warnings)
@@ -65,7 +85,7 @@ def test_two_graphs_that_differ_are_told_apart(make_model) -> None:
 def test_alone(make_model) -> None:
     report = bench_model(make_model(), frames=[2], points=[4], against="none")
     assert len(report.cells[0].sides) == 1
-    assert report.cells[0].ratio is None
+    assert report.cells[0].opponents == ()
 
 
 def test_axes_that_the_file_fixes(make_model) -> None:
@@ -84,15 +104,22 @@ def test_wrong_use(make_model) -> None:
         bench_model(path, runs=9)
     with pytest.raises(UsageError, match="pass one of them"):
         bench_model(path, backbone="b0")
-    with pytest.raises(UsageError, match="expected torch, compile, none or"):
+    with pytest.raises(UsageError, match="expected torch, compile, autocast, none or"):
         bench_model(path, against="tensorflow")
+    with pytest.raises(UsageError, match="Did you mean autocast"):
+        bench_model(path, against=["torch", "autocats"])
+    with pytest.raises(UsageError, match="an opponent twice: torch, torch"):
+        bench_model(path, against=["torch", "torch"])
+    with pytest.raises(UsageError, match="leave out the others"):
+        bench_model(path, against=["none", "torch"])
     with pytest.raises(UsageError, match="no provider 'gpu'"):
         bench_model(path, provider="gpu")
     with pytest.raises(ModelFileError, match="no model file"):
         bench_model(path, against="/nowhere/other.onnx")
     foreign = make_model("foreign.onnx", metadata_hw=None)
-    with pytest.raises(UsageError, match="carries no locoexport metadata"):
-        bench_model(foreign, against="torch")
+    for mode in ("torch", "autocast"):
+        with pytest.raises(UsageError, match="carries no locoexport metadata"):
+            bench_model(foreign, against=mode)
 
 
 def test_a_file_without_metadata_is_timed_alone_by_default(make_model) -> None:
@@ -173,19 +200,30 @@ def test_a_steady_quiet_machine_is_trusted(report, doubts) -> None:
 
 def test_reasons_to_doubt(report, doubts) -> None:
     cell = report.cells[0]
-    uneven = replace(cell.sides[1], seconds=(0.1,) * 5 + (0.3,) * 5)
+    ours, theirs = cell.sides
+    uneven = replace(theirs, seconds=(0.1,) * 5 + (0.3,) * 5)
+    apart = replace(theirs, agreement=Agreement(3.0, 4.0))
     doubts.about_load(0.5, "before the benchmark")
     doubts.about_cell(replace(cell, others_share=0.4))
-    doubts.about_cell(replace(cell, sides=(cell.sides[0], uneven)))
-    doubts.about_cell(replace(cell, agreement=Agreement(3.0, 4.0)))
+    doubts.about_cell(replace(cell, sides=(ours, uneven)))
+    doubts.about_cell(replace(cell, sides=(ours, apart)))
     doubts.about_rate(GemmRate(100e9, 50e9, "numpy"))
     doubts.about_rate(GemmRate(100e9, 50e9, "numpy"))
     texts = "\n".join(doubts.reasons)
     assert len(doubts.reasons) == 4
     assert "other processes took 50% of it before the benchmark" in texts
     assert "torch eager at 8 x 64" in texts
-    assert "3 px apart" in texts
+    assert "The tracks of torch eager are 3 px from those under test" in texts
     assert "100 GFLOP/s before the benchmark and at 50 after" in texts
+
+
+def test_tracks_that_are_no_numbers_are_worse_than_any_distance(report, doubts) -> None:
+    cell = report.cells[0]
+    for apart in (3.0, float("nan"), 5.0):
+        side = replace(cell.sides[1], agreement=Agreement(apart, apart))
+        doubts.about_cell(replace(cell, sides=(cell.sides[0], side)))
+    (reason,) = doubts.reasons
+    assert "The tracks of torch eager are no finite numbers (median, at 8 x 64)" in reason
 
 
 def test_a_kind_of_reason_is_told_once_and_reported_at_its_worst(report, monkeypatch) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from locoexport.benchmarking.report import Transfers, spread
+from locoexport.benchmarking.report import Agreement, Transfers, spread
 from locoexport.errors import OutputError
 from locoexport.rendering.bench import bench_document, bench_text
 from locoexport.rendering.bench_plot import draw_bench
@@ -40,6 +40,36 @@ def test_text_holds_every_figure(report) -> None:
     assert row(printed, "backbone") == ["backbone", "60.0", "60.0%", "3.00", "50%"]
     assert row(printed, "transformer") == [*("transformer", "30.0", "30.0%", "2.00", "67%", "30.0")]
     assert "100 GFLOP/s by numpy (99 before, 100 after)" in printed
+
+
+def test_every_opponent_has_a_row_of_its_own(report) -> None:
+    cell = report.cells[0]
+    fast = replace(
+        cell.sides[1],
+        name="torch bf16 autocast",
+        ratio=spread([1.5]),
+        agreement=Agreement(0.5, float("nan")),
+    )
+    three = replace(report, cells=(replace(cell, sides=(*cell.sides, fast)),))
+    printed = text(three)
+    assert "ONNX Runtime against torch eager, torch bf16 autocast\n" in printed
+    first = row(printed, "8", "x", "64", "torch", "eager", "2.50")
+    assert first[5:] == ["2.50", "2.50", "2.50", "0.000001", "0.001000", "50%"]
+    second = row(printed, "torch", "bf16", "autocast", "1.50")
+    assert second[3:] == ["1.50", "1.50", "1.50", "0.500000", "nan"]
+    document = bench_document(three)["cells"][0]
+    assert document["ratio"]["median"] == 2.5  # of the first opponent
+    assert [side["ratio"] and side["ratio"]["median"] for side in document["sides"]] == [
+        *(None, 2.5, 1.5)
+    ]
+    assert document["sides"][2]["tracks_apart"]["median_px"] == 0.5
+
+
+def test_an_opponent_is_not_needed(report) -> None:
+    alone = replace(report, cells=(replace(report.cells[0], sides=report.cells[0].sides[:1]),))
+    assert row(text(alone), "8", "x", "64", "-") == [*("8", "x", "64"), *["-"] * 5, "50%"]
+    document = bench_document(alone)["cells"][0]
+    assert (document["ratio"], document["tracks_apart"]) == (None, None)
 
 
 def test_warnings_are_in_the_text_and_the_document(report) -> None:
@@ -96,9 +126,7 @@ def test_transfers_have_a_table_of_their_own(report) -> None:
 @pytest.mark.parametrize("whole", [True, False])
 def test_plot_is_a_picture_with_both_panels(report, tmp_path, whole) -> None:
     if not whole:
-        cells = tuple(
-            replace(cell, parts=None, ratio=None, sides=cell.sides[:1]) for cell in report.cells
-        )
+        cells = tuple(replace(cell, parts=None, sides=cell.sides[:1]) for cell in report.cells)
         report = replace(report, cells=cells)
     draw_bench(report, tmp_path / "plot.png")
     picture = matplotlib.image.imread(tmp_path / "plot.png")[..., :3]
@@ -112,6 +140,16 @@ def test_plot_is_a_picture_with_both_panels(report, tmp_path, whole) -> None:
     assert blue.mean() > 0.01
     assert bool(green.mean() > 0.01) is whole
     assert [path.name for path in tmp_path.iterdir()] == ["plot.png"]
+
+
+def test_many_opponents_have_bars_of_their_own(report, tmp_path) -> None:
+    cell = report.cells[0]
+    sides = (cell.sides[0], *(replace(cell.sides[1], name=f"other {i}") for i in range(6)))
+    draw_bench(replace(report, cells=(replace(cell, sides=sides),)), tmp_path / "plot.png")
+    picture = matplotlib.image.imread(tmp_path / "plot.png")[..., :3]
+    for colour in ((0xE0, 0x7A, 0x3F), (0x9A, 0xA5, 0xB1), (0x7A, 0x5C, 0x99), (0xC9, 0xA2, 0x27)):
+        near = np.all(np.abs(picture - np.array(colour) / 255) < 0.02, axis=-1)
+        assert near.mean() > 0.003, colour
 
 
 def test_a_plot_that_cannot_be_written_leaves_nothing(report, tmp_path) -> None:

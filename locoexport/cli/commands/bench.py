@@ -31,9 +31,9 @@ def bench(
     plot: options.Plot = None,
     force: ReplaceFiles = False,
 ) -> None:
-    """Time a model here, in turn with PyTorch or another file.
+    """Time a model here, in turn with PyTorch or other files.
 
-    Both sides get the same number of threads. Latency is the median of the runs after warm-up,
+    All sides get the same number of threads. Latency is the median of the runs after warm-up,
     with the 10th and 90th percentile; the ratio is taken run by run. Memory and load time are
     measured in separate processes.
 
@@ -41,6 +41,7 @@ def bench(
         locoexport bench
         locoexport bench model.onnx --frames 24 --points 64,256
         locoexport bench model.onnx --against other.onnx --plot bench.png
+        locoexport bench model.onnx --against torch --against autocast
     """
     console.check_outputs(context, files=("plot",))
     if plot is not None:

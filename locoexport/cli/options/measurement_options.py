@@ -112,10 +112,11 @@ Points = Annotated[
     ),
 ]
 Against = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
-        metavar="torch|compile|none|FILE.onnx",
-        help="The opponent that runs in turn: PyTorch eager or compiled, none, or another file.",
+        metavar="torch|compile|autocast|none|FILE.onnx",
+        help="The opponent that runs in turn: PyTorch eager, compiled or eager under bfloat16 "
+        "autocast, none, or another file. May be repeated.",
         show_default="torch, where it is installed",
         rich_help_panel=MODEL,
     ),
