@@ -23,6 +23,7 @@ from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener
 from locoexport.parity.probes import Probe, make_probe
 from locoexport.pipeline import model_choice
+from locoexport.runtime.session.opening import choose_run
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.providers import built_for, require_provider
 from locoexport.runtime.session.single import ModelSession
@@ -133,9 +134,12 @@ def check_opponent(against: str | None) -> None:
 
 
 def open_opponent(
-    ours: HostGraph | DeviceGraph, against: str | None, provider: str, distrust: Distrust
+    ours: HostGraph | DeviceGraph, against: str | None, provider: str | None, distrust: Distrust
 ) -> Contender | None:
     """The other side; None where there is none.
+
+    Another file runs on ``provider``, or where that is None on its own choice; its name tells where
+    it is another one than ours.
 
     Raises:
         UsageError: the file does not say which network it is.
@@ -148,14 +152,19 @@ def open_opponent(
     if against == "none":
         return None
     if against.endswith(".onnx"):
-        return open_graph(Path(against), provider, Path(against).name)
+        choice, name = choose_run(against, provider), Path(against).name
+        if choice.warning:
+            distrust.add(choice.warning)
+        if choice.provider != ours.session.provider:
+            name += f" on {choice.provider}"
+        return open_graph(Path(against), choice, name)
     if metadata is None:
         raise UsageError(
             f"{ours.session.path} carries no locoexport metadata, so which network to run in torch "
             "is unknown; compare it with an .onnx file, or pass --against none."
         )
     require_packages("torch", "safetensors", "onnx", extra="export")
-    return _torch_model(ours.session, provider, distrust, compiled=against == "compile")
+    return _torch_model(ours.session, distrust, compiled=against == "compile")
 
 
 def title_of(ours: HostGraph | DeviceGraph) -> str:
@@ -190,7 +199,7 @@ def _axis(
 
 
 def _torch_model(
-    session: ModelSession, provider: str, distrust: Distrust, *, compiled: bool
+    session: ModelSession, distrust: Distrust, *, compiled: bool
 ) -> Contender:
     import torch
 
@@ -208,7 +217,7 @@ def _torch_model(
         )
         network = load_network(replace(profile, demo_weights=None), None)
     device = "cpu"
-    if provider_name(provider) in ("cuda", "tensorrt"):
+    if provider_name(session.provider) in ("cuda", "tensorrt"):
         if torch.cuda.is_available():
             device = "cuda"
         else:

@@ -13,6 +13,7 @@ __all__ = [
     "Features",
     "JsonTarget",
     "ProfilesJson",
+    "OwnProvider",
     "Provider",
     "ReplaceFiles",
     "ReplaceJson",
@@ -42,6 +43,15 @@ ReplaceFiles = Annotated[
 ]
 ReplaceJson = Annotated[
     bool, typer.Option("--force", help="Replace an existing JSON file.", rich_help_panel=OUTPUT)
+]
+OwnProvider = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Execution provider, such as cpu, cuda or openvino; `locoexport doctor` lists those "
+        "that work here. Without it: the choice of a file that `locoexport tune` wrote, else cpu.",
+        rich_help_panel=MACHINE,
+    ),
 ]
 Provider = Annotated[
     str,
