@@ -56,16 +56,20 @@ class Contender(Protocol):
         """How to measure this contender's memory in a new process; None where that says nothing."""
 
 
-def open_graph(path: Path, choice: RunChoice, name: str) -> HostGraph | DeviceGraph:
+def open_graph(
+    path: Path, provider: str, name: str, choice: RunChoice | None = None
+) -> HostGraph | DeviceGraph:
     """Open a file with our inputs and outputs; on CUDA its inputs and outputs stay on the device.
+
+    ``choice`` says with how many threads, and who chose ``provider``; None is the caller.
 
     Raises:
         ModelFileError, ProviderUnavailableError: see ``open_session``.
     """
-    provider, threads = choice.provider, choice.threads
+    choice = choice or RunChoice(provider)
     if provider_name(provider) not in _ON_DEVICE:
         session = open_session(
-            path, provider, threads=threads, require_metadata=False, choice=choice
+            path, provider, threads=choice.threads, require_metadata=False, choice=choice
         )
         return HostGraph(session, name)
     opened = create_checked_session(path, provider, profile_prefix=None, threads=None, cached=False)

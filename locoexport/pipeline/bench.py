@@ -104,7 +104,7 @@ def bench_model(
     choice = choose_run(path, provider)
     if choice.warning:
         notify(Notice(choice.warning, warning=True))
-    ours = open_graph(path, choice, "ONNX Runtime")
+    ours = open_graph(path, choice.provider, "ONNX Runtime", choice)
     sizes = choose_sizes(ours, frames, points)
     theirs = open_opponent(ours, against, provider, distrust)
     contenders = (ours,) if theirs is None else (ours, theirs)

@@ -157,7 +157,7 @@ def open_opponent(
             distrust.add(choice.warning)
         if choice.provider != ours.session.provider:
             name += f" on {choice.provider}"
-        return open_graph(Path(against), choice, name)
+        return open_graph(Path(against), choice.provider, name, choice)
     if metadata is None:
         raise UsageError(
             f"{ours.session.path} carries no locoexport metadata, so which network to run in torch "
@@ -198,9 +198,7 @@ def _axis(
     return sizes
 
 
-def _torch_model(
-    session: ModelSession, distrust: Distrust, *, compiled: bool
-) -> Contender:
+def _torch_model(session: ModelSession, distrust: Distrust, *, compiled: bool) -> Contender:
     import torch
 
     from locoexport.benchmarking.torch_model import TorchModel

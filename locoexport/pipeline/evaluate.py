@@ -53,8 +53,9 @@ class EvalReport:
     ``sides`` are in the order of every video's scores: ``onnx``, and ``torch`` where it ran;
     ``absent`` says why it did not. ``live`` is how many frames each answer looked at, None where
     the whole clip went through the model at once. ``resumed`` counts the videos whose results are
-    of an earlier, equal command. ``chosen_by`` says who chose ``provider``. ``skipped`` names videos without a single visible point,
-    ``missing`` annotated videos that have no file; ``warnings`` were told on the way.
+    of an earlier, equal command. ``chosen_by`` says who chose ``provider``. ``skipped`` names
+    videos without a single visible point, ``missing`` annotated videos that have no file;
+    ``warnings`` were told on the way.
     """
 
     model: Path

@@ -34,9 +34,9 @@ from locoexport.serving.repository import (
     write_repository,
 )
 from locoexport.serving.triton_config import ensemble_config, model_config
-from locoexport.serving.tuning import tuned_for_openvino, tuned_for_triton
 from locoexport.serving.triton_live import live_readme, pin_live_models
 from locoexport.serving.triton_schema import check_config, check_ensemble, schema_is_here
+from locoexport.serving.tuning import tuned_for_openvino, tuned_for_triton
 
 __all__ = ["PackageReport", "package_for_openvino", "package_for_triton"]
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from locoexport.contract.stamps import TuningStamp
-from locoexport.machine.reading.documents import quote
+from locoexport.runtime.session.opening import allowed_choice
+from locoexport.runtime.session.provider_options import provider_name
 from locoexport.serving.options import ServingOptions
 
 __all__ = ["TunedServing", "tuned_for_openvino", "tuned_for_triton"]
-
-_SMALLER = ("precision=bf16", "precision=f16")
 
 
 @dataclass(frozen=True)
@@ -35,21 +34,25 @@ def tuned_for_triton(stamp: TuningStamp | None, options: ServingOptions) -> Tune
     """Triton runs the file in ONNX Runtime: with the threads of a choice of that, on the CPU."""
     if stamp is None:
         return TunedServing(options)
-    if stamp.provider == "cpu":
+    choice = allowed_choice(stamp.provider)
+    if choice == "cpu":
         return _with_threads(stamp, options)
-    if stamp.provider == "cuda" and options.device != "cpu":
+    if choice == "cuda" and options.device != "cpu":
         return TunedServing(options, (f"{_chose(stamp)}: instances on a GPU run so.",))
-    return _departed(stamp, options, "Triton runs it in ONNX Runtime", _elsewhere(stamp))
+    more = " `locoexport package --openvino-ms` serves it in OpenVINO."
+    is_openvino = choice is not None and provider_name(choice) == "openvino"
+    return _departed(stamp, options, "Triton runs it in ONNX Runtime", more if is_openvino else "")
 
 
 def tuned_for_openvino(stamp: TuningStamp | None, options: ServingOptions) -> TunedServing:
     """OpenVINO Model Server: with the threads of a choice of OpenVINO in float32."""
     if stamp is None:
         return TunedServing(options)
-    name, _, listed = stamp.provider.partition(":")
-    if name == "openvino" and (not listed or listed in ("precision=f32", "device=CPU")):
+    choice = allowed_choice(stamp.provider)
+    if choice == "openvino":
         return _with_threads(stamp, options)
-    more = "" if name == "openvino" else " `locoexport package --triton` serves it in ONNX Runtime."
+    is_onnxruntime = choice in ("cpu", "cuda")
+    more = " `locoexport package --triton` serves it in ONNX Runtime." if is_onnxruntime else ""
     return _departed(stamp, options, "the server runs it in OpenVINO", more)
 
 
@@ -57,15 +60,15 @@ def _with_threads(stamp: TuningStamp, options: ServingOptions) -> TunedServing:
     """The user's own number comes first. What counts is the server's machine, not this one."""
     if options.threads is None and stamp.threads is not None:
         options = replace(options, threads=stamp.threads)
-    threads = "as many threads as usual" if options.threads is None else f"{options.threads} threads"
+    threads = (
+        "as many threads as usual" if options.threads is None else f"{options.threads} threads"
+    )
     return TunedServing(options, (f"{_chose(stamp)}: the server runs it so, with {threads}.",))
 
 
-def _departed(
-    stamp: TuningStamp, options: ServingOptions, runs: str, more: str
-) -> TunedServing:
+def _departed(stamp: TuningStamp, options: ServingOptions, runs: str, more: str) -> TunedServing:
     why = ""
-    if any(smaller in stamp.provider for smaller in _SMALLER):
+    if "precision=" in (allowed_choice(stamp.provider) or ""):
         why = (
             " What keeps points in place in bf16 and f16 is the runtime of this package, which a "
             "server does not have."
@@ -78,10 +81,5 @@ def _departed(
 
 
 def _chose(stamp: TuningStamp) -> str:
-    return f"`locoexport tune` chose {quote(stamp.provider)} for this file"
-
-
-def _elsewhere(stamp: TuningStamp) -> str:
-    if stamp.provider.partition(":")[0] != "openvino":
-        return ""
-    return " `locoexport package --openvino` serves it in OpenVINO."
+    choice = allowed_choice(stamp.provider) or "a provider that no file may choose"
+    return f"`locoexport tune` chose {choice} for this file"

@@ -12,8 +12,8 @@ from locoexport.cli.options.panels import CLIP, MACHINE, OUTPUT, POINTS
 __all__ = [
     "Features",
     "JsonTarget",
-    "ProfilesJson",
     "OwnProvider",
+    "ProfilesJson",
     "Provider",
     "ReplaceFiles",
     "ReplaceJson",

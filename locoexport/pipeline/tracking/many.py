@@ -29,7 +29,7 @@ from locoexport.pipeline.tracking.points import check_colours
 from locoexport.pipeline.tracking.progress import ClipProgress
 from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
 from locoexport.runtime.session.opening import choose_run
-from locoexport.runtime.session.provider_options import RunChoice
+from locoexport.runtime.session.provider_options import USUAL_RUN, RunChoice
 from locoexport.runtime.tracking.budget import parse_memory
 
 __all__ = ["Engine", "ManyReport", "track_many"]
@@ -64,7 +64,7 @@ class ManyReport:
     worker_deaths: int
     seconds: float
     warnings: tuple[str, ...] = ()
-    choice: RunChoice = RunChoice("cpu", chosen_by="default")
+    choice: RunChoice = USUAL_RUN
 
     @property
     def passed(self) -> bool:
@@ -154,7 +154,7 @@ def track_many(
     choice = choose_run(model, provider, threads)
     if choice.warning:
         notify(Notice(choice.warning, warning=True))
-    workers, threads = _share_out(choice, workers, memory)
+    workers, threads = _share_out(choice.provider, workers, choice.threads, memory)
     settings = WorkSettings(
         model=model,
         model_sha256=model_sha256(model),
@@ -323,10 +323,9 @@ def _check_engine(engine: Engine, address: str | None) -> None:
 
 
 def _share_out(
-    choice: RunChoice, workers: int | None, memory: str | None
+    provider: str, workers: int | None, threads: int | None, memory: str | None
 ) -> tuple[int, int]:
     """Workers, and threads for each, so that there are no more threads than cores."""
-    threads = choice.threads
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None and value < 1:
             raise UsageError(f"{name} is {value}; it must be at least 1.")
@@ -335,7 +334,7 @@ def _share_out(
         each = _WORKER_BYTES if memory is None else parse_memory(memory)
         fit = max(1, read_memory().available // each)
         # Several models on one accelerator only share its memory.
-        workers = max(1, min(cores // (threads or 1), fit)) if choice.provider == "cpu" else 1
+        workers = max(1, min(cores // (threads or 1), fit)) if provider == "cpu" else 1
     return workers, threads or max(1, cores // workers)
 
 

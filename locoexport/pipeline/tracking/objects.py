@@ -42,7 +42,7 @@ from locoexport.runtime.queries.sources import (
     PointSources,
     collect_asked_points,
 )
-from locoexport.runtime.session.provider_options import RunChoice
+from locoexport.runtime.session.provider_options import USUAL_RUN, RunChoice
 from locoexport.runtime.sources.named import is_live, name_of, stem_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.budget import parse_memory
@@ -133,7 +133,7 @@ class ObjectReport:
     frames_repeated: tuple[int, ...] = ()
     pixel_aspect: Fraction = SQUARE
     drawn: DrawnOverlay | None = None
-    choice: RunChoice = RunChoice("cpu", chosen_by="default")
+    choice: RunChoice = USUAL_RUN
     warnings: tuple[str, ...] = ()
 
 

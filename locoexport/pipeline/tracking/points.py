@@ -31,7 +31,7 @@ from locoexport.runtime.queries.sources import (
     collect_asked_points,
     join_points,
 )
-from locoexport.runtime.session.provider_options import RunChoice
+from locoexport.runtime.session.provider_options import USUAL_RUN, RunChoice
 from locoexport.runtime.sources.named import is_live, name_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.tracker import PointTracker
@@ -127,7 +127,7 @@ class TrackReport:
     frames_repeated: tuple[int, ...] = ()
     pixel_aspect: Fraction = SQUARE
     drawn: DrawnOverlay | None = None
-    choice: RunChoice = RunChoice("cpu", chosen_by="default")
+    choice: RunChoice = USUAL_RUN
     warnings: tuple[str, ...] = ()
 
     @property

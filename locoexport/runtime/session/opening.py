@@ -25,7 +25,7 @@ from locoexport.runtime.session.single import ModelSession, open_session
 from locoexport.runtime.session.split import SplitSession, open_split
 from locoexport.runtime.session.split_files import find_split_files
 
-__all__ = ["Model", "choose_proof_run", "choose_run", "open_model"]
+__all__ = ["Model", "allowed_choice", "choose_proof_run", "choose_run", "open_model"]
 
 _USUAL = "cpu"
 _TUNING = f"{METADATA_PREFIX}tuning"
@@ -101,6 +101,25 @@ def choose_proof_run(path: str | Path, provider: str | None = None) -> RunChoice
     return RunChoice(_USUAL, None, "default", warning)
 
 
+def allowed_choice(text: str) -> str | None:
+    """The provider that a file may choose, spelled as we do; None for anything else.
+
+    These are cpu, cuda without options, and openvino on the CPU in f32, f16 or bf16.
+    """
+    try:
+        asked = parse_provider(text)
+    except UsageError:
+        return None
+    if asked.name in ("cpu", "cuda"):
+        return asked.name if asked == parse_provider(asked.name) else None
+    if asked.name != "openvino" or asked.options["device"] != "CPU":
+        return None
+    precision = asked.options["precision"]
+    if precision not in ("f32", *_NEEDS):
+        return None
+    return "openvino" if precision == "f32" else f"openvino:precision={precision}"
+
+
 def _open(
     path: str | Path, choice: RunChoice, file: ModelFile | None, options: dict[str, Any]
 ) -> Model:
@@ -140,7 +159,7 @@ def _read_stamp(file: ModelFile) -> TuningStamp | None:
 def _chosen(path: str | Path, stamp: TuningStamp | None, threads: int | None) -> RunChoice:
     if stamp is None:
         return RunChoice(_USUAL, threads, "default")
-    provider = _allowed(stamp.provider)
+    provider = allowed_choice(stamp.provider)
     if provider is None:
         reason = "a file may choose only cpu, cuda, or openvino on the CPU in f32, f16 or bf16"
         return _fallback(path, stamp, threads, reason)
@@ -150,22 +169,6 @@ def _chosen(path: str | Path, stamp: TuningStamp | None, threads: int | None) ->
     if threads is None and stamp.threads is not None and provider != "cuda":
         threads = min(stamp.threads, usable_threads())
     return RunChoice(provider, threads, "tune")
-
-
-def _allowed(text: str) -> str | None:
-    """The provider that a file may choose, spelled by us; None for anything else."""
-    try:
-        asked = parse_provider(text)
-    except UsageError:
-        return None
-    if asked.name in ("cpu", "cuda"):
-        return asked.name if asked == parse_provider(asked.name) else None
-    if asked.name != "openvino" or asked.options["device"] != "CPU":
-        return None
-    precision = asked.options["precision"]
-    if precision not in ("f32", *_NEEDS):
-        return None
-    return "openvino" if precision == "f32" else f"openvino:precision={precision}"
 
 
 def _obstacle(provider: str) -> str | None:
@@ -181,9 +184,7 @@ def _obstacle(provider: str) -> str | None:
     return None
 
 
-def _fallback(
-    path: str | Path, stamp: TuningStamp, threads: int | None, reason: str
-) -> RunChoice:
+def _fallback(path: str | Path, stamp: TuningStamp, threads: int | None, reason: str) -> RunChoice:
     warning = (
         f"{path} runs on the CPU. `locoexport tune` chose {quote(stamp.provider)} for it, which "
         f"does not work here: {reason}. On the CPU the file is correct as well and slower: the "

@@ -15,6 +15,7 @@ from locoexport.errors import UsageError, did_you_mean
 
 __all__ = [
     "OPTIONS",
+    "USUAL_RUN",
     "ChosenBy",
     "ProviderChoice",
     "ProviderOption",
@@ -112,6 +113,10 @@ class RunChoice:
     def precision(self) -> str:
         """What the provider computes a float32 graph in: ``f32``, or less."""
         return parse_provider(self.provider).options.get("precision", "f32")
+
+
+USUAL_RUN = RunChoice("cpu", chosen_by="default")
+"""What a file runs on where neither it nor anybody else says."""
 
 
 def parse_provider(text: str) -> ProviderChoice:

@@ -174,10 +174,10 @@ class PointTracker:
 
         Returns:
             The tracks. ``Tracks.warnings`` says what was wrong with the video; unless you opened
-            ``video`` yourself, each is a RuntimeWarning too, and so is ``model.choice.warning``. A stream, or a file that does not
-            state its length, may end before a query's frame: such a point has no position (NaN),
-            and a warning says so. Beyond 1 GiB, or an eighth of ``memory``, the arrays are kept in
-            a temporary file that is removed with them.
+            ``video`` yourself, each is a RuntimeWarning too, and so is ``model.choice.warning``. A
+            stream, or a file that does not state its length, may end before a query's frame: such a
+            point has no position (NaN), and a warning says so. Beyond 1 GiB, or an eighth of
+            ``memory``, the arrays are kept in a temporary file that is removed with them.
 
         Raises:
             VideoError: the video cannot be read, or has fewer frames than the model is fixed to.
