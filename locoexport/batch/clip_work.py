@@ -147,7 +147,7 @@ class ClipWorker:
         self._tracker = PointTracker(
             settings.model,
             settings.provider,
-            threads=settings.threads if settings.provider == "cpu" else None,
+            threads=settings.threads if settings.provider == "cpu" else settings.model_threads,
             window=settings.window,
             memory=settings.memory,
             model_sha256=settings.model_sha256,

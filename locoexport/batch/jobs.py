@@ -51,6 +51,7 @@ class WorkSettings:
         out: the folder of the outputs.
         provider: the execution provider.
         threads: of the CPU, for one worker.
+        model_threads: those of its model; None is the provider's usual number.
         window: frames a window; see ``PointTracker``.
         memory: like ``1GiB``, for one worker; see ``PointTracker``.
         tracks_suffix: ``.npz``, ``.csv`` or ``.json`` where a file a clip is wanted besides.
@@ -63,6 +64,7 @@ class WorkSettings:
     out: Path
     provider: str = "cpu"
     threads: int = 1
+    model_threads: int | None = None
     window: int | None = None
     memory: str | None = None
     tracks_suffix: str | None = None

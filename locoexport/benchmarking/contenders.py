@@ -17,7 +17,7 @@ from locoexport.benchmarking.report import Transfers, spread
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT
 from locoexport.errors import MachineError
 from locoexport.machine.cores import usable_threads
-from locoexport.runtime.session.provider_options import provider_name
+from locoexport.runtime.session.provider_options import RunChoice, provider_name
 from locoexport.runtime.session.providers import ORT_ERRORS
 from locoexport.runtime.session.single import (
     ModelSession,
@@ -56,16 +56,24 @@ class Contender(Protocol):
         """How to measure this contender's memory in a new process; None where that says nothing."""
 
 
-def open_graph(path: Path, provider: str, name: str) -> HostGraph | DeviceGraph:
+def open_graph(
+    path: Path, provider: str, name: str, choice: RunChoice | None = None
+) -> HostGraph | DeviceGraph:
     """Open a file with our inputs and outputs; on CUDA its inputs and outputs stay on the device.
+
+    ``choice`` says with how many threads, and who chose ``provider``; None is the caller.
 
     Raises:
         ModelFileError, ProviderUnavailableError: see ``open_session``.
     """
+    choice = choice or RunChoice(provider)
     if provider_name(provider) not in _ON_DEVICE:
-        return HostGraph(open_session(path, provider, require_metadata=False), name)
+        session = open_session(
+            path, provider, threads=choice.threads, require_metadata=False, choice=choice
+        )
+        return HostGraph(session, name)
     opened = create_checked_session(path, provider, profile_prefix=None, threads=None, cached=False)
-    session = ModelSession(opened, provider, require_metadata=False)
+    session = ModelSession(opened, provider, require_metadata=False, choice=choice)
     return DeviceGraph(session, opened.session, name)
 
 
@@ -76,7 +84,8 @@ class HostGraph:
         """``session`` stays open for as long as this does."""
         self.name, self.session = name, session
         self.resolution_hw = session.resolution_hw
-        self.threads: int | None = usable_threads() if session.provider == "cpu" else None
+        usual = usable_threads() if session.provider == "cpu" else None
+        self.threads: int | None = session.choice.threads or usual
 
     def prepare(self, video: Floats, query_points_tyx: Floats) -> None:
         """See ``Contender``."""
@@ -169,5 +178,7 @@ class DeviceGraph:
 
 def _fresh_task(session: ModelSession, frames: int, points: int) -> FreshTask:
     return FreshTask(
-        frames, points, session.resolution_hw, session.provider, graph=str(session.path)
+        *(frames, points, session.resolution_hw, session.provider),
+        graph=str(session.path),
+        threads=session.choice.threads,
     )

@@ -27,7 +27,8 @@ _RUNS = 2
 
 @dataclass(frozen=True)
 class FreshTask:
-    """What to run. ``graph`` is an .onnx file; without one it is torch eager on the CPU.
+    """What to run. ``graph`` is an .onnx file, run on so many ``threads`` of the CPU (None: the
+    usual number); without one it is torch eager on the CPU.
 
     ``resolution_hw`` is that of the frames. Of torch's side, ``initial_hw`` and ``first_hw`` are
     the initial resolution and the first level, where they are others; with ``autocast`` it runs
@@ -44,6 +45,7 @@ class FreshTask:
     first_hw: tuple[int, int] | None = None
     refinements: int = 4
     autocast: bool = False
+    threads: int | None = None
 
 
 def run_fresh(task: FreshTask) -> FreshRun | str:
@@ -93,7 +95,7 @@ def _graph_opener(task: FreshTask) -> Callable[[], Callable[..., object]]:
     path = Path(task.graph or "")
 
     def open_graph() -> Callable[..., object]:
-        session = open_session(path, task.provider, require_metadata=False)
+        session = open_session(path, task.provider, threads=task.threads, require_metadata=False)
         return lambda video, queries: session.run(as_taken(session, video), queries)
 
     return open_graph

@@ -32,12 +32,14 @@ _CONTAINERS = ("If", "Loop", "Scan")
 """Their time is that of the nodes in them, which have events of their own."""
 
 
-def profile_parts(path: Path, probes: Iterable[Probe]) -> list[PartTimes]:
+def profile_parts(
+    path: Path, probes: Iterable[Probe], *, threads: int | None = None
+) -> list[PartTimes]:
     """Time by part for every probe, on the CPU (elsewhere a profile tells launches, not work)."""
     each = _WARM_UPS + _RUNS
     with scratch_folder() as folder:
         optimised = folder / "optimised.onnx"
-        options = session_options("cpu", profile_prefix=folder / "profile")
+        options = session_options("cpu", profile_prefix=folder / "profile", threads=threads)
         options.optimized_model_filepath = str(optimised)
         session = create_session(str(path), "cpu", options)
         types = {argument.name: argument.type for argument in session.get_inputs()}

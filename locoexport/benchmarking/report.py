@@ -14,6 +14,7 @@ from locoexport.machine.hardware import BUSY_SHARE, Cpu, Load
 if TYPE_CHECKING:
     from locoexport.inspection.parts import Part
     from locoexport.runtime.session.placement import Placement
+from locoexport.runtime.session.provider_options import ChosenBy
 
 __all__ = [
     "Agreement",
@@ -166,7 +167,7 @@ class Cell:
 @dataclass(frozen=True)
 class BenchReport:
     """A whole benchmark. ``placement`` is where the nodes of the file under test ran; ``warnings``
-    say why its figures may not be trusted."""
+    say why its figures may not be trusted; ``chosen_by`` who chose ``provider``."""
 
     model: Path
     title: str
@@ -179,6 +180,7 @@ class BenchReport:
     load: Load
     versions: Mapping[str, str]
     warnings: tuple[str, ...]
+    chosen_by: ChosenBy = "user"
 
     @property
     def others_share(self) -> float:

@@ -45,10 +45,13 @@ _FEATURES = {
     "avx512_vnni": "AVX-512 VNNI",
     "avx_vnni": "AVX VNNI",
     "avx512_bf16": "AVX-512 BF16",
+    "avx512_fp16": "AVX-512 FP16",
     "amx_tile": "AMX",
     "amx_int8": "AMX INT8",
+    "amx_bf16": "AMX BF16",
     "asimd": "NEON",
     "asimddp": "NEON dot product",
+    "asimdhp": "NEON FP16",
     "i8mm": "NEON I8MM",
     "sve": "SVE",
 }

@@ -38,6 +38,8 @@ from locoexport.pipeline.contenders import (
     title_of,
 )
 from locoexport.pipeline.diagnosis.outlook import forecast_sentence, place_nodes
+from locoexport.runtime.session.opening import choose_run
+from locoexport.runtime.session.provider_options import RunChoice
 
 __all__ = ["bench_model"]
 
@@ -50,7 +52,7 @@ class _Setting:
     """What every step of one benchmark needs. ``contenders`` has the graph under test first."""
 
     path: Path
-    provider: str
+    choice: RunChoice
     contenders: tuple[Contender, ...]
     runs: int
     notify: Listener
@@ -61,7 +63,7 @@ def bench_model(
     model: str | Path | None = None,
     *,
     backbone: str | None = None,
-    provider: str = "cpu",
+    provider: str | None = None,
     frames: Sequence[int] | None = None,
     points: Sequence[int] | None = None,
     against: str | Sequence[str] | None = None,
@@ -74,7 +76,8 @@ def bench_model(
         model: a file with our inputs and outputs; without one the backbone's profile is exported
             into the cache folder, once the provider is known to be there.
         backbone: a profile's name (default b0); not together with ``model``.
-        provider: the execution provider; there is no fallback.
+        provider: the execution provider, on which there is no fallback; None is the file's own
+            choice (``locoexport tune`` makes one), which falls back to the CPU, else the CPU.
         frames: how many frames, for every row of the grid (default 8 and 24).
         points: how many points, for every column (default 64 and 256).
         against: one or several of ``torch`` (eager), ``compile``, ``autocast`` (eager under
@@ -93,29 +96,34 @@ def bench_model(
         raise UsageError(f"--runs is {runs}; percentiles need at least {_LEAST_RUNS}.")
     opponents = (against,) if isinstance(against, str) else tuple(against or ())
     check_opponents(opponents)
-    _require(provider, model)
+    if provider is not None:
+        _require(provider, model)
     distrust = Distrust(notify)
     path = find_model(model, backbone, notify)
     notify(Notice("measuring the machine's load"))
     load = measure_load()
     distrust.about_load(load.busy_share, "before the benchmark")
-    ours = open_graph(path, provider, "ONNX Runtime")
+    choice = choose_run(path, provider)
+    if choice.warning:
+        notify(Notice(choice.warning, warning=True))
+    ours = open_graph(path, choice.provider, "ONNX Runtime", choice)
     sizes = choose_sizes(ours, frames, points)
     contenders = (ours, *open_opponents(ours, opponents, provider, distrust))
-    setting = _Setting(path, provider, contenders, runs, notify, distrust)
-    before = measure_gemm(provider)
+    setting = _Setting(path, choice, contenders, runs, notify, distrust)
+    before = measure_gemm(choice.provider)
     cells = [_time(size, setting) for size in sizes]
-    gemm = _compare_rates(before, measure_gemm(provider), distrust)
+    gemm = _compare_rates(before, measure_gemm(choice.provider), distrust)
     cells = _add_parts(_add_costs(cells, setting), setting)
     cells = [_add_memory(cell, setting) for cell in cells]
     notify(Notice("checking where the nodes run"))
     return BenchReport(
         model=path,
         title=title_of(ours),
-        provider=provider,
+        provider=choice.provider,
+        chosen_by=choice.chosen_by,
         runs=runs,
         cells=tuple(cells),
-        placement=place_nodes(path, provider),
+        placement=place_nodes(path, choice.provider),
         gemm=gemm,
         cpu=read_cpu(),
         load=load,
@@ -220,7 +228,7 @@ def _add_parts(cells: list[Cell], setting: _Setting) -> list[Cell]:
     """Time by part of the graph under test at every size."""
     if importlib.util.find_spec("onnx") is None:
         return cells
-    if setting.provider != "cpu":
+    if setting.choice.provider != "cpu":
         setting.distrust.add(
             "Time by part is reported on the CPU only: on other providers ONNX Runtime's profile "
             "records the time to launch a kernel, not the time to run it."
@@ -231,7 +239,7 @@ def _add_parts(cells: list[Cell], setting: _Setting) -> list[Cell]:
     setting.notify(Notice("profiling a separate session for the time by part"))
     resolution_hw = setting.contenders[0].resolution_hw
     probes = (Size(cell.frames, cell.points).probe(resolution_hw) for cell in cells)
-    times = profile_parts(setting.path, probes)
+    times = profile_parts(setting.path, probes, threads=setting.choice.threads)
     return [replace(cell, parts=parts) for cell, parts in zip(cells, times, strict=True)]
 
 

@@ -24,6 +24,7 @@ from locoexport.machine.writing.output_files import is_file
 from locoexport.notices import Listener
 from locoexport.parity.probes import Probe, make_probe
 from locoexport.pipeline import model_choice
+from locoexport.runtime.session.opening import choose_run
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.providers import built_for, require_provider
 from locoexport.runtime.session.single import ModelSession
@@ -141,9 +142,15 @@ def check_opponents(against: Sequence[str]) -> None:
 
 
 def open_opponents(
-    ours: HostGraph | DeviceGraph, against: Sequence[str], provider: str, distrust: Distrust
+    ours: HostGraph | DeviceGraph,
+    against: Sequence[str],
+    provider: str | None,
+    distrust: Distrust,
 ) -> tuple[Contender, ...]:
     """The other sides, as ``check_opponents`` let them pass; none named: torch where that can be.
+
+    Another file runs on ``provider``, or where that is None on its own choice; its name tells where
+    it is another one than ours.
 
     Raises:
         UsageError: the file does not say which network it is.
@@ -162,9 +169,9 @@ def open_opponents(
         )
     if modes:
         require_packages("torch", "safetensors", "onnx", extra="export")
-    in_torch = _torch_models(ours.session, provider, distrust, modes) if modes else {}
+    in_torch = _torch_models(ours.session, distrust, modes) if modes else {}
     return tuple(
-        in_torch[name] if name in in_torch else open_graph(Path(name), provider, Path(name).name)
+        in_torch[name] if name in in_torch else _open_file(name, ours, provider, distrust)
         for name in names
     )
 
@@ -211,8 +218,19 @@ def _check_file(name: str) -> None:
         raise ModelFileError(f"There is no model file {name}.")
 
 
+def _open_file(
+    against: str, ours: HostGraph | DeviceGraph, provider: str | None, distrust: Distrust
+) -> Contender:
+    choice, name = choose_run(against, provider), Path(against).name
+    if choice.warning:
+        distrust.add(choice.warning)
+    if choice.provider != ours.session.provider:
+        name += f" on {choice.provider}"
+    return open_graph(Path(against), choice.provider, name, choice)
+
+
 def _torch_models(
-    session: ModelSession, provider: str, distrust: Distrust, names: Sequence[str]
+    session: ModelSession, distrust: Distrust, names: Sequence[str]
 ) -> dict[str, Contender]:
     """The model as each of ``names`` says, over the same weights."""
     import torch
@@ -231,7 +249,7 @@ def _torch_models(
         )
         network = load_network(replace(profile, demo_weights=None), None)
     device = "cpu"
-    if provider_name(provider) in ("cuda", "tensorrt"):
+    if provider_name(session.provider) in ("cuda", "tensorrt"):
         if torch.cuda.is_available():
             device = "cuda"
         else:

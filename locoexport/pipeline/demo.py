@@ -83,7 +83,7 @@ def _live_model(path: Path) -> SiteModel:
 
 def _site_model(path: Path) -> SiteModel:
     """The model's files, after it was opened: a page should not be the first to find it broken."""
-    opened = open_model(path)
+    opened = open_model(path, "cpu")
     if opened.signature.input_type != "float32":
         raise ModelFileError(
             f"{path} takes {opened.signature.input_type} frames of any size, which the page does "

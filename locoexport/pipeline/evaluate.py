@@ -33,6 +33,7 @@ from locoexport.pipeline.weights.sources import find_checkpoint
 from locoexport.runtime.live.session import LiveSession, open_live
 from locoexport.runtime.live.tracker import LiveTracker
 from locoexport.runtime.session.opening import Model, open_model
+from locoexport.runtime.session.provider_options import ChosenBy
 from locoexport.runtime.session.single import require_provider
 from locoexport.runtime.session.split_files import find_split_files, is_live_export
 
@@ -52,8 +53,9 @@ class EvalReport:
     ``sides`` are in the order of every video's scores: ``onnx``, and ``torch`` where it ran;
     ``absent`` says why it did not. ``live`` is how many frames each answer looked at, None where
     the whole clip went through the model at once. ``resumed`` counts the videos whose results are
-    of an earlier, equal command. ``skipped`` names videos without a single visible point,
-    ``missing`` annotated videos that have no file; ``warnings`` were told on the way.
+    of an earlier, equal command. ``chosen_by`` says who chose ``provider``. ``skipped`` names
+    videos without a single visible point, ``missing`` annotated videos that have no file;
+    ``warnings`` were told on the way.
     """
 
     model: Path
@@ -71,6 +73,7 @@ class EvalReport:
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     live: int | None = None
+    chosen_by: ChosenBy = "default"
 
     @property
     def unscored(self) -> tuple[str, ...]:
@@ -107,7 +110,7 @@ def evaluate_model(
     dataset: str,
     *,
     query_mode: str = "first",
-    provider: str = "cpu",
+    provider: str | None = None,
     checkpoint: str | Path | None = None,
     torch: bool = True,
     videos: int | None = None,
@@ -136,7 +139,7 @@ def evaluate_datasets(
     datasets: Sequence[str],
     *,
     query_mode: str = "first",
-    provider: str = "cpu",
+    provider: str | None = None,
     checkpoint: str | Path | None = None,
     torch: bool = True,
     videos: int | None = None,
@@ -158,7 +161,9 @@ def evaluate_datasets(
             the cache folder; with ``live`` a live export.
         datasets: see ``locoexport.evaluation.datasets.opening.open_dataset``; a report each.
         query_mode: ``first`` or ``strided``; see ``locoexport.sample_queries``.
-        provider: the execution provider of the ONNX side; there is no fallback.
+        provider: the execution provider of the ONNX side, on which there is no fallback; None is
+            the file's own choice (``locoexport tune`` makes one), which falls back to the CPU, else
+            the CPU. Of a live export None is the CPU.
         checkpoint: the weights of an exported file, or ``published`` for those that its profile
             names; by default found as ``verify`` finds them.
         torch: run the unrewritten PyTorch model as well, if torch and the weights are there.
@@ -193,7 +198,8 @@ def evaluate_datasets(
     if live:
         _check_live(live, query_mode, one_alone=(track_file, film_folder))
     sample_queries(np.zeros((1, 1), bool), np.zeros((1, 1, 2)), query_mode)  # refuses other modes
-    require_provider(provider)
+    if provider is not None:
+        require_provider(provider)
     read = (("the model", model), *(("the dataset", dataset) for dataset in datasets))
     check_apart([("the scores of tracks", track_file)], read)
     table = None if track_file is None else check_track_file(track_file, force=force)
@@ -205,9 +211,7 @@ def evaluate_datasets(
     path = _find_model(model, live, notify)
     if names_profile(model):
         model = path  # whose weights are found like those of any exported file
-    session = (
-        open_live(path, provider, cached=True) if live else open_model(path, provider, cached=True)
-    )
+    session = _open(path, provider, notify, live=bool(live))
     if checkpoint == PUBLISHED:
         checkpoint = find_weights(PUBLISHED, _named_profile(session.metadata), notify)
     reference, absent = _reference(path, session, model, checkpoint, wanted=torch)
@@ -238,7 +242,8 @@ def evaluate_datasets(
                 dataset=clips.name,
                 query_mode=query_mode,
                 full_resolution=full_resolution,
-                provider=provider,
+                provider=session.provider,
+                chosen_by=_chosen_by(session, provider),
                 sides=tuple(side.name for side in sides),
                 absent=absent,
                 videos=tuple(found.results),
@@ -255,6 +260,21 @@ def evaluate_datasets(
     if table is not None:
         write_track_file(table, tables)
     return tuple(reports)
+
+
+def _open(path: Path, provider: str | None, notify: Listener, *, live: bool) -> Model | LiveSession:
+    if live:
+        return open_live(path, provider or "cpu", cached=True)
+    session = open_model(path, provider, cached=True)
+    if session.choice.warning:
+        notify(Notice(session.choice.warning, warning=True))
+    return session
+
+
+def _chosen_by(session: Model | LiveSession, provider: str | None) -> ChosenBy:
+    if isinstance(session, LiveSession):
+        return "default" if provider is None else "user"
+    return session.choice.chosen_by
 
 
 def _missing(clips: Dataset) -> str:

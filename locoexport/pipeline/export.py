@@ -367,7 +367,7 @@ def _prove_file(
         return make_probes(EXPORT_SHAPES, profile.axes, profile.working_hw, profile.input_type)
 
     with scratch_folder() as folder:
-        session = open_model(path, profile_prefix=folder / "profile")
+        session = open_model(path, "cpu", profile_prefix=folder / "profile")
         report = prove(session, network.model, probes(), profile.tolerance, notify)
     if report.passed:
         return report

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from locoexport.contract.metadata import METADATA_PREFIX, TuningStamp
 from locoexport.errors import ModelFileError
 from locoexport.graphs.reading import model_file_size, naming, read_model
 from locoexport.inspection.facts import ModelFacts, inspect_model
@@ -20,12 +21,16 @@ _DEFAULT_SIZES = {"batch": 1, "frames": 24, "points": 64, "height": 256, "width"
 
 @dataclass(frozen=True)
 class InspectReport:
-    """A file, the facts about it, and where its nodes would run on other providers."""
+    """A file, the facts about it, and where its nodes would run on other providers.
+
+    ``tuning`` is how it says that it runs fastest; None where it does not, or not legibly.
+    """
 
     path: Path
     size_bytes: int
     facts: ModelFacts
     forecasts: tuple[Forecast, ...]
+    tuning: TuningStamp | None = None
 
     @property
     def has_faults(self) -> bool:
@@ -66,4 +71,14 @@ def inspect_here(path: Path, axes: Mapping[str, int]) -> InspectReport:
     sizes = {name: size for name, size in _DEFAULT_SIZES.items() if name in open_axes}
     with naming(path):
         facts = inspect_model(model, sizes | dict(axes))
-    return InspectReport(path, path.stat().st_size, facts, forecast_providers(model))
+    tuning = _read_tuning(facts.metadata.get(f"{METADATA_PREFIX}tuning"))
+    return InspectReport(path, path.stat().st_size, facts, forecast_providers(model), tuning)
+
+
+def _read_tuning(text: str | None) -> TuningStamp | None:
+    if text is None:
+        return None
+    try:
+        return TuningStamp.parse(text)
+    except ModelFileError:
+        return None  # the metadata is shown as it is

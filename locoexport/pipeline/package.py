@@ -36,6 +36,7 @@ from locoexport.serving.repository import (
 from locoexport.serving.triton_config import ensemble_config, model_config
 from locoexport.serving.triton_live import live_readme, pin_live_models
 from locoexport.serving.triton_schema import check_config, check_ensemble, schema_is_here
+from locoexport.serving.tuning import tuned_for_openvino, tuned_for_triton
 
 __all__ = ["PackageReport", "package_for_openvino", "package_for_triton"]
 
@@ -59,6 +60,8 @@ class PackageReport:
             OpenVINO, whether it was there and compiled the file with the settings.
         server: which server it is for.
         start: the shell command that starts it in ``folder``, a line a row.
+        tuning: what became of the choice of ``locoexport tune``, a sentence a row; none where the
+            file carries none.
     """
 
     folder: Path
@@ -69,6 +72,7 @@ class PackageReport:
     schema_checked: bool
     server: Literal["triton", "openvino"] = "triton"
     start: tuple[str, ...] = ()
+    tuning: tuple[str, ...] = ()
 
 
 def package_for_triton(
@@ -100,17 +104,22 @@ def package_for_triton(
     if is_live_export(model):
         return _package_live(Path(model), Path(folder), name, options, force=force, notify=notify)
     opened = _open(Path(model), name)
+    tuned = tuned_for_triton(opened.metadata.tuning, options)
+    options = tuned.options
     entries = _entries(opened, options)
     checked = _check(entries, ensembles=1 if opened.split else 0)
     if not checked:
         notify(Notice(_NOT_CHECKED, warning=True))
-    for text in _doubts(opened.metadata, options):
+    for text in (*_doubts(opened.metadata, options), *tuned.departures):
         notify(Notice(text, warning=True))
-    readme = readme_text(entries, opened.inputs, opened.outputs, options, _facts(opened.metadata))
+    facts = [*_facts(opened.metadata), *tuned.said]
+    readme = readme_text(entries, opened.inputs, opened.outputs, options, facts)
     written = write_repository(Path(folder), entries, readme, force=force)
     names = tuple(entry.name for entry in entries)
     return PackageReport(
-        Path(folder), opened.path, opened.name, names, written, checked, start=_start(readme)
+        *(Path(folder), opened.path, opened.name, names, written, checked),
+        start=_start(readme),
+        tuning=tuned.said,
     )
 
 
@@ -142,18 +151,23 @@ def package_for_openvino(
     options = options or ServingOptions()
     check_options(options)
     opened = _open(Path(model), name, single_for="OpenVINO Model Server")
+    tuned = tuned_for_openvino(opened.metadata.tuning, options)
+    options = tuned.options
     checked = _compiles(opened.path, compile_settings(options))
     if not checked:
         text = "The file was not tried with OpenVINO, which is not installed "
         notify(Notice(text + "(pip install 'locoexport[openvino]').", warning=True))
-    readme = server_readme(
-        opened.name, opened.inputs, opened.outputs, options, _facts(opened.metadata)
-    )
+    for text in tuned.departures:
+        notify(Notice(text, warning=True))
+    facts = [*_facts(opened.metadata), *tuned.said]
+    readme = server_readme(opened.name, opened.inputs, opened.outputs, options, facts)
     entry = model_entry(opened.name, options)
     written = write_server(Path(folder), opened.path, entry, readme, force=force)
     names = (opened.name,)
     return PackageReport(
-        Path(folder), opened.path, opened.name, names, written, checked, "openvino", _start(readme)
+        *(Path(folder), opened.path, opened.name, names, written, checked, "openvino"),
+        start=_start(readme),
+        tuning=tuned.said,
     )
 
 
@@ -214,7 +228,7 @@ def _open(path: Path, name: str | None, *, single_for: str | None = None) -> _Op
     """Open, name and check; ``single_for`` names a server that takes no split export."""
     if is_live_export(path):
         raise UsageError(f"{path} is a live export, which is packaged only for Triton (--triton).")
-    metadata = open_model(path).metadata  # every check of the runtime
+    metadata = open_model(path, "cpu").metadata  # every check of the runtime
     split = find_split_files(path)
     if split is not None and single_for is not None:
         raise UsageError(f"{single_for} needs the single file; export it without --split.")

@@ -37,7 +37,7 @@ from locoexport.pipeline.proof.quantiles import prove_precision
 from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.pipeline.weights.origin import load_weights, profile_of
 from locoexport.runtime.queries.points import grid_queries
-from locoexport.runtime.session.opening import Model, open_model
+from locoexport.runtime.session.opening import Model, choose_proof_run, open_model
 from locoexport.runtime.session.placement import placed_elsewhere
 from locoexport.runtime.session.single import require_provider
 from locoexport.runtime.session.split_files import is_live_export
@@ -56,7 +56,7 @@ def verify_model(
     model_path: str | Path,
     *,
     checkpoint: str | Path | None = None,
-    provider: str = "cpu",
+    provider: str | None = None,
     tolerance_px: float | None = None,
     video: str | Path | None = None,
     localise: bool | None = None,
@@ -71,7 +71,8 @@ def verify_model(
         model_path: a file written by ``locoexport export``, or any file of a split or a live one.
         checkpoint: the weights it was made from; by default found by name and SHA-256 beside the
             model, in the working directory, or in the package.
-        provider: the execution provider to run the file on; there is no fallback.
+        provider: the execution provider to run the file on, on which there is no fallback; None is
+            what ``choose_proof_run`` chooses.
         tolerance_px: overrides the profile's tolerance on tracks; of a smaller precision, the limit
             of the 99th percentile, in pixels of 256×256.
         video: a real clip to try as well (its first 24 frames).
@@ -90,12 +91,13 @@ def verify_model(
     notify = noting(warnings, notify)
     if tolerance_px is not None and not (0 < tolerance_px < np.inf):
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
-    require_provider(provider)
+    if provider is not None:
+        require_provider(provider)
     if is_live_export(path):
         report = verify_live(
             path,
             checkpoint=checkpoint,
-            provider=provider,
+            provider=provider or "cpu",
             tolerance_px=tolerance_px,
             video=video,
             localise=localise,
@@ -103,8 +105,14 @@ def verify_model(
         )
         _tell_of_ties(report.parity, notify)
         return replace(report, warnings=tuple(warnings))
+    choice = choose_proof_run(path, provider)
+    if choice.warning:
+        notify(Notice(choice.warning, warning=True))
+    provider = choice.provider
     with scratch_folder() as folder:
-        session = open_model(path, provider, profile_prefix=folder / "profile")
+        session = open_model(
+            path, provider, threads=choice.threads, profile_prefix=folder / "profile"
+        )
         check_precision_claim(session.files_sha256, precision_of(session.metadata))
         profile = profile_of(session, tolerance_px)
         network = load_weights(path, session.metadata, profile, checkpoint)
@@ -114,7 +122,7 @@ def verify_model(
     _tell_of_ties(parity, notify)
     elsewhere = placed_elsewhere(session.placed_nodes(), provider)
     report = VerifyReport(path, session.metadata, parity, _ORACLE, _PROVES, elsewhere)
-    report = replace(report, warnings=tuple(warnings))
+    report = replace(report, chosen_by=choice.chosen_by, warnings=tuple(warnings))
     if localise is False or not (localise or not parity.passed):
         return report
     metadata = session.metadata

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from locoexport.notices import counted
 from locoexport.rendering.parts.by_part import by_part_document
-from locoexport.rendering.parts.placement import elsewhere_text, nodes_text
+from locoexport.rendering.parts.placement import chosen_text, elsewhere_text, nodes_text
 from locoexport.rendering.parts.tables import (
     facts,
     gigabytes,
@@ -54,6 +54,7 @@ def bench_document(report: BenchReport) -> dict[str, Any]:
         "model": str(report.model),
         "title": report.title,
         "provider": report.provider,
+        "provider_chosen_by": report.chosen_by,
         "node_placement": dict(report.placement.nodes),
         "elsewhere": [asdict(group) for group in report.placement.elsewhere],
         "runs": report.runs,
@@ -146,7 +147,11 @@ def _machine(report: BenchReport) -> Table:
     rows = [
         ("model", f"{report.title} ({report.model})"),
         ("machine", f"{cpu.model}, {counted(cpu.usable_cores, 'core')}"),
-        ("provider", f"{report.provider} (nodes: {nodes_text(placement.nodes)})"),
+        (
+            "provider",
+            f"{report.provider}{chosen_text(report.chosen_by)} "
+            f"(nodes: {nodes_text(placement.nodes)})",
+        ),
         *([("elsewhere", elsewhere_text(placement.elsewhere))] if placement.elsewhere else []),
         (
             "before",

@@ -14,6 +14,7 @@ from rich.text import Text
 from locoexport.evaluation.metrics import THRESHOLDS_PX
 from locoexport.notices import counted
 from locoexport.rendering.parts.metadata import short_weights
+from locoexport.rendering.parts.placement import chosen_text
 from locoexport.rendering.parts.tables import facts, headed, pixels, share
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def eval_document(report: EvalReport) -> dict[str, Any]:
         "full_resolution": report.full_resolution,
         "live": report.live,
         "provider": report.provider,
+        "provider_chosen_by": report.chosen_by,
         "sides": list(report.sides),
         "torch_absent": report.absent,
         "mean": {side: asdict(report.mean(side)) for side in report.sides},
@@ -180,7 +182,7 @@ def _facts(report: EvalReport) -> Table:
         ("weights", short_weights(report.metadata)),
         ("dataset", f"{report.dataset}: {videos}, {queries}"),
         ("protocol", f"TAP-Vid, {report.query_mode}{resized}, scored at 256x256"),
-        ("provider", report.provider),
+        ("provider", f"{report.provider}{chosen_text(report.chosen_by)}"),
     ]
     if report.live is not None:
         frames = counted(report.live, "frame")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from locoexport.rendering.parts.by_part import by_part_document
 from locoexport.rendering.parts.forecast import forecast_document, forecast_table
+from locoexport.rendering.parts.metadata import tuning_rows
 from locoexport.rendering.parts.tables import facts, file_size, headed, severity, titled
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _identity(report: InspectReport) -> Table:
     if model.external_files:
         rows.append(("weights in", _listed(model.external_files)))
     metadata, more = _first(list(model.metadata.items()))
+    rows += [(name, _shortened(text)) for name, text in tuning_rows(report.tuning)]
     rows += [(_shortened(name), _shortened(value)) for name, value in metadata]
     if more:
         rows.append(("", f"and {more:,} more entries of metadata"))

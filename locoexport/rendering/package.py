@@ -28,6 +28,7 @@ def package_text(report: PackageReport) -> RenderableType:
         ("folder", str(report.folder)),
         ("model", report.name),
         (by, fine if report.schema_checked else "not checked"),
+        *(("" if index else "tuning", text) for index, text in enumerate(report.tuning)),
     ]
     table = headed(("file", "size"), right=("size",))
     for path in report.files:
@@ -54,5 +55,6 @@ def package_document(report: PackageReport) -> dict[str, Any]:
         "models": list(report.models),
         "files": [str(path.relative_to(report.folder)) for path in report.files],
         "schema_checked": report.schema_checked,
+        "tuning": list(report.tuning),
         "start_command": "\n".join(report.start) or None,
     }

@@ -11,7 +11,7 @@ from rich.text import Text
 from locoexport.parity.quantiles import PrecisionParity
 from locoexport.rendering.parts.growth import growth_document, growth_text
 from locoexport.rendering.parts.localisation import localisation_document
-from locoexport.rendering.parts.placement import elsewhere_text, nodes_text
+from locoexport.rendering.parts.placement import chosen_text, elsewhere_text, nodes_text
 from locoexport.rendering.parts.quantiles import (
     precision_details_table,
     precision_parity_document,
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from locoexport.parity.sidecar import SidecarMaker
     from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.rendering.parts.localisation import whereabouts
-from locoexport.rendering.parts.metadata import short_weights, taken_frames, trained_settings
+from locoexport.rendering.parts.metadata import (
+    short_weights,
+    taken_frames,
+    trained_settings,
+    tuning_rows,
+)
 from locoexport.rendering.parts.parity import (
     outputs_table,
     parity_document,
@@ -47,7 +52,12 @@ def verify_text(report: VerifyReport, *, verbose: bool = False) -> RenderableTyp
             ),
             ("weights", short_weights(metadata)),
             ("trained", trained_settings(metadata)),
-            ("provider", f"{parity.provider} (nodes: {nodes_text(parity.placement)})"),
+            *tuning_rows(metadata.tuning),
+            (
+                "provider",
+                f"{parity.provider}{chosen_text(report.chosen_by)} "
+                f"(nodes: {nodes_text(parity.placement)})",
+            ),
             *([("elsewhere", elsewhere_text(report.elsewhere))] if report.elsewhere else []),
             ("against", report.against),
             *([("made by", _maker_text(report.sidecar))] if report.sidecar is not None else []),
@@ -91,6 +101,7 @@ def verify_document(report: VerifyReport) -> dict[str, Any]:
         "against": report.against,
         "proves": report.proves,
         "sidecar": None if report.sidecar is None else asdict(report.sidecar),
+        "provider_chosen_by": report.chosen_by,
         "elsewhere": [asdict(group) for group in report.elsewhere],
         "metadata": report.metadata.to_properties(),
         "parity": precision_parity_document(report.parity)

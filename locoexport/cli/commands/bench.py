@@ -9,7 +9,7 @@ import typer
 from locoexport.cli.options import measurement_options as options
 from locoexport.cli.options.model_arguments import FileToTime
 from locoexport.cli.options.option_values import parse_sizes
-from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
+from locoexport.cli.options.shared_options import JsonTarget, OwnProvider, ReplaceFiles
 from locoexport.cli.terminal import console
 from locoexport.errors import OutputError
 from locoexport.machine.installation import require_packages
@@ -26,7 +26,7 @@ def bench(
     frames: options.Frames = None,
     points: options.Points = None,
     runs: options.Runs = 10,
-    provider: Provider = "cpu",
+    provider: OwnProvider = None,
     json_target: JsonTarget = None,
     plot: options.Plot = None,
     force: ReplaceFiles = False,

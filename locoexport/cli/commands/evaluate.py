@@ -9,7 +9,7 @@ import typer
 from locoexport.cli.options import measurement_options as options
 from locoexport.cli.options.model_arguments import ExportedFileOrWeights
 from locoexport.cli.options.option_values import parse_sizes
-from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceFiles
+from locoexport.cli.options.shared_options import JsonTarget, OwnProvider, ReplaceFiles
 from locoexport.cli.terminal import console
 from locoexport.errors import StoppedError, UsageError
 
@@ -27,7 +27,7 @@ def evaluate(
     torch: options.Torch = True,
     live: options.Live = None,
     fresh: options.Fresh = False,
-    provider: Provider = "cpu",
+    provider: OwnProvider = None,
     per_track: options.PerTrack = None,
     latex: options.Latex = None,
     film: options.Film = None,

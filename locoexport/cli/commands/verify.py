@@ -10,7 +10,7 @@ import typer
 from locoexport.cli.options import measurement_options as options
 from locoexport.cli.options.model_arguments import ExportedFile
 from locoexport.cli.options.panels import OUTPUT
-from locoexport.cli.options.shared_options import JsonTarget, Provider, ReplaceJson
+from locoexport.cli.options.shared_options import JsonTarget, OwnProvider, ReplaceJson
 from locoexport.cli.terminal import console
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
@@ -37,7 +37,7 @@ def verify(
     tolerance_px: options.Tolerance = None,
     localise: options.Localise = None,
     sidecar: options.Sidecar = None,
-    provider: Provider = "cpu",
+    provider: OwnProvider = None,
     json_target: JsonTarget = None,
     force: ReplaceJson = False,
     verbose: Verbose = False,

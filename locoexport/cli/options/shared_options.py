@@ -12,6 +12,7 @@ from locoexport.cli.options.panels import CLIP, MACHINE, OUTPUT, POINTS
 __all__ = [
     "Features",
     "JsonTarget",
+    "OwnProvider",
     "ProfilesJson",
     "Provider",
     "ReplaceFiles",
@@ -42,6 +43,15 @@ ReplaceFiles = Annotated[
 ]
 ReplaceJson = Annotated[
     bool, typer.Option("--force", help="Replace an existing JSON file.", rich_help_panel=OUTPUT)
+]
+OwnProvider = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Execution provider, such as cpu, cuda or openvino; `locoexport doctor` lists those "
+        "that work here. Without it: the choice of a file that `locoexport tune` wrote, else cpu.",
+        rich_help_panel=MACHINE,
+    ),
 ]
 Provider = Annotated[
     str,

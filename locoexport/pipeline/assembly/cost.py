@@ -45,7 +45,7 @@ def measure_precision(
     whole: Path, lowered: Path, profile: ExportProfile, calibrate: Sequence[Path], notify: Listener
 ) -> PrecisionReport:
     """What the file ``lowered`` costs and gains against ``whole``, the same in float32."""
-    models = [open_model(path) for path in (whole, lowered)]
+    models = [open_model(path, "cpu") for path in (whole, lowered)]
     sides = tuple(GraphSide(model) for model in models)
     settings = _settings(profile.axes.frames)
     results, distances, flips, compared = [], [], 0, 0

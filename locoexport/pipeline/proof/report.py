@@ -12,6 +12,7 @@ from locoexport.parity.pointwise import ParityReport
 from locoexport.parity.quantiles import PrecisionParity
 from locoexport.parity.sidecar import SidecarMaker
 from locoexport.runtime.session.placement import Elsewhere
+from locoexport.runtime.session.provider_options import ChosenBy
 
 __all__ = ["VerifyReport"]
 
@@ -26,7 +27,7 @@ class VerifyReport:
     for. ``parity`` is a ``PrecisionParity`` of a file in a smaller precision, judged by its own
     limits. ``localisation`` is set if you chose it or parity failed, and ``growth`` in its
     place for a file in a smaller precision; ``not_localised`` says why it could not be made.
-    ``warnings`` were told on the way.
+    ``warnings`` were told on the way, and ``chosen_by`` says who chose the provider.
     """
 
     model_path: Path
@@ -41,6 +42,7 @@ class VerifyReport:
     sidecar: SidecarMaker | None = None
     judge: str = "PyTorch"
     warnings: tuple[str, ...] = ()
+    chosen_by: ChosenBy = "user"
 
     @property
     def passed(self) -> bool:

@@ -12,7 +12,7 @@ from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.contract.profile import Tolerance
 from locoexport.errors import SidecarError, UsageError
 from locoexport.machine.writing.drafts import scratch_folder
-from locoexport.notices import Listener, Notice, ignore
+from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.parity.pointwise import ParityReport, compare_case, summarise
 from locoexport.parity.quantiles import (
     PrecisionGroup,
@@ -24,7 +24,7 @@ from locoexport.parity.sidecar import Sidecar, SidecarCase, read_sidecar, sideca
 from locoexport.pipeline.proof.allowed import allowed_by_sidecar, precision_of
 from locoexport.pipeline.proof.precision_claim import check_precision_claim
 from locoexport.pipeline.proof.report import VerifyReport
-from locoexport.runtime.session.opening import Model, open_model
+from locoexport.runtime.session.opening import Model, choose_proof_run, open_model
 from locoexport.runtime.session.placement import placed_elsewhere
 from locoexport.runtime.session.single import RawTracks, require_provider
 from locoexport.runtime.session.split_files import find_split_files
@@ -41,7 +41,7 @@ def verify_with_sidecar(
     model_path: str | Path,
     sidecar: str | Path | None = None,
     *,
-    provider: str = "cpu",
+    provider: str | None = None,
     tolerance_px: float | None = None,
     notify: Listener = ignore,
 ) -> VerifyReport:
@@ -50,7 +50,8 @@ def verify_with_sidecar(
     Args:
         model_path: a file written by ``locoexport export --sidecar``, or any file of a split one.
         sidecar: its .parity.npz; by default the one beside it.
-        provider: the execution provider to run the file on; there is no fallback.
+        provider: the execution provider to run the file on, on which there is no fallback; None is
+            what ``choose_proof_run`` chooses.
         tolerance_px: overrides the tolerance on tracks, which is this installation's, or the
             sidecar's where that is smaller.
         notify: is told of every step.
@@ -65,10 +66,18 @@ def verify_with_sidecar(
     path = Path(model_path)
     if tolerance_px is not None and not 0 < tolerance_px < float("inf"):
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
-    require_provider(provider)
+    if provider is not None:
+        require_provider(provider)
     split = find_split_files(path)
+    warnings = list[str]()
+    notify = noting(warnings, notify)
+    choice = choose_proof_run(path, provider)
+    if choice.warning:
+        notify(Notice(choice.warning, warning=True))
     with scratch_folder() as folder:
-        session = open_model(path, provider, profile_prefix=folder / "profile")
+        session = open_model(
+            path, choice.provider, threads=choice.threads, profile_prefix=folder / "profile"
+        )
         where = Path(sidecar) if sidecar is not None else _beside(path, split is not None)
         files = {"whole": path} if split is None else split
         opened = session.files_sha256
@@ -91,9 +100,11 @@ def verify_with_sidecar(
         parity,
         f"what PyTorch {stored.torch_version} said on export ({where})",
         _PROVES,
-        placed_elsewhere(session.placed_nodes(), provider),
+        placed_elsewhere(session.placed_nodes(), choice.provider),
         sidecar=stored.made_by,
         judge="the sidecar's answers",
+        warnings=tuple(warnings),
+        chosen_by=choice.chosen_by,
     )
 
 

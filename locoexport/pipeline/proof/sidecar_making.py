@@ -71,7 +71,7 @@ def make_precision_sidecar(
     The inputs are generated sequences of those that the cost is measured on, coarser: a p99 needs
     many points that are really visible. Flips may be what they are now, and a few more.
     """
-    session = open_model(file)
+    session = open_model(file, "cpu")
     cases, compared = [], []
     what = "sidecar: generated sequences"
     for index, clip in enumerate(cost_sequences(profile.axes.frames, what, notify, _SEQUENCES)):

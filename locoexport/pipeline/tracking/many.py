@@ -28,6 +28,8 @@ from locoexport.notices import Listener, Notice, counted, ignore, noting
 from locoexport.pipeline.tracking.points import check_colours
 from locoexport.pipeline.tracking.progress import ClipProgress
 from locoexport.runtime.drawing.style import OVERLAY_STYLE, DrawingStyle
+from locoexport.runtime.session.opening import choose_run
+from locoexport.runtime.session.provider_options import USUAL_RUN, RunChoice
 from locoexport.runtime.tracking.budget import parse_memory
 
 __all__ = ["Engine", "ManyReport", "track_many"]
@@ -48,6 +50,7 @@ class ManyReport:
         outcomes: of every clip, in the order in which they were named.
         workers: processes or actors.
         threads: of the CPU, each.
+        choice: what the model ran on, and who chose it.
         worker_deaths: how many workers were killed or crashed.
         seconds: all of it.
         warnings: that were told on the way.
@@ -61,6 +64,7 @@ class ManyReport:
     worker_deaths: int
     seconds: float
     warnings: tuple[str, ...] = ()
+    choice: RunChoice = USUAL_RUN
 
     @property
     def passed(self) -> bool:
@@ -92,7 +96,7 @@ def track_many(
     address: str | None = None,
     workers: int | None = None,
     threads: int | None = None,
-    provider: str = "cpu",
+    provider: str | None = None,
     window: int | None = None,
     memory: str | None = None,
     tracks_suffix: str | None = None,
@@ -119,8 +123,12 @@ def track_many(
         address: of a running Ray cluster; None starts one on this machine.
         workers: processes or actors; None is as many as there are cores, and room in memory; one
             where the provider is not ``cpu``.
-        threads: of the CPU for each worker; None shares the cores out.
-        provider: the execution provider; there is no fallback.
+        threads: of the CPU for each worker; None is the file's own choice with its provider, else
+            shares the cores out.
+        provider: the execution provider, on which there is no fallback; None is the file's own
+            choice (``locoexport tune`` makes one), which falls back to the CPU where it does not
+            work on this machine, else the CPU. All workers run on the same one, and a clip counts
+            by it.
         window: frames a window; see ``PointTracker``.
         memory: like ``1GiB``, for each worker.
         tracks_suffix: ``.npz``, ``.csv`` or ``.json`` for a tracks file a clip besides.
@@ -143,13 +151,17 @@ def track_many(
     check_colours(style)
     jobs = _collect(inputs, defaults or JobDefaults(), Path(out).absolute())
     model = shipped_model_path() if model is None else Path(model).absolute()
-    workers, threads = _share_out(provider, workers, threads, memory)
+    choice = choose_run(model, provider, threads)
+    if choice.warning:
+        notify(Notice(choice.warning, warning=True))
+    workers, threads = _share_out(choice.provider, workers, choice.threads, memory)
     settings = WorkSettings(
         model=model,
         model_sha256=model_sha256(model),
         out=Path(out).absolute(),
-        provider=provider,
+        provider=choice.provider,
         threads=threads,
+        model_threads=choice.threads if choice.chosen_by == "tune" else None,
         window=window,
         memory=memory,
         tracks_suffix=tracks_suffix,
@@ -169,6 +181,7 @@ def track_many(
         engine=engine,
         workers=workers,
         threads=threads,
+        choice=choice,
         worker_deaths=run.deaths,
         seconds=time.perf_counter() - started,
         warnings=tuple(warnings),

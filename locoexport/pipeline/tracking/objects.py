@@ -42,6 +42,7 @@ from locoexport.runtime.queries.sources import (
     PointSources,
     collect_asked_points,
 )
+from locoexport.runtime.session.provider_options import USUAL_RUN, RunChoice
 from locoexport.runtime.sources.named import is_live, name_of, stem_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.budget import parse_memory
@@ -115,7 +116,8 @@ class ObjectReport:
 
     ``preset`` names the preset that the rules began with; single rules may differ from it.
     ``frames_repeated`` names the frames that stand for lost ones and show the one before.
-    ``pixel_aspect`` is the width of a stored pixel to its height.
+    ``pixel_aspect`` is the width of a stored pixel to its height. ``choice`` says what the model
+    ran on, and why.
     """
 
     video: Path | str
@@ -131,6 +133,7 @@ class ObjectReport:
     frames_repeated: tuple[int, ...] = ()
     pixel_aspect: Fraction = SQUARE
     drawn: DrawnOverlay | None = None
+    choice: RunChoice = USUAL_RUN
     warnings: tuple[str, ...] = ()
 
 
@@ -141,7 +144,7 @@ def track_video_objects(
     sources: ObjectSources,
     outputs: ObjectOutputs,
     points: PointSources | None = None,
-    provider: str = "cpu",
+    provider: str | None = None,
     selection: Selection | None = None,
     window: int | None = None,
     memory: str | None = None,
@@ -162,7 +165,8 @@ def track_video_objects(
         sources: a detector, boxes, or both.
         outputs: which files to write.
         points: further points; they carry no box, and belong to the objects of their masks.
-        provider: the execution provider; there is no fallback.
+        provider: the execution provider, on which there is no fallback; None is the file's own
+            choice (``locoexport tune`` makes one), which falls back to the CPU, else the CPU.
         selection: which part of the clip, every n-th frame, another size.
         window: frames a window; see ``PointTracker``.
         memory: like ``1GiB``; see ``PointTracker``.
@@ -217,6 +221,9 @@ def track_video_objects(
     with PointTracker(
         model, provider, window=window, memory=memory, model_sha256=model_sha256
     ) as tracker:
+        choice = tracker.model.choice
+        if choice.warning:
+            notify(Notice(choice.warning, warning=True))
         tracking_started = time.perf_counter()
         found = track_objects(
             *(tracker, source, named, segmenter, sources.rules),
@@ -245,6 +252,7 @@ def track_video_objects(
         frames_repeated=source.frames_repeated,
         pixel_aspect=source.pixel_aspect(),
         drawn=drawn,
+        choice=choice,
         warnings=tuple(warnings),
     )
 

@@ -31,6 +31,7 @@ from locoexport.runtime.queries.sources import (
     collect_asked_points,
     join_points,
 )
+from locoexport.runtime.session.provider_options import USUAL_RUN, RunChoice
 from locoexport.runtime.sources.named import is_live, name_of
 from locoexport.runtime.sources.opening import NamedSource, open_video
 from locoexport.runtime.tracking.tracker import PointTracker
@@ -108,8 +109,8 @@ class TrackReport:
     ``windowing`` is the comparison with one window, if you chose ``compare_windows``;
     ``frames_repeated`` names the frames that stand for lost ones and show the one before.
     ``pixel_aspect`` is the width of a pixel to its height: coordinates and ``frame_hw`` count
-    stored pixels, and players show each so much wider. ``drawn`` is of the overlay; ``warnings``
-    were told on the way.
+    stored pixels, and players show each so much wider. ``drawn`` is of the overlay; ``choice`` says
+    what the model ran on, and why; ``warnings`` were told on the way.
     """
 
     video: Path | str
@@ -126,6 +127,7 @@ class TrackReport:
     frames_repeated: tuple[int, ...] = ()
     pixel_aspect: Fraction = SQUARE
     drawn: DrawnOverlay | None = None
+    choice: RunChoice = USUAL_RUN
     warnings: tuple[str, ...] = ()
 
     @property
@@ -144,7 +146,7 @@ def track_video(
     more_points: PointSources | None = None,
     overlay: str | Path | None = None,
     tracks_file: str | Path | None = None,
-    provider: str = "cpu",
+    provider: str | None = None,
     selection: Selection | None = None,
     window: int | None = None,
     memory: str | None = None,
@@ -169,7 +171,8 @@ def track_video(
         overlay: an .mp4 (H.264, with the clip's sound), .gif or .webp to write, or None.
         tracks_file: .npz, .csv, .json, or the file of another program whose suffix tells it (see
             ``exchange.formats``), or None.
-        provider: the execution provider; there is no fallback.
+        provider: the execution provider, on which there is no fallback; None is the file's own
+            choice (``locoexport tune`` makes one), which falls back to the CPU, else the CPU.
         selection: which part of the clip, every n-th frame, another size.
         window: frames a window; see ``PointTracker``.
         memory: like ``1GiB``; see ``PointTracker``.
@@ -204,7 +207,10 @@ def track_video(
     source = open_video(video, selection)
     tell_of_reading(source, notify)
     with _open_tracker(source, watch, model, provider, window=window, memory=memory) as tracker:
+        choice = tracker.model.choice
         notify(Notice(tracker.model.load_note, detail=True))
+        if choice.warning:
+            notify(Notice(choice.warning, warning=True))
         if compare_windows:
             _check_frames_dynamic(tracker)
         frame_hw = source.frame_hw()
@@ -248,6 +254,7 @@ def track_video(
         frames_repeated=source.frames_repeated,
         pixel_aspect=source.pixel_aspect(),
         drawn=drawn,
+        choice=choice,
         warnings=tuple(warnings),
     )
     if not compare_windows:
@@ -291,7 +298,7 @@ def _open_tracker(
     source: FrameSource,
     watch: Stopwatch,
     model: str | Path,
-    provider: str,
+    provider: str | None,
     *,
     window: int | None,
     memory: str | None,
@@ -364,7 +371,7 @@ def _track_and_draw(
 
 
 def _compare_to_one_window(
-    tracks: Tracks, source: FrameSource, model: str | Path, provider: str
+    tracks: Tracks, source: FrameSource, model: str | Path, provider: str | None
 ) -> WindowingEffect:
     with PointTracker(model, provider, window=max(2, tracks.frames)) as tracker:
         return compare_tracks(tracks, tracker.track(source, tracks.query_points))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from locoexport.notices import counted
 from locoexport.rendering.parts.overlays import drawn_facts
+from locoexport.rendering.parts.placement import choice_facts, choice_text
 from locoexport.rendering.parts.tables import facts, headed, pixel_facts
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def objects_text(report: ObjectReport) -> RenderableType:
         ("points", f"{tracks.points}, visible {visible} of the time"),
         ("detecting", f"{report.detecting_seconds:.1f} s"),
         ("tracking", f"{report.tracking_seconds:.1f} s"),
+        ("provider", choice_text(report.choice)),
         *_preset_row(report.preset),
         *((name, str(path)) for name, path in report.outputs.written()),
     ]
@@ -66,6 +68,7 @@ def objects_document(report: ObjectReport) -> dict[str, Any]:
         "detecting_seconds": report.detecting_seconds,
         "tracking_seconds": report.tracking_seconds,
         "seconds": report.seconds,
+        **choice_facts(report.choice),
         **drawn_facts(report.drawn),
         "warnings": list(report.warnings),
     }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from locoexport.pipeline.tracking.points import TrackReport
 from locoexport.notices import counted
 from locoexport.rendering.parts.overlays import drawn_facts
+from locoexport.rendering.parts.placement import choice_facts, choice_text
 from locoexport.rendering.parts.tables import facts, pixel_facts, size
 
 __all__ = ["track_document", "track_text"]
@@ -27,6 +28,8 @@ def track_text(report: TrackReport, *, verbose: bool = False) -> RenderableType:
         ("points", f"{points}, visible {tracks.visible.mean():.0%} of the time"),
         ("tracking", f"{seconds:.1f} s, {frames / seconds:.1f} frames/s"),
     ]
+    if verbose or report.choice.chosen_by in ("tune", "fallback"):
+        rows.append(("provider", choice_text(report.choice)))
     if verbose:
         rows += [
             (
@@ -78,6 +81,7 @@ def track_document(report: TrackReport) -> dict[str, Any]:
         "parts": dict(report.parts),
         "frames_repeated": list(report.frames_repeated),
         "windowing": None if report.windowing is None else asdict(report.windowing),
+        **choice_facts(report.choice),
         **drawn_facts(report.drawn),
         "warnings": list(report.warnings),
     }

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from locoexport.notices import counted
+from locoexport.rendering.parts.placement import chosen_text
 from locoexport.rendering.parts.tables import facts, headed
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def many_text(report: ManyReport) -> RenderableType:
             "workers",
             f"{report.workers} x {counted(report.threads, 'thread')}, engine {report.engine}",
         ),
+        ("provider", f"{report.choice.provider}{chosen_text(report.choice.chosen_by)}"),
         ("dataset", str(report.out / "tracks")),
         ("list", str(report.out / "clips.parquet")),
     ]
     if not fresh:
-        del rows[1:3]
+        del rows[1:4]
     if report.worker_deaths:
         rows.insert(3, ("died", f"{counted(report.worker_deaths, 'worker')}, replaced"))
     bad = [outcome for outcome in report.outcomes if outcome.outcome != "tracked"]
@@ -64,6 +66,8 @@ def many_document(report: ManyReport) -> dict[str, Any]:
         "engine": report.engine,
         "workers": report.workers,
         "threads": report.threads,
+        "provider": report.choice.provider,
+        "provider_chosen_by": report.choice.chosen_by,
         "worker_deaths": report.worker_deaths,
         "seconds": report.seconds,
         "frames": report.frames,

@@ -1,4 +1,5 @@
-"""``--provider NAME[:OPTION=VALUE,...]``: the options of every provider, what we set and why.
+"""``--provider NAME[:OPTION=VALUE,...]``: the options of every provider, what we set and why; and
+which provider a file was opened on, with the reason.
 
 Names and meanings are ONNX Runtime's own (OpenVINO: its properties, shortened). An option that is
 not in the table is refused: ONNX Runtime ignores some unknown ones without a word.
@@ -8,10 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from locoexport.errors import UsageError, did_you_mean
 
-__all__ = ["OPTIONS", "ProviderChoice", "ProviderOption", "parse_provider", "provider_name"]
+__all__ = [
+    "OPTIONS",
+    "USUAL_RUN",
+    "ChosenBy",
+    "ProviderChoice",
+    "ProviderOption",
+    "RunChoice",
+    "parse_provider",
+    "provider_name",
+]
+
+ChosenBy = Literal["user", "tune", "default", "fallback"]
+"""Who chose a provider. ``fallback``: the file's own choice does not work here."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,29 @@ class ProviderChoice:
 
     name: str
     options: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RunChoice:
+    """What a file is run on, and why.
+
+    ``provider`` is as ``parse_provider`` takes it. ``threads`` are of the CPU; None is the usual
+    number. ``warning`` says what a user has to know of a choice that could not be kept.
+    """
+
+    provider: str
+    threads: int | None = None
+    chosen_by: ChosenBy = "user"
+    warning: str = ""
+
+    @property
+    def precision(self) -> str:
+        """What the provider computes a float32 graph in: ``f32``, or less."""
+        return parse_provider(self.provider).options.get("precision", "f32")
+
+
+USUAL_RUN = RunChoice("cpu", chosen_by="default")
+"""What a file runs on where neither it nor anybody else says."""
 
 
 def parse_provider(text: str) -> ProviderChoice:

@@ -24,6 +24,7 @@ from locoexport.runtime.session.integer_sums import check_weight_bits
 from locoexport.runtime.session.model_file import ModelFile, openable, read_model_file
 from locoexport.runtime.session.optimised_cache import create_cached_session
 from locoexport.runtime.session.placement import PlacedNode, count_placed, placed_nodes, short_name
+from locoexport.runtime.session.provider_options import RunChoice
 from locoexport.runtime.session.providers import (
     ORT_ERRORS,
     PROVIDERS,
@@ -77,6 +78,8 @@ def open_session(
     threads: int | None = None,
     require_metadata: bool = True,
     cached: bool = False,
+    choice: RunChoice | None = None,
+    file: ModelFile | None = None,
 ) -> ModelSession:
     """Open an exported file on exactly the provider that was asked for.
 
@@ -90,6 +93,8 @@ def open_session(
         require_metadata: False also takes a file with our inputs and outputs but no metadata.
         cached: keep ONNX Runtime's optimised form of the graph for the next start, and start from
             it where it is there (``optimised_cache``). Never together with a profile.
+        choice: why it is this provider, for ``ModelSession.choice``; None is the caller's.
+        file: the bytes at ``path``, where they were read already.
 
     Raises:
         UsageError: no such provider, or ``threads`` below 1.
@@ -97,10 +102,17 @@ def open_session(
         ModelFileError: the file is missing, damaged, or not one of ours.
     """
     opened = create_checked_session(
-        Path(path), provider, profile_prefix=profile_prefix, threads=threads, cached=cached
+        *(Path(path), provider),
+        profile_prefix=profile_prefix,
+        threads=threads,
+        cached=cached,
+        file=file,
     )
     return ModelSession(
-        opened, provider, profiled=profile_prefix is not None, require_metadata=require_metadata
+        *(opened, provider),
+        profiled=profile_prefix is not None,
+        require_metadata=require_metadata,
+        choice=choice or RunChoice(provider, threads),
     )
 
 
@@ -134,6 +146,7 @@ def create_checked_session(
     threads: int | None,
     cached: bool,
     style: RunStyle = RunStyle(),
+    file: ModelFile | None = None,
 ) -> OpenedFile:
     """An ``InferenceSession`` of any .onnx file on exactly that provider.
 
@@ -143,7 +156,7 @@ def create_checked_session(
     resolve_provider(provider)
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1.")
-    file = read_model_file(path)
+    file = file or read_model_file(path)
     require_provider(provider)
 
     def options() -> Any:
@@ -187,6 +200,7 @@ class ModelSession:
         *,
         profiled: bool = False,
         require_metadata: bool = True,
+        choice: RunChoice | None = None,
     ) -> None:
         """Wrap an ``onnxruntime.InferenceSession``; ``open_session`` is the way to get one.
 
@@ -197,6 +211,8 @@ class ModelSession:
         path, session = opened.file.path, opened.session
         self.path = path
         self.provider = provider
+        self.choice = choice or RunChoice(provider)
+        """Why it is this provider."""
         self.load_note = opened.load_note
         self.sha256 = opened.file.sha256
         """Of the bytes that were opened."""

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from locoexport.contract.interface import FileRole, grid_names, support_names
 from locoexport.contract.metadata import OUTPUT_NAMES, QUERY_INPUT, VIDEO_INPUT, ArtifactMetadata
 from locoexport.errors import MachineError, ModelFileError
+from locoexport.runtime.session.model_file import ModelFile
 from locoexport.runtime.session.placement import PlacedNode, count_placed, placed_nodes
+from locoexport.runtime.session.provider_options import RunChoice
 from locoexport.runtime.session.providers import ORT_ERRORS
 from locoexport.runtime.session.signature import (
     Signature,
@@ -63,8 +65,12 @@ def open_split(
     profile_prefix: str | Path | None = None,
     threads: int | None = None,
     cached: bool = False,
+    choice: RunChoice | None = None,
+    file: ModelFile | None = None,
 ) -> SplitSession:
     """Open the three files of a split export; the arguments are those of ``open_session``.
+
+    ``file`` is one of the three, where its bytes were read already.
 
     Raises:
         ModelFileError: a file is missing or damaged, or they are not of one export.
@@ -74,9 +80,13 @@ def open_split(
     if paths is None:
         raise ModelFileError(f"{path} is not a file of a split export (NAME.encoder.onnx, ...).")
     opened, metadata = open_parts(
-        paths, provider, profile_prefix=profile_prefix, threads=threads, cached=cached
+        *(paths, provider),
+        profile_prefix=profile_prefix,
+        threads=threads,
+        cached=cached,
+        read={} if file is None else {file.path: file},
     )
-    return SplitSession(opened, metadata, provider)
+    return SplitSession(opened, metadata, provider, choice or RunChoice(provider, threads))
 
 
 def open_parts(
@@ -87,6 +97,7 @@ def open_parts(
     threads: int | None = None,
     cached: bool = False,
     styles: Mapping[FileRole, RunStyle] | None = None,
+    read: Mapping[Path, ModelFile] | None = None,
 ) -> tuple[dict[FileRole, OpenedFile], ArtifactMetadata]:
     """Files of one export, by role, and what the last of them says of itself.
 
@@ -96,7 +107,7 @@ def open_parts(
     """
     opened: dict[FileRole, OpenedFile] = {}
     metadata = {}
-    styles = styles or {}
+    styles, read = styles or {}, read or {}
     for role, file in paths.items():
         prefix = None if profile_prefix is None else f"{profile_prefix}.{role}"
         opened[role] = create_checked_session(
@@ -106,6 +117,7 @@ def open_parts(
             threads=threads,
             cached=cached,
             style=styles.get(role, RunStyle()),
+            file=read.get(file),
         )
         metadata[role] = _metadata_of(file, role, opened[role].session)
     first = metadata["encoder"]
@@ -146,6 +158,7 @@ class SplitSession:
         opened: Mapping[FileRole, OpenedFile],
         metadata: ArtifactMetadata,
         provider: str,
+        choice: RunChoice | None = None,
     ) -> None:
         """Wrap three ``onnxruntime.InferenceSession``; ``open_split`` is the way to get one.
 
@@ -155,6 +168,8 @@ class SplitSession:
         paths = {role: part.file.path for role, part in opened.items()}
         sessions = {role: part.session for role, part in opened.items()}
         self.path, self.provider, self.metadata = paths["tracker"], provider, metadata
+        self.choice = choice or RunChoice(provider)
+        """Why it is this provider."""
         self.load_note = "; ".join(f"{role}: {part.load_note}" for role, part in opened.items())
         self.files_sha256 = {part.file.path: part.file.sha256 for part in opened.values()}
         """The SHA-256 of the bytes that were opened, by file."""

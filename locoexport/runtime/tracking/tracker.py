@@ -63,7 +63,7 @@ class PointTracker:
     def __init__(
         self,
         model_path: str | Path | None = None,
-        provider: str = "cpu",
+        provider: str | None = None,
         points_per_call: int | None = None,
         threads: int | None = None,
         *,
@@ -76,11 +76,14 @@ class PointTracker:
         Args:
             model_path: an .onnx file written by ``locoexport export``, or any file of a split one;
                 None is the model that the package ships, b0-tiny.
-            provider: a short name of ``locoexport.runtime.session.providers.PROVIDERS``.
+            provider: a short name of ``locoexport.runtime.session.providers.PROVIDERS``, with its
+                options. None is the file's own choice (``locoexport tune`` makes one), else the
+                CPU; where the choice does not work here, it is the CPU, and ``track`` warns.
             points_per_call: how many points go through the model at once; None is 64, what the
                 file is fixed to, or what ``memory`` allows. It changes memory and speed, not the
                 tracks.
-            threads: of the CPU; None is one for each core that this process may use.
+            threads: of the CPU; None is the file's own choice, else one for each core that this
+                process may use.
             window: frames that go through the model at once; None is 48, what the file is fixed
                 to, or what ``memory`` allows. Windows share a third of their frames.
             memory: bytes, or text like ``1GiB``, that this process may hold besides the model
@@ -171,10 +174,10 @@ class PointTracker:
 
         Returns:
             The tracks. ``Tracks.warnings`` says what was wrong with the video; unless you opened
-            ``video`` yourself, each is a RuntimeWarning too. A stream, or a file that does not
-            state its length, may end before a query's frame: such a point has no position (NaN),
-            and a warning says so. Beyond 1 GiB, or an eighth of ``memory``, the arrays are kept in
-            a temporary file that is removed with them.
+            ``video`` yourself, each is a RuntimeWarning too, and so is ``model.choice.warning``. A
+            stream, or a file that does not state its length, may end before a query's frame: such a
+            point has no position (NaN), and a warning says so. Beyond 1 GiB, or an eighth of
+            ``memory``, the arrays are kept in a temporary file that is removed with them.
 
         Raises:
             VideoError: the video cannot be read, or has fewer frames than the model is fixed to.
@@ -208,7 +211,8 @@ class PointTracker:
         finally:
             source.close()
         if source is not video:
-            for text in source.warnings:
+            choice = self.model.choice
+            for text in (*([choice.warning] if choice.warning else []), *source.warnings):
                 warnings.warn(text, RuntimeWarning, stacklevel=2)
         return tracks
 

@@ -11,7 +11,7 @@ from locoexport.cli.options.model_arguments import Model
 from locoexport.cli.options.shared_options import (
     Features,
     JsonTarget,
-    Provider,
+    OwnProvider,
     ReplaceFiles,
     Stride,
 )
@@ -66,7 +66,7 @@ def track(
     hide_occluded: drawing_options.HideOccluded = False,
     scale: drawing_options.Scale = None,
     colour: drawing_options.Colour = "query",
-    provider: Provider = "cpu",
+    provider: OwnProvider = None,
     memory: options.Memory = None,
     window: options.Window = None,
     compare_windows: options.CompareWindows = False,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import typer
 
 from locoexport.cli.options.model_arguments import Model
-from locoexport.cli.options.shared_options import Features, JsonTarget, Provider, Stride
+from locoexport.cli.options.shared_options import Features, JsonTarget, OwnProvider, Stride
 from locoexport.cli.options.tracking import drawing_options
 from locoexport.cli.options.tracking import track_many_options as options
 from locoexport.cli.options.tracking.track_options import (
@@ -54,7 +54,7 @@ def track_many(
     address: options.Address = None,
     workers: options.Workers = None,
     threads: options.Threads = None,
-    provider: Provider = "cpu",
+    provider: OwnProvider = None,
     memory: options.Memory = None,
     window: options.Window = None,
 ) -> None:

@@ -158,7 +158,7 @@ class TrackRequest:
     objects: ObjectRequest
     outputs: ObjectOutputs
     selection: Selection
-    provider: str
+    provider: str | None
     window: int | None
     memory: str | None
     compare_windows: bool
