@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,13 +93,16 @@ def _machine(document: Row) -> str:
     )
 
 
-def _summary(results: Iterable[Row], document: Row) -> str:
+def _summary(results: Sequence[Row], document: Row) -> str:
     states = [row["state"] for row in results]
     left = document["planned"] - len(states)
+    broken = sum(bool(side["error"]) for row in results for side in row.get("rows", ()))
     said = (
         f"{states.count('measured')} of {document['planned']} parts are measured, "
         f"{states.count('failed')} failed, {states.count('absent')} are not there on this machine."
     )
+    if broken:
+        said += f" {broken} sides or sizes of measured parts failed; their tables say why."
     return said + (f" {left} were not reached: run the command again." if left else "")
 
 
@@ -127,7 +130,9 @@ def _parity_table(rows: Iterable[Row]) -> str:
 def _parity_cells(row: Row) -> list[str]:
     elsewhere = sum(group["count"] for group in row["elsewhere"])
     return [
-        *row["part"].split()[1:4],
+        row["part"].split()[1],
+        row["sampling"],
+        row["target"],
         f"{row['px']:.1e}",
         f"{row['logits']:.1e}",
         str(row["apart"]),
@@ -155,9 +160,8 @@ def _race_table(rows: Iterable[Row]) -> str:
 def _race_cells(result: Row) -> Iterable[list[str]]:
     words = result["part"].split()
     sequences = {row["name"]: row for row in result.get("sequences", ())}
-    size = words[2] if len(words) > 2 and words[2][:1].isdigit() else "first size"
     for row in result["rows"]:
-        head = [words[1], size, row["name"]]
+        head = [*words[1:3], row["name"]]
         if row["error"] is not None:
             yield [*head, f"**failed**: {row['error']}", "-", "-", "-", "-"]
             continue

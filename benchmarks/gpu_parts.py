@@ -14,7 +14,7 @@ import locoexport  # noqa: F401  it switches ONNX Runtime's telemetry off, which
 import torch
 from gpu_files import FileSpec, find_file
 from gpu_marked_tests import run_marked
-from gpu_plan import Part, first_size
+from gpu_plan import Part
 from gpu_setting import EXPORTING, Setting, list_missing
 from gpu_sides import (
     CapturedGraph,
@@ -85,6 +85,8 @@ def _prove_on(part: Part, setting: Setting, provider: str, shapes: Sequence[Shap
         nodes = session.placed_nodes()
     placement = dict(count_placed(nodes))
     row: Row = {
+        "sampling": part.spec.sampling,
+        "target": part.spec.target,
         "px": report.worst_px,
         "logits": report.worst_logit,
         "apart": report.apart_points,
@@ -197,13 +199,11 @@ def _fp16(part: Part, setting: Setting) -> Row:
 def _bf16(part: Part, setting: Setting) -> Row:
     """What ONNX allows of bfloat16, and what torch's autocast makes of it."""
     model, device = _load(_spec(part).variant), setting.device
-    frames, points = first_size(setting)
     sides: dict[str, Callable[[], Contender]] = {
         "torch eager": lambda: TorchSide(model, device, "eager"),
         "torch autocast bf16": lambda: TorchSide(model, device, "bf16", autocast=torch.bfloat16),
     }
-    timed = replace(part, frames=frames, points=points)
-    row = _raced(timed, setting, sides) | {"sequences": _on_sequences(part, setting, sides)}
+    row = _raced(part, setting, sides) | {"sequences": _on_sequences(part, setting, sides)}
     if list_missing(("onnx",)):
         return row | {"onnx": None}
     from gpu_bfloat16 import bfloat16_support
@@ -259,8 +259,7 @@ def _tensorrt(part: Part, setting: Setting) -> Row:
         "TensorRT": lambda: open_bound(path, "tensorrt", "tensorrt"),
         "TensorRT, fp16": lambda: open_bound(path, "tensorrt:trt_fp16_enable=1", "fp16"),
     }
-    frames, points = first_size(setting)
-    return proven | _raced(replace(part, frames=frames, points=points), setting, sides)
+    return proven | _raced(part, setting, sides)
 
 
 _MEASURES: Mapping[str, Callable[[Part, Setting], Row]] = {

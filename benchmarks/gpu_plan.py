@@ -50,14 +50,16 @@ def list_parts(setting: Setting, variants: Sequence[str] = ()) -> tuple[Part, ..
     for frames, points in DRY_TIMED if setting.dry else TIMED:
         for kind, seconds in (("torch", 45), ("binding", 25), ("capture", 45), ("fp16", 60)):
             parts += [Part(kind, seconds, FileSpec(name), frames, points) for name in speed]
-    parts += [Part("bf16", 40, FileSpec(name)) for name in speed[:2]]
+    frames, points = first_size(setting)
+    parts += [Part("bf16", 40, FileSpec(name), frames, points) for name in speed[:2]]
     parts += [Part("throughput", 60, FileSpec(name)) for name in speed]
-    frames, points = (DRY_TIMED if setting.dry else TIMED)[0]
     for kind in ("compile", "compile-autocast"):
         parts += [Part(kind, 150, FileSpec(name), frames, points) for name in speed]
     parts.append(Part("tests", 150))
     wanted = [name for name in TENSORRT_VARIANTS if name in chosen] or list(chosen)[:1]
-    parts += [Part("tensorrt", 240, FileSpec(name, target="tensorrt")) for name in wanted]
+    parts += [
+        Part("tensorrt", 240, FileSpec(name, target="tensorrt"), frames, points) for name in wanted
+    ]
     rest = itertools.product(TARGETS, SAMPLINGS, chosen)
     parts += [
         Part("parity", 40, FileSpec(name, sampling, target))

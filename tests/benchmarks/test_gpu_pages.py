@@ -18,6 +18,8 @@ SPREAD = {"median": 2.0, "p10": 1.5, "p90": 2.5}
 SIDE = {"error": None, "ms": SPREAD, "ratio": SPREAD, "p99_px": 1e-5, "finite": True}
 PROVEN = {
     "state": "measured",
+    "sampling": "gather",
+    "target": "cuda",
     "px": 1e-3,
     "logits": 1e-4,
     "apart": 2,
@@ -73,7 +75,12 @@ def document(**more: object) -> dict:
             "failed": 0,
             "skipped": 10,
         },
-        "tensorrt b0": {"state": "absent", "error": "libnvinfer.so.10 is missing"},
+        "tensorrt b0-tiny 24x64": {
+            **PROVEN,
+            "target": "tensorrt",
+            "rows": [{"name": "TensorRT", **SIDE}],
+        },
+        "tensorrt b0 24x64": {"state": "absent", "error": "libnvinfer.so.10 is missing"},
     }
     return {"dry": False, "machine": MACHINE, "planned": 9, "parts": parts, **more}
 
@@ -89,17 +96,20 @@ def test_the_page_says_what_the_figures_say() -> None:
 def test_what_failed_and_what_is_not_there_is_no_pass() -> None:
     text = write_tables(document())
     assert "**NVIDIA H200** (141 GiB, compute capability 9.0), driver 580.1" in text
-    assert "3 of 9 parts are measured, 2 failed, 2 are not there on this machine." in text
+    assert "4 of 9 parts are measured, 2 failed, 2 are not there on this machine." in text
     assert "| b0 | gather | cuda | 1.0e-03 | 1.0e-04 | 2 | 10 of 100 | pass |" in text
     assert "| b2 | gather | cuda | 1.0e-03 | 1.0e-04 | 2 | 10 of 100 | **FAIL**: beyond" in text
-    assert text.count("| pass |") == 1
+    assert text.count("| pass |") == 2
     assert "- parity b5 gather cuda: died | of SIGSEGV" in text
-    assert "- tensorrt b0: libnvinfer.so.10 is missing" in text
+    assert "- tensorrt b0 24x64: libnvinfer.so.10 is missing" in text
     assert "| 0 | 0 | 10 | no test ran: no card |" in text
     assert "| b0 | 24x64 | torch eager | **failed**: no / memory | - | - | - | - |" in text
     assert "**not finite**" in text
     assert "| b0 | this file, bound | 24 x 256 | 5000 | 8.3 |" in text
-    assert "2 were not reached" in text
+    assert "| b0-tiny | gather | tensorrt | 1.0e-03 | 1.0e-04 | 2 | 10 of 100 | pass |" in text
+    assert "| b0-tiny | 24x64 | TensorRT | 2.00 (1.50-2.50) |" in text
+    assert "1 sides or sizes of measured parts failed" in text
+    assert "1 were not reached" in text
     for block in text.split("\n\n"):
         columns = {line.count("|") for line in block.split("\n") if line.startswith("|")}
         assert len(columns) <= 1, block

@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_found_or_made_fails_its_part_alone(setting, monke
 
 
 def test_tensorrt_is_never_a_pass_in_a_dry_run(setting) -> None:
-    row = measure_part(Part("tensorrt", 1, FILE), setting)
+    row = measure_part(Part("tensorrt", 1, FILE, 2, 3), setting)
     assert row == {"state": "absent", "error": "a dry run has the CPU provider alone"}
 
 
