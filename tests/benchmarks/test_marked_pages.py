@@ -63,8 +63,8 @@ def test_a_mark_that_is_not_there_once_is_named(write_between, tmp_path, text, s
 @pytest.mark.parametrize(
     "script",
     [
-        *("accuracy", "browser", "many_clips", "provider_matrix", "sampling_errors"),
-        *("speed_pages", "volumetric_sampling", "window_quality"),
+        *("accuracy", "browser", "gpu_pages", "many_clips", "provider_matrix"),
+        *("sampling_errors", "speed_pages", "volumetric_sampling", "window_quality"),
     ],
 )
 def test_every_benchmark_finds_its_marks(write_between, tmp_path, script: str) -> None:
