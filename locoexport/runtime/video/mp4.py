@@ -25,9 +25,10 @@ from locoexport.runtime.picture.addresses import file_address
 __all__ = ["SQUARE", "Mp4Writer", "write_mp4"]
 
 _CRF = "18"
-_PRESET, _X264 = "veryfast", "bframes=0"
-"""18 ms of processor time a 720p frame in place of 56 for x264's own choice. Without B-frames the
-film is smaller and nearer to the frames as well: 1.13 MB and 45.0 dB, with them 1.29 and 43.6."""
+_PRESET, _X264 = "veryfast", "bframes=0:me=dia:weightp=0"
+"""10.2 ms of processor time a 720p frame; x264's own choice takes three times as long. Without
+B-frames a film is smaller and nearer to the frames as well. The smallest search for motion takes a
+sixth of the time away and changes nothing else: sizes by 0.1 to 0.4 %, 0.02 dB at most."""
 _CLOCK_HZ = 90000
 _ROUNDED_S = 6e-4
 SQUARE = Fraction(1)
