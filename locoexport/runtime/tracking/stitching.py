@@ -14,8 +14,8 @@ The rule, for a point that was tracked in a window, when the next one comes:
 4. Else it is asked for again where it was most confident among the shared frames, and the older
    window's answer stays for all of these.
 
-Frames before ``commit_from`` of the next window are final, and so are those that every point's older
-answer stays for.
+Frames before ``commit_from`` of the next window are final, and so are those for which the older
+answer of every point stays.
 """
 
 from __future__ import annotations
