@@ -22,6 +22,7 @@ from locoexport.machine.hardware import (
     read_cpu,
     reset_peak_memory,
 )
+from locoexport.notices import counted
 from locoexport.runtime.session.opening import open_model
 from locoexport.runtime.tracking.budget import MemoryModel, measure_memory
 
@@ -81,7 +82,7 @@ def page_part(taken: dict[tuple[int, int], int], need: MemoryModel, machine: str
     frames = sorted({cell[0] for cell in taken})
     lines = [
         f"{machine}. MB; empty cells were not measured.\n",
-        "| frames | " + " | ".join(f"{points} points" for points in POINTS) + " |",
+        "| frames | " + " | ".join(counted(points, "point") for points in POINTS) + " |",
         "| --- |" + " --- |" * len(POINTS),
     ]
     for count in frames:
