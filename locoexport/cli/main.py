@@ -114,6 +114,9 @@ def _options(
     ] = False,
 ) -> None:
     set_verbosity(context, Verbosity(quiet=quiet, verbose=verbose))
+    from locoexport.machine.cores import heed_quota
+
+    heed_quota()
 
 
 def main() -> NoReturn:

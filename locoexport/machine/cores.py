@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path, PurePosixPath
 
 import psutil
@@ -17,6 +17,7 @@ import psutil
 __all__ = [
     "allowed_cores",
     "container_quota",
+    "heed_quota",
     "restricted_threads",
     "usable_cores",
     "usable_threads",
@@ -25,6 +26,8 @@ __all__ = [
 _CGROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 _TOPOLOGY = Path("/sys/devices/system/cpu")
+_TOLD_BY = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+"""Where PyTorch, numpy and OpenCV read how many threads they may start."""
 
 
 def usable_cores() -> int:
@@ -49,6 +52,19 @@ def restricted_threads() -> int | None:
     """
     threads = usable_threads()
     return threads if threads < _physical(_all_cores()) else None
+
+
+def heed_quota(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Tell libraries that are not loaded yet of a quota below the mask; what is set stays.
+
+    They heed the mask themselves, and no quota: with two threads in the time of one, each waits
+    half of the time for the other, which is stopped. For a process of our own alone: a library does
+    not decide for the program that imports it. ONNX Runtime and FFmpeg are told where they open.
+    """
+    threads = usable_threads()
+    if threads < _physical(allowed_cores()):
+        for name in _TOLD_BY:
+            environment.setdefault(name, str(threads))
 
 
 def container_quota(cgroups: Path = _CGROUPS, membership: Path = _MEMBERSHIP) -> float | None:

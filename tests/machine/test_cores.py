@@ -87,6 +87,43 @@ def test_two_logical_cores_of_one_are_one_thread(monkeypatch) -> None:
     assert (cores.usable_cores(), cores.restricted_threads()) == (3, 2)
 
 
+@pytest.mark.parametrize(
+    ("quota", "told"),
+    [(None, {"OMP_NUM_THREADS": "7"}), (8.0, {"OMP_NUM_THREADS": "7"}), (2.0, None)],
+)
+def test_libraries_are_told_of_a_quota_and_of_nothing_else(
+    quota: float | None, told: dict[str, str] | None, monkeypatch
+) -> None:
+    """A mask they heed themselves; what the user set stays."""
+    monkeypatch.setattr(cores, "container_quota", lambda: quota)
+    monkeypatch.setattr(cores, "allowed_cores", lambda: frozenset(range(8)))
+    monkeypatch.setattr(cores, "_siblings", str)
+    monkeypatch.setattr(cores, "_all_cores", lambda: frozenset(range(16)))
+    environment = {"OMP_NUM_THREADS": "7"}
+    cores.heed_quota(environment)
+    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+    assert environment == (told or {"OMP_NUM_THREADS": "7"} | dict.fromkeys(names, "2"))
+
+
+def test_what_libraries_are_told_they_do() -> None:
+    """By what they say themselves, in a process that was told before it loaded them."""
+    script = (
+        "from locoexport.machine import cores\n"
+        "cores.container_quota = lambda: 1.0\n"
+        "cores._physical = len\n"
+        "cores.allowed_cores = lambda: frozenset({0, 1})\n"
+        "cores.heed_quota()\n"
+        "import cv2, torch\n"
+        "print(cv2.getNumThreads(), torch.get_num_threads())\n"
+    )
+    told = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+    environment = {name: value for name, value in os.environ.items() if name not in told}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, timeout=120
+    )
+    assert (done.stdout, done.stderr) == ("1 1\n", "")
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity masks here")
 def test_a_mask_of_one_core_is_one_thread() -> None:
     script = (

@@ -67,7 +67,8 @@ def drawn_film(
                     )
                 encoding.put((drawn, float(batch.time_s[index])))
 
-        with Behind(encode, depth=2) as encoding, Behind(draw, depth=1) as drawing:
+        # Of each window frames come twice, as it begins and as it ends: two batches may wait.
+        with Behind(encode, depth=2) as encoding, Behind(draw, depth=2) as drawing:
             yield drawing.put
             with watch.timed("waiting for drawing"):
                 drawing.finish()

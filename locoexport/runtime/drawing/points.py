@@ -275,18 +275,21 @@ def _draw_disk(
 
 def make_ink(colour: Colour, alpha: float) -> Ink:
     """Premultiplied RGBA, 0 to 255; ``alpha`` is 0 to 1."""
-    red, green, blue = (channel * alpha for channel in colour)
-    return red, green, blue, 255 * alpha
+    # Written out: a frame of 64 points has some thousand inks.
+    red, green, blue = colour
+    return red * alpha, green * alpha, blue * alpha, 255 * alpha
 
 
 def blend(frame: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The canvas over the frame; only what is drawn on is computed, a small part of most frames."""
-    drawn = np.flatnonzero(cv2.extractChannel(canvas, 3))
+    # numpy finds what is true in a tenth of the time that it needs for numbers, and takes rows by
+    # ``take`` in a tenth of what an index needs.
+    drawn = np.flatnonzero(cv2.extractChannel(canvas, 3) != 0)
     blended = frame.copy(order="C")
     if len(drawn):
-        ink = canvas.reshape(-1, 4)[drawn]
+        ink = canvas.reshape(-1, 4).take(drawn, axis=0)
         pixels = blended.reshape(-1, 3)
         keep = np.repeat(255 - ink[:, 3:], 3, axis=1)
-        kept = cv2.multiply(pixels[drawn], keep, scale=1 / 255)
+        kept = cv2.multiply(pixels.take(drawn, axis=0), keep, scale=1 / 255)
         pixels[drawn] = cv2.add(ink[:, :3], kept)
     return blended

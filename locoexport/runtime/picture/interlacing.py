@@ -14,6 +14,8 @@ import av
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
+from locoexport.runtime.picture.streams import ffmpeg_threads
+
 __all__ = ["deinterlace"]
 
 _FILTER = "bwdif"
@@ -50,6 +52,7 @@ class _Run:
     def __init__(self, frame: VideoFrame) -> None:
         self._kind = _kind(frame)
         self._graph = Graph()
+        self._graph.threads = ffmpeg_threads()
         self._source = self._graph.add_buffer(
             width=frame.width,
             height=frame.height,

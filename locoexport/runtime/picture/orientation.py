@@ -87,6 +87,7 @@ def _side_data(frame: VideoFrame) -> Iterable[SideData]:
 def _with_named_data(frame: VideoFrame) -> VideoFrame:
     """The same picture without those side data that PyAV has no name for."""
     graph = Graph()
+    graph.threads = 1
     last = source = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)
     )

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from locoexport.runtime.picture.orientation import Orientation, read_orientation
+from locoexport.runtime.picture.streams import ffmpeg_threads
 
 __all__ = ["Pictures"]
 
@@ -51,6 +52,7 @@ class Pictures:
         self._deinterlaced = deinterlaced
         self._orientation = Orientation()
         self._stored_aspect = Fraction(1)
+        self._threads = ffmpeg_threads()
 
     @property
     def pixel_aspect(self) -> Fraction:
@@ -76,7 +78,7 @@ class Pictures:
         if self._orientation.transposed:
             height, width = width, height
         self._notice(frame)
-        image = frame.to_ndarray(format="rgb24", height=height, width=width)
+        image = frame.to_ndarray(format="rgb24", height=height, width=width, threads=self._threads)
         return self._orientation.apply(cast(NDArray[np.uint8], image))
 
     def _notice(self, frame: VideoFrame) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from locoexport.errors import PackageMissingError, VideoError
 from locoexport.machine.limits import FRAME_PIXELS
 from locoexport.machine.reading.image_sizes import image_pixels
+from locoexport.runtime.picture.streams import ffmpeg_threads
 from locoexport.runtime.video.clips import DEFAULT_FPS
 from locoexport.runtime.video.frame_source import Footage, Frame
 
@@ -150,4 +151,5 @@ def _longest(container: Any, path: Path) -> Any:
         raise VideoError(f"{path} is coded in a way that is not known here.")
     FRAME_PIXELS.check(codec.width * codec.height, path, VideoError)
     codec.options = {"max_pixels": str(FRAME_PIXELS.value)}
+    codec.thread_count = ffmpeg_threads()
     return stream

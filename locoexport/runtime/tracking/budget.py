@@ -1,9 +1,9 @@
 """How much memory the model takes, measured, and what fits into a limit.
 
 The peak of a run is ``frames · max(frame, refine + point · points)``: the encoder's activations and
-those of the refinement are never alive together, and both grow in step with the frames. Measured
-with b0-tiny at 2 to 48 frames and 1 to 512 points: 19.5, 5.5 and 0.20 MB, and no run above 1.13
-times the formula (docs/long-videos.md). Other files have other numbers, so they are measured.
+those of the refinement are never alive together, and both grow in step with the frames. The three
+numbers hang on the file and on the processor (ONNX Runtime pads channels to what it computes at
+once), so they are measured for each; docs/long-videos.md has those of b0-tiny.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 _SAFETY = 1.2
-"""Above the 1.13 that the formula was exceeded by: ONNX Runtime's arena grows in steps."""
+"""Above what calls exceed the formula by (docs/long-videos.md; 1.13 was the most in any version):
+ONNX Runtime's arena grows in steps."""
 _UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
 _UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _PROBE_FRAMES, _FEW, _SOME, _MANY = 8, 1, 128, 256

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,7 +191,8 @@ class _Passes:
     ) -> NDArray[np.intp]:
         """Track from each query on; returns the first frame that each point has.
 
-        Frames whose tracks are final are handed on as windows end, where there is a ``delivery``.
+        Frames whose tracks are final are handed on as windows begin and end, where there is a
+        ``delivery``: what can be drawn beside the model is not left for when it is done.
         """
         stitcher = Stitcher(self.scale.to_model(self.points), self.tracker.size)
         begins = np.full(len(self.points), _NEVER)
@@ -199,7 +201,9 @@ class _Passes:
         with closing(self.tracker.windows(frames, self.source.stop)) as ahead:
             for window in ahead:
                 self.store.grow(window.end)
-                xy, confidence, new = self.tracker.track(stitcher, window, self.report.tell)
+                early = (lambda _: None) if delivery is None else partial(delivery.hand_on, window)
+                found = self.tracker.track(stitcher, window, self.report.tell, early)
+                xy, confidence, new = found
                 begins[new.any(axis=1)] = np.minimum(begins, window.start)[new.any(axis=1)]
                 self._write(np.arange(window.start, window.end), xy, confidence, new)
                 self.ends.append(window.end)

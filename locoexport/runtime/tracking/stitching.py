@@ -14,7 +14,8 @@ The rule, for a point that was tracked in a window, when the next one comes:
 4. Else it is asked for again where it was most confident among the shared frames, and the older
    window's answer stays for all of these.
 
-Frames behind ``commit_from`` of the next window are final.
+Frames before ``commit_from`` of the next window are final, and so are those for which the older
+answer of every point stays.
 """
 
 from __future__ import annotations
@@ -94,6 +95,16 @@ class Stitcher:
         )
         self._active = active
         return active
+
+    def settled(self, window: Window) -> int:
+        """The frame before which every track is final once ``window`` has begun, before it is run.
+
+        Where all points keep the older window's answers for a while, these need not wait for it.
+        """
+        held = self._hold_until[self._begun]
+        if not len(held) or self._fresh.any():
+            return window.commit_from
+        return max(window.commit_from, int(held.min()) + 1)
 
     def requests(self, window: Window, per_call: int) -> Iterator[Request]:
         """What has to be run for this window, at most ``per_call`` points at a time."""

@@ -58,7 +58,11 @@ class WindowTracker:
         return read_ahead(windows, self._watch, cancel)
 
     def track(
-        self, stitcher: Stitcher, window: Window, report: Callable[[int], None] | None = None
+        self,
+        stitcher: Stitcher,
+        window: Window,
+        report: Callable[[int], None] | None = None,
+        settled: Callable[[int], None] = lambda _: None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
         """Run all that the stitcher asks for; returns what ``Stitcher.finish`` does.
 
@@ -66,6 +70,7 @@ class WindowTracker:
             stitcher: of this pass.
             window: the next one.
             report: called with the frames that are done, in step with the points.
+            settled: called before the model is run with the frame before which tracks are final.
 
         Raises:
             VideoError: the window is shorter than the model is fixed to.
@@ -73,6 +78,7 @@ class WindowTracker:
         """
         self._check_length(window)
         active = int(stitcher.begin(window).sum())
+        settled(stitcher.settled(window))
         done, fresh = 0, window.end - window.commit_from
         for request in stitcher.requests(window, self._plan.points_per_call):
             raw = self._answer(request)

@@ -21,13 +21,15 @@ from numpy.typing import NDArray
 from locoexport.errors import OutputError, UsageError, VideoError
 from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.picture.addresses import file_address
+from locoexport.runtime.picture.streams import ffmpeg_threads
 
 __all__ = ["SQUARE", "Mp4Writer", "write_mp4"]
 
 _CRF = "18"
-_PRESET, _X264 = "veryfast", "bframes=0"
-"""18 ms of processor time a 720p frame in place of 56 for x264's own choice. Without B-frames the
-film is smaller and nearer to the frames as well: 1.13 MB and 45.0 dB, with them 1.29 and 43.6."""
+_PRESET, _X264 = "veryfast", "bframes=0:me=dia:weightp=0"
+"""10.2 ms of processor time a 720p frame; x264's own choice takes three times as long. Without
+B-frames a film is smaller and nearer to the frames as well. The smallest search for motion takes a
+sixth of the time away and changes nothing else: sizes by 0.1 to 0.4 %, 0.02 dB at most."""
 _CLOCK_HZ = 90000
 _ROUNDED_S = 6e-4
 SQUARE = Fraction(1)
@@ -79,6 +81,7 @@ class Mp4Writer:
         self._stream: VideoStream | None = None
         # One for all frames: making its tables anew costs as much as a 720p frame's conversion.
         self._reformatter = VideoReformatter()
+        self._threads = ffmpeg_threads()
         self._shape: tuple[int, ...] = ()
         self._count = 0
         # A multiple of the rate, so that a constant one stays exact, and fine enough for any other.
@@ -100,12 +103,13 @@ class Mp4Writer:
             self._shape = image.shape
             self._stream = _add_stream(self._container, self._shape, self._rate, self._tick_s)
             self._stream.codec_context.sample_aspect_ratio = self._pixel_aspect
+            self._stream.codec_context.thread_count = self._threads
         if image.dtype != np.uint8 or image.shape != self._shape:
             raise VideoError(
                 f"Frame {self._count} is {image.dtype} of shape {image.shape}; all frames must be "
                 f"uint8 of shape {self._shape}."
             )
-        frame = _yuv_frame(image, self._reformatter)
+        frame = _yuv_frame(image, self._reformatter, self._threads)
         frame.time_base = self._tick_s
         frame.pts = self._last_tick = self._tick_of(time_s)
         self._count += 1
@@ -204,7 +208,7 @@ def _add_stream(
     return stream
 
 
-def _yuv_frame(image: NDArray[np.uint8], reformatter: VideoReformatter) -> VideoFrame:
+def _yuv_frame(image: NDArray[np.uint8], reformatter: VideoReformatter, threads: int) -> VideoFrame:
     height, width = image.shape[:2]
     if height % 2 or width % 2:
         image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
@@ -214,4 +218,5 @@ def _yuv_frame(image: NDArray[np.uint8], reformatter: VideoReformatter) -> Video
         format="yuv420p",
         dst_colorspace=Colorspace.ITU709,
         dst_color_range=ColorRange.MPEG,
+        threads=threads,
     )

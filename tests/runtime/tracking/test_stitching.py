@@ -26,6 +26,7 @@ class Step:
     windows: np.ndarray  # (points, frames): whose answer it is; -1 where there is none
     confidence: np.ndarray
     new: np.ndarray
+    settled: int  # the frame before which tracks were final as the window began
 
 
 def _window(start: int, end: int, commit_from: int, level=lambda time: time) -> Window:
@@ -49,6 +50,7 @@ def _pass_over(
             confidence = np.float32(confidences[number])
         levels, asked = {}, {}
         active = stitcher.begin(window)
+        settled = stitcher.settled(window)
         for request in stitcher.requests(window, per_call):
             assert len(request.points) <= per_call
             xy = np.stack([x, x + 0.5], axis=-1)[request.points]
@@ -61,7 +63,8 @@ def _pass_over(
         xy, confidence, new = stitcher.finish(window)
         np.testing.assert_array_equal(window.video, shown)  # anchors are put into a copy
         whose = np.where(np.isnan(xy[..., 0]), -1, xy[..., 0] // 100).astype(int)
-        steps.append(Step(levels, asked, whose, confidence, new))
+        assert (whose[:, span[2] - span[0] : settled - span[0]] < number).all()
+        steps.append(Step(levels, asked, whose, confidence, new, settled))
     return steps
 
 
@@ -159,6 +162,27 @@ def test_frames_before_commit_from_are_final() -> None:
     assert first.new.all()
     assert last.new.tolist() == [[False, False, *[True] * 6]]
     assert last.windows[0, :4].tolist() == [0, 0, 0, 0]
+
+
+def test_frames_that_every_point_keeps_are_final_before_the_window_is_run() -> None:
+    third = (8, 16, 8)
+    own = _pass_over([[0, 20, 30], [1, 5, 5]], EIGHT, [FIRST, SECOND, third])
+    assert [step.settled for step in own] == [0, 6, 10], "half of the shared frames"
+    # The last window reaches further back: the older answers stay for the same frames.
+    assert _pass_over([[0, 20, 30]], EIGHT, [FIRST, (2, 10, 4)])[1].settled == 6
+
+
+def test_the_point_that_keeps_least_decides_what_is_final_before_the_run() -> None:
+    begins = _pass_over([[0, 20, 30], [9, 5, 5]], EIGHT, [FIRST, SECOND])
+    assert [step.settled for step in begins] == [0, 4]
+    # Hidden in all shared frames it goes on from before them: it keeps what its anchor covers.
+    lost = _pass_over(
+        [[0, 20, 30], [0.5, 5, 5]],
+        EIGHT,
+        [FIRST, SECOND],
+        [[_shown(*range(8)), _shown(0, 1, 2)], np.full((2, 8), VISIBLE)],
+    )
+    assert lost[1].settled == 5
 
 
 def test_a_point_begins_in_the_window_that_holds_its_frame() -> None:

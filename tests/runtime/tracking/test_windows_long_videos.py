@@ -112,6 +112,16 @@ def test_frames_and_tracks_are_handed_on_together(make_model) -> None:
     assert order.index("done 0") < order.index("read 30")
 
 
+def test_frames_that_the_older_window_decides_are_handed_on_before_the_model_is_run(
+    make_model,
+) -> None:
+    """Windows of 6 share 2: frames 4 and 8 come as the next one begins, the others as one ends."""
+    starts: list[int] = []
+    with PointTracker(make_model(eyes=True), window=6) as tracker:
+        tracker.track(_numbered(14), QUERIES[:1], sink=lambda batch: starts.append(batch.start))
+    assert starts == [0, 4, 5, 8, 9, 12]
+
+
 def test_a_model_of_fixed_frames_takes_longer_videos(make_model) -> None:
     with PointTracker(make_model(eyes=True, frames=8, points=4)) as tracker:
         tracks = tracker.track(_numbered(), QUERIES)
