@@ -27,8 +27,9 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from locoexport.contract.lowered_homes import MOVES_POSITIONS
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.tracker.node_homes import MOVES_POSITIONS, node_homes
+from locoexport.lowering.tracker.node_homes import node_homes
 from locoexport.machine.writing.drafts import scratch_folder
 
 __all__ = ["quantise"]

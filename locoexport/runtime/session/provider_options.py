@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 from locoexport.errors import UsageError, did_you_mean
 
-__all__ = ["OPTIONS", "ProviderChoice", "ProviderOption", "parse_provider", "provider_name"]
+__all__ = [
+    "OPTIONS",
+    "ProviderChoice",
+    "ProviderOption",
+    "computes_in_bfloat16",
+    "parse_provider",
+    "provider_name",
+]
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,9 @@ OPTIONS: Mapping[str, Mapping[str, ProviderOption]] = {
     "openvino": {
         "device": ProviderOption("CPU", "CPU, GPU, GPU.1, NPU, AUTO:GPU,CPU"),
         "precision": ProviderOption(
-            "f32", "f32, f16 or bf16; OpenVINO's own default is bf16 or f16 where that is fast"
+            "f32",
+            "f32, f16 or bf16 (CPU only: transformer and cmdtop in bf16, the rest in float32); "
+            "OpenVINO's own default is bf16 or f16 where that is fast",
         ),
     },
     "dml": {
@@ -112,6 +121,11 @@ def parse_provider(text: str) -> ProviderChoice:
 def provider_name(text: str) -> str:
     """The provider's short name, without its options."""
     return text.partition(":")[0]
+
+
+def computes_in_bfloat16(text: str) -> bool:
+    """Whether a provider so chosen computes parts of a float32 file in bf16."""
+    return parse_provider(text).options.get("precision") == "bf16"
 
 
 def _entries(listed: str) -> list[str]:
