@@ -7,12 +7,17 @@ every node marked, 236 of OpenVINO 2026.4 still ran in bf16, the clamps of posit
 the choice is written into the types: what may compute in bf16 reads and writes bf16 between two
 Converts, the hint stays float32, and nothing else can become bf16.
 
-The encoder stays float32. Its products are half of what bf16 could save at most, and features that
-are 0.6 to 1.3 % off pick another of two nearly equal peaks of the heatmap (docs/providers.md).
+Two parts that float16 lowers stay float32 here, as bf16 has 8 bits where float16 has 11 (measured:
+docs/providers.md):
+
+- the encoder and the cost volume: features that are 0.6 to 1.3 % off pick another of two nearly
+  equal peaks of the heatmap;
+- the first refinement: what it gets wrong decides where the others look.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -30,6 +35,7 @@ _BETWEEN = frozenset(
         *("Transpose", "Unsqueeze", "VariadicSplit"),
     )
 )
+_FIRST_REFINEMENT = re.compile(r"/refinement_0/")
 _BODIES = ("Loop", "TensorIterator")
 
 
@@ -40,7 +46,7 @@ def carries_our_names(model: Any) -> bool:
 
 def computes_in_bfloat16(home: str, op_type: str) -> bool:
     """Whether a node of that home (see ``_homes``) and OpenVINO's type may compute in bf16."""
-    if is_island(home) or not in_refinement_network(home):
+    if is_island(home) or not in_refinement_network(home) or _FIRST_REFINEMENT.match(home):
         return False
     return op_type in _PRODUCTS | _BETWEEN
 
@@ -88,9 +94,7 @@ class _Lowering:
                 read.replace_source_output(self._as(source, "bf16"))
         node.validate_and_infer_types()
         self._written.update(
-            _key(output)
-            for output in node.outputs()
-            if output.get_element_type() == self._brain
+            _key(output) for output in node.outputs() if output.get_element_type() == self._brain
         )
 
     def keep(self, node: Any) -> None:

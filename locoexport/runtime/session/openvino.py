@@ -166,7 +166,7 @@ class OpenVinoSession:
 
 
 def check_bfloat16(core: Any, device: str) -> None:
-    """Raises RuntimeError where OpenVINO has no bf16 kernels; without them it would emulate bf16."""
+    """Raises RuntimeError where OpenVINO has no bf16 kernels."""
     if device != "CPU":
         raise RuntimeError(f"precision=bf16 is for device=CPU, not {device}; f16 is for others")
     if "BF16" not in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):

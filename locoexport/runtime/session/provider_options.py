@@ -58,7 +58,7 @@ OPTIONS: Mapping[str, Mapping[str, ProviderOption]] = {
         "device": ProviderOption("CPU", "CPU, GPU, GPU.1, NPU, AUTO:GPU,CPU"),
         "precision": ProviderOption(
             "f32",
-            "f32, f16 or bf16 (CPU only: transformer and cmdtop in bf16, the rest in float32); "
+            "f32, f16 or bf16 (CPU only, and only where it is safe); "
             "OpenVINO's own default is bf16 or f16 where that is fast",
         ),
     },

@@ -5,19 +5,19 @@ import onnxruntime
 import pytest
 
 from locoexport.errors import ModelFileError, ProviderUnavailableError
-from locoexport.runtime.session.openvino import check_bfloat16
 from locoexport.runtime.session.bfloat16 import (
     carries_our_names,
     computes_in_bfloat16,
     lower_to_bfloat16,
 )
+from locoexport.runtime.session.openvino import check_bfloat16
 from locoexport.runtime.session.providers import OPENVINO_PROVIDER, require_provider
 from locoexport.runtime.session.single import open_session
 
 openvino = pytest.importorskip("openvino")
 from openvino import opset13 as operators  # noqa: E402
 
-MIXER = "/refinement_0/torch_pips_mixer"
+MIXER = "/refinement_1/torch_pips_mixer"
 BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 NATIVE = OPENVINO_PROVIDER not in onnxruntime.get_available_providers()
 needs_bf16 = pytest.mark.skipif(not (BF16 and NATIVE), reason="OpenVINO has no bf16 here")
@@ -72,6 +72,7 @@ def test_a_graph_without_our_names_is_left_alone() -> None:
         (f"{MIXER}/output_proj/MatMul", "MatMul", False),
         ("/refinement_0/correlation_hires/sampling/MatMul", "MatMul", False),
         ("/refinement_0/Add", "Add", False),  # positions
+        ("/refinement_0/torch_pips_mixer/transformer/layers.0/mlp/MatMul", "MatMul", False),
         ("/cost_volume/MatMul", "MatMul", False),
         ("/encoder/resnet/layer1/conv1/Conv", "Convolution", False),
         ("", "MatMul", False),
@@ -120,5 +121,3 @@ def test_kernels_ran_as_the_types_say(tmp_path) -> None:
     apart = np.abs(found - exact).max() / np.abs(exact).max()
     # Two roundings of 8 bits: 2^-9 each; in float32 it would be 1e-7.
     assert 1e-5 < apart < 2e-2
-
-
