@@ -24,8 +24,9 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 
+from locoexport.contract.lowered_homes import in_encoder, in_refinement_network, is_island
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.tracker.node_homes import MOVES_POSITIONS, node_homes
+from locoexport.lowering.tracker.node_homes import node_homes
 
 __all__ = ["HalfPrecision", "computes_in_half", "to_half_precision"]
 
@@ -37,19 +38,7 @@ _BETWEEN = frozenset(
         *("Unsqueeze", "GlobalAveragePool", "ReduceMean"),
     )
 )
-_NETWORK = re.compile(
-    r"/(first_)?encoder/[^/]+/"  # the backbone itself: normalisation lies right under /encoder/
-    r"|/refinement_\d+/correlation_\w+/cmdtop/"
-    r"|/refinement_\d+/torch_pips_mixer/"
-)
 _COST_VOLUME = re.compile(r"/cost_volume/")
-# Segments of names: norms.0, layer_norm1, ln_out, bn_0 (an InstanceNorm), and the CPU's form of the
-# last GroupNorm.
-_ISLANDS = re.compile(
-    r"/(norms?(\.\d+)?|layer_norm\d*|ln_out|bn_\w+)/|/head/(?!conv)|/attn/Add(_\d+)?$"
-    r"|" + MOVES_POSITIONS
-)
-_RESIDUAL = re.compile(r"/torch_pips_mixer/transformer/layers\.\d+/Add(_\d+)?$")
 _LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -72,12 +61,13 @@ def to_half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def computes_in_half(home: str, op_type: str) -> bool:
     """Whether a node of that home (see ``node_homes``) and operator may compute in float16."""
-    if _ISLANDS.search(home) or _RESIDUAL.search(home):
+    if is_island(home):
         return False
     if _COST_VOLUME.match(home):
         # occ_linear is a Gemm and cost_conv a Conv: both read what the soft-argmax reads.
         return op_type == "MatMul"
-    return _NETWORK.match(home) is not None and op_type in _PRODUCTS | _BETWEEN
+    lowered = in_encoder(home) or in_refinement_network(home)
+    return lowered and op_type in _PRODUCTS | _BETWEEN
 
 
 class HalfPrecision(InPlacePass):

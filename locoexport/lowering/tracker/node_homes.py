@@ -11,10 +11,7 @@ from collections.abc import Mapping
 
 import onnx
 
-__all__ = ["MOVES_POSITIONS", "node_homes"]
-
-MOVES_POSITIONS = r"/output_proj/|/seam/changes$"
-"""Homes of the projection whose numbers are added to positions; what it writes is a seam."""
+__all__ = ["node_homes"]
 
 
 def node_homes(graph: onnx.GraphProto) -> Mapping[str, str]:

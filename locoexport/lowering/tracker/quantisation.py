@@ -31,9 +31,10 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 
+from locoexport.contract.lowered_homes import MOVES_POSITIONS
 from locoexport.contract.profile_tables import IntegerForm, QuantisedPart
 from locoexport.errors import GraphCheckFailedError
-from locoexport.lowering.tracker.node_homes import MOVES_POSITIONS, node_homes
+from locoexport.lowering.tracker.node_homes import node_homes
 from locoexport.machine.writing.drafts import scratch_folder
 
 __all__ = ["quantise"]

@@ -13,6 +13,7 @@ from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.pipeline.weights.origin import load_weights, profile_of
 from locoexport.runtime.live.session import open_live
 from locoexport.runtime.session.placement import placed_elsewhere
+from locoexport.runtime.session.provider_options import computes_in_bfloat16
 
 __all__ = ["verify_live"]
 
@@ -38,6 +39,8 @@ def verify_live(
     if video is not None or localise:
         option = "--localise" if localise else "--video"
         raise UsageError(f"{path} is a live export, which {option} cannot go with; leave it out.")
+    if computes_in_bfloat16(provider):
+        raise UsageError(f"{path} is a live export, which is judged in float32, not on {provider}.")
     with scratch_folder() as folder:
         session = open_live(path, provider, profile_prefix=folder / "profile")
         profile = profile_of(session, tolerance_px)

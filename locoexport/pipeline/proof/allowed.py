@@ -9,10 +9,14 @@ from locoexport.contract.installed_limits import installed_limits
 from locoexport.contract.metadata import ArtifactMetadata
 from locoexport.contract.profile import Precision, Tolerance
 from locoexport.errors import ModelFileError, SidecarError
-from locoexport.parity.quantiles import PrecisionTolerance, precision_tolerance
+from locoexport.parity.quantiles import (
+    BFLOAT16_TOLERANCE,
+    PrecisionTolerance,
+    precision_tolerance,
+)
 from locoexport.parity.sidecar import Sidecar
 
-__all__ = ["allowed_by_sidecar", "allowed_precision", "precision_of"]
+__all__ = ["allowed_by_sidecar", "allowed_in_bfloat16", "allowed_precision", "precision_of"]
 
 _OWN = "--tolerance-px"
 
@@ -58,6 +62,16 @@ def allowed_precision(
     if tolerance_px is not None:
         limit, origin = tolerance_px, _OWN
     return precision_tolerance(precision, limit, origin, cost.flip_share)
+
+
+def allowed_in_bfloat16(tolerance_px: float | None = None) -> PrecisionTolerance:
+    """What a float32 file may differ by on a provider that computes in bf16.
+
+    ``tolerance_px`` is the user's own limit of the 99th percentile.
+    """
+    if tolerance_px is None:
+        return BFLOAT16_TOLERANCE
+    return replace(BFLOAT16_TOLERANCE, p99_px=tolerance_px, origin=_OWN)
 
 
 def allowed_by_sidecar(

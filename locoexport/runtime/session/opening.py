@@ -81,14 +81,16 @@ def choose_run(
     return _chosen(path, None if file is None else _read_stamp(file), threads)
 
 
-def choose_proof_run(path: str | Path, provider: str | None = None) -> RunChoice:
-    """As ``choose_run``, for a proof with float32's tolerances.
+def choose_proof_run(
+    path: str | Path, provider: str | None = None, *, judged_in: tuple[str, ...] = ("f32",)
+) -> RunChoice:
+    """As ``choose_run``, for a proof that has a limit for each precision in ``judged_in``.
 
-    A file's own choice may compute in less. Then the CPU is taken, where the graph is what it says,
-    and the warning tells what was not proven.
+    A file's own choice may compute in another one. Then the CPU is taken, where the graph is what
+    it says, and the warning tells what was not proven.
     """
     choice = choose_run(path, provider)
-    if provider is not None or choice.precision == "f32":
+    if provider is not None or choice.precision in judged_in:
         return choice
     file = _stamped_file(path)
     stamp = None if file is None else _read_stamp(file)

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from locoexport.machine.interruption import stoppable
 from locoexport.machine.telemetry import load_openvino
+from locoexport.runtime.session.bfloat16 import carries_our_names, lower_to_bfloat16
 from locoexport.runtime.session.model_file import read_metadata
 
-__all__ = ["OPENVINO_PROVIDER", "OpenVinoSession"]
+__all__ = ["OPENVINO_PROVIDER", "OpenVinoSession", "check_bfloat16"]
 
 OPENVINO_PROVIDER = "OpenVINOExecutionProvider"
 _FUSED = "undef"
@@ -63,22 +64,32 @@ class OpenVinoSession:
             model: a path, or the bytes of a file.
             device: OpenVINO's name of it: CPU, GPU, NPU.
             precision: what it computes in; left alone, OpenVINO takes bf16 or f16 where it is fast.
+                bf16 is for the CPU, and for what ``bfloat16`` says is safe in it: the rest of the
+                graph computes in float32.
             threads: of the CPU; None leaves it to OpenVINO.
             profiled: count the time of each node (slower).
 
         Raises:
-            RuntimeError: OpenVINO cannot read or compile the model.
+            RuntimeError: OpenVINO cannot read or compile the model, or this processor has no bf16.
         """
         core = load_openvino().Core()
+        in_bfloat16 = precision == "bf16"
+        if in_bfloat16:
+            check_bfloat16(core, device)
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": precision,
+            # For bf16 the types in the graph say what computes in it.
+            "INFERENCE_PRECISION_HINT": "f32" if in_bfloat16 else precision,
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
         if profiled:
             settings["PERF_COUNT"] = True
         read = core.read_model(io.BytesIO(model) if isinstance(model, bytes) else model)
+        self.unprotected = in_bfloat16 and not carries_our_names(read)
+        """bf16 was asked for, and no name in the file says where that is safe."""
+        if in_bfloat16:
+            lower_to_bfloat16(read)
         # Compiling joins tensors, and with them their names.
         self._output_names = [port.get_any_name() for port in read.outputs]
         self._compiled = core.compile_model(read, device, settings)
@@ -152,6 +163,18 @@ class OpenVinoSession:
             if self._idle:
                 return self._idle.pop()
         return self._compiled.create_infer_request()
+
+
+def check_bfloat16(core: Any, device: str) -> None:
+    """Raises RuntimeError where OpenVINO has no bf16 kernels."""
+    if device != "CPU":
+        raise RuntimeError(f"precision=bf16 is for device=CPU, not {device}; f16 is for others")
+    if "BF16" not in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):
+        name = core.get_property(device, "FULL_DEVICE_NAME")
+        raise RuntimeError(
+            f"precision=bf16 needs a processor with AVX512_BF16 or AMX, and OpenVINO finds neither "
+            f"in this one ({name}); use precision=f32"
+        )
 
 
 def _argument(port: Any, name: str) -> Argument:

@@ -20,6 +20,7 @@ __all__ = [
     "ProviderChoice",
     "ProviderOption",
     "RunChoice",
+    "computes_in_bfloat16",
     "parse_provider",
     "provider_name",
 ]
@@ -64,7 +65,9 @@ OPTIONS: Mapping[str, Mapping[str, ProviderOption]] = {
     "openvino": {
         "device": ProviderOption("CPU", "CPU, GPU, GPU.1, NPU, AUTO:GPU,CPU"),
         "precision": ProviderOption(
-            "f32", "f32, f16 or bf16; OpenVINO's own default is bf16 or f16 where that is fast"
+            "f32",
+            "f32, f16 or bf16 (CPU only, and only where it is safe); "
+            "OpenVINO's own default is bf16 or f16 where that is fast",
         ),
     },
     "dml": {
@@ -149,6 +152,11 @@ def parse_provider(text: str) -> ProviderChoice:
 def provider_name(text: str) -> str:
     """The provider's short name, without its options."""
     return text.partition(":")[0]
+
+
+def computes_in_bfloat16(text: str) -> bool:
+    """Whether a provider so chosen computes parts of a float32 file in bf16."""
+    return parse_provider(text).options.get("precision") == "bf16"
 
 
 def _entries(listed: str) -> list[str]:

@@ -178,6 +178,11 @@ def create_checked_session(
         ) from error
     file.check_unchanged()
     _check_given(path, provider, session.get_providers()[0])
+    if getattr(session, "unprotected", False):
+        raise ModelFileError(
+            f"{path} cannot run on {provider}: none of its nodes has a name that an export gives, "
+            "so it is unknown which may compute in bf16. Use openvino:precision=f32."
+        )
     # The bytes are not needed any more: a session holds its own copy.
     return OpenedFile(session, replace(file, data=None), load_note)
 
