@@ -78,7 +78,7 @@ def test_the_forecast_of_a_file_for_a_provider_that_is_not_there(run, exported) 
         (["--plot", "picture.jpg"], "written as .png"),
         (["--plot", "/nowhere/plot.png"], "/nowhere does not exist"),
         (["--json", "/nowhere/b.json"], "/nowhere does not exist"),
-        (["--against", "tensorflow"], "expected torch, compile, none or the path"),
+        (["--against", "tensorflow"], "expected torch, compile, autocast, none or the path"),
         (["--against", "missing.onnx"], "no model file missing.onnx"),
         (["missing.onnx"], "no model file missing.onnx"),
         (["missing.onnx", "--backbone", "b0"], "pass one of them"),
