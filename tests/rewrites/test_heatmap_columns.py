@@ -49,6 +49,10 @@ def test_the_rewritten_model_has_another_convolution_alone(variant: str) -> None
     assert rewritten.operations == model.operations
 
 
-def test_planes_whose_width_is_no_multiple_of_eight_are_left_alone() -> None:
-    model = create_model("b0", (64, 48))  # planes of 16×12
+@pytest.mark.parametrize(
+    ("variant", "size_hw"),
+    [("b0-wide", (256, 256)), ("b0", (64, 64)), ("b0", (256, 272))],  # 32, 16 and 68 columns
+)
+def test_narrow_planes_and_other_widths_are_left_alone(variant, size_hw) -> None:
+    model = create_model(variant, size_hw)
     assert heatmap_columns.rewrite(model) is model
