@@ -93,5 +93,5 @@ def test_the_same_comparison_finds_a_fault(tmp_path: Path) -> None:
     assert found.first is not None
     assert str(found.first.seam) == "cost volume: heatmap"
     assert found.node is not None
-    assert "cost_conv.weight differs in 1 of 18 numbers" in " ".join(found.node.causes)
+    assert "cost_conv.weight differs in 1 of 480 numbers" in " ".join(found.node.causes)
     assert len(needed) == 1

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from locoexport.models.locotrack import LocoTrack
 from locoexport.models.locotrack.config import SUPPORT_SIDE
-from locoexport.rewrites.patches import PATCH_SIDE, lerp_matrices
 
-__all__ = ["frame_grid", "rewrite", "sample_neighbourhoods"]
+__all__ = ["PATCH_SIDE", "frame_grid", "lerp_matrices", "rewrite", "sample_neighbourhoods"]
+
+PATCH_SIDE = SUPPORT_SIDE + 1
 
 
 def rewrite(model: LocoTrack) -> LocoTrack:
@@ -48,6 +49,23 @@ def sample_neighbourhoods(framed: Tensor, centres_xy: Tensor, size_hw: tuple[int
     cells = _patch_rows(framed, somewhere, height=height, width=width)  # (B, N, T, 64)
     patches = framed.flatten(0, 3)[cells]  # (B, N, T, 64, C)
     return lerp_matrices(corner - floor) @ patches
+
+
+def lerp_matrices(fraction_xy: Tensor) -> Tensor:
+    """(..., 2) → (..., 49, 64): bilinear interpolation of an 8×8 patch, as a matrix.
+
+    It gives the values at 7×7 points of one fraction: supports and neighbourhoods are both sampled
+    at integer steps around one point. Its entries are linear in 1, fx, fy and fx·fy, so that all
+    matrices come out of one product.
+    """
+    here = torch.eye(SUPPORT_SIDE, PATCH_SIDE, dtype=fraction_xy.dtype, device=fraction_xy.device)
+    step = here.roll(1, -1) - here  # d/df of (1 - f on the diagonal, f beside it)
+    terms = ((here, here), (here, step), (step, here), (step, step))  # (along y, along x)
+    basis = torch.stack([torch.kron(along_y, along_x) for along_y, along_x in terms])
+    x, y = fraction_xy[..., :1], fraction_xy[..., 1:]
+    coefficients = torch.cat((torch.ones_like(x), x, y, x * y), -1)  # (..., 4)
+    matrices = coefficients @ basis.flatten(1)  # (..., 49·64)
+    return matrices.reshape(*fraction_xy.shape[:-1], SUPPORT_SIDE**2, PATCH_SIDE**2)
 
 
 def _patch_rows(framed: Tensor, floor_xy: Tensor, *, height: int, width: int) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from locoexport.models.locotrack import LocoTrack
 from locoexport.models.locotrack.config import SUPPORT_SIDE
-from locoexport.rewrites.patches import PATCH_SIDE, lerp_matrices
+from locoexport.rewrites.neighbourhood_gather import PATCH_SIDE, lerp_matrices
 from locoexport.rewrites.volumetric_planar import neighbouring_frames
 
 __all__ = ["rewrite", "sample_supports"]
