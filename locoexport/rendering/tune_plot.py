@@ -1,0 +1,149 @@
+"""``locoexport tune --plot``: error against time, with the limit and the winner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from locoexport.machine.writing.output_files import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from locoexport.pipeline.tuning.report import Tuned, TuneReport
+
+__all__ = ["draw_tune", "spread_labels"]
+
+_COLOURS = {"wins": "#2a9d4e", "reference": "#222222", "faster": "#1f6f8b"}
+_OTHER = "#b0a89c"
+_LEAST_PX = 1e-5
+"""Where no distance is drawn: the scale is logarithmic."""
+_ROW_PT = 11.0
+
+
+def draw_tune(report: TuneReport, path: Path) -> None:
+    """Write a PNG: a dot a candidate, numbered, and the names of the numbers beside it."""
+    # Imported here: matplotlib takes a second to import and is an extra. Figure, not pyplot:
+    # nothing is shown, so no window system is asked for.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = [row for row in report.rows if _is_shown(row)]
+    height = max(4.8, 1.6 + 0.21 * len(shown))
+    figure = Figure(figsize=(11, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes, key = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    _draw_dots(axes, report, shown)
+    _draw_key(key, report, shown)
+    title = f"locoexport tune: {report.title}"
+    if report.measured_busy:
+        title += f"\nmeasured on a busy machine (others took up to {report.others_share:.0%})"
+    figure.suptitle(title, fontsize=13, fontweight="bold")
+    left_out = len(report.rows) - len(shown)
+    caption = f"{report.machine}; {report.frames} frames x {report.points} points"
+    if left_out:
+        caption += f"; {left_out} without figures are not drawn"
+    figure.supxlabel(caption, fontsize=8, color="#555555")
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def spread_labels(
+    places: Sequence[tuple[float, float]], size: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """Where to write labels so that none covers another.
+
+    Args:
+        places: what each label belongs to, in any unit.
+        size: width and height of a label, in that unit.
+
+    Returns:
+        the corner of each label, in the order of ``places``: beside its place, or as near above or
+        below that as there is room.
+    """
+    width, height = size
+    taken: list[tuple[float, float]] = []
+    for x, y in places:
+        steps = sorted(range(-2 * len(places), 2 * len(places) + 1), key=lambda n: (abs(n), -n))
+        for step in steps:
+            corner = (x, y + step * height)
+            if all(
+                abs(corner[0] - other[0]) >= width or abs(corner[1] - other[1]) >= 0.999 * height
+                for other in taken
+            ):
+                taken.append(corner)
+                break
+    return taken
+
+
+def _is_shown(row: Tuned) -> bool:
+    error = row.trial.error
+    return error is not None and math.isfinite(error.p99_px)
+
+
+def _draw_dots(axes: Axes, report: TuneReport, shown: Sequence[Tuned]) -> None:
+    axes.set_yscale("log")
+    points = [(1e3 * row.trial.latency.median, _error_px(row)) for row in shown]
+    for (ms, px), row in zip(points, shown, strict=True):
+        spread = row.trial.latency
+        axes.plot([spread.p10 * 1e3, spread.p90 * 1e3], [px, px], color="#cccccc", linewidth=1)
+        wins = row.verdict == "wins"
+        marker, size = ("*", 220) if wins else ("o", 42)
+        axes.scatter(
+            [ms], [px], s=size, marker=marker, color=_COLOURS.get(row.verdict, _OTHER), zorder=3
+        )
+    axes.axhline(report.limits.p99_px, color="#c1121f", linewidth=1.2, linestyle="--")
+    axes.annotate(
+        f"limit {report.limits.p99_px:g} px",
+        (1, report.limits.p99_px),
+        xycoords=("axes fraction", "data"),
+        xytext=(-4, 4),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+        color="#c1121f",
+    )
+    axes.set_xlim(left=0)
+    axes.margins(y=0.12)
+    axes.set_xlabel("median time of one call, ms (line: p10 to p90)")
+    axes.set_ylabel("99th percentile of the distance from float32, px")
+    axes.spines[["top", "right"]].set_visible(False)
+    _number(axes, points)
+
+
+def _number(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+    """Write each dot's number beside it, none over another."""
+    figure = axes.get_figure()
+    assert figure is not None
+    figure.draw_without_rendering()  # type: ignore[union-attr]  # the scales are settled by it
+    scale = figure.dpi / 72
+    at = [tuple(axes.transData.transform(point)) for point in points]
+    corners = spread_labels(at, (16 * scale, _ROW_PT * scale))
+    for number, (point, place, corner) in enumerate(zip(points, at, corners, strict=True), 1):
+        offset = (8.0, (corner[1] - place[1]) / scale)
+        axes.annotate(
+            str(number), point, xytext=offset, textcoords="offset points", va="center", fontsize=8
+        )
+
+
+def _draw_key(axes: Axes, report: TuneReport, shown: Sequence[Tuned]) -> None:
+    axes.set_axis_off()
+    axes.set_ylim(len(shown) + 0.5, 0)
+    for number, row in enumerate(shown, 1):
+        ratio = row.trial.ratio.median
+        axes.text(
+            0,
+            number,
+            f"{number}  {row.trial.candidate.name}  ({ratio:.2f}×)",
+            fontsize=8,
+            va="center",
+            color=_COLOURS.get(row.verdict, "#6b6459"),
+            fontweight="bold" if row.verdict == "wins" else "normal",
+        )
+
+
+def _error_px(row: Tuned) -> float:
+    assert row.trial.error is not None
+    return max(row.trial.error.p99_px, _LEAST_PX)
