@@ -83,7 +83,8 @@ def _busy(report: TuneReport) -> list[RenderableType]:
     if not report.measured_busy:
         return []
     said = f"MEASURED ON A BUSY MACHINE: other processes took up to {report.others_share:.0%} of it"
-    return [Text(f"{said}. Do not publish these figures.", style="bold yellow"), Text()]
+    again = "Do not publish these figures; try again with --fresh when it is idle."
+    return [Text(f"{said}. {again}", style="bold yellow"), Text()]
 
 
 def _facts(report: TuneReport) -> Table:

@@ -18,6 +18,7 @@ __all__ = [
     "Candidate",
     "Form",
     "graph_forms",
+    "has_threads",
     "precision_candidates",
     "runtimes_of",
     "thread_counts",

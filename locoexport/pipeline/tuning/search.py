@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from locoexport.benchmarking.distrust import Distrust
 from locoexport.contract.metadata import TuningStamp
 from locoexport.contract.profile import ExportProfile
-from locoexport.errors import OutputError, ProviderUnavailableError, UsageError, VideoError
-from locoexport.machine.hardware import Cpu, read_cpu
+from locoexport.errors import OutputError, UsageError, VideoError
+from locoexport.machine.hardware import read_cpu
 from locoexport.machine.installation import cache_path
 from locoexport.machine.writing.cache_entries import make_private
 from locoexport.machine.writing.output_files import check_apart, check_output, is_file
@@ -20,30 +20,17 @@ from locoexport.notices import Listener, Notice, counted, ignore
 from locoexport.pipeline.assembly.cost import describe_sequences
 from locoexport.pipeline.contenders import Size
 from locoexport.pipeline.tuning.building import Workshop, write_tuned
-from locoexport.pipeline.tuning.candidates import (
-    Candidate,
-    Form,
-    graph_forms,
-    has_threads,
-    precision_candidates,
-    runtimes_of,
-    thread_counts,
-)
-from locoexport.pipeline.tuning.judgement import GAIN, fastest, judge
+from locoexport.pipeline.tuning.candidates import Candidate
 from locoexport.pipeline.tuning.records import Records
-from locoexport.pipeline.tuning.report import Limits, Trial, Tuned, TuneReport
-from locoexport.pipeline.tuning.subject import Subject, find_subject, key_of
+from locoexport.pipeline.tuning.report import Limits, Tuned, TuneReport
+from locoexport.pipeline.tuning.stages import FINAL_ROUNDS, Search
+from locoexport.pipeline.tuning.subject import find_subject, key_of
 from locoexport.pipeline.tuning.trials import Trials
 from locoexport.runtime.session.provider_options import parse_provider
-from locoexport.runtime.session.providers import require_provider, working_providers
+from locoexport.runtime.session.providers import working_providers
 
 __all__ = ["tune_model"]
 
-_ROUNDS = 10
-_FINAL_ROUNDS = 30
-_FINALISTS = 3
-_THREADED = 2
-"""So many of the fastest are tried with other numbers of threads."""
 _FRAMES, _POINTS = 24, 64
 
 
@@ -97,17 +84,11 @@ def tune_model(
     for name in providers:
         parse_provider(name)
     real = [Path(clip) for clip in clips]
-    missing = next((clip for clip in real if not is_file(clip)), None)
-    if missing is not None:
-        raise VideoError(f"There is no clip {missing} to compare tracks on.")
     destination = check_output(output, force=force)
-    read = [("the checkpoint", checkpoint), *(("the clip", clip) for clip in real)]
-    if not isinstance(model, ExportProfile):
-        read.append(("the model", model))
-    check_apart([("the output", destination)], read)
+    _check_files(destination, model, checkpoint, real)
     warnings: list[str] = []
-    notify = _each_warning_once(warnings, notify)
     distrust = Distrust(notify)
+    notify = _each_warning_once(warnings, notify)
     subject = find_subject(model, checkpoint, notify)
     if subject.given is not None:
         notify(Notice(f"Only runtimes and threads are tried: {subject.reason}", warning=True))
@@ -117,22 +98,15 @@ def tune_model(
     key = key_of(subject, size.frames, size.points, real, machine)
     folder = _work_folder(work, f"{subject.profile.name}-{key}")
     notify(Notice(f"finished trials are kept in {folder}"))
-    reference = Candidate(subject.usual, "cpu")
     workshop = Workshop(subject, folder, notify)
+    reference = Candidate(subject.usual, "cpu")
     notify(Notice(f"building {reference.form.name}"))
     trials = Trials(workshop, Records(folder, resume=resume), reference, size, real, notify)
-    search = _Search(subject, trials, reference, limits, cpu, distrust, notify)
+    search = Search(subject, trials, reference, limits, cpu, distrust, notify)
     rows = search.run(list(dict.fromkeys(providers)) or list(working_providers()))
     winner = _choose(rows)
     rows[winner] = replace(rows[winner], verdict="wins")
-    sequences = describe_sequences(size.frames)
-    if real:
-        sequences += f"; {', '.join(clip.name for clip in real)}"
-    chosen = rows[winner].trial
-    stamp = _stamp(chosen, machine, size, sequences, limits, is_float32=winner == 0)
-    write_tuned(workshop.build(chosen.candidate.form), destination, stamp)
-    told = (*(text for text in warnings if text not in distrust.reasons), *distrust.reasons)
-    return TuneReport(
+    report = TuneReport(
         output=destination,
         title=subject.title,
         rows=tuple(rows),
@@ -140,131 +114,17 @@ def tune_model(
         limits=limits,
         frames=size.frames,
         points=size.points,
-        sequences=sequences,
+        sequences="; ".join((describe_sequences(size.frames), *(clip.name for clip in real))),
         cpu=cpu,
         machine=machine,
         work=folder,
         kept_trials=trials.taken_from_records,
         seconds=time.perf_counter() - started,
         only_given=subject.reason,
-        warnings=told,
+        warnings=(*warnings, *distrust.reasons),
     )
-
-
-@dataclass
-class _Search:
-    """The stages. Each takes the best of those before it, so the product is never tried whole."""
-
-    subject: Subject
-    trials: Trials
-    reference: Candidate
-    limits: Limits
-    cpu: Cpu
-    distrust: Distrust
-    notify: Listener
-    found: dict[Candidate, Trial] = field(default_factory=dict)
-    _expected: int = 0
-    _fresh: list[float] = field(default_factory=list)
-
-    def run(self, providers: Sequence[str]) -> list[Tuned]:
-        """Every candidate that was tried, in order, the float32 file first."""
-        runtimes = [(name, extra, _why_missing(name)) for name, extra in runtimes_of(providers)]
-        forms = graph_forms(self.subject.profile)
-        if self.subject.given is not None:
-            forms = forms[:1]
-        threads = thread_counts()
-        self._expected = (
-            len(runtimes) * (len(forms) + 3) + _THREADED * len(threads) + _FINALISTS + 1
-        )
-        self._try([self.reference])
-        working = []
-        for name, extra, missing in runtimes:
-            if missing:
-                lacking = Candidate(forms[0], name)
-                self.found[lacking] = Trial(lacking, failure=missing)
-            else:
-                working.append((name, extra))
-        for name, _ in working:
-            self._try(Candidate(form, name) for form in forms)
-            self._try(self._combined(forms, name))
-        for name, extra in working:
-            form = self._best_form(name)
-            if form is not None:
-                self._try(self._smaller(form, name, extra))
-        # Seeded weights may say of no point that it is visible: then nothing is within the limits.
-        quick = fastest(list(self.found.values()), self.limits, at_most=_THREADED)
-        for trial in quick:
-            if has_threads(trial.candidate.provider):
-                self._try(replace(trial.candidate, threads=count) for count in threads)
-        others = list(self.found.values())[1:]
-        promising = [trial for trial in others if judge(trial, self.limits)[0] == "faster"]
-        last = fastest(promising, self.limits, at_most=_FINALISTS)
-        self._try((trial.candidate for trial in last), _FINAL_ROUNDS)
-        reference, *rows = self.found.values()
-        judged = [Tuned(trial, *judge(trial, self.limits)) for trial in rows]
-        return [Tuned(reference, "reference"), *judged]
-
-    def _smaller(self, form: Form, provider: str, extra: Sequence[str]) -> list[Candidate]:
-        candidates = precision_candidates(form, provider, extra, self.cpu)
-        if self.subject.given is None:
-            return candidates
-        return [candidate for candidate in candidates if candidate.form == self.subject.usual]
-
-    def _combined(self, forms: Sequence[Form], provider: str) -> list[Candidate]:
-        """All rewrites left out together that the provider is faster without, if there are two."""
-        usual = self.found[Candidate(forms[0], provider)]
-        if usual.failure:
-            return []
-        least = GAIN * usual.ratio.median
-        tried = [self.found[Candidate(form, provider)] for form in forms[1:]]
-        better = [
-            trial.candidate.form
-            for trial in fastest(tried, self.limits, at_most=len(tried))
-            if trial.ratio.median >= least
-        ]
-        names = [form.without[-1] for form in better if form.without != forms[0].without]
-        sampling = next((f.sampling for f in better if f.sampling != forms[0].sampling), None)
-        if len(names) + (sampling is not None) < 2:
-            return []
-        without = (*forms[0].without, *sorted(names))
-        together = replace(forms[0], sampling=sampling or forms[0].sampling, without=without)
-        return [Candidate(together, provider)]
-
-    def _best_form(self, provider: str) -> Form | None:
-        """The fastest float32 form on a provider; None where none runs there."""
-        there = [t for c, t in self.found.items() if c.provider == provider and not t.failure]
-        return max(there, key=lambda t: t.ratio.median).candidate.form if there else None
-
-    def _try(self, candidates: Iterable[Candidate], rounds: int = _ROUNDS) -> None:
-        for candidate in candidates:
-            known = self.found.get(candidate)
-            if known is not None and (known.failure or known.rounds >= rounds):
-                continue
-            done = len(self.found) + (known is not None)
-            total = max(self._expected, done + 1)
-            self.notify(Notice("tuning", done, total))
-            self.notify(Notice(f"trying {candidate.name}{self._left(total - done)}"))
-            began, kept = time.perf_counter(), self.trials.taken_from_records
-            trial = self.trials.attempt(candidate, rounds)
-            if self.trials.taken_from_records == kept:
-                self._fresh.append(time.perf_counter() - began)
-            self.found[candidate] = trial
-            self.distrust.about_load(trial.others_share, f"while {candidate.name} was timed")
-
-    def _left(self, trials: int) -> str:
-        """How long the trials to come take, as far as those so far tell."""
-        if not self._fresh:
-            return ""
-        seconds = trials * sum(self._fresh) / len(self._fresh)
-        return f" (about {_duration(seconds)} left)"
-
-
-def _why_missing(provider: str) -> str:
-    try:
-        require_provider(provider)
-    except ProviderUnavailableError as error:
-        return str(error)
-    return ""
+    write_tuned(workshop.build(report.chosen.trial.candidate.form), destination, _stamp(report))
+    return report
 
 
 def _choose(rows: Sequence[Tuned]) -> int:
@@ -272,27 +132,26 @@ def _choose(rows: Sequence[Tuned]) -> int:
     final = [
         index
         for index, row in enumerate(rows)
-        if index > 0 and row.verdict == "faster" and row.trial.rounds >= _FINAL_ROUNDS
+        if index > 0 and row.verdict == "faster" and row.trial.rounds >= FINAL_ROUNDS
     ]
     return max(final, key=lambda index: rows[index].trial.ratio.median, default=0)
 
 
-def _stamp(
-    trial: Trial, machine: str, size: Size, sequences: str, limits: Limits, *, is_float32: bool
-) -> TuningStamp:
+def _stamp(report: TuneReport) -> TuningStamp:
     """The evidence; a file is no distance from itself, also where nothing could be compared."""
+    trial = report.chosen.trial
     error, ratio = trial.error, trial.ratio
     assert error is not None
 
     def distance(value: float) -> float:
-        return 0.0 if is_float32 and math.isnan(value) else value
+        return 0.0 if not report.beats_float32 and math.isnan(value) else value
 
     return TuningStamp(
         provider=trial.candidate.provider,
         threads=trial.candidate.threads,
-        machine=machine,
-        frames=size.frames,
-        points=size.points,
+        machine=report.machine,
+        frames=report.frames,
+        points=report.points,
         latency_ms=1e3 * trial.latency.median,
         ratio=ratio.median,
         ratio_p10=ratio.p10,
@@ -301,10 +160,27 @@ def _stamp(
         p99_px=distance(error.p99_px),
         flip_share=distance(error.flip_share),
         average_jaccard_change=distance(error.average_jaccard_change),
-        sequences=sequences,
-        limit_px=limits.p99_px,
-        limit_aj=limits.aj,
+        sequences=report.sequences,
+        limit_px=report.limits.p99_px,
+        limit_aj=report.limits.aj,
     )
+
+
+def _check_files(
+    output: Path,
+    model: ExportProfile | str | Path,
+    checkpoint: str | Path | None,
+    clips: Sequence[Path],
+) -> None:
+    """Raises VideoError where a clip is not there, OutputError where the output is read."""
+    missing = next((clip for clip in clips if not is_file(clip)), None)
+    if missing is not None:
+        raise VideoError(f"There is no clip {missing} to compare tracks on.")
+    read: list[tuple[str, str | Path | None]] = [("the checkpoint", checkpoint)]
+    read += [("the clip", clip) for clip in clips]
+    if not isinstance(model, ExportProfile):
+        read.append(("the model", model))
+    check_apart([("the output", output)], read)
 
 
 def _check_limits(limit_px: float, limit_aj: float | None) -> Limits:
@@ -357,9 +233,3 @@ def _each_warning_once(warnings: list[str], notify: Listener) -> Listener:
         notify(notice)
 
     return listen
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min"
