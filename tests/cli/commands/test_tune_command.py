@@ -137,3 +137,39 @@ def test_a_size_that_the_file_does_not_take(run, tmp_path) -> None:
     done = run("tune", "fixed.onnx", "--frames", 3)
     assert done.code == 2
     assert "fixed to 5 frames" in done.stderr
+
+
+@pytest.mark.slow
+def test_an_int8_file_that_wins_carries_its_evidence(
+    tiny_profile, tiny_graph, tmp_path, monkeypatch
+) -> None:
+    """With the times given: what is exported, compared, chosen and written is real."""
+    from locoexport.pipeline import export
+    from locoexport.pipeline.tuning import trials
+    from locoexport.pipeline.tuning.search import tune_model
+
+    def given_times(contenders, rounds, *, progress):
+        faster = 2.0 if "int8" in contenders[0].name else 1.0
+        return [[1 / faster] * rounds, [1.0] * rounds]
+
+    monkeypatch.setattr(export, "build_graph", lambda *arguments, **keywords: tiny_graph)
+    monkeypatch.setattr(trials, "take_turns", given_times)
+    monkeypatch.setattr(stages, "graph_forms", lambda profile: [candidates.usual_form(profile)])
+    monkeypatch.setattr(candidates, "QUANTISED_PARTS", ("transformer",))
+    monkeypatch.setattr(stages, "thread_counts", list)
+    report = tune_model(tiny_profile, "best.onnx", providers=["cpu"], limit_px=100.0)
+    assert [row.verdict for row in report.rows] == ["reference", "wins"]
+    session = open_session("best.onnx")
+    stamp, cost = session.metadata.tuning, session.metadata.cost
+    assert stamp is not None
+    assert cost is not None
+    assert session.metadata.precision == "int8"
+    assert (stamp.ratio, stamp.latency_ms, stamp.limit_px) == (2.0, 500.0, 100.0)
+    error = report.chosen.trial.error
+    assert error is not None
+    assert 0 < error.p99_px < 100
+    assert stamp.p99_px == pytest.approx(error.p99_px, rel=0.01)
+    within = tune_model(tiny_profile, "again.onnx", providers=["cpu"], limit_px=error.p99_px / 2)
+    assert [row.verdict for row in within.rows] == ["wins", "too far"]
+    assert within.kept_trials == 2
+    assert open_session("again.onnx").metadata.precision == "fp32"
