@@ -20,7 +20,8 @@ _COLOURS = {"wins": "#2a9d4e", "reference": "#222222", "faster": "#1f6f8b"}
 _OTHER = "#b0a89c"
 _LEAST_PX = 1e-5
 """Where no distance is drawn: the scale is logarithmic."""
-_ROW_PT = 11.0
+_DOT_PT = 9.0
+_LABEL_PT = (13.0, 10.0)
 
 
 def draw_tune(report: TuneReport, path: Path) -> None:
@@ -43,6 +44,8 @@ def draw_tune(report: TuneReport, path: Path) -> None:
     figure.suptitle(title, fontsize=13, fontweight="bold")
     left_out = len(report.rows) - len(shown)
     caption = f"{report.machine}; {report.frames} frames x {report.points} points"
+    if any(_error_px(row) == _LEAST_PX for row in shown):
+        caption += f"; 0 px is drawn at {_LEAST_PX:g}"
     if left_out:
         caption += f"; {left_out} without figures are not drawn"
     figure.supxlabel(caption, fontsize=8, color="#555555")
@@ -51,31 +54,38 @@ def draw_tune(report: TuneReport, path: Path) -> None:
 
 
 def spread_labels(
-    places: Sequence[tuple[float, float]], size: tuple[float, float]
+    places: Sequence[tuple[float, float]], size: tuple[float, float], dot: float
 ) -> list[tuple[float, float]]:
-    """Where to write labels so that none covers another.
+    """Where to write labels so that none covers another, or a dot.
 
     Args:
-        places: what each label belongs to, in any unit.
+        places: the middle of the dot that each label belongs to, in any unit.
         size: width and height of a label, in that unit.
+        dot: width of a dot.
 
     Returns:
-        the corner of each label, in the order of ``places``: beside its place, or as near above or
-        below that as there is room.
+        the middle of each label's left side, in the order of ``places``: beside its dot, or as near
+        above or below that as there is room.
     """
     width, height = size
-    taken: list[tuple[float, float]] = []
+    dots = [(x - dot / 2, y, dot, dot) for x, y in places]
+    labels: list[tuple[float, float, float, float]] = []
+    most = 4 * len(places) * max(1, math.ceil(dot / height))
     for x, y in places:
-        steps = sorted(range(-2 * len(places), 2 * len(places) + 1), key=lambda n: (abs(n), -n))
-        for step in steps:
-            corner = (x, y + step * height)
-            if all(
-                abs(corner[0] - other[0]) >= width or abs(corner[1] - other[1]) >= 0.999 * height
-                for other in taken
-            ):
-                taken.append(corner)
+        for step in sorted(range(-most, most + 1), key=lambda number: (abs(number), -number)):
+            label = (x + 0.6 * dot, y + step * height / 2, width, height)
+            if not any(_overlap(label, other) for other in (*dots, *labels)):
+                labels.append(label)
                 break
-    return taken
+    return [(x, y) for x, y, _, _ in labels]
+
+
+def _overlap(
+    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> bool:
+    """Of two boxes by the middle of their left side, their width and their height."""
+    beside = one[0] >= other[0] + 0.999 * other[2] or other[0] >= one[0] + 0.999 * one[2]
+    return not beside and abs(one[1] - other[1]) < 0.999 * (one[3] + other[3]) / 2
 
 
 def _is_shown(row: Tuned) -> bool:
@@ -120,11 +130,18 @@ def _number(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
     figure.draw_without_rendering()  # type: ignore[union-attr]  # the scales are settled by it
     scale = figure.dpi / 72
     at = [tuple(axes.transData.transform(point)) for point in points]
-    corners = spread_labels(at, (16 * scale, _ROW_PT * scale))
+    corners = spread_labels(at, (_LABEL_PT[0] * scale, _LABEL_PT[1] * scale), _DOT_PT * scale)
     for number, (point, place, corner) in enumerate(zip(points, at, corners, strict=True), 1):
-        offset = (8.0, (corner[1] - place[1]) / scale)
+        right, up = ((corner[axis] - place[axis]) / scale for axis in (0, 1))
         axes.annotate(
-            str(number), point, xytext=offset, textcoords="offset points", va="center", fontsize=8
+            str(number),
+            point,
+            xytext=(right, up),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            arrowprops={"arrowstyle": "-", "color": "#999999", "linewidth": 0.6} if up else None,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
 
 
