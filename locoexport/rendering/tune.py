@@ -124,8 +124,13 @@ def _speed(trial: Trial) -> tuple[str, ...]:
         f"{1e3 * trial.latency.median:.1f}",
         f"{ratio.median:.2f}",
         f"{ratio.p10:.2f}-{ratio.p90:.2f}",
-        f"{error.p99_px:.3f}",
+        _px(error.p99_px),
     )
+
+
+def _px(distance_px: float) -> str:
+    """To three decimals; a little is not nothing."""
+    return "<0.001" if 0 < distance_px < 0.0005 else f"{distance_px:.3f}"
 
 
 def _errors(report: TuneReport) -> RenderableType:
@@ -133,14 +138,13 @@ def _errors(report: TuneReport) -> RenderableType:
     table = headed(("candidate", *numbers), right=numbers)
     for row in report.rows:
         error, size = row.trial.error, row.trial.size_bytes
-        # Other threads of the CPU compute the same bits, and other numbers of them the same file.
         if error is None or size is None:
             continue
         table.add_row(
             Text(row.trial.candidate.name),
-            f"{error.p50_px:.3f}",
-            f"{error.p99_px:.3f}",
-            f"{error.max_px:.3f}",
+            _px(error.p50_px),
+            _px(error.p99_px),
+            _px(error.max_px),
             f"{error.flip_share:.2%}",
             f"{error.average_jaccard_change:+.2f}",
             f"{size / 1e6:.1f}",
@@ -159,6 +163,7 @@ def _notes(report: TuneReport) -> Table:
     return facts(
         [
             ("ratio", "float32's time over the candidate's, median of the runs in turn"),
+            ("ms", "median of the candidate's own runs; the ratio is what compares candidates"),
             ("p50, p99, max", "px of 256x256, over the points that float32 says are visible"),
             ("flips", "share of points and frames whose visibility changed"),
             ("AJ", "change against the known truth, in points of 100"),
