@@ -18,7 +18,7 @@ __all__ = ["draw_tune", "spread_labels"]
 
 _COLOURS = {"wins": "#2a9d4e", "reference": "#222222", "faster": "#1f6f8b"}
 _OTHER = "#b0a89c"
-_LEAST_PX = 1e-5
+_LEAST_PX = 1e-6
 """Where no distance is drawn: the scale is logarithmic."""
 _DOT_PT = 9.0
 _LABEL_PT = (13.0, 10.0)
@@ -33,9 +33,9 @@ def draw_tune(report: TuneReport, path: Path) -> None:
 
     shown = [row for row in report.rows if _is_shown(row)]
     height = max(4.8, 1.6 + 0.21 * len(shown))
-    figure = Figure(figsize=(11, height), layout="constrained")
+    figure = Figure(figsize=(12.5, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes, key = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    axes, key = figure.subplots(1, 2, width_ratios=(1.3, 1))
     _draw_dots(axes, report, shown)
     _draw_key(key, report, shown)
     title = f"locoexport tune: {report.title}"
@@ -47,7 +47,7 @@ def draw_tune(report: TuneReport, path: Path) -> None:
     if any(_error_px(row) == _LEAST_PX for row in shown):
         caption += f"; 0 px is drawn at {_LEAST_PX:g}"
     if left_out:
-        caption += f"; {left_out} without figures are not drawn"
+        caption += f"; not drawn, without figures: {left_out}"
     figure.supxlabel(caption, fontsize=8, color="#555555")
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=150)
@@ -119,7 +119,7 @@ def _draw_dots(axes: Axes, report: TuneReport, shown: Sequence[Tuned]) -> None:
         color="#c1121f",
     )
     axes.set_xlim(left=0)
-    axes.margins(y=0.12)
+    axes.margins(y=0.22)
     axes.set_xlabel("time of one call, ms: float32's over the ratio (line: p10 to p90)")
     axes.set_ylabel("99th percentile of the distance from float32, px")
     axes.spines[["top", "right"]].set_visible(False)
