@@ -11,7 +11,7 @@ from synthetic_tracker import synthetic_metadata, tracker_bytes
 from tiny_costs import measure_quickly
 
 from locoexport.contract.metadata import WeightsOrigin
-from locoexport.pipeline.tuning import candidates, stages
+from locoexport.pipeline.tuning import candidates, search, stages
 from locoexport.runtime.session.single import open_session
 
 HW = (32, 32)
@@ -30,6 +30,7 @@ def quick(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(candidates, "usable_threads", lambda: 1)
     monkeypatch.setattr(stages, "_ROUNDS", 3)
     monkeypatch.setattr(stages, "FINAL_ROUNDS", 4)
+    monkeypatch.setattr(search, "FINAL_ROUNDS", 4)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
