@@ -18,8 +18,8 @@ Export and prove (needs ``pip install 'locoexport[export]'``)::
     assert locoexport.verify_model("model.onnx").parity.passed
 
 ``load_profile`` and ``profile_names`` say what can be exported, ``evaluate_model`` scores a file on
-TAP-Vid, and ``rewrite`` lowers the 5D GridSample of any .onnx file. The networks themselves are
-``locoexport.models.locotrack``.
+TAP-Vid, ``tune_model`` finds the fastest file within an error limit, and ``rewrite`` lowers the 5D
+GridSample of any .onnx file. The networks themselves are ``locoexport.models.locotrack``.
 
 Every error is a ``LocoExportError``; its text says what was found, what was expected and what to
 do. Each name is imported when it is first used, so that ``import locoexport`` is quick.
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
         track_video_objects,
     )
     from locoexport.pipeline.tracking.points import TrackReport, track_video
+    from locoexport.pipeline.tuning.report import TuneReport
+    from locoexport.pipeline.tuning.search import tune_model
     from locoexport.pipeline.verify import verify_model
     from locoexport.runtime.exchange.clip_facts import ClipFacts
     from locoexport.runtime.live.features import QueryFeatures
@@ -86,6 +88,7 @@ __all__ = [
     "Selection",
     "TrackReport",
     "Tracks",
+    "TuneReport",
     "VerifyReport",
     "__version__",
     "convert_tracks",
@@ -100,6 +103,7 @@ __all__ = [
     "track_many",
     "track_video",
     "track_video_objects",
+    "tune_model",
     "verify_model",
     "verify_with_sidecar",
 ]
@@ -125,6 +129,7 @@ _HOMES = {
     "Selection": "locoexport.runtime.video.selection",
     "TrackReport": "locoexport.pipeline.tracking.points",
     "Tracks": "locoexport.runtime.tracks.tracks",
+    "TuneReport": "locoexport.pipeline.tuning.report",
     "VerifyReport": "locoexport.pipeline.proof.report",
     "convert_tracks": "locoexport.pipeline.convert",
     "evaluate_datasets": "locoexport.pipeline.evaluate",
@@ -138,13 +143,17 @@ _HOMES = {
     "track_many": "locoexport.pipeline.tracking.many",
     "track_video": "locoexport.pipeline.tracking.points",
     "track_video_objects": "locoexport.pipeline.tracking.objects",
+    "tune_model": "locoexport.pipeline.tuning.search",
     "verify_model": "locoexport.pipeline.verify",
     "verify_with_sidecar": "locoexport.pipeline.proof.sidecar_check",
 }
 
 
 _NEED_EXPORT = frozenset(
-    {"ExportReport", "RewriteReport", "export_model", "rewrite", "verify_model"}
+    {
+        *("ExportReport", "RewriteReport", "TuneReport"),
+        *("export_model", "rewrite", "tune_model", "verify_model"),
+    }
 )
 """Names of ``_HOMES`` whose modules import torch or onnx."""
 

@@ -7,7 +7,10 @@ import pytest
 
 import locoexport
 
-NEED_EXPORT = {"ExportReport", "RewriteReport", "export_model", "rewrite", "verify_model"}
+NEED_EXPORT = {
+    *("ExportReport", "RewriteReport", "TuneReport"),
+    *("export_model", "rewrite", "tune_model", "verify_model"),
+}
 _BASE_INSTALL = """
 import importlib.util
 

@@ -22,6 +22,7 @@ from locoexport.cli.commands import (
     package,
     profiles,
     rewrite,
+    tune,
     verify,
     version,
 )
@@ -74,7 +75,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "profiles": profiles.profiles,
         "package": package.package,
     },
-    "Measure": {"bench": bench.bench, "eval": evaluate.evaluate},
+    "Measure": {"bench": bench.bench, "eval": evaluate.evaluate, "tune": tune.tune},
     "Any ONNX model": {"inspect": inspect.inspect, "rewrite": rewrite.rewrite},
     "This machine": {"doctor": doctor.doctor, "version": version.version},
 }

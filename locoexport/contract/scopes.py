@@ -2,7 +2,9 @@
 
 Our own graphs carry the scopes of ``models.locotrack.tracker``: ``/encoder/…``,
 ``/query_sampling/…``, ``/cost_volume/…``, ``/refinement_2/correlation_hires/sampling/…`` and so on.
-Standard library only.
+From the same scopes it is told which nodes may compute in a smaller precision: one list for float16
+(``lowering.tracker.half_precision``), 8 bits and bf16 as OpenVINO runs it. What neither list of
+places names stays float32. Standard library only.
 """
 
 from __future__ import annotations
@@ -10,7 +12,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["BETWEEN", "TRACKER_SCOPE", "Part", "tracker_part"]
+__all__ = [
+    "BETWEEN",
+    "MOVES_POSITIONS",
+    "TRACKER_SCOPE",
+    "Part",
+    "in_encoder",
+    "in_refinement_network",
+    "is_island",
+    "tracker_part",
+]
 
 TRACKER_SCOPE = re.compile(
     r"/((first_)?encoder|(first_)?query_sampling|cost_volume|refinement_\d+)/"
@@ -26,6 +37,29 @@ _SCOPES = {
 _NETWORK = re.compile(r"/cmdtop\.\d+/")
 _FIRST_LAYER = re.compile(r"/cmdtop\.\d+/first/")
 """The rewrite ``correlation-products`` computes the correlation within cmdtop's first layer."""
+
+MOVES_POSITIONS = r"/output_proj/|/seam/changes$"
+"""Homes of the projection whose numbers are added to positions; what it writes is a seam."""
+
+_ENCODER = re.compile(r"/(first_)?encoder/[^/]+/")
+"""The backbone itself: normalisation lies right under /encoder/."""
+_REFINEMENT = re.compile(
+    r"/refinement_\d+/correlation_\w+/cmdtop/"  # convolutions over correlation maps
+    r"|/refinement_\d+/torch_pips_mixer/"  # the transformer
+)
+_ISLANDS = re.compile(
+    # GroupNorm and LayerNorm: a variance is a difference of large sums. norms.0, layer_norm1,
+    # ln_out; bn_0 is an InstanceNorm.
+    r"/(norms?(\.\d+)?|layer_norm\d*|ln_out|bn_\w+)/"
+    # The CPU's form of the last GroupNorm, but for its convolution.
+    r"|/head/(?!conv)"
+    # Softmax's bias: -1e9 is no float16, and in bf16 what is added to it is rounded to 2^22.
+    r"|/attn/Add(_\d+)?$"
+    # At 200 px a float16 is 0.125 px wide and a bf16 1 px; the logits come out of it as well.
+    r"|" + MOVES_POSITIONS
+)
+_RESIDUAL = re.compile(r"/torch_pips_mixer/transformer/layers\.\d+/Add(_\d+)?$")
+"""The residual stream: twelve sums, one after the other, would each be rounded."""
 
 
 @dataclass(frozen=True, order=True)
@@ -69,3 +103,18 @@ def _step(name: str, scopes: list[str]) -> str:
         return "cmdtop"
     # Beside the two scopes there is only the scaling of positions to the grid.
     return "correlation" if scopes[1] == "cmdtop" else "sampling"
+
+
+def is_island(home: str) -> bool:
+    """Whether a node there stays float32 within a network that is lowered."""
+    return _ISLANDS.search(home) is not None or _RESIDUAL.search(home) is not None
+
+
+def in_encoder(home: str) -> bool:
+    """Whether it is the backbone's."""
+    return _ENCODER.match(home) is not None
+
+
+def in_refinement_network(home: str) -> bool:
+    """Whether it is cmdtop's or the transformer's."""
+    return _REFINEMENT.match(home) is not None

@@ -12,7 +12,8 @@ Why: ONNX Runtime's blocked convolutions compute 8 or 16 output channels at a ti
 but one away. Measured with one thread, 24 frames and 64 points: 57 → 23 ms for planes of 64×64, 41
 → 17 for 48×64. Whole calls: b0-tiny 1.10 to 1.13 times as fast, b0 1.05, 1.08 and 1.04 at 8 x 64,
 24 x 64 and 24 x 256, b5 level (as far apart as one file is from itself); of 32×32 (b0-wide) 1.04,
-0.985 and 0.97 at 8, 16 and 24 frames, so narrow planes are left alone. On a GPU it would be zeros to multiply: targets `cuda` and `tensorrt` leave it out.
+0.985 and 0.97 at 8, 16 and 24 frames, so narrow planes are left alone. On a GPU it would be zeros
+to multiply: targets `cuda` and `tensorrt` leave it out.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def rewrite(model: LocoTrack) -> LocoTrack:
     if width < _NARROWEST or width % _COLUMNS or not isinstance(conv, nn.Conv2d):
         return model
     rewritten = model.with_operations(model.operations)
-    rewritten.cost_conv = ColumnConvolution(conv, (height, width))
+    rewritten.add_module("cost_conv", ColumnConvolution(conv, (height, width)))
     return rewritten
 
 

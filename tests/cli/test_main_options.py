@@ -13,7 +13,7 @@ from locoexport.cli.main import app
 
 COMMANDS = (
     *("export", "verify", "track", "track-many", "package", "demo", "profiles", "bench", "eval"),
-    *("inspect", "doctor", "rewrite", "convert", "live", "version"),
+    *("inspect", "doctor", "rewrite", "convert", "live", "tune", "version"),
 )
 
 
@@ -108,6 +108,7 @@ WITH_JSON = {
     "export": ["-o", "no/model.onnx"],
     "verify": ["none.onnx"],
     "bench": ["none.onnx", "--against", "none"],
+    "tune": ["none.onnx"],
     "inspect": ["none.onnx"],
     "rewrite": ["none.onnx", "-o", "out.onnx"],
     "eval": ["none.onnx", "--dataset", "synthetic"],

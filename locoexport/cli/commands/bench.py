@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 from locoexport.cli.options import measurement_options as options
 from locoexport.cli.options.model_arguments import FileToTime
-from locoexport.cli.options.option_values import parse_sizes
+from locoexport.cli.options.option_values import check_plot, parse_sizes
 from locoexport.cli.options.shared_options import JsonTarget, OwnProvider, ReplaceFiles
 from locoexport.cli.terminal import console
-from locoexport.errors import OutputError
-from locoexport.machine.installation import require_packages
-from locoexport.machine.writing.output_files import check_output
 
 __all__ = ["bench"]
 
@@ -45,7 +40,7 @@ def bench(
     """
     console.check_outputs(context, files=("plot",))
     if plot is not None:
-        _check_plot(plot, force=force)
+        check_plot(plot, force=force)
     from locoexport.pipeline.bench import bench_model
     from locoexport.rendering.bench import bench_document, bench_text
 
@@ -65,11 +60,3 @@ def bench(
         from locoexport.rendering.bench_plot import draw_bench
 
         draw_bench(report, plot)
-
-
-def _check_plot(plot: Path, *, force: bool) -> None:
-    """Before any work: the file can be written, and there is something to write it with."""
-    if plot.suffix.lower() != ".png":
-        raise OutputError(f"{plot}: the plot is written as .png; name it so.")
-    check_output(plot, force=force)
-    require_packages("matplotlib", extra="plot")

@@ -16,9 +16,12 @@ from locoexport.contract.checkpoint_settings import (
     parse_resolution,
 )
 from locoexport.errors import OutputError, UsageError
+from locoexport.machine.installation import require_packages
+from locoexport.machine.writing.output_files import check_output
 
 __all__ = [
     "check_onnx_name",
+    "check_plot",
     "parse_axis_sizes",
     "parse_grid",
     "parse_range",
@@ -68,6 +71,19 @@ def check_onnx_name(output: Path) -> None:
             f"{output}: models are written as ONNX and as nothing else; name the file "
             f"{output.with_suffix('.onnx')}."
         )
+
+
+def check_plot(plot: Path, *, force: bool) -> None:
+    """Before any work: the file can be written, and there is something to write it with.
+
+    Raises:
+        OutputError: it is no .png, or cannot be written.
+        PackageMissingError: matplotlib is not installed.
+    """
+    if plot.suffix.lower() != ".png":
+        raise OutputError(f"{plot}: the plot is written as .png; name it so.")
+    check_output(plot, force=force)
+    require_packages("matplotlib", extra="plot")
 
 
 def parse_types(given: Sequence[str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 
-from locoexport.contract.lowered_homes import in_encoder, in_refinement_network, is_island
+from locoexport.contract.scopes import in_encoder, in_refinement_network, is_island
 from locoexport.errors import GraphCheckFailedError
 from locoexport.lowering.tracker.node_homes import node_homes
 

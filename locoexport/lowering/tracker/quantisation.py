@@ -31,8 +31,8 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 
-from locoexport.contract.lowered_homes import MOVES_POSITIONS
 from locoexport.contract.profile_tables import IntegerForm, QuantisedPart
+from locoexport.contract.scopes import MOVES_POSITIONS
 from locoexport.errors import GraphCheckFailedError
 from locoexport.lowering.tracker.node_homes import node_homes
 from locoexport.machine.writing.drafts import scratch_folder

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,8 @@ from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_seq
 from locoexport.evaluation.metrics import sample_queries
 from locoexport.evaluation.precision_cost import PrecisionReport
 from locoexport.evaluation.scored_clip import score_clip
-from locoexport.evaluation.scores import Difference, mean_scores
-from locoexport.evaluation.sides import GraphSide
+from locoexport.evaluation.scores import Difference, Scores, mean_scores
+from locoexport.evaluation.sides import GraphSide, Side
 from locoexport.notices import Listener, Notice
 from locoexport.pipeline.assembly.precision import describe_calibration
 from locoexport.runtime.session.opening import Model, open_model
@@ -25,11 +25,33 @@ from locoexport.runtime.session.single import RawTracks
 from locoexport.runtime.tracks.tapvid import TapVidClip
 from locoexport.runtime.video.frames import scale_queries_to_model, to_model_input
 
-__all__ = ["PrecisionRefusedError", "cost_sequences", "measure_precision", "refuse_beyond_limit"]
+__all__ = [
+    "MeasuredDifference",
+    "PrecisionRefusedError",
+    "cost_sequences",
+    "describe_sequences",
+    "measure_difference",
+    "measure_precision",
+    "refuse_beyond_limit",
+]
 
 _SEQUENCES = 6
 _TEST = SyntheticSettings(frames=24, points=64, seed=0)
 _TIMED_RUNS = 5
+
+
+@dataclass(frozen=True)
+class MeasuredDifference:
+    """How far one side is from another, and the mean scores of both."""
+
+    difference: Difference
+    scores: tuple[Scores, Scores]
+
+    @property
+    def average_jaccard_change(self) -> float:
+        """In points of a hundred, positive where the second side is better."""
+        before, after = self.scores
+        return 100 * (after.average_jaccard - before.average_jaccard)
 
 
 class PrecisionRefusedError(CheckFailedError):
@@ -46,39 +68,22 @@ def measure_precision(
 ) -> PrecisionReport:
     """What the file ``lowered`` costs and gains against ``whole``, the same in float32."""
     models = [open_model(path, "cpu") for path in (whole, lowered)]
-    sides = tuple(GraphSide(model) for model in models)
+    sides = (GraphSide(models[0]), GraphSide(models[1]))
     settings = _settings(profile.axes.frames)
-    results, distances, flips, compared = [], [], 0, 0
     what = f"measuring the cost of {profile.precision}, sequences"
-    for clip in cost_sequences(profile.axes.frames, what, notify):
-        scored = score_clip(clip, sides, "first")
-        assert scored is not None
-        results.append(scored.scores)
-        (reference, said), (answer, says) = scored.answers
-        # A hidden point is a guess, that rounding moves far in float32 as well.
-        distances.append(np.sqrt(np.square(answer - reference).sum(axis=-1))[said])
-        flips, compared = flips + int((said != says).sum()), compared + said.size
-    # Where nothing is visible (seeded weights may say so) there is no distance, and NaN passes
-    # no limit.
-    pixels = np.concatenate(distances) if any(d.size for d in distances) else np.array([np.nan])
-    before, after = (mean_scores(scores) for scores in zip(*results, strict=True))
+    measured = measure_difference(sides, cost_sequences(profile.axes.frames, what, notify))
+    before, after = measured.scores
     ratio, latency = _compare_speed(models, profile, settings, notify)
     int8 = profile.precision == "int8"
     return PrecisionReport(
         precision=profile.precision,
-        difference=Difference(
-            p50_px=float(np.quantile(pixels, 0.5)),
-            p99_px=float(np.quantile(pixels, 0.99)),
-            max_px=float(pixels.max()),
-            flips=flips,
-            compared=compared,
-        ),
+        difference=measured.difference,
         average_jaccard=100 * after.average_jaccard,
-        average_jaccard_change=100 * (after.average_jaccard - before.average_jaccard),
+        average_jaccard_change=measured.average_jaccard_change,
         pts_within_thresh=100 * after.average_pts_within_thresh,
         pts_within_thresh_change=100
         * (after.average_pts_within_thresh - before.average_pts_within_thresh),
-        sequences=f"{_SEQUENCES} synthetic of {settings.frames} frames, seed {settings.seed}",
+        sequences=describe_sequences(profile.axes.frames),
         calibration=describe_calibration(profile.integer_form, calibrate),
         bytes_before=whole.stat().st_size,
         bytes_after=lowered.stat().st_size,
@@ -90,6 +95,40 @@ def measure_precision(
         limit_aj=profile.precision_limits.int8_average_jaccard if int8 else None,
         integer_form=profile.integer_form if int8 else None,
     )
+
+
+def measure_difference(sides: tuple[Side, Side], clips: Iterable[TapVidClip]) -> MeasuredDifference:
+    """How far the second side is from the first on annotated clips, and what that does to scores.
+
+    Distances are over the points and frames that the first side says are visible: a hidden point is
+    a guess, that rounding moves far in float32 as well. Where nothing is visible (seeded weights
+    may say so) there is no distance: the pixels are NaN, which passes no limit.
+    """
+    results, distances, flips, compared = [], [], 0, 0
+    for clip in clips:
+        scored = score_clip(clip, sides, "first")
+        if scored is None:  # no point of it is ever visible
+            continue
+        results.append(scored.scores)
+        (reference, said), (answer, says) = scored.answers
+        distances.append(np.sqrt(np.square(answer - reference).sum(axis=-1))[said])
+        flips, compared = flips + int((said != says).sum()), compared + said.size
+    pixels = np.concatenate(distances) if any(d.size for d in distances) else np.array([np.nan])
+    difference = Difference(
+        p50_px=float(np.quantile(pixels, 0.5)),
+        p99_px=float(np.quantile(pixels, 0.99)),
+        max_px=float(pixels.max()),
+        flips=flips,
+        compared=compared,
+    )
+    before, after = (mean_scores(result[side] for result in results) for side in (0, 1))
+    return MeasuredDifference(difference, (before, after))
+
+
+def describe_sequences(frames: int | None) -> str:
+    """What ``cost_sequences`` gives, in words."""
+    settings = _settings(frames)
+    return f"{_SEQUENCES} synthetic of {settings.frames} frames, seed {settings.seed}"
 
 
 def cost_sequences(

@@ -23,7 +23,7 @@ from locoexport.pipeline.weights.sources import find_downloaded
 from locoexport.runtime.live.session import LiveSession
 from locoexport.runtime.session.opening import Model
 
-__all__ = ["load_weights", "profile_of"]
+__all__ = ["find_origin", "load_weights", "profile_of"]
 
 
 def load_weights(
@@ -37,6 +37,21 @@ def load_weights(
     Raises:
         CheckpointError: they are nowhere to be found, or the ones given are others.
     """
+    found = find_origin(path, metadata, checkpoint)
+    if found is None:
+        return load_network(replace(profile, demo_weights=None), None)
+    # Whoever exported it has agreed to what PyTorch computes.
+    return load_network(profile, found, as_pytorch=True)
+
+
+def find_origin(
+    path: Path, metadata: ArtifactMetadata, checkpoint: str | Path | None
+) -> Path | None:
+    """The file of the very weights that the file's metadata names; None where they are seeded.
+
+    Raises:
+        CheckpointError: they are nowhere to be found, or the ones given are others.
+    """
     origin = metadata.weights
     if origin.seeded:
         if checkpoint is not None:
@@ -44,7 +59,7 @@ def load_weights(
                 f"{path} was exported with seeded weights; --checkpoint {checkpoint} is not what "
                 "it holds. Leave --checkpoint out, or export with it."
             )
-        return load_network(replace(profile, demo_weights=None), None)
+        return None
     assert origin.file_name is not None
     found = Path(checkpoint) if checkpoint is not None else _find(path, origin.file_name, metadata)
     if found is None:
@@ -59,8 +74,7 @@ def load_weights(
         raise CheckpointError(
             f"{found} is not what {path} was made from: sha256 {digest}, expected {origin.sha256}."
         )
-    # Whoever exported it has agreed to what PyTorch computes.
-    return load_network(profile, _with_member(found, origin.member, path), as_pytorch=True)
+    return _with_member(found, origin.member, path)
 
 
 def _with_member(found: Path, member: str | None, path: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from locoexport.contract.scopes import tracker_part
-from locoexport.runtime.session.openvino import OpenVinoSession
+from locoexport.runtime.session.openvino.compiled import OpenVinoSession
 from locoexport.runtime.session.provider_options import provider_name
 from locoexport.runtime.session.providers import PROVIDERS
 

@@ -26,7 +26,7 @@ import onnxruntime
 
 from locoexport.errors import ProviderUnavailableError
 from locoexport.machine.installation import installed_version
-from locoexport.runtime.session.openvino import OPENVINO_PROVIDER, OpenVinoSession
+from locoexport.runtime.session.openvino.compiled import OPENVINO_PROVIDER, OpenVinoSession
 from locoexport.runtime.session.provider_options import (
     ProviderChoice,
     parse_provider,
@@ -182,7 +182,7 @@ def create_session(model: str | bytes, name: str, options: Any) -> Any:
     """An ``onnxruntime.InferenceSession`` of a path or of bytes that asks for one provider.
 
     Where ONNX Runtime was built without OpenVINO and OpenVINO's own package is there, its session
-    has the same calls (``runtime.session.openvino``).
+    has the same calls (``runtime.session.openvino.compiled``).
 
     The caller still has to compare ``get_providers()[0]``: ONNX Runtime does not raise when it
     leaves a provider out. Nodes that the provider has no kernel for may run on the CPU (under

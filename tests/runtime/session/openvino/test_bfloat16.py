@@ -5,12 +5,12 @@ import onnxruntime
 import pytest
 
 from locoexport.errors import ModelFileError, ProviderUnavailableError
-from locoexport.runtime.session.bfloat16 import (
+from locoexport.runtime.session.openvino.bfloat16 import (
     carries_our_names,
     computes_in_bfloat16,
     lower_to_bfloat16,
 )
-from locoexport.runtime.session.openvino import check_bfloat16
+from locoexport.runtime.session.openvino.compiled import check_bfloat16
 from locoexport.runtime.session.providers import OPENVINO_PROVIDER, require_provider
 from locoexport.runtime.session.single import open_session
 

@@ -21,8 +21,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from locoexport.contract.lowered_homes import in_refinement_network, is_island
-from locoexport.contract.scopes import TRACKER_SCOPE
+from locoexport.contract.scopes import TRACKER_SCOPE, in_refinement_network, is_island
 from locoexport.machine.telemetry import load_openvino
 
 __all__ = ["carries_our_names", "computes_in_bfloat16", "lower_to_bfloat16"]

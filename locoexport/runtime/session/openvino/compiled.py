@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from locoexport.machine.interruption import stoppable
 from locoexport.machine.telemetry import load_openvino
-from locoexport.runtime.session.bfloat16 import carries_our_names, lower_to_bfloat16
 from locoexport.runtime.session.model_file import read_metadata
+from locoexport.runtime.session.openvino.bfloat16 import carries_our_names, lower_to_bfloat16
 
 __all__ = ["OPENVINO_PROVIDER", "OpenVinoSession", "check_bfloat16"]
 
