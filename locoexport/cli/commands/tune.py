@@ -51,7 +51,7 @@ def tune(
     Examples:
         locoexport tune --backbone b0-tiny -o best.onnx
         locoexport tune model.onnx --limit-px 0.25 --provider cpu --plot tune.png
-        locoexport tune --backbone b5 --checkpoint published --limit-aj 0.3 --clip clip.mp4
+        locoexport tune --backbone b5 --limit-aj 0.3 --clip clip.mp4
     """
     if sum(given is not None for given in (model, backbone, profile)) > 1:
         raise UsageError("MODEL, --backbone and --profile all name what to tune; pass one of them.")
