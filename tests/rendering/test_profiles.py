@@ -77,7 +77,7 @@ def test_json_has_all_of_it() -> None:
     assert small["cost"] == {
         "parameters": 8_236_133,
         "file_bytes": 38_049_978,
-        "gflop_24x64": 541.7,
+        "gflop_24x64": 542.23,
     }
     assert small["published"]["reports"] == "TAP-Vid-DAVIS strided at 256x256: AJ 66.9"
     assert (tiny["availability"], tiny["published_weights"]) == ("shipped", None)
