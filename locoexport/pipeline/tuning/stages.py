@@ -115,9 +115,15 @@ class Search:
         return [Candidate(together, provider)]
 
     def _best_form(self, provider: str) -> Form | None:
-        """The fastest float32 form on a provider; None where none runs there."""
+        """The fastest float32 form on a provider, the usual one unless another beats it beyond
+        noise; None where none runs there."""
         there = [t for c, t in self.found.items() if c.provider == provider and not t.failure]
-        return max(there, key=lambda t: t.ratio.median).candidate.form if there else None
+        if not there:
+            return None
+        best = max(there, key=lambda t: t.ratio.median)
+        usual = next((t for t in there if t.candidate.form == self.subject.usual), best)
+        beaten = best.ratio.median >= GAIN * usual.ratio.median
+        return (best if beaten else usual).candidate.form
 
     def _try(self, candidates: Iterable[Candidate], rounds: int = _ROUNDS) -> None:
         for candidate in candidates:
