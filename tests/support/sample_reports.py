@@ -443,7 +443,7 @@ def sample_reports(folder: Path) -> dict[str, Sample]:
         ),
         "profiles": (
             partial(profiles_rendering.profiles_text, profiles, verbose=True),
-            ("12.44", "70.5", "765", "2407.15420,"),
+            ("12.44", "70.5", "766", "2407.15420,"),
         ),
     }
     return {name: Sample(render, numbers) for name, (render, numbers) in pages.items()}
