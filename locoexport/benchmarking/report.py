@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 from locoexport.runtime.session.provider_options import ChosenBy
 
 __all__ = [
+    "LEAST_GAIN",
     "Agreement",
     "BenchReport",
     "Cell",
@@ -29,6 +30,11 @@ __all__ = [
     "paired_ratios",
     "spread",
 ]
+
+
+LEAST_GAIN = 1.02
+"""How many times as fast a file has to be before it is called faster, by the median of runs in
+turn: less is within their noise."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,10 @@ __all__ = [
     "MOVES_POSITIONS",
     "TRACKER_SCOPE",
     "Part",
+    "in_cmdtop",
     "in_encoder",
     "in_refinement_network",
+    "in_transformer",
     "is_island",
     "tracker_part",
 ]
@@ -43,10 +45,9 @@ MOVES_POSITIONS = r"/output_proj/|/seam/changes$"
 
 _ENCODER = re.compile(r"/(first_)?encoder/[^/]+/")
 """The backbone itself: normalisation lies right under /encoder/."""
-_REFINEMENT = re.compile(
-    r"/refinement_\d+/correlation_\w+/cmdtop/"  # convolutions over correlation maps
-    r"|/refinement_\d+/torch_pips_mixer/"  # the transformer
-)
+_CMDTOP = re.compile(r"/refinement_\d+/correlation_\w+/cmdtop/")
+"""Convolutions over correlation maps."""
+_TRANSFORMER = re.compile(r"/refinement_\d+/torch_pips_mixer/")
 _ISLANDS = re.compile(
     # GroupNorm and LayerNorm: a variance is a difference of large sums. norms.0, layer_norm1,
     # ln_out; bn_0 is an InstanceNorm.
@@ -115,6 +116,16 @@ def in_encoder(home: str) -> bool:
     return _ENCODER.match(home) is not None
 
 
+def in_cmdtop(home: str) -> bool:
+    """Whether it is cmdtop's."""
+    return _CMDTOP.match(home) is not None
+
+
+def in_transformer(home: str) -> bool:
+    """Whether it is the transformer's."""
+    return _TRANSFORMER.match(home) is not None
+
+
 def in_refinement_network(home: str) -> bool:
     """Whether it is cmdtop's or the transformer's."""
-    return _REFINEMENT.match(home) is not None
+    return in_cmdtop(home) or in_transformer(home)

@@ -69,9 +69,17 @@ class PrecisionReport:
     @property
     def passed(self) -> bool:
         """Whether the 99th percentile and AJ are within the profile's limits; NaN is not."""
-        if self.limit_aj is not None and not self.average_jaccard_change >= -self.limit_aj:
-            return False
+        return self.keeps_tracks and self.keeps_scores
+
+    @property
+    def keeps_tracks(self) -> bool:
+        """Whether the 99th percentile is within its limit."""
         return self.difference.p99_px <= self.limit_px
+
+    @property
+    def keeps_scores(self) -> bool:
+        """Whether AJ is within its limit, where there is one."""
+        return self.limit_aj is None or self.average_jaccard_change >= -self.limit_aj
 
     @property
     def pays(self) -> bool:

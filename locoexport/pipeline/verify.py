@@ -41,7 +41,7 @@ from locoexport.pipeline.weights.origin import load_weights, profile_of
 from locoexport.runtime.queries.points import grid_queries
 from locoexport.runtime.session.opening import Model, choose_proof_run, open_model
 from locoexport.runtime.session.placement import placed_elsewhere
-from locoexport.runtime.session.provider_options import computes_in_bfloat16
+from locoexport.runtime.session.provider_options import computed_precision
 from locoexport.runtime.session.single import require_provider
 from locoexport.runtime.session.split_files import is_live_export
 from locoexport.runtime.video.clips import read_clip
@@ -167,7 +167,7 @@ def _prove(
 ) -> ParityReport | PrecisionParity:
     """Float32 point by point, a smaller precision by its own limits."""
     whole = session.metadata.precision == "fp32"
-    if whole and not computes_in_bfloat16(session.provider):
+    if whole and computed_precision(session.provider) != "bf16":
         probes = _probes(session, profile, video)
         return prove(session, network.model, probes, profile.tolerance, notify)
     if whole:

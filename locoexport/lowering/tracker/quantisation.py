@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 
 from locoexport.contract.profile_tables import IntegerForm, QuantisedPart
-from locoexport.contract.scopes import MOVES_POSITIONS
+from locoexport.contract.scopes import MOVES_POSITIONS, in_cmdtop, in_encoder, in_transformer
 from locoexport.errors import GraphCheckFailedError
 from locoexport.lowering.tracker.node_homes import node_homes
 from locoexport.machine.writing.drafts import scratch_folder
@@ -41,10 +41,10 @@ __all__ = ["quantise"]
 
 Inputs = Mapping[str, NDArray[np.float32]]
 
-_SCOPES: Mapping[QuantisedPart, re.Pattern[str]] = {
-    "transformer": re.compile(r"/refinement_\d+/torch_pips_mixer/"),
-    "cmdtop": re.compile(r"/refinement_\d+/correlation_\w+/cmdtop/cmdtop\.\d+/"),
-    "encoder": re.compile(r"/(first_)?encoder/[^/]+/"),
+_SCOPES: Mapping[QuantisedPart, Callable[[str], bool]] = {
+    "transformer": in_transformer,
+    "cmdtop": in_cmdtop,
+    "encoder": in_encoder,
 }
 # The projection that moves positions, and the averages and spreads of the last GroupNorm.
 _KEPT = re.compile(MOVES_POSITIONS + r"|/head/MatMul(_\d+)?$")
@@ -193,7 +193,7 @@ def _weighted_products(
         node.name
         for node in model.graph.node
         if node.op_type in op_types
-        and _SCOPES[part].match(homes[node.name])
+        and _SCOPES[part](homes[node.name])
         and not _KEPT.search(homes[node.name])
         and not _GATES.search(homes[node.name])
         and node.input[1] in weights
@@ -208,7 +208,7 @@ def _between(model: onnx.ModelProto) -> list[str]:
     of_gates = {tensor.name for tensor in model.graph.initializer}
     names = []
     for node in model.graph.node:
-        if not _SCOPES["encoder"].match(node.name):
+        if not in_encoder(node.name):
             continue
         if node.op_type == "ReduceMean" or of_gates.issuperset(filter(None, node.input)):
             of_gates.update(node.output)

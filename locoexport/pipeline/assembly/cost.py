@@ -164,17 +164,17 @@ def refuse_beyond_limit(report: PrecisionReport, *, force: bool) -> None:
         return
     difference = report.difference
     ending = "No file was written; --force writes it all the same."
-    if not report.passed and difference.p99_px <= report.limit_px:
-        raise PrecisionRefusedError(
-            f"{report.precision} loses {-report.average_jaccard_change:.2f} points of AJ, where "
-            f"the profile allows {report.limit_aj:g} ({report.limit_origin}). {ending}",
-            report,
-        )
-    if not report.passed:
+    if not report.keeps_tracks:
         raise PrecisionRefusedError(
             f"{report.precision} moves tracks too far: 99 % of them by at most "
             f"{difference.p99_px:.3g} px of 256x256, where the profile allows "
             f"{report.limit_px:g} px ({report.limit_origin}). {ending}",
+            report,
+        )
+    if not report.keeps_scores:
+        raise PrecisionRefusedError(
+            f"{report.precision} loses {-report.average_jaccard_change:.2f} points of AJ, where "
+            f"the profile allows {report.limit_aj:g} ({report.limit_origin}). {ending}",
             report,
         )
     raise PrecisionRefusedError(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from locoexport.benchmarking.report import LEAST_GAIN
 from locoexport.contract.profile import ExportProfile, IntegerForm
 from locoexport.contract.profile_tables import QUANTISED_PARTS, QuantisedPart
 from locoexport.errors import GraphCheckFailedError
@@ -19,10 +20,6 @@ from locoexport.pipeline.assembly.graph import FinishedGraph, lower_precision
 from locoexport.pipeline.assembly.precision import weight_bits_here
 
 __all__ = ["lower_and_measure"]
-
-_LEAST_GAIN = 1.02
-"""A part has to make the file so many times as fast; less is within the spread of the medians of
-five runs in turn."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +108,12 @@ def _judge(part: QuantisedPart, report: PrecisionReport, best: _Lowered | None) 
     gain = report.latency_ratio / (best.report.latency_ratio if best else 1.0)
     apart, lost = report.difference, -report.average_jaccard_change
     refusal = ""
-    if not apart.p99_px <= report.limit_px:
+    if not report.keeps_tracks:
         refusal = f"moves tracks by p99 {apart.p99_px:.3g} px (limit {report.limit_px:g})"
-    elif not report.passed:
+    elif not report.keeps_scores:
         refusal = f"loses {lost:.2f} points of AJ (limit {report.limit_aj:g})"
-    elif gain < _LEAST_GAIN:
-        refusal = f"makes it {gain:.2f} times as fast (at least {_LEAST_GAIN:g} is wanted)"
+    elif gain < LEAST_GAIN:
+        refusal = f"makes it {gain:.2f} times as fast (at least {LEAST_GAIN:g} is wanted)"
     return PartTrial(part, gain, apart.p99_px, report.average_jaccard_change, refusal)
 
 

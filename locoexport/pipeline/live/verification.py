@@ -13,7 +13,7 @@ from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.pipeline.weights.origin import load_weights, profile_of
 from locoexport.runtime.live.session import open_live
 from locoexport.runtime.session.placement import placed_elsewhere
-from locoexport.runtime.session.provider_options import computes_in_bfloat16
+from locoexport.runtime.session.provider_options import computed_precision
 
 __all__ = ["verify_live"]
 
@@ -39,7 +39,7 @@ def verify_live(
     if video is not None or localise:
         option = "--localise" if localise else "--video"
         raise UsageError(f"{path} is a live export, which {option} cannot go with; leave it out.")
-    if computes_in_bfloat16(provider):
+    if computed_precision(provider) == "bf16":
         raise UsageError(f"{path} is a live export, which is judged in float32, not on {provider}.")
     with scratch_folder() as folder:
         session = open_live(path, provider, profile_prefix=folder / "profile")

@@ -26,7 +26,7 @@ from locoexport.pipeline.proof.precision_claim import check_precision_claim
 from locoexport.pipeline.proof.report import VerifyReport
 from locoexport.runtime.session.opening import Model, choose_proof_run, open_model
 from locoexport.runtime.session.placement import placed_elsewhere
-from locoexport.runtime.session.provider_options import computes_in_bfloat16
+from locoexport.runtime.session.provider_options import computed_precision
 from locoexport.runtime.session.single import RawTracks, require_provider
 from locoexport.runtime.session.split_files import find_split_files
 
@@ -68,7 +68,7 @@ def verify_with_sidecar(
     if tolerance_px is not None and not 0 < tolerance_px < float("inf"):
         raise UsageError(f"--tolerance-px is {tolerance_px}; expected a positive number.")
     if provider is not None:
-        if computes_in_bfloat16(provider):
+        if computed_precision(provider) == "bf16":
             raise UsageError(
                 f"{provider} computes in bf16, and a sidecar holds too few points for bf16's "
                 "limit. Verify against the weights instead, without --sidecar."

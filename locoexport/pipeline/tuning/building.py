@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnx
 
-from locoexport.contract.metadata import TuningStamp
+from locoexport.contract.metadata import ArtifactMetadata, TuningStamp
 from locoexport.errors import UsageError
 from locoexport.lowering.tracker.finishing import to_bytes, with_properties
 from locoexport.machine.writing.cache_entries import (
@@ -75,12 +75,14 @@ def write_tuned(source: Path, output: Path, stamp: TuningStamp) -> None:
         OutputError: it cannot be written.
         ModelFileError: what was written cannot be opened again.
     """
-    metadata = replace(open_session(source).metadata, tuning=stamp)
+    model = onnx.load(source)
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    metadata = replace(ArtifactMetadata.from_properties(properties), tuning=stamp)
     cost = metadata.cost
     if cost is not None:  # ``verify`` holds it to the limit of this search too
         limits = [limit for limit in (cost.limit_px, stamp.limit_px) if limit is not None]
         metadata = replace(metadata, cost=replace(cost, limit_px=min(limits)))
-    model = with_properties(onnx.load(source), metadata.to_properties())
+    model = with_properties(model, metadata.to_properties())
     with whole_file(output) as draft:
         draft.write_bytes(to_bytes(model))
         open_session(draft)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
+from locoexport.benchmarking.report import LEAST_GAIN
 from locoexport.pipeline.tuning.report import Limits, Trial, Verdict
 
-__all__ = ["GAIN", "fastest", "is_within", "judge"]
-
-GAIN = 1.02
-"""How many times as fast as float32 a candidate is at least, by the median: below is noise."""
+__all__ = ["fastest", "is_within", "judge"]
 
 
 def judge(trial: Trial, limits: Limits) -> tuple[Verdict, str]:
@@ -27,9 +25,9 @@ def judge(trial: Trial, limits: Limits) -> tuple[Verdict, str]:
     if limits.aj is not None and not -error.average_jaccard_change <= limits.aj:
         return "worse AJ", f"AJ {error.average_jaccard_change:+.2f}, beyond {limits.aj:g}"
     ratio = trial.ratio
-    if ratio.median >= GAIN and ratio.p10 > 1:
+    if ratio.median >= LEAST_GAIN and ratio.p10 > 1:
         return "faster", ""
-    return "not faster", f"less than {GAIN - 1:.0%} by the median, or p10 not over 1"
+    return "not faster", f"less than {LEAST_GAIN - 1:.0%} by the median, or p10 not over 1"
 
 
 def is_within(trial: Trial, limits: Limits) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from locoexport.benchmarking.distrust import Distrust
+from locoexport.benchmarking.report import LEAST_GAIN
 from locoexport.errors import ProviderUnavailableError
 from locoexport.notices import Listener, Notice
 from locoexport.pipeline.tuning.candidates import (
@@ -18,7 +19,7 @@ from locoexport.pipeline.tuning.candidates import (
     runtimes_of,
     thread_counts,
 )
-from locoexport.pipeline.tuning.judgement import GAIN, fastest, judge
+from locoexport.pipeline.tuning.judgement import fastest, judge
 from locoexport.pipeline.tuning.report import Limits, Trial, Tuned
 from locoexport.pipeline.tuning.subject import Subject
 from locoexport.pipeline.tuning.trials import Trials
@@ -99,7 +100,7 @@ class Search:
         usual = self.found[Candidate(forms[0], provider)]
         if usual.failure:
             return []
-        least = GAIN * usual.ratio.median
+        least = LEAST_GAIN * usual.ratio.median
         tried = [self.found[Candidate(form, provider)] for form in forms[1:]]
         better = [
             trial.candidate.form
@@ -122,7 +123,7 @@ class Search:
             return None
         best = max(there, key=lambda t: t.ratio.median)
         usual = next((t for t in there if t.candidate.form == self.subject.usual), best)
-        beaten = best.ratio.median >= GAIN * usual.ratio.median
+        beaten = best.ratio.median >= LEAST_GAIN * usual.ratio.median
         return (best if beaten else usual).candidate.form
 
     def _try(self, candidates: Iterable[Candidate], rounds: int = _ROUNDS) -> None:

@@ -26,8 +26,9 @@ from locoexport.pipeline.tuning.candidates import Candidate
 from locoexport.pipeline.tuning.records import Records
 from locoexport.pipeline.tuning.report import TrackError, Trial
 from locoexport.runtime.queries.points import grid_queries
+from locoexport.runtime.session.provider_options import RunChoice
 from locoexport.runtime.session.providers import ORT_ERRORS
-from locoexport.runtime.session.single import RawTracks, open_session
+from locoexport.runtime.session.single import RawTracks
 from locoexport.runtime.tracks.tapvid import TapVidClip
 from locoexport.runtime.video.clips import read_clip
 
@@ -150,12 +151,8 @@ class Trials:
 
 
 def _open(path: Path, candidate: Candidate) -> HostGraph | DeviceGraph:
-    if candidate.threads is None:
-        return open_graph(path, candidate.provider, candidate.name)
-    session = open_session(
-        path, candidate.provider, threads=candidate.threads, require_metadata=False
-    )
-    return HostGraph(session, candidate.name)
+    choice = RunChoice(candidate.provider, candidate.threads)
+    return open_graph(path, candidate.provider, candidate.name, choice)
 
 
 def _time_once(graph: HostGraph | DeviceGraph, probe: Probe) -> bool:

@@ -20,7 +20,7 @@ __all__ = [
     "ProviderChoice",
     "ProviderOption",
     "RunChoice",
-    "computes_in_bfloat16",
+    "computed_precision",
     "parse_provider",
     "provider_name",
 ]
@@ -115,7 +115,7 @@ class RunChoice:
     @property
     def precision(self) -> str:
         """What the provider computes a float32 graph in: ``f32``, or less."""
-        return parse_provider(self.provider).options.get("precision", "f32")
+        return computed_precision(self.provider)
 
 
 USUAL_RUN = RunChoice("cpu", chosen_by="default")
@@ -154,9 +154,9 @@ def provider_name(text: str) -> str:
     return text.partition(":")[0]
 
 
-def computes_in_bfloat16(text: str) -> bool:
-    """Whether a provider so chosen computes parts of a float32 file in bf16."""
-    return parse_provider(text).options.get("precision") == "bf16"
+def computed_precision(text: str) -> str:
+    """What a provider so chosen computes a float32 file in: ``f32``, or parts of it in less."""
+    return parse_provider(text).options.get("precision", "f32")
 
 
 def _entries(listed: str) -> list[str]:
