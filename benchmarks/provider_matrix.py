@@ -33,7 +33,8 @@ from quiet_machine import require_quiet
 
 from locoexport.benchmarking.contenders import open_graph
 from locoexport.benchmarking.timing import settle, take_turns
-from locoexport.contract.profile import SCORED_HW, load_profile
+from locoexport.contract.profile import SCORED_HW, ExportProfile, IntegerForm, load_profile
+from locoexport.contract.profile_tables import QuantisedPart
 from locoexport.contract.visibility import visible_from_logits
 from locoexport.evaluation.datasets.synthetic import SyntheticSettings, make_sequence
 from locoexport.evaluation.metrics import sample_queries
@@ -47,6 +48,7 @@ from locoexport.network.loading import load_network
 from locoexport.notices import ignore
 from locoexport.parity.probes import make_probe
 from locoexport.pipeline.assembly.graph import FinishedGraph, build_graph, lower_precision
+from locoexport.pipeline.assembly.precision import weight_bits_here
 from locoexport.pipeline.proof.pointwise import make_probes, prove
 from locoexport.runtime.session.placement import count_placed, placed_elsewhere
 from locoexport.runtime.session.providers import PROVIDERS, probe_provider
@@ -57,6 +59,8 @@ ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
 VARIANTS = ("b0-tiny", "b0")
 PRECISIONS = ("fp32", "fp16", "int8")
+INT8_PARTS: tuple[QuantisedPart, ...] = ("transformer", "cmdtop")
+"""The same for all variants; an export may choose others by what it measures."""
 SHAPES = ((1, 2, 1), (2, 3, 4), (1, 8, 20))
 SEQUENCES = 6
 SETTINGS = SyntheticSettings(frames=24, points=64, seed=0)
@@ -66,6 +70,12 @@ _INTERRUPTED = 130
 
 Row = dict[str, Any]
 Tell = Callable[[str], None]
+
+
+def in_precision(profile: ExportProfile, precision: str) -> ExportProfile:
+    """The profile in that precision; of int8 the parts are named."""
+    form = IntegerForm(INT8_PARTS, weight_bits_here()) if precision == "int8" else None
+    return profile.with_options(precision=precision, integer_form=form)
 
 
 class Variant:
@@ -89,7 +99,7 @@ class Variant:
         path = self._folder / f"{self.profile.name}-{precision}.onnx"
         if not path.exists():
             tell(f"{self.profile.name} {precision}: making the file")
-            profile = self.profile.with_options(precision=precision)
+            profile = in_precision(self.profile, precision)
             if self._whole is None:
                 self._whole = build_graph(self.profile, self._network, simplify=True, notify=ignore)
             graph = self._whole
@@ -301,6 +311,7 @@ def write_table(document: dict[str, Any]) -> str:
         "- **p50, p99, max**: px of 256x256, where PyTorch says visible, on "
         f"{SEQUENCES} synthetic sequences of {SETTINGS.frames} frames. **Flips**: how often "
         "visibility differs there.",
+        f"- **int8**: {' and '.join(INT8_PARTS)} in 8 bits.",
         "- **Within**: fp32 is within its parity tolerance; fp16 and int8 are within the profile's "
         "limit on p99.",
         timed,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from locoexport.contract.profile import load_profile
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "provider_matrix.py"
 
 
@@ -101,3 +103,10 @@ def test_an_interrupt_keeps_what_was_measured(matrix, monkeypatch, tmp_path):
     assert document["complete"] is False
     assert len(document["rows"]) == 4
     assert "rows are missing" in (tmp_path / "docs" / "providers.md").read_text()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_every_precision_says_all_that_lowering_needs(matrix, precision) -> None:
+    profile = matrix.in_precision(load_profile("b0-tiny"), precision)
+    assert profile.precision == precision
+    assert (profile.integer_form is not None) == (precision == "int8")
