@@ -39,11 +39,17 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
-def noting(warnings: list[str], notify: Listener) -> Listener:
-    """A listener that passes all on, and keeps each warning's text once in ``warnings``."""
+def noting(warnings: list[str], notify: Listener, *, once: bool = False) -> Listener:
+    """A listener that passes all on, and keeps each warning's text once in ``warnings``.
+
+    With ``once`` a warning that is kept already is not passed on either.
+    """
 
     def listen(notice: Notice) -> None:
-        if notice.warning and notice.text not in warnings:
+        if notice.warning and notice.text in warnings:
+            if once:
+                return
+        elif notice.warning:
             warnings.append(notice.text)
         notify(notice)
 

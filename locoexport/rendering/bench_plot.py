@@ -12,10 +12,12 @@ from locoexport.rendering.bench import largest, seconds_by_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from locoexport.benchmarking.report import BenchReport, Cell, PartTimes
+    from locoexport.pipeline.tuning.report import TuneReport
 
-__all__ = ["draw_bench"]
+__all__ = ["draw_bench", "make_figure", "write_figure"]
 
 _SIDES = ("#1f6f8b", "#e07a3f", "#9aa5b1", "#7a5c99", "#c9a227")
 """Ours and its opponents; more than these begin again with the second."""
@@ -26,25 +28,41 @@ _FEW = 0.01
 
 def draw_bench(report: BenchReport, path: Path) -> None:
     """Write a PNG: a bar a side and size with its 10th to 90th percentile, and a bar a part."""
+    cell = largest(report)
+    panels = 1 if cell.parts is None else 2
+    bars = max(len(report.cells) * len(report.cells[0].sides), 6)
+    figure = make_figure(6.6 * panels, 2.6 + 0.36 * bars)
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    _draw_latency(axes[0], report)
+    if cell.parts is not None:
+        _draw_parts(axes[1], cell, cell.parts)
+    write_figure(figure, f"locoexport bench: {report.title}", report, _caption(report), path)
+
+
+def make_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches."""
     # Imported here: matplotlib takes a second to import and is an extra. Figure, not pyplot:
     # nothing is shown, so no window system is asked for.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    cell = largest(report)
-    panels = 1 if cell.parts is None else 2
-    bars = max(len(report.cells) * len(report.cells[0].sides), 6)
-    figure = Figure(figsize=(6.6 * panels, 2.6 + 0.36 * bars), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    _draw_latency(axes[0], report)
-    if cell.parts is not None:
-        _draw_parts(axes[1], cell, cell.parts)
-    title = f"locoexport bench: {report.title}"
+    return figure
+
+
+def write_figure(
+    figure: Figure, title: str, report: BenchReport | TuneReport, caption: str, path: Path
+) -> None:
+    """Write a PNG; the title says where the figures of ``report`` are not to be trusted.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     if report.measured_busy:
         title += f"\nmeasured on a busy machine (others took up to {report.others_share:.0%})"
     figure.suptitle(title, fontsize=13, fontweight="bold")
-    figure.supxlabel(_caption(report), fontsize=8, color="#555555")
+    figure.supxlabel(caption, fontsize=8, color="#555555")
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=150)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locoexport.machine.writing.output_files import whole_file
+from locoexport.rendering.bench_plot import make_figure, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,31 +26,19 @@ _LABEL_PT = (13.0, 10.0)
 
 def draw_tune(report: TuneReport, path: Path) -> None:
     """Write a PNG: a dot a candidate, numbered, and the names of the numbers beside it."""
-    # Imported here: matplotlib takes a second to import and is an extra. Figure, not pyplot:
-    # nothing is shown, so no window system is asked for.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = [row for row in report.rows if _is_shown(row)]
     height = max(4.8, 1.6 + 0.21 * len(shown))
-    figure = Figure(figsize=(12.5, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = make_figure(12.5, height)
     axes, key = figure.subplots(1, 2, width_ratios=(1.3, 1))
     _draw_dots(axes, report, shown)
     _draw_key(key, report, shown)
-    title = f"locoexport tune: {report.title}"
-    if report.measured_busy:
-        title += f"\nmeasured on a busy machine (others took up to {report.others_share:.0%})"
-    figure.suptitle(title, fontsize=13, fontweight="bold")
     left_out = len(report.rows) - len(shown)
     caption = f"{report.machine}; {report.frames} frames x {report.points} points"
     if any(_error_px(row) == _LEAST_PX for row in shown):
         caption += f"; 0 px is drawn at {_LEAST_PX:g}"
     if left_out:
         caption += f"; not drawn, without figures: {left_out}"
-    figure.supxlabel(caption, fontsize=8, color="#555555")
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+    write_figure(figure, f"locoexport tune: {report.title}", report, caption, path)
 
 
 def spread_labels(

@@ -13,7 +13,7 @@ from locoexport.cli.options.option_values import check_onnx_name, parse_settings
 from locoexport.cli.options.shared_options import JsonTarget
 from locoexport.cli.terminal import console
 from locoexport.contract.interface import parse_window
-from locoexport.contract.profile import DEFAULT_PROFILE, AxisSizes, load_profile, parse_axis
+from locoexport.contract.profile import AxisSizes, parse_axis
 from locoexport.contract.profile_tables import parse_parts, parse_processor
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
@@ -75,16 +75,15 @@ def export(
     )
     window = None if live is None else parse_window(live)
     require_extra("export")
-    from locoexport.network.loading import choose_profile
     from locoexport.pipeline.export import export_model
-    from locoexport.pipeline.weights.published import find_weights
+    from locoexport.pipeline.weights.choice import choose_model
     from locoexport.rendering import export as render
 
     with _telling_failures(context, json_target), console.listening(context) as notify:
-        named, weights = backbone or profile, None
-        if checkpoint is not None:
-            weights = find_weights(checkpoint, load_profile(named or DEFAULT_PROFILE), notify)
-        chosen = choose_profile(named, weights, settings, as_pytorch=as_pytorch).with_options(
+        chosen, weights = choose_model(
+            backbone or profile, checkpoint, notify, settings=settings, as_pytorch=as_pytorch
+        )
+        chosen = chosen.with_options(
             opset=opset,
             sampling=sampling,
             axes=axes,

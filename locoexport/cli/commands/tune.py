@@ -12,11 +12,11 @@ from locoexport.cli.options import tuning_options as options
 from locoexport.cli.options.option_values import check_onnx_name, check_plot
 from locoexport.cli.options.shared_options import JsonTarget, ReplaceFiles
 from locoexport.cli.terminal import console
-from locoexport.contract.profile import DEFAULT_PROFILE, ExportProfile, load_profile
 from locoexport.errors import UsageError
 from locoexport.machine.installation import require_extra
 
 if TYPE_CHECKING:
+    from locoexport.contract.profile import ExportProfile
     from locoexport.notices import Listener
 
 __all__ = ["tune"]
@@ -91,14 +91,9 @@ def _name_subject(
     model: Path | None, named: str | None, checkpoint: str | None, notify: Listener
 ) -> tuple[Path | ExportProfile, str | Path | None]:
     """The file or the profile to tune, and its weights; a profile may be told by the weights."""
-    from locoexport.network.loading import choose_profile
     from locoexport.pipeline.model_choice import names_profile
-    from locoexport.pipeline.weights.published import find_weights
+    from locoexport.pipeline.weights.choice import choose_model
 
     if model is not None and not names_profile(model):
         return model, checkpoint
-    named = named if model is None else str(model)
-    weights = None
-    if checkpoint is not None:
-        weights = find_weights(checkpoint, load_profile(named or DEFAULT_PROFILE), notify)
-    return choose_profile(named, weights), weights
+    return choose_model(named if model is None else str(model), checkpoint, notify)

@@ -29,6 +29,7 @@ from rich.text import Text
 
 from locoexport.cli.terminal.escaping import escape_controls, escaped, shorten
 from locoexport.cli.terminal.plain_lines import plain_lines
+from locoexport.machine.writing.documents import finite
 from locoexport.machine.writing.output_files import check_apart, check_text_output, whole_file
 from locoexport.notices import ignore, noting
 from locoexport.rendering.parts.layout import wrapped
@@ -238,18 +239,8 @@ def _console(*, stderr: bool = False, width: int | None = None) -> Console:
 
 def _write_json(target: str, document: Mapping[str, Any]) -> None:
     """One JSON document to a file, or to stdout for ``-``. Infinite and NaN become null."""
-    text = json.dumps(_finite(document), indent=2, allow_nan=False) + "\n"
+    text = json.dumps(finite(document), indent=2, allow_nan=False) + "\n"
     write_text(target, text)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value
 
 
 def _filtered(listener: Listener, verbosity: Verbosity) -> Listener:

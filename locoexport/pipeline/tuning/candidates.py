@@ -9,6 +9,7 @@ from typing import get_args
 from locoexport.contract.profile import ExportProfile, IntegerForm, Precision, Sampling, Target
 from locoexport.contract.profile_tables import QUANTISED_PARTS
 from locoexport.machine.cores import usable_cores, usable_threads
+from locoexport.notices import counted
 from locoexport.pipeline.assembly.precision import weight_bits_here
 from locoexport.rewrites import select_passes, select_rewrites
 from locoexport.rewrites.registry import GRAPH_PASSES
@@ -70,7 +71,7 @@ class Candidate:
         """``fp32 gather, cpu, 2 threads``."""
         words = [self.form.name, self.provider]
         if self.threads is not None:
-            words.append(f"{self.threads} thread" + "s" * (self.threads > 1))
+            words.append(counted(self.threads, "thread"))
         return ", ".join(words)
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from locoexport.errors import InputError
 from locoexport.machine.reading.documents import read_json
+from locoexport.machine.writing.documents import finite
 from locoexport.machine.writing.output_files import whole_file
 from locoexport.pipeline.tuning.candidates import Candidate
 from locoexport.pipeline.tuning.report import TrackError, Trial
@@ -68,9 +69,9 @@ class Records:
             return None
 
     def _write(self, file: Path, candidate: Candidate, values: Mapping[str, Any]) -> None:
-        document = {"candidate": candidate.name, **_without_nan(values)}
+        document = {"candidate": candidate.name, **values}
         with whole_file(file) as draft:
-            draft.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+            draft.write_text(json.dumps(finite(document), allow_nan=False), encoding="utf-8")
         if self._fresh is not None:
             self._fresh.add(file)
 
@@ -113,14 +114,3 @@ def _seconds(values: Any) -> tuple[float, ...]:
     if not all(0 < value < math.inf for value in seconds):
         raise ValueError("a time that no run takes")
     return seconds
-
-
-def _without_nan(values: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN: null."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return _without_nan(value)
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return {name: plain(value) for name, value in values.items()}

@@ -16,7 +16,7 @@ from locoexport.machine.hardware import read_cpu
 from locoexport.machine.installation import cache_path
 from locoexport.machine.writing.cache_entries import make_private
 from locoexport.machine.writing.output_files import check_apart, check_output, is_file
-from locoexport.notices import Listener, Notice, counted, ignore
+from locoexport.notices import Listener, Notice, counted, ignore, noting
 from locoexport.pipeline.assembly.cost import describe_sequences
 from locoexport.pipeline.contenders import Size
 from locoexport.pipeline.tuning.building import Workshop, write_tuned
@@ -88,7 +88,8 @@ def tune_model(
     _check_files(destination, model, checkpoint, real)
     warnings: list[str] = []
     distrust = Distrust(notify)
-    notify = _each_warning_once(warnings, notify)
+    # Each form is exported on its own, and warns of the same.
+    notify = noting(warnings, notify, once=True)
     subject = find_subject(model, checkpoint, notify)
     if subject.given is not None:
         notify(Notice(f"Only runtimes and threads are tried: {subject.reason}", warning=True))
@@ -220,16 +221,3 @@ def _work_folder(work: str | Path | None, name: str) -> Path:
     if reason is not None:
         raise OutputError(f"The work folder {folder} cannot be used: {reason}.")
     return folder
-
-
-def _each_warning_once(warnings: list[str], notify: Listener) -> Listener:
-    """Each form is exported on its own, and warns of the same."""
-
-    def listen(notice: Notice) -> None:
-        if notice.warning:
-            if notice.text in warnings:
-                return
-            warnings.append(notice.text)
-        notify(notice)
-
-    return listen

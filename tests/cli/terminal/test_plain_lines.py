@@ -61,6 +61,15 @@ def test_warnings_are_kept_once_whoever_listens() -> None:
     assert len(heard) == 3
 
 
+def test_a_warning_is_heard_once_where_that_is_asked_for() -> None:
+    kept, heard = [], []
+    listen = noting(kept, heard.append, once=True)
+    for notice in (Notice("a", warning=True), Notice("a"), Notice("a", warning=True)):
+        listen(notice)
+    assert kept == ["a"]
+    assert heard == [Notice("a", warning=True), Notice("a")]
+
+
 @pytest.mark.parametrize("dumb", [False, True])
 def test_no_bar_goes_into_a_pipe_or_a_dumb_terminal(
     dumb: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
