@@ -36,7 +36,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	@touch $@
 
-EXTRAS := export,plot,eval,download,many,openvino,demo,exchange,rerun,dev
+EXTRAS := export,plot,eval,train,download,many,openvino,demo,exchange,rerun,dev
 
 # Everything is listed with its hashes, so nothing has to be resolved.
 setup-locked:

@@ -5,7 +5,8 @@ LocoExportError
 ├── CheckFailedError        exit 1   a check ran, and its answer is no
 │   ├── ParityFailedError            the graph is not the same function
 │   ├── GraphCheckFailedError        the graph breaks a promise (rank-5 GridSample, opset, ...)
-│   └── NothingDetectedError         a detector saw nothing that could be tracked
+│   ├── NothingDetectedError         a detector saw nothing that could be tracked
+│   └── TrainingFailedError          training diverged
 ├── UsageError              exit 2   the command or call was wrong
 │   ├── ProfileError                 no such profile, or a profile that contradicts itself
 │   └── OutputError                  an output that cannot or must not be written
@@ -47,6 +48,7 @@ __all__ = [
     "QueryError",
     "SidecarError",
     "StoppedError",
+    "TrainingFailedError",
     "UnreachableError",
     "UsageError",
     "VideoError",
@@ -79,6 +81,10 @@ class GraphCheckFailedError(CheckFailedError):
 
 class NothingDetectedError(CheckFailedError):
     """A detector saw nothing in a clip, and nothing else was asked for."""
+
+
+class TrainingFailedError(CheckFailedError):
+    """Losses or weights are not finite; the last good checkpoint is kept."""
 
 
 class UsageError(LocoExportError):

@@ -26,7 +26,7 @@ from locoexport.models.locotrack.fitting import load_state, tell_variant
 from locoexport.network.checkpoint import Checkpoint, read_checkpoint
 from locoexport.network.jax_levels import explain_levels, settle_levels
 
-__all__ = ["Network", "choose_profile", "is_same_network", "load_network"]
+__all__ = ["Network", "choose_profile", "configure_network", "is_same_network", "load_network"]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def load_network(
     if profile.demo_weights is not None:
         with as_file(demo_weights_path(profile.demo_weights)) as path:
             return _load(read_checkpoint(path), profile)
-    model = locotrack.create_model(_configuration(profile))
+    model = locotrack.create_model(configure_network(profile))
     return Network(model, WeightsOrigin(None, None), profile.settings)
 
 
@@ -139,7 +139,7 @@ def _settle(profile: ExportProfile, checkpoint: Checkpoint, *, as_pytorch: bool)
 def _load(checkpoint: Checkpoint, profile: ExportProfile) -> Network:
     path = checkpoint.path
     try:
-        model = load_state(checkpoint.state, _configuration(profile), source=path)
+        model = load_state(checkpoint.state, configure_network(profile), source=path)
     except locotrack.CheckpointError as error:
         raise CheckpointError(str(error)) from error
     file, member = split_member(path)
@@ -155,7 +155,7 @@ def is_same_network(variant: str, other: str) -> bool:
     return _parameter_shapes(variant) == _parameter_shapes(other)
 
 
-def _configuration(profile: ExportProfile) -> TrackerConfig:
+def configure_network(profile: ExportProfile) -> TrackerConfig:
     """The variant with the profile's settings."""
     trained = profile.trained
     assert trained.refinements is not None

@@ -20,6 +20,7 @@ from locoexport.models.locotrack.padding import same_output_hw, same_padding
 __all__ = ["EfficientNetFeatures", "MBConvBlock", "PaddedConv2d"]
 
 _BATCH_NORM_EPS = 1e-3
+_BATCH_NORM_MOMENTUM = 0.01
 _SQUEEZE_RATIO = 0.25
 
 
@@ -126,6 +127,7 @@ class MBConvBlock(nn.Module):
         self._bn2 = _batch_norm(out_channels)
         self._expands = expand != 1
         self._skips = stride == 1 and in_channels == out_channels
+        self.dropped_share = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, C', H/stride, W/stride)."""
@@ -137,7 +139,11 @@ class MBConvBlock(nn.Module):
         gate = self._se_expand(F.silu(self._se_reduce(gate)))
         x = torch.sigmoid(gate) * x
         x = self._bn2(self._project_conv(x))
-        return x + inputs if self._skips else x
+        if not self._skips:
+            return x
+        if self.training and self.dropped_share:
+            x = _drop_images(x, self.dropped_share)
+        return x + inputs
 
     def output_hw(self, height: int, width: int) -> tuple[int, int]:
         """The size of the output for an input of that size, in cells."""
@@ -174,6 +180,16 @@ class EfficientNetFeatures(nn.Module):
             for number, tap in enumerate(self._taps, start=1)
         )
         return highest, hires, lowres
+
+    def drop_connections(self, share: float) -> None:
+        """In training, leave out each residual branch of an image with a chance of its own.
+
+        The chance grows with depth, from 0 at the first block: ``share``·i/n for block i of n
+        (stochastic depth, arXiv 1603.09382; n counts the blocks that are kept).
+        """
+        for index, block in enumerate(self._blocks):
+            assert isinstance(block, MBConvBlock)
+            block.dropped_share = share * index / len(self._blocks)
 
     def grid_sizes(
         self, height: int, width: int
@@ -213,8 +229,14 @@ def _blocks(config: BackboneConfig, stem: int, nominal_hw: tuple[int, int]) -> l
     return blocks
 
 
+def _drop_images(x: Tensor, share: float) -> Tensor:
+    """(N, C, h, w) with whole images zeroed, the others enlarged so that the mean stays."""
+    kept = torch.rand((len(x), 1, 1, 1), dtype=x.dtype, device=x.device) >= share
+    return x * kept / (1 - share)
+
+
 def _batch_norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=_BATCH_NORM_EPS)
+    return nn.BatchNorm2d(channels, eps=_BATCH_NORM_EPS, momentum=_BATCH_NORM_MOMENTUM)
 
 
 def _round_filters(filters: int, width: float) -> int:

@@ -90,6 +90,12 @@ class Estimate:
     occlusion: Tensor  # (B, N, T)
     expected_dist: Tensor  # (B, N, T)
 
+    def detached(self) -> Estimate:
+        """The same numbers, through which no gradient flows."""
+        return Estimate(
+            self.positions_xy.detach(), self.occlusion.detach(), self.expected_dist.detach()
+        )
+
 
 def count_frames(grid: Tensor) -> Tensor:
     """(T,) float frame indices 0..T-1 of a (B, T, ...) grid; its length follows the grid's."""

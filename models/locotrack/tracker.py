@@ -232,8 +232,10 @@ class LocoTrack(nn.Module):
         history = []
         for iteration in range(self.config.refinements):
             history.append(estimate)
+            # Each refinement learns to mend what it is given, not to change what was given.
+            given = estimate.detached() if torch.is_grad_enabled() else estimate
             estimate, feature = self._part(f"refinement_{iteration}")(
-                self._refine, last, prepared, supports, estimate, feature, bias
+                self._refine, last, prepared, supports, given, feature, bias
             )
         return TrackingResult.of(estimate, history, self.config.resolution_hw, video_hw)
 

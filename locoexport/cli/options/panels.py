@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "CHECKS",
     "CLIP",
+    "DATA",
     "DRAWING",
     "GRAPH",
     "MACHINE",
@@ -13,6 +14,7 @@ __all__ = [
     "OBJECT_RULES",
     "OUTPUT",
     "POINTS",
+    "RECIPE",
     "SERVER",
     "SIZES",
     "TRAINING",
@@ -22,6 +24,8 @@ __all__ = [
 MODEL = "Model"
 WEIGHTS = "Weights"
 TRAINING = "Trained settings"
+DATA = "Data"
+RECIPE = "Recipe"
 GRAPH = "Graph"
 SIZES = "Sizes"
 CHECKS = "Checks"

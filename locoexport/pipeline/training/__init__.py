@@ -1,0 +1,1 @@
+"""Training: the run, what it was asked, who teaches."""

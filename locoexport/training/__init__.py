@@ -1,0 +1,1 @@
+"""Training a tracker: data, loss, loop; torch and Lightning. No onnx, no ONNX Runtime."""

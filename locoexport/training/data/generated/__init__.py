@@ -1,0 +1,1 @@
+"""Generated sequences: shapes cut from pictures that move over one another."""

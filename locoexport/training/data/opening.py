@@ -1,0 +1,129 @@
+"""What ``--data`` names → sources of samples.
+
+``movi-e:DIR``, ``synthetic``, ``synthetic:DIR`` (of pictures), ``clips:DIR`` (with a teacher), or a
+.pkl file or a folder of TAP-Vid; each may end in ``@WEIGHT``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from locoexport.errors import UsageError, did_you_mean
+from locoexport.evaluation.sides import Side
+from locoexport.notices import Listener, Notice
+from locoexport.training.data.generated.synthetic import open_synthetic
+from locoexport.training.data.rendered.movi_e import open_movi_e
+from locoexport.training.data.source import SampleSource
+from locoexport.training.data.stream import WeightedSource
+from locoexport.training.data.taught.lessons import Lessons
+from locoexport.training.data.taught.preparing import prepare_annotated, prepare_taught
+
+__all__ = ["DATA_KINDS", "DataSettings", "NamedData", "open_sources", "parse_data"]
+
+DataKind = Literal["movi-e", "synthetic", "clips", "tapvid"]
+DATA_KINDS = ("movi-e", "synthetic", "clips")
+_NAMED = re.compile(r"(?P<kind>[a-z-]{2,})(:(?P<path>.*))?")
+
+
+@dataclass(frozen=True)
+class NamedData:
+    """A kind of source, its folder or file where it has one, and how often it is drawn from."""
+
+    kind: DataKind
+    path: Path | None
+    weight: float
+    text: str
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What sources need beside their names.
+
+    ``frames`` of the longest sample; ``lessons`` the folder that clips are prepared in;
+    ``difficulty`` of generated sequences and of the damage to clips, 1 being usual.
+    """
+
+    seed: int
+    frames: int
+    lessons: Path
+    teacher: Side | None = None
+    difficulty: float = 1.0
+
+
+def open_sources(
+    named: Sequence[NamedData], settings: DataSettings, notify: Listener
+) -> tuple[WeightedSource, ...]:
+    """Every source that was named, opened and checked; clips are prepared now.
+
+    Raises:
+        UsageError: clips without a teacher.
+        InputError: a source cannot be read or holds nothing to learn from.
+    """
+    return tuple(
+        WeightedSource(_open_source(number, each, settings, notify), each.weight)
+        for number, each in enumerate(named)
+    )
+
+
+def parse_data(text: str) -> NamedData:
+    """One value of ``--data``.
+
+    Raises:
+        UsageError: it names no kind, no folder where one is needed, or a weight that is none.
+    """
+    named, weight = _split_weight(text)
+    found = _NAMED.fullmatch(named)
+    if found is None or found["kind"] not in DATA_KINDS:
+        if Path(named).suffix == ".pkl" or Path(named).is_dir():
+            return NamedData("tapvid", Path(named), weight, text)
+        raise UsageError(
+            f"--data {text}: expected movi-e:DIR, synthetic, synthetic:DIR, clips:DIR or a .pkl "
+            "file or folder of TAP-Vid." + did_you_mean(named.partition(":")[0], DATA_KINDS)
+        )
+    kind, path = found["kind"], found["path"]
+    if not path and kind != "synthetic":
+        raise UsageError(f"--data {text}: write {kind}:DIR, with the folder of its files.")
+    return NamedData(kind, Path(path) if path else None, weight, text)
+
+
+def _split_weight(text: str) -> tuple[str, float]:
+    named, at, number = text.rpartition("@")
+    if not at or "/" in number:
+        return text, 1.0
+    try:
+        weight = float(number)
+    except ValueError:
+        return text, 1.0
+    if not (math.isfinite(weight) and weight > 0):
+        raise UsageError(f"--data {text}: the weight {number} is not above 0.")
+    return named, weight
+
+
+def _open_source(
+    number: int, named: NamedData, settings: DataSettings, notify: Listener
+) -> SampleSource:
+    path, seed = named.path, settings.seed
+    if named.kind == "synthetic":
+        return open_synthetic(path, seed, difficulty=settings.difficulty)
+    assert path is not None
+    if named.kind == "movi-e":
+        source = open_movi_e(path, seed)
+        for remark in source.remarks:
+            notify(Notice(remark, warning=True))
+        return source
+    lessons = settings.lessons / f"{number:02}"
+    if named.kind == "tapvid":
+        files = prepare_annotated(path, settings.frames, lessons)
+    elif settings.teacher is None:
+        raise UsageError(
+            f"--data {named.text}: clips have no answers of their own. Name the tracker that gives "
+            "them: --teacher CHECKPOINT or --teacher MODEL.onnx."
+        )
+    else:
+        files = prepare_taught(path, settings.teacher, settings.frames, lessons, seed, notify)
+    return Lessons(files, seed, damage=settings.difficulty)

@@ -1,0 +1,1 @@
+"""Rendered scenes of panning MOVi-E, and the tracks of their points."""

@@ -1,0 +1,1 @@
+"""Clips whose tracks another tracker, or a person, has told."""

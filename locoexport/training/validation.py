@@ -1,0 +1,121 @@
+"""Scores on annotated clips between steps, as ``locoexport eval`` computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from locoexport.evaluation.datasets.opening import ClipSource
+from locoexport.evaluation.datasets.opening import Dataset as AnnotatedClips
+from locoexport.evaluation.scored_clip import ScoredClip, score_clip
+from locoexport.evaluation.scores import Scores, mean_scores
+from locoexport.evaluation.sides import TorchSide
+from locoexport.models.locotrack import LocoTrack
+from locoexport.runtime.tracks.tapvid import TapVidClip
+
+__all__ = [
+    "WATCHED",
+    "NamedClip",
+    "ValidatedClip",
+    "Validation",
+    "load_clips",
+    "sum_up",
+    "validate_clip",
+]
+
+WATCHED = "val/average_pts_within_thresh"
+"""δ_avg by the published code's name for it."""
+
+_QUERY_MODE = "first"
+
+
+@dataclass(frozen=True)
+class NamedClip:
+    """A clip to validate on, loaded only then, and the dataset that it belongs to."""
+
+    dataset: str
+    source: ClipSource
+
+
+@dataclass(frozen=True, eq=False)
+class ValidatedClip:
+    """A clip that was scored, kept for a picture."""
+
+    dataset: str
+    name: str
+    clip: TapVidClip
+    found: ScoredClip
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What one validation found after ``step`` steps: the mean of each dataset, in their order."""
+
+    step: int
+    scores: tuple[tuple[str, Scores], ...]
+
+    @property
+    def pts_within(self) -> float:
+        """δ_avg, 0 to 1, the mean over datasets: what the best checkpoint is chosen by."""
+        return sum(s.average_pts_within_thresh for _, s in self.scores) / len(self.scores)
+
+
+class _Clips(Dataset[NamedClip]):
+    def __init__(self, clips: Sequence[NamedClip]) -> None:
+        self._clips = tuple(clips)
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, index: int) -> NamedClip:
+        return self._clips[index]
+
+
+def load_clips(datasets: Sequence[AnnotatedClips], most: int | None) -> DataLoader[NamedClip]:
+    """The first ``most`` clips of each dataset, one by one."""
+    clips = [
+        NamedClip(dataset.name, source)
+        for dataset in datasets
+        for _, source in zip(range(most) if most else iter(int, 1), dataset.clips(), strict=False)
+    ]
+    return DataLoader(_Clips(clips), batch_size=None)
+
+
+def validate_clip(model: LocoTrack, named: NamedClip) -> ValidatedClip | None:
+    """Score ``model`` on one clip; None where no point of it is ever visible.
+
+    Raises:
+        InputError: the clip cannot be read.
+    """
+    clip = named.source.load()
+    with _evaluating(model):
+        found = score_clip(clip, [TorchSide(model)], _QUERY_MODE)
+    return None if found is None else ValidatedClip(named.dataset, named.source.name, clip, found)
+
+
+def sum_up(step: int, clips: Sequence[ValidatedClip]) -> Validation:
+    """The means over the clips of each dataset."""
+    datasets = dict.fromkeys(clip.dataset for clip in clips)
+    return Validation(
+        step,
+        tuple(
+            (name, mean_scores(clip.found.scores[0] for clip in clips if clip.dataset == name))
+            for name in datasets
+        ),
+    )
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """In evaluation mode; afterwards each module is in the mode that it was in."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
