@@ -55,7 +55,8 @@ def train(
     if (backbone is not None) and (profile is not None):
         raise UsageError("--backbone and --profile name the same thing; pass one of them.")
     require_extra("train")
-    from locoexport.pipeline.training.run import find_start, train_model
+    from locoexport.pipeline.training.run import train_model
+    from locoexport.pipeline.training.start import find_start
     from locoexport.rendering.train import train_document, train_text
     from locoexport.training.fitting import FitSettings
     from locoexport.training.recipe import TrainingRecipe

@@ -10,21 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from locoexport.contract.profile import ExportProfile, demo_weights_path
+from locoexport.contract.profile import ExportProfile
 from locoexport.errors import StoppedError, UsageError
 from locoexport.evaluation.datasets.opening import open_datasets
-from locoexport.evaluation.sides import GraphSide, Side, TorchSide
 from locoexport.machine.interruption import ending_softly
 from locoexport.machine.writing.output_files import sha256_of, whole_file
-from locoexport.models.locotrack import LocoTrack
-from locoexport.network.loading import configure_network, load_network
 from locoexport.notices import Listener, Notice, ignore, noting
-from locoexport.pipeline.weights.choice import choose_model
-from locoexport.runtime.session.opening import open_model
+from locoexport.pipeline.training.start import make_model, open_teacher
 from locoexport.training.data.opening import DataSettings, NamedData, open_sources, parse_data
 from locoexport.training.fitting import FitSettings, make_trainer
 from locoexport.training.recipe import TrainingRecipe
@@ -33,10 +28,7 @@ from locoexport.training.tracker_module import TrackerModule
 from locoexport.training.validation import Validation, load_clips
 from locoexport.training.watching import Watcher
 
-__all__ = ["TrainReport", "find_start", "open_teacher", "train_model"]
-
-SHIPPED = "demo"
-"""In the place of a checkpoint's source: the weights that the profile ships."""
+__all__ = ["TrainReport", "train_model"]
 
 _VALIDATED_CLIPS = 6
 """Of each dataset, between steps."""
@@ -119,7 +111,7 @@ def train_model(
     prepared = DataSettings(recipe.seed, recipe.frames, folder.lessons, side, difficulty)
     sources = open_sources(named, prepared, notify)
     clips = load_clips(open_datasets(validate_on), _VALIDATED_CLIPS)
-    model = _make_model(profile, recipe, checkpoint)
+    model = make_model(profile, recipe, checkpoint)
     watcher = Watcher(folder, recipe, settings.save_every, notify)
     module = TrackerModule(
         model,
@@ -152,52 +144,6 @@ def train_model(
             "holds. Run the same command again to go on."
         )
     return report
-
-
-def find_start(
-    name_or_file: str | None, source: str | None, notify: Listener = ignore
-) -> tuple[ExportProfile, Path | None]:
-    """The profile to train, and the weights to start from; None are fresh ones.
-
-    Args:
-        name_or_file: a profile; None is the one that the weights tell, or b0-tiny.
-        source: as ``find_weights`` takes it; ``demo`` are those that the profile ships.
-        notify: is told of downloads.
-
-    Raises:
-        ProfileError: no such profile, or one that contradicts the weights.
-        UsageError: the profile ships no weights.
-        CheckpointError: the weights are not there, cannot be read or fit no variant.
-    """
-    if source != SHIPPED:
-        return choose_model(name_or_file, source, notify)
-    profile, _ = choose_model(name_or_file, None, notify)
-    if profile.demo_weights is None:
-        raise UsageError(f"Profile {profile.name} ships no weights; name a file with --from.")
-    return profile, Path(str(demo_weights_path(profile.demo_weights)))
-
-
-def open_teacher(source: str | Path, notify: Listener = ignore) -> Side:
-    """An exported file in ONNX Runtime, or a checkpoint's tracker in PyTorch.
-
-    Raises:
-        CheckpointError, ModelFileError: it cannot be read, or holds no tracker.
-    """
-    if Path(source).suffix.lower() == ".onnx":
-        return GraphSide(open_model(source))
-    profile, weights = choose_model(None, str(source), notify)
-    return TorchSide(load_network(profile, weights).model)
-
-
-def _make_model(
-    profile: ExportProfile, recipe: TrainingRecipe, checkpoint: Path | None
-) -> LocoTrack:
-    """Fresh weights by PyTorch's defaults, as the published code begins, or those to go on from."""
-    if checkpoint is not None:
-        return load_network(profile, checkpoint).model
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(recipe.seed)
-        return LocoTrack(configure_network(profile))
 
 
 def _keep_best(trainer: Trainer, folder: RunFolder) -> None:
