@@ -1,4 +1,4 @@
-"""Training in the numbers that an exported file will compute with, so that weights get used to them.
+"""Training in the numbers that an exported file computes with, so that weights get used to them.
 
 The same products are rounded as in the file: those by weights of the transformer and of cmdtop, but
 for the projection that moves positions. int8 as ONNX Runtime's dynamic quantiser has it (weights
