@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Pixels = NDArray[np.int64]
 
 _DEPTH_SLACK = 0.99
-_MOST_OF_A_SEGMENT = np.float32(0.1)
+_SEGMENT_SHARE = 0.1
 _STRIDE = 4
 _NORMAL_CHANGE = 0.0025
 _CHANGED_NEIGHBOURS = 2
@@ -67,12 +67,14 @@ def choose_pixels(
     return np.concatenate((pixels, filler))
 
 
-def share_points(candidates: NDArray[np.int64], points: int) -> list[int]:
+def share_points(
+    candidates: NDArray[np.int64], points: int, largest_share: float = _SEGMENT_SHARE
+) -> list[int]:
     """How many points each segment gets, of so many candidates each (``get_num_to_sample``).
 
     The segments with the fewest candidates come first. Each gets its part of what is left, and at
-    most a tenth of its candidates. kubric's ``max_seg_id`` is no limit here: there it is the size
-    of TensorFlow's graph, and a scene with more segments an error.
+    most ``largest_share`` of its candidates. kubric's ``max_seg_id`` is no limit here: there it is
+    the size of TensorFlow's graph, and a scene with more segments an error.
     """
     order = np.argsort(candidates, kind="stable")
     shares = [0] * len(order)
@@ -80,7 +82,7 @@ def share_points(candidates: NDArray[np.int64], points: int) -> list[int]:
     for number, segment in enumerate(order):
         # In float32 as there, so that halves are rounded alike.
         part = np.float32(left_over) * np.float32(1 / (len(order) - number))
-        most = np.float32(candidates[segment]) * _MOST_OF_A_SEGMENT
+        most = np.float32(candidates[segment]) * np.float32(largest_share)
         shares[segment] = int(min(np.rint(part), np.rint(most)))
         left_over -= shares[segment]
     return shares
