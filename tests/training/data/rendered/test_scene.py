@@ -15,7 +15,7 @@ from rendered_records import (
 )
 
 from locoexport.errors import InputError
-from locoexport.training.data.rendered.scene import SCENE_KEYS, Scene, count_frames, read_scene
+from locoexport.training.data.rendered.scene import SCENE_KEYS, count_frames, read_scene
 from locoexport.training.data.rendered.tfrecord import Example, index_records, read_example
 
 
@@ -166,6 +166,5 @@ def test_colours_come_as_red_green_blue() -> None:
 
 def refuse(example: Example) -> str:
     with pytest.raises(InputError) as caught:
-        scene: Scene = read_scene(example, slice(0, 8))
-        scene.normals[0], scene.coordinates[0]
+        read_scene(example, slice(0, 8))
     return str(caught.value)

@@ -79,7 +79,7 @@ def test_segments_get_as_many_points_as_in_kubric_and_the_last_but_one_is_repeat
     assert (pixels % 4 == offset).all()
     t, y, x = offset[0], top + (offset[1] - top) % 4, left + (offset[2] - left) % 4
     candidates = np.bincount(scene.segments[t::4, y:bottom:4, x:right:4].ravel())
-    # The golden was drawn with a max_sampled_frac of 0.3: no other tenth fits either of its windows.
+    # The golden was drawn with a max_sampled_frac of 0.3: of 0.1, 0.15, ... only that fits.
     shares = share_points(candidates, len(pixels), 0.3)
     drawn = sum(shares)
     assert drawn == {"full": 96, "crop": 78}[kind]
