@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["TrainingBatch", "TrainingSample", "batch_samples"]
+__all__ = ["Skipped", "SkippedCount", "TrainingBatch", "TrainingSample", "batch_samples"]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A part of a source that could not be used; ``text`` names it and says why."""
+
+    source: str
+    text: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +32,7 @@ class TrainingSample:
     occluded: bool (N, T).
     judged: bool (N, T), False where the answer is not to be trusted: it enters no loss.
     name: says where it came from, for messages.
-    remarks: what a person should know of it, such as a record that was skipped.
+    skipped: what was passed over on the way to it.
     """
 
     video: NDArray[np.float32]
@@ -32,7 +41,7 @@ class TrainingSample:
     occluded: NDArray[np.bool_]
     judged: NDArray[np.bool_]
     name: str
-    remarks: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,17 +54,48 @@ class TrainingBatch:
     occluded: Tensor
     judged: Tensor
     names: tuple[str, ...]
-    remarks: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of it: what was skipped on the way."""
+        return tuple(f"Skipped: {each.text}" for each in self.skipped)
 
     def to(self, device: torch.device, *, non_blocking: bool = False) -> TrainingBatch:
         """The same on another device."""
-        moved = {
-            field.name: value.to(device, non_blocking=non_blocking)
-            if isinstance(value := getattr(self, field.name), Tensor)
-            else value
-            for field in fields(self)
-        }
-        return TrainingBatch(**moved)
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=non_blocking)
+
+        return replace(
+            self,
+            video=move(self.video),
+            query_points_tyx=move(self.query_points_tyx),
+            tracks_xy=move(self.tracks_xy),
+            occluded=move(self.occluded),
+            judged=move(self.judged),
+        )
+
+
+class SkippedCount:
+    """How much of each source could not be used, each thing once however often it is met.
+
+    Worker processes make samples, and what they skipped comes with the batch: so it is counted
+    where batches arrive. Of several devices each counts its own batches.
+    """
+
+    def __init__(self, skipped: Sequence[Skipped] = ()) -> None:
+        """``skipped`` was found when the sources were opened."""
+        self._known: set[Skipped] = set(skipped)
+
+    def add(self, skipped: Sequence[Skipped]) -> None:
+        """Count what a batch, or a source, reports."""
+        self._known.update(skipped)
+
+    @property
+    def by_source(self) -> dict[str, int]:
+        """Sources that had something skipped, by name."""
+        return dict(sorted(Counter(each.source for each in self._known).items()))
 
 
 def batch_samples(samples: Sequence[TrainingSample]) -> TrainingBatch:
@@ -71,5 +111,5 @@ def batch_samples(samples: Sequence[TrainingSample]) -> TrainingBatch:
         stack("occluded"),
         stack("judged"),
         tuple(sample.name for sample in samples),
-        tuple(remark for sample in samples for remark in sample.remarks),
+        tuple(each for sample in samples for each in sample.skipped),
     )

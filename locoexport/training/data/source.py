@@ -22,8 +22,8 @@ class SampleWish:
 class SampleSource(Protocol):
     """Endless samples by index.
 
-    The same index gives the same sample of a size in every process and on every day: it decides every random
-    choice, so that a run that goes on sees what it would have seen.
+    The same index gives the same sample of a size in every process and on every day: it decides
+    every random choice, so that a run that goes on sees what it would have seen.
     """
 
     name: str

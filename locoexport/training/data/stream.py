@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from locoexport.training.data.samples import TrainingBatch, batch_samples
+from locoexport.errors import LocoExportError
+from locoexport.training.data.samples import Skipped, TrainingBatch, batch_samples
 from locoexport.training.data.source import SampleSource, SampleWish
 
 __all__ = ["BatchStream", "WeightedSource", "load_batches"]
@@ -16,13 +18,17 @@ __all__ = ["BatchStream", "WeightedSource", "load_batches"]
 
 @dataclass(frozen=True)
 class WeightedSource:
-    """A source, and how often it is drawn from beside the others."""
+    """A source, and how often it is drawn from beside the others.
+
+    ``skipped`` is what was found to be broken when it was opened.
+    """
 
     source: SampleSource
     weight: float = 1.0
+    skipped: tuple[Skipped, ...] = ()
 
 
-class BatchStream(IterableDataset[TrainingBatch]):
+class BatchStream(IterableDataset[TrainingBatch | LocoExportError]):
     """Batches ``first``, ``first + 1``, ... of one device; endless.
 
     Sample i of the whole run is the same however many devices share them.
@@ -40,23 +46,40 @@ class BatchStream(IterableDataset[TrainingBatch]):
         device: int = 0,
         devices: int = 1,
     ) -> None:
-        """``clips`` a batch of so many frames as ``wish`` says, or of ``least_frames`` up to so many;
-        this is device ``device`` of ``devices``."""
+        """Make batches of ``clips`` clips, each of the frames that are wished for or, with
+        ``least_frames``, of so many to that many. This is device ``device`` of ``devices``."""
         super().__init__()
         self._sources, self._clips, self._seed = tuple(sources), clips, seed
         self._wish, self._least_frames = wish, least_frames or wish.frames
         self._first, self._device, self._devices = first, device, devices
 
-    def __iter__(self) -> Iterator[TrainingBatch]:
-        """In order; of several workers, each makes every so-manieth."""
+    def __iter__(self) -> Iterator[TrainingBatch | LocoExportError]:
+        """In order; of several workers, each makes every so-manieth.
+
+        A worker's error is its last value: raised there, it would arrive as a traceback in words.
+
+        Raises:
+            InputError: nothing in a source can be read any more.
+        """
         worker = get_worker_info()
         number = self._first + (worker.id if worker else 0)
         while True:
-            yield self.batch(number)
+            try:
+                batch = self.batch(number)
+            except LocoExportError as error:
+                if worker is None:
+                    raise
+                yield error
+                return
+            yield batch
             number += worker.num_workers if worker else 1
 
     def batch(self, number: int) -> TrainingBatch:
-        """The batch of that number."""
+        """The batch of that number.
+
+        Raises:
+            InputError: nothing in a source can be read any more.
+        """
         first = (number * self._devices + self._device) * self._clips
         wish = replace(self._wish, frames=self._draw_frames(number))
         return batch_samples(
@@ -77,11 +100,24 @@ class BatchStream(IterableDataset[TrainingBatch]):
 
 
 def load_batches(stream: BatchStream, workers: int) -> DataLoader[TrainingBatch]:
-    """The stream made ahead by ``workers`` processes, in the same order as by none."""
-    return DataLoader(
+    """The stream made ahead by ``workers`` processes, in the same order as by none.
+
+    Iterating raises what the stream raises, wherever it was made.
+    """
+    return _Loader(
         stream,
         batch_size=None,
         num_workers=workers,
         persistent_workers=workers > 0,
         multiprocessing_context="spawn" if workers else None,
     )
+
+
+class _Loader(DataLoader[Any]):
+    """Raises the errors that workers hand over."""
+
+    def __iter__(self) -> Iterator[TrainingBatch]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, LocoExportError):
+                raise batch
+            yield batch

@@ -8,7 +8,7 @@ declared here, so that protobuf skips them by their length: a flow of MOVi-E is 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,12 +25,15 @@ _LENGTH = struct.Struct("<Q")
 _CHECKSUM = struct.Struct("<I")
 _HEADER = _LENGTH.size + _CHECKSUM.size
 _LARGEST_RECORD = 1 << 30
+_LFS_POINTER = b"version http"
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where a record's bytes lie in its file."""
+    """The record of that ``number``, from 0, in its file; ``offset`` and ``length`` of its data in
+    bytes."""
 
+    number: int
     offset: int
     length: int
 
@@ -55,33 +58,38 @@ class Example:
 def index_records(path: Path) -> RecordFile:
     """Find the records of a file by their lengths; what they hold is not read.
 
-    Raises:
-        InputError: the file cannot be read.
+    A file that cannot be opened has no records, and ``broken`` says why.
     """
     records: list[Record] = []
     try:
         size = path.stat().st_size
-        with open(path, "rb") as file:
+        # Unbuffered: twelve bytes a record are read, not the megabytes between them.
+        with open(path, "rb", buffering=0) as file:
             offset = 0
             while offset < size:
                 file.seek(offset)
-                length = _read_length(file.read(_HEADER))
-                end = None if length is None else offset + _HEADER + length + _CHECKSUM.size
-                if length is None or end is None or end > size:
-                    what = "has a broken length" if length is None else "is cut off"
-                    return RecordFile(path, tuple(records), f"record {len(records)} {what}")
-                records.append(Record(offset + _HEADER, length))
-                offset = end
+                header = file.read(_HEADER)
+                length = _read_length(header)
+                if length is None:
+                    return RecordFile(path, tuple(records), _describe(header, records, offset))
+                start = offset + _HEADER
+                offset = start + length + _CHECKSUM.size
+                if offset > size:
+                    broken = f"record {len(records)} (from byte {start}) is cut off"
+                    return RecordFile(path, tuple(records), broken)
+                records.append(Record(len(records), start, length))
     except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
+        broken = f"it cannot be read ({error.strerror or error})"
+        return RecordFile(path, tuple(records), broken)
     return RecordFile(path, tuple(records), None)
 
 
-def read_example(path: Path, record: Record) -> Example:
-    """One record's example, its checksum checked.
+def read_example(path: Path, record: Record, keys: Collection[str] | None = None) -> Example:
+    """One record's example, its checksum checked; only ``keys`` of it where they are named.
 
     Raises:
-        InputError: the file cannot be read, the checksum differs, or it is no example.
+        InputError: the file cannot be read, the checksum differs, or it is no example. The message
+            names neither file nor record.
     """
     try:
         with open(path, "rb") as file:
@@ -89,10 +97,12 @@ def read_example(path: Path, record: Record) -> Example:
             data = file.read(record.length)
             told = file.read(_CHECKSUM.size)
     except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
-    if len(told) < _CHECKSUM.size or _masked_checksum(data) != _CHECKSUM.unpack(told)[0]:
-        raise InputError(f"{path}: the record at byte {record.offset} has a wrong checksum.")
-    return _parse(data, f"{path}: the record at byte {record.offset}")
+        raise InputError(f"it cannot be read ({error.strerror or error}).") from error
+    if len(data) < record.length or len(told) < _CHECKSUM.size:
+        raise InputError("it is cut off: the file became shorter.")
+    if _masked_checksum(data) != _CHECKSUM.unpack(told)[0]:
+        raise InputError("its checksum is wrong: the file was damaged. Fetch it again.")
+    return _parse(data, keys)
 
 
 def _read_length(header: bytes) -> int | None:
@@ -105,6 +115,13 @@ def _read_length(header: bytes) -> int | None:
     return length if length <= _LARGEST_RECORD else None
 
 
+def _describe(header: bytes, records: list[Record], offset: int) -> str:
+    if not records and header == _LFS_POINTER:
+        return "it is a pointer of Git LFS, not the file itself (`git lfs pull` fetches it)"
+    what = "is cut off" if len(header) < _HEADER else "has a broken length"
+    return f"record {len(records)} (at byte {offset}) {what}"
+
+
 def _masked_checksum(data: bytes) -> int:
     import google_crc32c
 
@@ -112,16 +129,19 @@ def _masked_checksum(data: bytes) -> int:
     return ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def _parse(data: bytes, where: str) -> Example:
+def _parse(data: bytes, keys: Collection[str] | None) -> Example:
     from google.protobuf.message import DecodeError
 
     message = _example_class()()
     try:
         message.ParseFromString(data)
     except DecodeError as error:
-        raise InputError(f"{where} is no tf.train.Example.") from error
-    texts, numbers = {}, {}
+        raise InputError("it is no tf.train.Example.") from error
+    texts: dict[str, tuple[bytes, ...]] = {}
+    numbers: dict[str, NDArray[np.float32]] = {}
     for key, feature in message.features.feature.items():
+        if keys is not None and key not in keys:
+            continue
         if feature.HasField("bytes_list"):
             texts[key] = tuple(feature.bytes_list.value)
         elif feature.HasField("float_list"):
