@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 from locoexport.errors import UsageError, did_you_mean
-from locoexport.evaluation.sides import Side
 from locoexport.notices import Listener, Notice
 from locoexport.training.data.generated.synthetic import open_synthetic
 from locoexport.training.data.rendered.movi_e import open_movi_e
@@ -22,6 +21,7 @@ from locoexport.training.data.source import SampleSource
 from locoexport.training.data.stream import WeightedSource
 from locoexport.training.data.taught.lessons import Lessons
 from locoexport.training.data.taught.preparing import prepare_annotated, prepare_taught
+from locoexport.training.data.taught.teacher import Teacher
 
 __all__ = ["DATA_KINDS", "DataSettings", "NamedData", "open_sources", "parse_data"]
 
@@ -51,7 +51,7 @@ class DataSettings:
     seed: int
     frames: int
     lessons: Path
-    teacher: Side | None = None
+    teacher: Teacher | None = None
     difficulty: float = 1.0
 
 
@@ -64,10 +64,25 @@ def open_sources(
         UsageError: clips without a teacher.
         InputError: a source cannot be read or holds nothing to learn from.
     """
+    _check_teacher(named, settings)
     return tuple(
         WeightedSource(_open_source(number, each, settings, notify), each.weight)
         for number, each in enumerate(named)
     )
+
+
+def _check_teacher(named: Sequence[NamedData], settings: DataSettings) -> None:
+    clips = [each for each in named if each.kind == "clips"]
+    if clips and settings.teacher is None:
+        raise UsageError(
+            f"--data {clips[0].text}: clips have no answers of their own. Name the tracker that "
+            "gives them: --teacher CHECKPOINT, --teacher MODEL.onnx or --teacher demo."
+        )
+    if settings.teacher is not None and not clips:
+        raise UsageError(
+            "--teacher answers for clips without annotations, and no --data clips:DIR is named. "
+            "Name one, or leave --teacher out."
+        )
 
 
 def parse_data(text: str) -> NamedData:
@@ -109,7 +124,10 @@ def _open_source(
 ) -> SampleSource:
     path, seed = named.path, settings.seed
     if named.kind == "synthetic":
-        return open_synthetic(path, seed, difficulty=settings.difficulty)
+        generated = open_synthetic(path, seed, difficulty=settings.difficulty)
+        for remark in generated.remarks:
+            notify(Notice(remark, warning=True))
+        return generated
     assert path is not None
     if named.kind == "movi-e":
         source = open_movi_e(path, seed)
@@ -118,12 +136,8 @@ def _open_source(
         return source
     lessons = settings.lessons / f"{number:02}"
     if named.kind == "tapvid":
-        files = prepare_annotated(path, settings.frames, lessons)
-    elif settings.teacher is None:
-        raise UsageError(
-            f"--data {named.text}: clips have no answers of their own. Name the tracker that gives "
-            "them: --teacher CHECKPOINT or --teacher MODEL.onnx."
-        )
+        files = prepare_annotated(path, settings.frames, lessons, notify)
     else:
+        assert settings.teacher is not None
         files = prepare_taught(path, settings.teacher, settings.frames, lessons, seed, notify)
     return Lessons(files, seed, damage=settings.difficulty)

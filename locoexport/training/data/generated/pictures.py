@@ -55,13 +55,11 @@ class Pictures:
         height, width = picture.shape[:2]
         part = int(min(height, width) * random.uniform(0.35, 1.0))
         top, left = random.integers(0, height - part + 1), random.integers(0, width - part + 1)
-        cut = picture[top : top + part, left : left + part]
-        shrinks = part > _SIDE
-        cut = cv2.resize(
-            cut, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-        )
-        cut = np.rot90(cut, int(random.integers(4)))
-        return np.ascontiguousarray(cut[:, ::-1] if random.random() < 0.5 else cut)
+        square = picture[top : top + part, left : left + part]
+        how = cv2.INTER_AREA if part > _SIDE else cv2.INTER_CUBIC
+        sized = np.asarray(cv2.resize(square, (_SIDE, _SIDE), interpolation=how), np.uint8)
+        turned = np.rot90(sized, int(random.integers(4)))
+        return np.ascontiguousarray(turned[:, ::-1] if random.random() < 0.5 else turned)
 
     def _procedural(self, number: int) -> Picture:
         if number not in self._generated:

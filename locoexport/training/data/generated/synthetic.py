@@ -151,9 +151,8 @@ def _choose_points(
     if not deep.any():  # of very few candidates; one at an edge is better than none
         deep[:] = True
     weights = deep / np.sqrt(np.bincount(owners, minlength=len(layers)))[owners]
-    chosen = random.choice(
-        wanted, points, replace=np.count_nonzero(deep) < points, p=weights / weights.sum()
-    )
+    too_few = bool(np.count_nonzero(deep) < points)
+    chosen = random.choice(wanted, points, replace=too_few, p=weights / weights.sum())
     return at[chosen], owners[chosen], homes[chosen]
 
 
