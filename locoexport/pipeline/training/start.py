@@ -7,13 +7,16 @@ from pathlib import Path
 import torch
 
 from locoexport.contract.profile import ExportProfile, demo_weights_path
-from locoexport.errors import UsageError
-from locoexport.evaluation.sides import GraphSide, Side, TorchSide
+from locoexport.errors import ModelFileError, UsageError
+from locoexport.evaluation.sides import GraphSide, TorchSide
+from locoexport.machine.writing.output_files import sha256_of
 from locoexport.models.locotrack import LocoTrack
 from locoexport.network.loading import configure_network, load_network
-from locoexport.notices import Listener, ignore
+from locoexport.notices import Listener, Notice, ignore
 from locoexport.pipeline.weights.choice import choose_model
 from locoexport.runtime.session.opening import open_model
+from locoexport.runtime.session.split_files import is_live_export
+from locoexport.training.data.taught.teacher import Teacher
 from locoexport.training.recipe import TrainingRecipe
 
 __all__ = ["SHIPPED", "find_start", "make_model", "open_teacher"]
@@ -45,16 +48,37 @@ def find_start(
     return profile, Path(str(demo_weights_path(profile.demo_weights)))
 
 
-def open_teacher(source: str | Path, notify: Listener = ignore) -> Side:
+def open_teacher(source: str | Path, notify: Listener = ignore) -> Teacher:
     """An exported file in ONNX Runtime, or a checkpoint's tracker in PyTorch.
+
+    Args:
+        source: an .onnx file, of a split export any of its files; or what ``find_weights`` takes.
+            ``demo`` are the weights in the box, those of the default profile, whatever is trained.
+        notify: is told of downloads, and of a file that does not run where it is fastest.
 
     Raises:
         CheckpointError, ModelFileError: it cannot be read, or holds no tracker.
+        UsageError, ProviderUnavailableError: see ``open_model``.
     """
     if Path(source).suffix.lower() == ".onnx":
-        return GraphSide(open_model(source))
-    profile, weights = choose_model(None, str(source), notify)
-    return TorchSide(load_network(profile, weights).model)
+        return _graph_teacher(source, notify)
+    profile, weights = find_start(None, str(source), notify)
+    assert weights is not None
+    model = load_network(profile, weights).model
+    return Teacher(TorchSide(model), f"torch {sha256_of(weights)} {model.config}")
+
+
+def _graph_teacher(source: str | Path, notify: Listener) -> Teacher:
+    if is_live_export(source):
+        raise ModelFileError(
+            f"{source} is a live export, which sees no frame before it comes; a teacher looks at "
+            "whole clips. Export it without --live, or name its checkpoint."
+        )
+    model = open_model(source)
+    if model.choice.warning:
+        notify(Notice(model.choice.warning, warning=True))
+    digests = " ".join(model.files_sha256.values())
+    return Teacher(GraphSide(model), f"{model.choice.provider} {digests}", model.fixed_frames)
 
 
 def make_model(

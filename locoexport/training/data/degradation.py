@@ -84,7 +84,7 @@ def _compress(frames: Frames, quality: int) -> Frames:
         _, file = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
         decoded = cv2.imdecode(file, cv2.IMREAD_COLOR)
         assert decoded is not None
-        return decoded
+        return np.asarray(decoded, np.uint8)
 
     return _each(frames, through_jpeg)
 

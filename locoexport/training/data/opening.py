@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Literal
 
 from locoexport.errors import InputError, UsageError, did_you_mean
-from locoexport.evaluation.sides import Side
 from locoexport.notices import Listener, Notice
 from locoexport.training.data.generated.synthetic import open_synthetic
 from locoexport.training.data.rendered.movi_e import open_movi_e
 from locoexport.training.data.stream import WeightedSource
 from locoexport.training.data.taught.lessons import Lessons
 from locoexport.training.data.taught.preparing import prepare_annotated, prepare_taught
+from locoexport.training.data.taught.teacher import Teacher
 
 __all__ = ["DATA_KINDS", "DataSettings", "NamedData", "open_sources", "parse_data"]
 
@@ -52,7 +52,7 @@ class DataSettings:
     seed: int
     frames: int
     lessons: Path
-    teacher: Side | None = None
+    teacher: Teacher | None = None
     difficulty: float = 1.0
 
 
@@ -67,7 +67,22 @@ def open_sources(
     """
     if not named:
         raise UsageError("No --data was named: there is nothing to learn from.")
+    _check_teacher(named, settings)
     return tuple(_open_source(number, each, settings, notify) for number, each in enumerate(named))
+
+
+def _check_teacher(named: Sequence[NamedData], settings: DataSettings) -> None:
+    clips = [each for each in named if each.kind == "clips"]
+    if clips and settings.teacher is None:
+        raise UsageError(
+            f"--data {clips[0].text}: clips have no answers of their own. Name the tracker that "
+            "gives them: --teacher CHECKPOINT, --teacher MODEL.onnx or --teacher demo."
+        )
+    if settings.teacher is not None and not clips:
+        raise UsageError(
+            "--teacher answers for clips without annotations, and no --data clips:DIR is named. "
+            "Name one, or leave --teacher out."
+        )
 
 
 def parse_data(text: str) -> NamedData:
@@ -126,6 +141,8 @@ def _open_source(
     path, seed = named.path, settings.seed
     if named.kind == "synthetic":
         generated = open_synthetic(path, seed, difficulty=settings.difficulty)
+        for remark in generated.remarks:
+            notify(Notice(remark, warning=True))
         return WeightedSource(generated, named.weight)
     assert path is not None
     if named.kind == "movi-e":
@@ -137,12 +154,8 @@ def _open_source(
     if named.kind == "tapvid":
         if not path.exists():
             raise InputError(f"--data {named.text}: there is no file {path}.")
-        files = prepare_annotated(path, settings.frames, lessons)
-    elif settings.teacher is None:
-        raise UsageError(
-            f"--data {named.text}: clips have no answers of their own. Name the tracker that gives "
-            "them: --teacher CHECKPOINT or --teacher MODEL.onnx."
-        )
+        files = prepare_annotated(path, settings.frames, lessons, notify)
     else:
+        assert settings.teacher is not None
         files = prepare_taught(path, settings.teacher, settings.frames, lessons, seed, notify)
     return WeightedSource(Lessons(files, seed, damage=settings.difficulty), named.weight)

@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 
 TEXTURE_SIDE = 512
 _OPAQUE = 128
+_MOST_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +45,15 @@ class Layer:
         """Whether the shape is opaque at points (n, 2) of its texture."""
         if self.endless:
             return np.ones(len(xy), np.bool_)
-        index = (xy - 0.5).astype(np.float32)[None]
-        covered = cv2.remap(
-            self.texture[..., 3], index[..., 0], index[..., 1], cv2.INTER_LINEAR, borderValue=0
-        )
-        return np.asarray(covered[0] >= _OPAQUE)
+        covered = np.zeros(len(xy), np.bool_)
+        # OpenCV takes no empty row, and none of 32 767 or more.
+        for start in range(0, len(xy), _MOST_AT_ONCE):
+            index = (xy[start : start + _MOST_AT_ONCE] - 0.5).astype(np.float32)[None]
+            found = cv2.remap(
+                self.texture[..., 3], index[..., 0], index[..., 1], cv2.INTER_LINEAR, borderValue=0
+            )
+            covered[start : start + _MOST_AT_ONCE] = found[0] >= _OPAQUE
+        return covered
 
 
 def render_frame(layers: Sequence[Layer], frame: float, side: int) -> NDArray[np.float32]:
@@ -102,6 +107,9 @@ def follow_points(
 def _bounds(layer: Layer, homography: Floats, side: int) -> tuple[int, int, int, int]:
     """(top, left, bottom, right) of the part of a frame outside which the layer is not seen."""
     if layer.endless:
+        return 0, 0, side, side
+    if (_TEXTURE_CORNERS @ homography[2, :2] + homography[2, 2] <= 0).any():
+        # Behind the camera; the shape itself, which leaves the corners free, is all before it.
         return 0, 0, side, side
     left, top = _apply(homography, _TEXTURE_CORNERS).min(0) - 1
     right, bottom = _apply(homography, _TEXTURE_CORNERS).max(0) + 1

@@ -30,7 +30,7 @@ def make_background(
 ) -> Layer:
     """A picture without an end, which a camera pans over."""
     covered = np.full((*picture.shape[:2], 1), 255, np.uint8)
-    speed = _speed(random, difficulty) * 0.5
+    speed = _speed(random, difficulty, side) * 0.5
     to_frame = _motion(
         frames,
         pace=pace,
@@ -62,7 +62,7 @@ def make_shape(
         centre_xy=random.uniform(0.05 * side, 0.95 * side, 2),
         scale=radius / _REACH,
         reach_px=radius,
-        speed=_speed(random, difficulty),
+        speed=_speed(random, difficulty, side),
         tilt=_MOST_TILT * min(1.0, difficulty),
         turn=1.2 * difficulty,
         random=random,
@@ -70,9 +70,10 @@ def make_shape(
     return Layer(np.concatenate((picture, mask[..., None]), -1), to_frame)
 
 
-def _speed(random: np.random.Generator, difficulty: float) -> float:
-    """Pixels of 256 a frame, most of them slow."""
-    return float(np.exp(random.uniform(np.log(0.3), np.log(2 + 6 * difficulty))))
+def _speed(random: np.random.Generator, difficulty: float, side: int) -> float:
+    """Pixels a frame, most of them slow: 0.3 to 8 of a frame of 256 at difficulty 1."""
+    of_256 = np.exp(random.uniform(np.log(0.3), np.log(2 + 6 * difficulty)))
+    return float(of_256 * side / 256)
 
 
 def _motion(

@@ -11,15 +11,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from locoexport.errors import UsageError
 from locoexport.training.data.crops import crop_frames
 from locoexport.training.data.degradation import degrade
 from locoexport.training.data.generated.layers import Layer, find_tops, follow_points, render_frame
-from locoexport.training.data.generated.pictures import Pictures, read_pictures
+from locoexport.training.data.generated.pictures import (
+    PictureFolder,
+    Pictures,
+    read_pictures,
+)
 from locoexport.training.data.generated.shapes import make_background, make_shape
 from locoexport.training.data.samples import TrainingSample
 from locoexport.training.data.source import SampleWish
 
-__all__ = ["Synthetic", "open_synthetic"]
+__all__ = ["MOST_DIFFICULTY", "Synthetic", "open_synthetic"]
+
+MOST_DIFFICULTY = 2.0
+"""Beyond it the background would tilt so much that its horizon comes into the frame."""
 
 _SHAPES = (2, 9)
 _ROOM = 4
@@ -34,9 +42,29 @@ _HURRIED_SHARE, _MOST_PACE = 0.3, 4.0
 class Synthetic:
     """Shapes cut from pictures that move over a background, hide one another, tilt and blur."""
 
-    def __init__(self, pictures: Pictures, seed: int, *, difficulty: float = 1.0) -> None:
-        """``difficulty`` 1 moves shapes by up to 8 px of 256 a frame; 0 by up to 2."""
+    def __init__(
+        self,
+        pictures: Pictures,
+        seed: int,
+        *,
+        difficulty: float = 1.0,
+        remarks: tuple[str, ...] = (),
+    ) -> None:
+        """Sequences of shapes cut from ``pictures``.
+
+        ``difficulty`` 1 moves most shapes by up to 8 px of 256 a frame, 0 by up to 2; above 0 a
+        share of the clips is up to four times as fast. ``remarks`` is what a person should know of
+        the pictures.
+
+        Raises:
+            UsageError: the difficulty is not from 0 to 2.
+        """
+        if not 0 <= difficulty <= MOST_DIFFICULTY:
+            raise UsageError(
+                f"The difficulty is {difficulty}; expected 0 (easy) to {MOST_DIFFICULTY:g} (hard)."
+            )
         self.name = "synthetic"
+        self.remarks = remarks
         self._pictures, self._seed = pictures, seed
         self._difficulty = difficulty
 
@@ -75,10 +103,12 @@ def open_synthetic(folder: Path | None, seed: int, *, difficulty: float = 1.0) -
     """Sequences made of procedural textures, and of a folder's pictures where one is named.
 
     Raises:
+        UsageError: the difficulty is not from 0 to 2.
         InputError: there is no such folder, or no picture in it.
     """
-    pictures = () if folder is None else read_pictures(folder)
-    return Synthetic(Pictures(pictures, seed), seed, difficulty=difficulty)
+    found = PictureFolder((), ()) if folder is None else read_pictures(folder)
+    pictures = Pictures(found.pictures, seed)
+    return Synthetic(pictures, seed, difficulty=difficulty, remarks=found.remarks)
 
 
 def _render(
@@ -118,10 +148,11 @@ def _choose_points(
         for index, layer in enumerate(layers):
             own = mine[owners[mine] == index]
             homes[own] = layer.locate(xy[own], frame)
+    if not deep.any():  # of very few candidates; one at an edge is better than none
+        deep[:] = True
     weights = deep / np.sqrt(np.bincount(owners, minlength=len(layers)))[owners]
-    chosen = random.choice(
-        wanted, points, replace=np.count_nonzero(deep) < points, p=weights / weights.sum()
-    )
+    too_few = bool(np.count_nonzero(deep) < points)
+    chosen = random.choice(wanted, points, replace=too_few, p=weights / weights.sum())
     return at[chosen], owners[chosen], homes[chosen]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,14 +21,21 @@ from locoexport.training.data.taught.teacher import Lesson
 
 __all__ = ["Lessons", "read_lesson", "write_lesson"]
 
-_TRIES = 8
+_TRIES = 20
+_FIELDS = ("frames_rgb", "tracks_xy", "visible", "judged")
+_FAILURES = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What numpy raises over a damaged file."""
+_REMEDY = "Delete it and its .json, and run the same command again: it is made anew."
 
 
 class Lessons:
     """Lessons that lie in files; one is read for each sample."""
 
     def __init__(self, files: Sequence[Path], seed: int, *, damage: float = 1.0) -> None:
-        """``damage`` is how bad the student's frames are, see ``degrade``."""
+        """Of ``files``, all of at least as many frames as are ever wished for.
+
+        ``damage`` is how bad the student's frames are, see ``degrade``.
+        """
         self.name = "clips"
         self._files, self._seed, self._damage = tuple(files), seed, damage
 
@@ -39,8 +48,8 @@ class Lessons:
             if found is not None:
                 return found
         raise InputError(
-            f"{self.name}: of {_TRIES} windows in a row no confirmed point was left in a crop; "
-            "the teacher does not track these clips."
+            f"{self.name}: in {_TRIES} windows in a row no point is both seen and known where the "
+            "frame was cut; there is too little to learn from here."
         )
 
 
@@ -51,13 +60,7 @@ def write_lesson(path: Path, lesson: Lesson) -> None:
         OutputError: it cannot be written.
     """
     with whole_file(path) as draft, open(draft, "wb") as file:
-        np.savez(
-            file,
-            frames_rgb=lesson.frames_rgb,
-            tracks_xy=lesson.tracks_xy,
-            visible=lesson.visible,
-            judged=lesson.judged,
-        )
+        np.savez(file, **{name: getattr(lesson, name) for name in _FIELDS})
 
 
 def read_lesson(path: Path) -> Lesson:
@@ -67,10 +70,19 @@ def read_lesson(path: Path) -> Lesson:
         InputError: it cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Lesson(*(arrays[n] for n in ("frames_rgb", "tracks_xy", "visible", "judged")))
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"Cannot read {path}: {error}.") from error
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            lesson = Lesson(*(arrays[name] for name in _FIELDS))
+    except _FAILURES as error:
+        raise InputError(f"Cannot read {path}: {error}. {_REMEDY}") from error
+    points, frames = lesson.visible.shape if lesson.visible.ndim == 2 else (-1, -1)
+    fits = (
+        lesson.frames_rgb.shape == (frames, *SCORED_HW, 3)
+        and lesson.tracks_xy.shape == (points, frames, 2)
+        and lesson.judged.shape == (points, frames)
+    )
+    if not fits:
+        raise InputError(f"{path} does not hold a lesson. {_REMEDY}")
+    return lesson
 
 
 def _make_sample(
@@ -97,7 +109,9 @@ def _make_sample(
     tracks = (tracks * scale - (left, top)) * enlarged
     inside = ((tracks >= 0) & (tracks < wish.size_hw[::-1])).all(-1)
     visible = visible & inside
-    chosen = _choose(visible & judged, wish.points, random)
+    # Of a point that is known in one frame alone, only the question would be known.
+    taught = judged.sum(axis=1, keepdims=True) >= min(2, wish.frames)
+    chosen = _choose(visible & judged & taught, wish.points, random)
     if chosen is None:
         return None
     rows, at = chosen

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locoexport.contract.profile import SCORED_HW
-from locoexport.errors import InputError, VideoError
-from locoexport.evaluation.sides import Side
-from locoexport.notices import Listener, Notice, counted
+from locoexport.errors import InputError, UsageError, VideoError
+from locoexport.notices import Listener, Notice, counted, ignore
 from locoexport.runtime.tracks.tapvid import TapVidClip, iterate_tapvid
 from locoexport.runtime.video.clips import VideoReader
 from locoexport.training.data.taught.lessons import write_lesson
-from locoexport.training.data.taught.teacher import Lesson, teach
+from locoexport.training.data.taught.prepared import Preparation, Prepared
+from locoexport.training.data.taught.teacher import Lesson, Teacher, teach
 
 __all__ = ["prepare_annotated", "prepare_taught"]
 
@@ -25,66 +25,87 @@ _SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 _POINTS = 256
 _LEAST_JUDGED = 0.05
 """A window of which less was confirmed teaches nothing."""
+_FARTHEST_PX = 1e4
+"""From where nobody reads a hidden point's position."""
+_NAMED = 5
+"""Files that a warning names."""
 
 Frames = NDArray[np.uint8]
 
 
 def prepare_taught(
-    folder: Path, teacher: Side, frames: int, lessons: Path, seed: int, notify: Listener
+    folder: Path, teacher: Teacher, frames: int, lessons: Path, seed: int, notify: Listener
 ) -> list[Path]:
     """A lesson of each window of ``frames`` frames of each clip, kept in ``lessons``.
 
-    What lies there already is not made again. A clip that cannot be read is named and left out.
+    Windows follow one another, and the last one ends with the clip. Clips are read frame by frame,
+    so that a long one takes no more memory. What lies there of the same teacher, clip, length and
+    seed is not made again. A clip that cannot be read, is shorter than a window, or was confirmed
+    nowhere is named and left out.
 
     Raises:
+        UsageError: the teacher takes only another number of frames.
         InputError: there is no such folder, no clip in it, or nothing that the teacher can track.
+        OutputError: a lesson cannot be written.
     """
+    if teacher.fixed_frames not in (None, frames):
+        raise UsageError(
+            f"The teacher takes {teacher.fixed_frames} frames and no other number, and clips of "
+            f"{frames} are asked for. Pass --frames {teacher.fixed_frames}, or export the teacher "
+            "with --frames dynamic."
+        )
     clips = _find_clips(folder)
-    lessons.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
+    short, unconfirmed, unread = list[Path](), list[Path](), list[Path]()
     for number, clip in enumerate(clips):
         notify(Notice(f"the teacher tracks {clip.name}", done=number, total=len(clips)))
         try:
-            for start, window in _windows(clip, frames):
-                path = lessons / f"{number:05}-{clip.stem[:80]}-{start:06}.npz"
-                if not path.is_file():
-                    random = np.random.default_rng([31, seed, number, start])
-                    lesson = teach(teacher, window, _POINTS, random)
-                    if lesson.kept_share < _LEAST_JUDGED:
-                        continue
-                    write_lesson(path, lesson)
-                made.append(path)
+            found = _teach_clip(clip, teacher, frames, lessons, seed, notify)
         except VideoError as error:
             notify(Notice(f"Left out: {error}", warning=True))
+            unread.append(clip)
+            continue
+        made += found.files
+        if not found.files:
+            (unconfirmed if found.windows else short).append(clip)
+    left_out = [
+        *_told(short, clips, f"with fewer than {frames} frames"),
+        *_told(unconfirmed, clips, "that the teacher does not track there and back"),
+        *_told(unread, clips, "that cannot be read"),
+    ]
     if not made:
-        raise InputError(
-            f"{folder}: of {counted(len(clips), 'clip')} not one window of {frames} frames was "
-            "confirmed by the teacher there and back."
-        )
+        raise InputError(f"{folder} holds nothing to learn from. {' '.join(left_out)}")
+    for text in left_out:
+        notify(Notice(text, warning=True))
     return made
 
 
-def prepare_annotated(path: Path, frames: int, lessons: Path) -> list[Path]:
-    """The clips of TAP-Vid's pickles as lessons of their own, in windows of ``frames`` frames.
+def prepare_annotated(
+    path: Path, frames: int, lessons: Path, notify: Listener = ignore
+) -> list[Path]:
+    """The clips of TAP-Vid's pickles as lessons, in windows of ``frames`` frames that overlap.
+
+    A clip that is shorter is counted and left out, as are windows without a visible point.
 
     Raises:
         InputError: a file cannot be read, or no clip is long enough.
+        OutputError: a lesson cannot be written.
     """
     files = [path] if path.is_file() else sorted(path.glob("*.pkl"))
     if not files:
         raise InputError(f"{path} holds no .pkl file of TAP-Vid.")
-    lessons.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
     for file in files:
-        for number, (_, load) in enumerate(iterate_tapvid(file)):
-            clip = load()
-            for start in range(0, len(clip.video) - frames + 1, max(1, frames // 2)):
-                target = lessons / f"{file.stem[:80]}-{number:05}-{start:06}.npz"
-                if not target.is_file():
-                    write_lesson(target, _as_lesson(clip, start, frames))
-                made.append(target)
+        try:
+            preparation = Preparation.of(lessons, file, "annotated", frames)
+        except OSError as error:
+            raise InputError(f"Cannot read {file}: {error.strerror or error}.") from error
+        found = preparation.recall() or _cut_pickle(file, frames, preparation, notify)
+        made += found.files
     if not made:
-        raise InputError(f"{path}: no clip has {frames} frames; pass fewer --frames.")
+        raise InputError(
+            f"{path}: no clip has {frames} frames with a visible point; pass fewer --frames."
+        )
     return made
 
 
@@ -97,14 +118,82 @@ def _find_clips(folder: Path) -> list[Path]:
     return clips
 
 
-def _windows(clip: Path, frames: int) -> Iterator[tuple[int, Frames]]:
-    """Windows that follow one another, at 256×256 pixels."""
-    shown = (_resized(frame) for _, frame in VideoReader(clip).frames())
-    for start in itertools.count(0, frames):
-        window = list(itertools.islice(shown, frames))
-        if len(window) < frames:
-            return
-        yield start, np.stack(window)
+def _told(clips: Sequence[Path], of: Sequence[Path], why: str) -> list[str]:
+    """One sentence that counts and names clips that were left out; none where there are none."""
+    if not clips:
+        return []
+    named = ", ".join(clip.name for clip in clips[:_NAMED])
+    more = "" if len(clips) <= _NAMED else f" and {len(clips) - _NAMED} more"
+    return [f"Left out {len(clips)} of {counted(len(of), 'clip')} {why}: {named}{more}."]
+
+
+def _teach_clip(
+    clip: Path, teacher: Teacher, frames: int, lessons: Path, seed: int, notify: Listener
+) -> Prepared:
+    reader = VideoReader(clip)
+    try:
+        preparation = Preparation.of(lessons, clip, "taught", teacher.identity, frames, seed)
+    except OSError as error:
+        raise VideoError(f"{clip} cannot be read: {error.strerror or error}.") from error
+    recalled = preparation.recall()
+    if recalled is not None:
+        return recalled
+    made: list[Path] = []
+    windows = 0
+    for start, window in _windows(reader, frames):
+        windows += 1
+        path = preparation.lesson(0, start)
+        if not path.is_file():
+            random = np.random.default_rng([31, seed, preparation.entropy, start])
+            lesson = teach(teacher.side, window, _POINTS, random)
+            if lesson.kept_share < _LEAST_JUDGED:
+                continue
+            write_lesson(path, lesson)
+        made.append(path)
+    for text in reader.warnings:
+        notify(Notice(text, warning=True))
+    return preparation.keep(windows, made)
+
+
+def _windows(reader: VideoReader, frames: int) -> Iterator[tuple[int, Frames]]:
+    """The first frame and the frames of each window, at 256×256 pixels."""
+    held: deque[Frames] = deque(maxlen=frames)
+    count = 0
+    for _, frame in reader.frames():
+        held.append(_resized(frame))
+        count += 1
+        if count % frames == 0:
+            yield count - frames, np.stack(held)
+    if count > frames and count % frames:
+        yield count - frames, np.stack(held)
+
+
+def _cut_pickle(file: Path, frames: int, preparation: Preparation, notify: Listener) -> Prepared:
+    made: list[Path] = []
+    clips = short = windows = 0
+    for number, (_, load) in enumerate(iterate_tapvid(file)):
+        clip = load()
+        clips += 1
+        short += len(clip.video) < frames
+        for start in _starts(len(clip.video), frames):
+            windows += 1
+            if clip.occluded[:, start : start + frames].all():
+                continue
+            target = preparation.lesson(number, start)
+            if not target.is_file():
+                write_lesson(target, _as_lesson(clip, start, frames))
+            made.append(target)
+    if short:
+        text = f"{file}: left out {short} of {counted(clips, 'clip')} with fewer than {frames} "
+        notify(Notice(f"{text}frames.", warning=True))
+    return preparation.keep(windows, made)
+
+
+def _starts(count: int, frames: int) -> list[int]:
+    """First frames of windows that overlap by half; the last one ends with the clip."""
+    if count < frames:
+        return []
+    return sorted({*range(0, count - frames + 1, max(1, frames // 2)), count - frames})
 
 
 def _resized(frame: Frames) -> Frames:
@@ -114,9 +203,12 @@ def _resized(frame: Frames) -> Frames:
 
 def _as_lesson(clip: TapVidClip, start: int, frames: int) -> Lesson:
     span = slice(start, start + frames)
+    # Where a point is hidden a file may hold anything, NaN too.
+    points = np.nan_to_num(clip.points[:, span], posinf=_FARTHEST_PX, neginf=-_FARTHEST_PX)
+    tracks = np.clip(points * np.array(SCORED_HW[::-1]), -_FARTHEST_PX, _FARTHEST_PX)
     return Lesson(
         np.stack([_resized(frame) for frame in clip.video[span]]),
-        (clip.points[:, span] * np.array(SCORED_HW[::-1])).astype(np.float32),
+        tracks.astype(np.float32),
         ~clip.occluded[:, span],
         np.ones_like(clip.occluded[:, span]),
     )
