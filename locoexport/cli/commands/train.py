@@ -15,7 +15,7 @@ from locoexport.cli.options import export_options
 from locoexport.cli.options import training_options as options
 from locoexport.cli.options.shared_options import JsonTarget, ReplaceJson
 from locoexport.cli.terminal import console
-from locoexport.errors import UsageError
+from locoexport.errors import OutputError, UsageError
 from locoexport.machine.installation import require_extra
 from locoexport.notices import ignore
 
@@ -74,6 +74,8 @@ def train(
     if backbone is not None and profile is not None:
         raise UsageError("--backbone and --profile name the same thing; pass one of them.")
     console.check_outputs(context, files=("output",))
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output} is a file; name a folder for the run.")
     require_extra("train")
     from locoexport.pipeline.training.run import train_model
     from locoexport.pipeline.training.start import find_start
@@ -101,8 +103,8 @@ def train(
     )
     first = _speaks()
     folder = RunFolder(output)
-    _hush_lightning(verbose=console.verbosity_of(context).verbose)
-    with console.listening(context) as tell, _drawn(folder):
+    verbose = console.verbosity_of(context).verbose
+    with _hushed(not verbose), console.listening(context) as tell, _drawn(folder):
         notify = tell if first else ignore
         chosen, weights = find_start(profile or backbone, start, notify)
         report = train_model(
@@ -145,14 +147,21 @@ def _drawn(folder: RunFolder) -> Iterator[None]:
             draw_training(str(folder.path), figures, folder.plot)
 
 
-def _hush_lightning(*, verbose: bool) -> None:
-    """Lightning and torch tell of devices, of products to buy and of each other's faults: with -v
-    only."""
-    if verbose:
-        return
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"(lightning|torch)\b")
+@contextmanager
+def _hushed(wanted: bool) -> Iterator[None]:
+    """Without what Lightning and torch say of devices, of products and of each other."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        if wanted:
+            warnings.filterwarnings("ignore", module=r"(lightning|torch)\b")
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
 def _speaks() -> bool:
