@@ -15,8 +15,9 @@ __all__ = ["Listener", "Notice", "counted", "ignore", "noting"]
 class Notice:
     """One message: a step that begins, or a warning. ``done`` of ``total`` where it counts.
 
-    ``detail`` marks what only ``--verbose`` shows, ``live`` a count for a moving bar alone, which
-    no log needs.
+    The text names what counts, and stays the same while it does; ``figures`` is what changes
+    meanwhile, such as a loss. ``detail`` marks what only ``--verbose`` shows, ``live`` a count for
+    a moving bar alone, which no log needs.
     """
 
     text: str
@@ -25,6 +26,7 @@ class Notice:
     warning: bool = False
     detail: bool = False
     live: bool = False
+    figures: str = ""
 
 
 Listener = Callable[[Notice], None]

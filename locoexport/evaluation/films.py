@@ -18,7 +18,7 @@ from locoexport.runtime.video.clips import DEFAULT_FPS
 from locoexport.runtime.video.frames import scale_queries_to_model, scale_tracks_to_video
 from locoexport.runtime.video.mp4 import write_mp4
 
-__all__ = ["FilmFolder", "open_film_folder"]
+__all__ = ["FilmFolder", "compared_tracks", "open_film_folder", "safe_part"]
 
 _LONGEST_PART = 80
 
@@ -41,14 +41,16 @@ class FilmFolder:
         Raises:
             OutputError: the file cannot be written.
         """
-        path = self._free(f"{_safe(dataset)}-{index:05d}-{_safe(video)}")
+        path = self._free(f"{safe_part(dataset)}-{index:05d}-{safe_part(video)}")
         scores = found.scores[0]
         caption = (
             f"AJ {100 * scores.average_jaccard:.1f}  "
             f"delta {100 * scores.average_pts_within_thresh:.1f}  "
             f"OA {100 * scores.occlusion_accuracy:.1f}  {dataset} {video}"
         )
-        write_mp4(path, draw_comparison(clip.video, _compared(clip, found), caption), DEFAULT_FPS)
+        write_mp4(
+            path, draw_comparison(clip.video, compared_tracks(clip, found), caption), DEFAULT_FPS
+        )
         self.written.add(path)
         return path
 
@@ -84,13 +86,14 @@ def open_film_folder(folder: str | Path, *, force: bool) -> FilmFolder:
     return FilmFolder(folder)
 
 
-def _safe(name: str) -> str:
+def safe_part(name: str) -> str:
     """A part of a file's name that every system takes."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:_LONGEST_PART].lstrip(".") or "_"
 
 
-def _compared(clip: TapVidClip, found: ScoredClip) -> ComparedTracks:
-    """The first query of each track, in the clip's own pixels."""
+def compared_tracks(clip: TapVidClip, found: ScoredClip) -> ComparedTracks:
+    """The first side's answer beside the truth: the first query of each track, in the clip's own
+    pixels."""
     asked = found.asked
     size_hw = (clip.video.shape[1], clip.video.shape[2])
     tracks, visible = found.answers[0]

@@ -83,6 +83,7 @@ _PACKAGES = (
     ("safetensors", "train"),
     ("lightning", "train"),
     ("matplotlib", "train"),
+    ("google_crc32c", "train"),
     ("starlette", "demo"),
     ("uvicorn", "demo"),
     ("requests", "demo"),

@@ -35,6 +35,11 @@ class RunFolder:
         return self.path / "logs" / "metrics.csv"
 
     @property
+    def plot(self) -> Path:
+        """Loss and scores over the steps, as a picture."""
+        return self.path / "loss.png"
+
+    @property
     def overlays(self) -> Path:
         """Pictures of what was validated."""
         return self.path / "overlays"

@@ -61,7 +61,7 @@ class Watcher(Callback):
         step = trainer.global_step
         loss = float(outputs["loss"])
         self._notify(
-            Notice(f"training, loss {loss:.2f}", done=step, total=self._recipe.steps, live=True)
+            Notice("training", done=step, total=self._recipe.steps, figures=f"loss {loss:.2f}")
         )
         if step - self._first_step == _ESTIMATED_AFTER:
             self._estimate(trainer, step)

@@ -13,7 +13,7 @@ from locoexport.cli.main import app
 
 COMMANDS = (
     *("export", "verify", "track", "track-many", "package", "demo", "profiles", "bench", "eval"),
-    *("inspect", "doctor", "rewrite", "convert", "live", "tune", "version"),
+    *("inspect", "doctor", "rewrite", "convert", "live", "train", "tune", "version"),
 )
 
 
@@ -33,7 +33,7 @@ def test_help_imports_nothing_heavy(command: list[str]) -> None:
     """What makes ``--help`` slow; a time would only tell how busy this machine is."""
     script = (
         "import sys\n"
-        "for name in ('torch', 'onnx', 'onnxruntime', 'cv2', 'av', 'matplotlib', 'numpy'):\n"
+        "for name in ('torch', 'lightning', 'onnx', 'onnxruntime', 'cv2', 'av', 'matplotlib', 'numpy'):\n"
         "    sys.modules[name] = None\n"
         f"sys.argv = ['locoexport', *{command!r}, '--help']\n"
         "from locoexport.cli import main\n"
@@ -108,6 +108,7 @@ WITH_JSON = {
     "export": ["-o", "no/model.onnx"],
     "verify": ["none.onnx"],
     "bench": ["none.onnx", "--against", "none"],
+    "train": ["--from", "none.ckpt", "--data", "synthetic", "-o", "run"],
     "tune": ["none.onnx"],
     "inspect": ["none.onnx"],
     "rewrite": ["none.onnx", "-o", "out.onnx"],

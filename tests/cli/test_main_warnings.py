@@ -22,7 +22,7 @@ RUN_HERE = {
     "track-many": ["c.mp4", "--model", "m.onnx", "-o", "out", "--workers", "1"],
     "convert": ["given.csv", "-o", "t.json", "--fps", "10"],
 }
-TRIED_ELSEWHERE = {"export", "verify", "bench", "eval", "live", "tune"}
+TRIED_ELSEWHERE = {"export", "verify", "bench", "eval", "live", "train", "tune"}
 """They take seconds; their documents' tests read ``warnings``."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from locoexport.machine.writing.output_files import check_output
 __all__ = [
     "check_onnx_name",
     "check_plot",
+    "one_of",
     "parse_axis_sizes",
     "parse_grid",
     "parse_range",
@@ -58,6 +59,18 @@ def positive_number(given: str | int) -> int:
     if number < 1:
         raise typer.BadParameter(f"{number} is not a positive number.")
     return number
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A parser of an option's value that takes these words alone, and suggests the nearest one."""
+
+    def parse(given: str) -> str:
+        if given not in words:
+            listed = ", ".join(f"'{word}'" for word in words)
+            raise typer.BadParameter(f"'{given}' is not one of {listed}.")
+        return given
+
+    return parse
 
 
 def check_onnx_name(output: Path) -> None:

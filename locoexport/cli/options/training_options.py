@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from locoexport.cli.options.option_values import positive_number, whole_number
+from locoexport.cli.options.option_values import one_of, positive_number, whole_number
 from locoexport.cli.options.panels import CHECKS, DATA, MACHINE, OUTPUT, RECIPE, WEIGHTS
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Frames",
     "LearningRate",
     "Mixed",
+    "Nodes",
     "Output",
     "Points",
     "Precision",
@@ -32,6 +34,7 @@ __all__ = [
     "Seed",
     "Start",
     "Steps",
+    "Strategy",
     "Teacher",
     "ValidateEvery",
     "ValidateOn",
@@ -47,13 +50,18 @@ class FrameRange:
     least: int
     most: int
 
+    def __str__(self) -> str:
+        return f"{self.least}" if self.least == self.most else f"{self.least}-{self.most}"
+
 
 WHOLE_RECORD = FrameRange(24, 24)
 """As long as the clips of MOVi-E."""
+STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
+"""The weights fit one device many times over: those of Lightning's that split them are no use."""
 
 
 def parse_frames(given: str | FrameRange) -> FrameRange:
-    """``24`` or ``8-24``.
+    """``24`` or ``8-24``; two frames are the fewest in which anything can move.
 
     Raises:
         typer.BadParameter: it is neither.
@@ -64,7 +72,27 @@ def parse_frames(given: str | FrameRange) -> FrameRange:
     frames = FrameRange(positive_number(least), positive_number(most if dash else least))
     if frames.least > frames.most:
         raise typer.BadParameter(f"{given}: write the smaller number first.")
+    if frames.least < 2:
+        raise typer.BadParameter(f"{given}: in a clip of one frame nothing moves.")
     return frames
+
+
+def _from_zero(given: str | int) -> int:
+    number = whole_number(given)
+    if number < 0:
+        raise typer.BadParameter(f"{number} is below 0.")
+    return number
+
+
+def _amount(given: str | float) -> float:
+    """A finite number from 0 on."""
+    try:
+        number = float(given)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise typer.BadParameter(f"{given} is not a number from 0 on.")
+    return number
 
 
 Data = Annotated[
@@ -91,6 +119,7 @@ Difficulty = Annotated[
     float,
     typer.Option(
         metavar="X",
+        parser=_amount,
         help="How fast generated shapes move, and how bad the frames are that a student sees: 0 "
         "easy and clean, 1 usual, 2 hard.",
         rich_help_panel=DATA,
@@ -110,6 +139,7 @@ Precision = Annotated[
     str,
     typer.Option(
         metavar="fp32|int8|bf16",
+        parser=one_of("fp32", "int8", "bf16"),
         help="Numbers that the exported file will compute with; training imitates them.",
         rich_help_panel=RECIPE,
     ),
@@ -153,6 +183,7 @@ BatchNormMode = Annotated[
     str | None,
     typer.Option(
         metavar="train|frozen",
+        parser=one_of("train", "frozen"),
         help="Means and variances of the batch, or those that the weights came with.",
         show_default="train; frozen with --from and fewer than 4 clips a step",
         rich_help_panel=RECIPE,
@@ -163,6 +194,7 @@ Average = Annotated[
     typer.Option(
         metavar="DECAY",
         help="Keep a moving average of the weights, such as 0.999; it is what checkpoints hold.",
+        show_default="none",
         rich_help_panel=RECIPE,
     ),
 ]
@@ -183,7 +215,10 @@ Mixed = Annotated[
 Seed = Annotated[
     int,
     typer.Option(
-        metavar="N", parser=whole_number, help="Of every random choice.", rich_help_panel=RECIPE
+        metavar="N",
+        parser=_from_zero,
+        help="Decides every random choice.",
+        rich_help_panel=RECIPE,
     ),
 ]
 ValidateOn = Annotated[
@@ -224,12 +259,31 @@ Devices = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+Nodes = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        parser=positive_number,
+        help="Machines, each with as many GPUs; the command is run on every one of them.",
+        rich_help_panel=MACHINE,
+    ),
+]
+Strategy = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        parser=one_of(*STRATEGIES),
+        help="How devices share a step, by Lightning's name: auto, ddp or "
+        "ddp_find_unused_parameters_true.",
+        rich_help_panel=MACHINE,
+    ),
+]
 Workers = Annotated[
     int,
     typer.Option(
         metavar="N",
-        parser=whole_number,
-        help="Processes that make samples ahead.",
+        parser=_from_zero,
+        help="Processes that make samples ahead, for each device.",
         rich_help_panel=MACHINE,
     ),
 ]

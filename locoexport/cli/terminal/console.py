@@ -28,7 +28,7 @@ from rich.progress import (
 from rich.text import Text
 
 from locoexport.cli.terminal.escaping import escape_controls, escaped, shorten
-from locoexport.cli.terminal.plain_lines import plain_lines
+from locoexport.cli.terminal.plain_lines import describe_rate, plain_lines
 from locoexport.machine.writing.documents import finite
 from locoexport.machine.writing.output_files import check_apart, check_text_output, whole_file
 from locoexport.notices import ignore, noting
@@ -258,7 +258,7 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.1f}/s")
+        return Text("" if speed is None else describe_rate(speed))
 
 
 @contextmanager
@@ -290,6 +290,12 @@ def _live(console: Console) -> Iterator[Listener]:
                 progress.update(step, visible=False)
                 if notice.text not in bars:
                     bars[notice.text] = progress.add_task(text, total=notice.total)
-                progress.update(bars[notice.text], completed=notice.done, total=notice.total)
+                named = f"{notice.text}, {notice.figures}" if notice.figures else notice.text
+                progress.update(
+                    bars[notice.text],
+                    description=shorten(escape_controls(named)),
+                    completed=notice.done,
+                    total=notice.total,
+                )
 
         yield listen

@@ -15,7 +15,7 @@ from locoexport.cli.terminal.escaping import escape_controls, shorten
 if TYPE_CHECKING:
     from locoexport.notices import Listener, Notice
 
-__all__ = ["EVERY_S", "plain_lines"]
+__all__ = ["EVERY_S", "describe_rate", "plain_lines"]
 
 EVERY_S = 10.0
 """A task that counts is told of so often, and when it ends."""
@@ -31,6 +31,7 @@ class _Task:
     told_s: float
     done: int | None = 0
     total: int | None = None
+    figures: str = ""
 
     def line(self, now_s: float) -> str:
         if self.done is None:  # a step that does not count
@@ -38,11 +39,17 @@ class _Task:
         done = f"{self.done}" if self.total is None else f"{self.done} of {self.total}"
         spent_s = now_s - self.began_s
         rate = (self.done - self.began_at) / spent_s if spent_s > 0 else 0.0
-        return f"{self.text}: {done}, {rate:.1f}/s, {spent_s:.0f} s"
+        named = f"{self.text}, {self.figures}" if self.figures else self.text
+        return f"{named}: {done}, {describe_rate(rate)}, {spent_s:.0f} s"
 
     @property
     def ended(self) -> bool:
         return self.done is not None and self.done == self.total
+
+
+def describe_rate(a_second: float) -> str:
+    """``12.5/s``, or ``8.8 s each`` where the former would have one digit only."""
+    return f"{1 / a_second:.1f} s each" if 0 < a_second < 0.95 else f"{a_second:.1f}/s"
 
 
 @contextmanager
@@ -84,7 +91,8 @@ class _Lines:
                 _write(text)
                 self._begin_quietly(text, None)
             elif not notice.live:
-                self._count(text, notice.done, notice.total)
+                figures = shorten(escape_controls(notice.figures))
+                self._count(text, notice.done, notice.total, figures)
             elif self._task is None or self._task.done is None:
                 self._begin_quietly(text, notice.done)
             elif self._task.text == text:
@@ -100,12 +108,12 @@ class _Lines:
         now_s = time.monotonic()
         self._task = _Task(text, now_s, done or 0, now_s + self._every_s / 2, done)
 
-    def _count(self, text: str, done: int, total: int | None) -> None:
+    def _count(self, text: str, done: int, total: int | None, figures: str) -> None:
         now_s = time.monotonic()
         if self._task is None or self._task.text != text:
             self._task = _Task(text, now_s, done, now_s)
         task = self._task
-        task.done, task.total = done, total
+        task.done, task.total, task.figures = done, total, figures
         if task.ended:
             _write(f"{text}: {done} of {total}")
             self._task = None

@@ -22,6 +22,7 @@ from locoexport.notices import Listener, Notice, ignore, noting
 from locoexport.pipeline.training.start import make_model, open_teacher
 from locoexport.training.data.opening import DataSettings, NamedData, open_sources, parse_data
 from locoexport.training.fitting import FitSettings, make_trainer
+from locoexport.training.overlays import OverlayWriter
 from locoexport.training.recipe import TrainingRecipe
 from locoexport.training.run_folder import RunFolder
 from locoexport.training.tracker_module import TrackerModule
@@ -122,7 +123,7 @@ def train_model(
         warn=lambda text: notify(Notice(text, warning=True)),
         last_checkpoint=watcher.describe_kept,
     )
-    trainer = make_trainer(folder, recipe, settings, [watcher])
+    trainer = make_trainer(folder, recipe, settings, [watcher, OverlayWriter(folder)])
     with ending_softly(watcher.stop):
         trainer.fit(module, ckpt_path=folder.last if going_on else None)
     _keep_best(trainer, folder)
