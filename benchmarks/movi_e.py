@@ -60,7 +60,9 @@ def main() -> None:
     a_clip = statistics.median(seconds)
     print(f"{read_cpu().model}, one core; records of {size:.1f} MB")
     print(f"others took {before:.0%} of the core before, {watch.share_of_others():.0%} during it")
-    print(f"{1 / a_clip:.1f} clips a second: {a_clip * 1e3:.0f} ms each, {max(seconds):.2f} s at most")
+    print(
+        f"{1 / a_clip:.1f} clips a second: {a_clip * 1e3:.0f} ms each, {max(seconds):.2f} s at most"
+    )
 
 
 def use_one_core() -> None:
