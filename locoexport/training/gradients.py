@@ -84,7 +84,11 @@ def check_finite(
 
 def find_broken(named_tensors: Sequence[tuple[str, Tensor]]) -> str | None:
     """The first tensor that holds NaN or infinity, by its name."""
-    named = [(name, value) for name, value in named_tensors if value.is_floating_point()]
+    named = [
+        (name, value)
+        for name, value in named_tensors
+        if value.is_floating_point() and value.numel()
+    ]
     finite = _are_finite([value for _, value in named])
     return next((name for (name, _), whole in zip(named, finite, strict=True) if not whole), None)
 

@@ -47,7 +47,7 @@ class TinyRun:
         self, notify: Callable[[Notice], None] = lambda notice: None, **options: Any
     ) -> TrainReport:
         """Train, or go on."""
-        given = {"profile": tiny_profile(), "data": ["synthetic"], "output": self.folder}
+        given = {"profile": tiny_profile(), "data": [str(self.validation)], "output": self.folder}
         return train_model(
             **(given | options),
             recipe=self.recipe,
