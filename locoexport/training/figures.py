@@ -107,10 +107,10 @@ def read_figures(folder: RunFolder) -> RunFigures:
         for place in folder.logs.glob("from-step-*")
         if (found := _START.fullmatch(place.name)) is not None
     )
-    ends = [first for first, _ in starts[1:]]
+    ends = [*(first for first, _ in starts[1:]), None][: len(starts)]
     rows = [
         row
-        for (first, place), end in zip(starts, [*ends, None], strict=True)
+        for (first, place), end in zip(starts, ends, strict=True)
         for row in _read_rows(place / _FILE, first, end)
     ]
     return RunFigures(

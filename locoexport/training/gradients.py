@@ -39,7 +39,7 @@ class BrokenSteps:
         """What to warn of, None where nothing is wrong.
 
         Args:
-            broken: whether no gradient of this step was finite.
+            broken: whether the loss was not finite, or no gradient was.
             step: of the run, from 1.
             names: of the batch's samples.
             kept: the last good checkpoint, in words.
@@ -51,11 +51,13 @@ class BrokenSteps:
             self.in_a_row = 0
             return None
         self.in_a_row += 1
-        said = f"No gradient of step {step} is finite (batch: {', '.join(names)})"
+        said = (
+            f"The loss or all gradients of step {step} are not finite (batch: {', '.join(names)})"
+        )
         if self.in_a_row < PATIENCE:
-            return f"{said}; they were set to zero."
+            return f"{said}; gradients that are not were set to zero."
         raise TrainingFailedError(
-            f"{said}, nor was any in the {PATIENCE - 1} steps before: training has diverged. "
+            f"{said}, as in the {PATIENCE - 1} steps before: training has diverged. "
             f"{kept} Start from it with a lower --learning-rate, or without --mixed."
         )
 

@@ -156,7 +156,11 @@ class TrackerModule(LightningModule):
         step = self.global_step + 1
         self._learning_rate = float(optimizer.param_groups[0]["lr"])
         kept = self._around.last_checkpoint()
-        broken = zero_broken(self.model)
+        assert self._latest_loss is not None
+        lost = not self._latest_loss.total.isfinite()
+        # Both where either is: a lost loss can leave the gradients of a head whole.
+        broken = zero_broken(self.model) or bool(lost)
+        broken = bool(self.trainer.strategy.reduce_boolean_decision(broken, all=False))
         check_finite(tuple(self.model.named_buffers()), f"after step {step}", self.names, kept)
         warning = self._broken.add(broken, step, self.names, kept)
         if warning is not None:
