@@ -1,8 +1,8 @@
 """The figures of a run: written as CSV while it goes, and read as one table over all its starts.
 
-Each start writes ``logs/from-step-N/metrics.csv``; N steps were done before it. A run that was killed
-repeats the steps since its last checkpoint, so the rows of an earlier start end where a later one
-begins.
+Each start writes ``logs/from-step-N/metrics.csv``; N steps were done before it. A run that was
+killed repeats the steps since its last checkpoint, so the rows of an earlier start end where a
+later one begins.
 """
 
 from __future__ import annotations

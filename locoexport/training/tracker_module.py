@@ -13,9 +13,11 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from locoexport.contract.profile import load_profile
 from locoexport.evaluation.scores import Scores
-from locoexport.models.locotrack import VARIANTS, LocoTrack, TrackingResult
+from locoexport.models.locotrack import LocoTrack, TrackingResult
 from locoexport.models.locotrack.fitting import identify_variant
+from locoexport.network.loading import configure_network
 from locoexport.rewrites import neighbourhood_gather
 from locoexport.training.data.colours import change_colours, draw_change
 from locoexport.training.data.samples import TrainingBatch
@@ -228,7 +230,7 @@ def freeze_batch_norms(model: nn.Module) -> None:
 def _unusual_settings(model: LocoTrack) -> dict[str, Any]:
     """What the names and shapes of the weights do not tell, by the keys that ``export`` reads."""
     told = identify_variant(model.state_dict())
-    usual = model.config if told is None else VARIANTS[told]
+    usual = model.config if told is None else configure_network(load_profile(told))
     named = {
         "initial_resolution": "resolution_hw",
         "refinement_resolutions": "refinement_resolutions",

@@ -17,6 +17,8 @@ from locoexport.training.recipe import TrainingRecipe
 SIZE_HW = (64, 64)
 RECIPE = TrainingRecipe(steps=6, clips=1, frames=3, points=4, size_hw=SIZE_HW, seed=5)
 
+SETTINGS = FitSettings(devices=1, validate_every=3, save_every=2)
+
 
 def tiny_profile() -> ExportProfile:
     """b0-tiny, whose frames are 64×64."""
@@ -36,7 +38,7 @@ class TinyRun:
     folder: Path
     validation: Path
     recipe: TrainingRecipe = RECIPE
-    settings: FitSettings = FitSettings(devices=1, validate_every=3, save_every=2)
+    settings: FitSettings = SETTINGS
     workers: int = 0
 
     def changed(self, **values: Any) -> "TinyRun":

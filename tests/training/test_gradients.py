@@ -1,4 +1,4 @@
-"""What is not finite: gradients that are zeroed, steps that are given up on, weights that end it."""
+"""What is not finite: gradients zeroed, steps that are given up on, weights that end a run."""
 
 import pytest
 import torch

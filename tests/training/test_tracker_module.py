@@ -126,6 +126,8 @@ def test_the_average_is_validated_and_kept(tmp_path) -> None:
     assert torch.equal(modes.validated[-1], held["state_dict"][name])
     assert not torch.equal(held["state_dict"][name], held["current_model_state"][name])
     assert all(key.startswith("model.") for key in held["state_dict"])
+    # 64x64 is not what weights of this variant are taken for, and all else is.
+    assert held["hyper_parameters"]["initial_resolution"] == SIZE_HW
 
 
 def test_mixed_precision_runs_on_the_cpu(tmp_path) -> None:

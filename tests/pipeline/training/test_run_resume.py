@@ -120,17 +120,17 @@ def test_without_an_average_too(validation, tmp_path) -> None:
 
 
 def test_a_run_that_was_killed_repeats_what_was_not_saved(whole, tmp_path) -> None:
-    """Its last checkpoint is of step 2 or 3, and figures of later steps were written already."""
+    """Its last checkpoint is of step 4; figures of step 5 were written already."""
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(notice: Notice) -> None:
         if notice.live and notice.done == 6:
-            raise Killed
+            raise KilledError
 
     run = replace(whole, folder=tmp_path / "run")
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run.start(kill)
     assert load(run)["global_step"] == 4
     logs = RunFolder(run.folder).logs
