@@ -161,8 +161,10 @@ _HOMES = {
 }
 
 
-_EXPORT = ("ExportReport", "RewriteReport", "TuneReport")
-_EXPORT += ("export_model", "rewrite", "tune_model", "verify_model")
+_EXPORT = (
+    *("ExportReport", "RewriteReport", "TuneReport"),
+    *("export_model", "rewrite", "tune_model", "verify_model"),
+)
 _TRAIN = ("FitSettings", "TrainReport", "TrainingRecipe", "train_model")
 _EXTRAS = {**dict.fromkeys(_EXPORT, "export"), **dict.fromkeys(_TRAIN, "train")}
 """Names of ``_HOMES`` whose modules import what an extra brings."""

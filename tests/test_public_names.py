@@ -61,9 +61,7 @@ def test_help_reads_like_a_page() -> None:
 def test_a_base_install_shows_what_it_can_do_and_says_what_the_rest_needs() -> None:
     code = "import sys\n" + _BASE_INSTALL
     shown = set(_python(f"{code}\nprint(*dir(locoexport))").split())
-    assert {name for name in locoexport.__all__ if name not in shown} == (
-        NEED_EXPORT | NEED_TRAIN
-    )
+    assert {name for name in locoexport.__all__ if name not in shown} == (NEED_EXPORT | NEED_TRAIN)
     page = _python(f"{code}\nimport pydoc; print(pydoc.plain(pydoc.render_doc(locoexport)))")
     assert "class PointTracker(" in page
     said = _python(
