@@ -18,8 +18,9 @@ Export and prove (needs ``pip install 'locoexport[export]'``)::
     assert locoexport.verify_model("model.onnx").parity.passed
 
 ``load_profile`` and ``profile_names`` say what can be exported, ``evaluate_model`` scores a file on
-TAP-Vid, ``tune_model`` finds the fastest file within an error limit, and ``rewrite`` lowers the 5D
-GridSample of any .onnx file. The networks themselves are ``locoexport.models.locotrack``.
+TAP-Vid, ``tune_model`` finds the fastest file within an error limit, ``train_model`` trains a
+tracker (``pip install 'locoexport[train]'``), and ``rewrite`` lowers the 5D GridSample of any .onnx
+file. The networks themselves are ``locoexport.models.locotrack``.
 
 Every error is a ``LocoExportError``; its text says what was found, what was expected and what to
 do. Each name is imported when it is first used, so that ``import locoexport`` is quick.
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         track_video_objects,
     )
     from locoexport.pipeline.tracking.points import TrackReport, track_video
+    from locoexport.pipeline.training.run import TrainReport, train_model
     from locoexport.pipeline.tuning.report import TuneReport
     from locoexport.pipeline.tuning.search import tune_model
     from locoexport.pipeline.verify import verify_model
@@ -66,6 +68,8 @@ if TYPE_CHECKING:
     from locoexport.runtime.tracking.tracker import PointTracker
     from locoexport.runtime.tracks.tracks import Tracks
     from locoexport.runtime.video.selection import Selection
+    from locoexport.training.fitting import FitSettings
+    from locoexport.training.recipe import TrainingRecipe
 
 __all__ = [
     "ClipFacts",
@@ -73,6 +77,7 @@ __all__ = [
     "EvalReport",
     "ExportProfile",
     "ExportReport",
+    "FitSettings",
     "LiveState",
     "LiveTracker",
     "LiveTracks",
@@ -88,6 +93,8 @@ __all__ = [
     "Selection",
     "TrackReport",
     "Tracks",
+    "TrainReport",
+    "TrainingRecipe",
     "TuneReport",
     "VerifyReport",
     "__version__",
@@ -103,6 +110,7 @@ __all__ = [
     "track_many",
     "track_video",
     "track_video_objects",
+    "train_model",
     "tune_model",
     "verify_model",
     "verify_with_sidecar",
@@ -114,6 +122,7 @@ _HOMES = {
     "EvalReport": "locoexport.pipeline.evaluate",
     "ExportProfile": "locoexport.contract.profile",
     "ExportReport": "locoexport.pipeline.export",
+    "FitSettings": "locoexport.training.fitting",
     "LiveState": "locoexport.runtime.live.state",
     "LiveTracker": "locoexport.runtime.live.tracker",
     "LiveTracks": "locoexport.runtime.live.tracker",
@@ -129,6 +138,8 @@ _HOMES = {
     "Selection": "locoexport.runtime.video.selection",
     "TrackReport": "locoexport.pipeline.tracking.points",
     "Tracks": "locoexport.runtime.tracks.tracks",
+    "TrainReport": "locoexport.pipeline.training.run",
+    "TrainingRecipe": "locoexport.training.recipe",
     "TuneReport": "locoexport.pipeline.tuning.report",
     "VerifyReport": "locoexport.pipeline.proof.report",
     "convert_tracks": "locoexport.pipeline.convert",
@@ -143,19 +154,21 @@ _HOMES = {
     "track_many": "locoexport.pipeline.tracking.many",
     "track_video": "locoexport.pipeline.tracking.points",
     "track_video_objects": "locoexport.pipeline.tracking.objects",
+    "train_model": "locoexport.pipeline.training.run",
     "tune_model": "locoexport.pipeline.tuning.search",
     "verify_model": "locoexport.pipeline.verify",
     "verify_with_sidecar": "locoexport.pipeline.proof.sidecar_check",
 }
 
 
-_NEED_EXPORT = frozenset(
-    {
-        *("ExportReport", "RewriteReport", "TuneReport"),
-        *("export_model", "rewrite", "tune_model", "verify_model"),
-    }
+_EXPORT = (
+    *("ExportReport", "RewriteReport", "TuneReport"),
+    *("export_model", "rewrite", "tune_model", "verify_model"),
 )
-"""Names of ``_HOMES`` whose modules import torch or onnx."""
+_TRAIN = ("FitSettings", "TrainReport", "TrainingRecipe", "train_model")
+_EXTRAS = {**dict.fromkeys(_EXPORT, "export"), **dict.fromkeys(_TRAIN, "train")}
+"""Names of ``_HOMES`` whose modules import what an extra brings."""
+_IMPORTED = {"export": ("torch", "onnx"), "train": ("torch", "lightning")}
 
 
 def __getattr__(name: str) -> Any:
@@ -163,27 +176,30 @@ def __getattr__(name: str) -> Any:
 
     Raises:
         AttributeError: there is no such name.
-        PackageMissingError: it needs torch or onnx, which are not installed.
+        PackageMissingError: it needs what an extra brings, which is not installed.
     """
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         return getattr(importlib.import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
-        if name not in _NEED_EXPORT:
+        if name not in _EXTRAS:
             raise
         # Here and not above: the networks stand on this file, and know nothing of errors.
         from locoexport.errors import PackageMissingError
 
         raise PackageMissingError(
             f"locoexport.{name} needs {error.name}, which is not installed: "
-            "pip install 'locoexport[export]'."
+            f"pip install 'locoexport[{_EXTRAS[name]}]'."
         ) from error
 
 
 def __dir__() -> list[str]:
     """The public names that this installation can import, for completion and ``help``."""
-    can_export = all(importlib.util.find_spec(module) for module in ("torch", "onnx"))
-    hidden = frozenset() if can_export else _NEED_EXPORT
+    here = {
+        extra: all(importlib.util.find_spec(module) for module in modules)
+        for extra, modules in _IMPORTED.items()
+    }
+    hidden = {name for name, extra in _EXTRAS.items() if not here[extra]}
     dunders = {name for name in globals() if name.startswith("__")}
     return sorted((dunders | set(__all__)) - hidden)

@@ -11,10 +11,11 @@ NEED_EXPORT = {
     *("ExportReport", "RewriteReport", "TuneReport"),
     *("export_model", "rewrite", "tune_model", "verify_model"),
 }
+NEED_TRAIN = {"FitSettings", "TrainReport", "TrainingRecipe", "train_model"}
 _BASE_INSTALL = """
 import importlib.util
 
-ABSENT = {"torch", "onnx", "onnxsim", "onnxscript", "safetensors"}
+ABSENT = {"torch", "lightning", "onnx", "onnxsim", "onnxscript", "safetensors"}
 find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name: None if name in ABSENT else find_spec(name)
 
@@ -60,12 +61,13 @@ def test_help_reads_like_a_page() -> None:
 def test_a_base_install_shows_what_it_can_do_and_says_what_the_rest_needs() -> None:
     code = "import sys\n" + _BASE_INSTALL
     shown = set(_python(f"{code}\nprint(*dir(locoexport))").split())
-    assert {name for name in locoexport.__all__ if name not in shown} == NEED_EXPORT
+    assert {name for name in locoexport.__all__ if name not in shown} == (NEED_EXPORT | NEED_TRAIN)
     page = _python(f"{code}\nimport pydoc; print(pydoc.plain(pydoc.render_doc(locoexport)))")
     assert "class PointTracker(" in page
     said = _python(
-        f"{code}\nfor name in {sorted(NEED_EXPORT)}:\n"
+        f"{code}\nfor name in {sorted(NEED_EXPORT | NEED_TRAIN)}:\n"
         "    try: getattr(locoexport, name)\n"
         "    except locoexport.LocoExportError as error: print(error)"
     )
     assert said.count("pip install 'locoexport[export]'") == len(NEED_EXPORT)
+    assert said.count("pip install 'locoexport[train]'") == len(NEED_TRAIN)

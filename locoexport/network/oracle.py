@@ -75,27 +75,28 @@ def run_reference(
         return REFERENCE.soft_argmax(heatmaps, size_hw)
 
     observed = model.with_operations(replace(REFERENCE, soft_argmax=soft_argmax))
-    queries = torch.from_numpy(np.ascontiguousarray(query_points_tyx, np.float32))
+    device = next(model.parameters()).device  # a model in training may be on a GPU
+    queries = torch.from_numpy(np.ascontiguousarray(query_points_tyx, np.float32)).to(device)
     results = []
     with torch.inference_mode():
-        frames = torch.from_numpy(np.ascontiguousarray(video, np.float32))
+        frames = torch.from_numpy(np.ascontiguousarray(video, np.float32)).to(device)
         working_hw = model.config.working_hw
         first_hw, last_hw = model.config.levels
         first = last = observed.extract_features(frames, last_hw)
         if first_hw != last_hw:
             if first_video is not None:
-                frames = torch.from_numpy(np.ascontiguousarray(first_video, np.float32))
+                frames = torch.from_numpy(np.ascontiguousarray(first_video, np.float32)).to(device)
             first = observed.extract_features(frames, first_hw)
         for chunk in torch.split(queries, _QUERIES_AT_ONCE, dim=1):
             results.append(observed.track(first, last, chunk, working_hw))
     batch, frame_count = video.shape[:2]
     outputs = TrackArrays(
         *(
-            torch.cat([getattr(result, name) for result in results], 1).numpy()
+            torch.cat([getattr(result, name) for result in results], 1).cpu().numpy()
             for name in ("tracks", "occlusion", "expected_dist")
         )
     )
-    peak_gap = torch.cat([gap.reshape(batch, -1, frame_count) for gap in gaps], 1).numpy()
+    peak_gap = torch.cat([gap.reshape(batch, -1, frame_count) for gap in gaps], 1).cpu().numpy()
     return Reference(outputs, peak_gap)
 
 

@@ -14,7 +14,7 @@ from locoexport.rendering.parts.tables import facts, headed, size, titled
 
 if TYPE_CHECKING:
     from locoexport.pipeline.training.run import TrainReport
-    from locoexport.training.logged_figures import TrainingFigures
+    from locoexport.training.figures import RunFigures
 
 __all__ = ["train_document", "train_text"]
 
@@ -22,7 +22,7 @@ _MOST_ROWS = 12
 """Validations that are shown: all are in the JSON, and in the plot."""
 
 
-def train_text(report: TrainReport, figures: TrainingFigures) -> RenderableType:
+def train_text(report: TrainReport, figures: RunFigures) -> RenderableType:
     """The run, its validations and the next commands, for a terminal."""
     blocks: list[RenderableType] = [_facts(report, figures)]
     if report.validations:
@@ -32,7 +32,7 @@ def train_text(report: TrainReport, figures: TrainingFigures) -> RenderableType:
     return Group(*blocks)
 
 
-def train_document(report: TrainReport, figures: TrainingFigures) -> dict[str, Any]:
+def train_document(report: TrainReport, figures: RunFigures) -> dict[str, Any]:
     """``locoexport.train/1``; scores are 0 to 1, a figure that is not a number is null."""
     best, folder = report.best, report.folder
     return {
@@ -45,7 +45,6 @@ def train_document(report: TrainReport, figures: TrainingFigures) -> dict[str, A
         "recipe": asdict(report.recipe),
         "steps": report.steps_done,
         "seconds": report.seconds,
-        "stopped": report.stopped,
         "last_checkpoint": str(folder.last),
         "best_checkpoint": None if best is None else str(folder.best),
         "best_step": None if best is None else best.step,
@@ -57,12 +56,12 @@ def train_document(report: TrainReport, figures: TrainingFigures) -> dict[str, A
             }
             for validation in report.validations
         ],
-        "losses": [asdict(loss) for loss in figures.losses],
+        "losses": [asdict(figure) for figure in figures.steps],
         "warnings": list(report.warnings),
     }
 
 
-def _facts(report: TrainReport, figures: TrainingFigures) -> RenderableType:
+def _facts(report: TrainReport, figures: RunFigures) -> RenderableType:
     recipe = report.recipe
     frames = f"{recipe.frames}"
     if recipe.least_frames is not None:
@@ -76,8 +75,9 @@ def _facts(report: TrainReport, figures: TrainingFigures) -> RenderableType:
         ("a step", f"{learned} at {size(recipe.size_hw)}, for {_computed(report)}"),
         ("steps", f"{report.steps_done} of {recipe.steps}, {_duration(report.seconds)}"),
     ]
-    if figures.losses:
-        rows.append(("loss", f"{figures.losses[-1].total:.3f} at step {figures.losses[-1].step}"))
+    if figures.steps:
+        newest = figures.steps[-1]
+        rows.append(("loss", f"{newest.loss:.3f} at step {newest.step}"))
     return facts(rows)
 
 

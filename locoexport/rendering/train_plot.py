@@ -15,7 +15,7 @@ from locoexport.rendering.bench_plot import make_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from locoexport.training.logged_figures import LoggedLoss, LoggedScores, TrainingFigures
+    from locoexport.training.figures import RunFigures, StepFigures, ValidationFigures
 
 __all__ = ["draw_training", "smooth"]
 
@@ -31,13 +31,13 @@ _SMOOTHED_SHARE = 0.03
 """Of all logged steps: so wide is the mean that the thick lines show."""
 
 
-def draw_training(title: str, figures: TrainingFigures, path: Path) -> None:
+def draw_training(title: str, figures: RunFigures, path: Path) -> None:
     """Write a PNG: above the loss, its first estimate and the parts of the last refinement; below
     the scores of every dataset.
 
     Args:
         title: names the run.
-        figures: of the run; at least one loss.
+        figures: of the run; at least one step.
         path: of the PNG.
 
     Raises:
@@ -51,7 +51,7 @@ def draw_training(title: str, figures: TrainingFigures, path: Path) -> None:
     else:
         above = figure.subplots()
         above.set_xlabel("steps")
-    width = _draw_losses(above, figures.losses)
+    width = _draw_losses(above, figures.steps)
     figure.suptitle(f"locoexport train: {title}", fontsize=13, fontweight="bold")
     caption = "every logged step"
     if width > 1:
@@ -72,19 +72,19 @@ def smooth(values: Sequence[float], width: int) -> list[float]:
     return means
 
 
-def _draw_losses(axes: Axes, losses: Sequence[LoggedLoss]) -> int:
+def _draw_losses(axes: Axes, logged: Sequence[StepFigures]) -> int:
     """Returns how many logged steps a smoothed value is the mean of."""
-    steps = [loss.step for loss in losses]
-    width = max(1, round(_SMOOTHED_SHARE * len(losses)))
+    steps = [loss.step for loss in logged]
+    width = max(1, round(_SMOOTHED_SHARE * len(logged)))
     lines = [
-        ("total: all states", [loss.total for loss in losses], _TOTAL, 2.2),
-        ("first estimate", [loss.initial for loss in losses], _INITIAL, 1.4),
+        ("total: all states", [loss.loss for loss in logged], _TOTAL, 2.2),
+        ("first estimate", [loss.initial for loss in logged], _INITIAL, 1.4),
         *(
-            (f"last refinement: {name}", [getattr(loss, name) for loss in losses], colour, 1.2)
+            (f"last refinement: {name}", [getattr(loss, name) for loss in logged], colour, 1.2)
             for name, colour in _PARTS
         ),
     ]
-    dot = "o" if len(losses) == 1 else None
+    dot = "o" if len(logged) == 1 else None
     lowest = math.inf
     for label, values, colour, thickness in lines:
         if width > 1:
@@ -103,14 +103,19 @@ def _draw_losses(axes: Axes, losses: Sequence[LoggedLoss]) -> int:
     return width
 
 
-def _draw_scores(axes: Axes, validations: Sequence[LoggedScores]) -> None:
-    datasets = dict.fromkeys(found.dataset for found in validations)
+def _draw_scores(axes: Axes, validations: Sequence[ValidationFigures]) -> None:
+    datasets = dict.fromkeys(each.name for found in validations for each in found.datasets)
     for dataset, colour in zip(datasets, cycle(_DATASETS), strict=False):
-        rows = [found for found in validations if found.dataset == dataset]
+        rows = [
+            (found.step, each)
+            for found in validations
+            for each in found.datasets
+            if each.name == dataset
+        ]
         for label, name, style in _SCORES:
             axes.plot(
-                [row.step for row in rows],
-                [100 * getattr(row, name) for row in rows],
+                [step for step, _ in rows],
+                [100 * getattr(scores, name) for _, scores in rows],
                 color=colour,
                 linestyle=style,
                 marker=".",
@@ -124,17 +129,13 @@ def _draw_scores(axes: Axes, validations: Sequence[LoggedScores]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _mark_best(axes: Axes, validations: Sequence[LoggedScores]) -> None:
+def _mark_best(axes: Axes, validations: Sequence[ValidationFigures]) -> None:
     """The step whose mean δ_avg over the datasets is the highest: best.ckpt."""
-    means: dict[int, list[float]] = {}
-    for found in validations:
-        means.setdefault(found.step, []).append(found.average_pts_within_thresh)
-    finite = {step: sum(each) / len(each) for step, each in means.items()}
-    finite = {step: mean for step, mean in finite.items() if math.isfinite(mean)}
+    finite = {each.step: each.pts_within for each in validations if math.isfinite(each.pts_within)}
     if not finite:
         return
     best = max(finite, key=lambda step: (finite[step], -step))
-    late = 2 * best > min(means) + max(means)
+    late = 2 * best > min(finite) + max(finite)
     axes.axvline(best, color="#2a9d4e", linewidth=1)
     axes.annotate(
         f"best.ckpt: step {best}",

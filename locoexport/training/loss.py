@@ -55,6 +55,17 @@ class TrackingLoss:
         """What is minimised: a scalar."""
         return torch.stack([state.total for state in self.states]).sum()
 
+    def detached(self) -> TrackingLoss:
+        """The same numbers, which hold no graph."""
+        return TrackingLoss(
+            tuple(
+                StateLoss(
+                    state.position.detach(), state.occlusion.detach(), state.uncertainty.detach()
+                )
+                for state in self.states
+            )
+        )
+
 
 def score_tracking(result: TrackingResult, batch: TrainingBatch) -> TrackingLoss:
     """The loss of everything a forward pass said of ``batch``."""
@@ -94,6 +105,12 @@ def score_state(
         video_hw: height and width of the video in pixels.
     """
     height, width = video_hw
+    # Autocast hands over bf16, in which pixels above 128 are whole numbers.
+    tracks_xy, occlusion, expected_dist = (
+        tracks_xy.float(),
+        occlusion.float(),
+        expected_dist.float(),
+    )
     to_scored = tracks_xy.new_tensor([_SCORED / width, _SCORED / height])
     # Answers that nobody may read can be anything, NaN too, whose product with 0 is NaN.
     visible = judged & ~occluded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from locoexport.errors import UsageError
 from locoexport.training.data.source import SampleWish
@@ -26,7 +26,8 @@ class TrainingRecipe:
 
     ``clips`` is the batch of one device. ``rising_share`` of all steps the learning rate rises;
     afterwards it falls along a cosine. ``dropped_share`` is the largest chance of a residual branch
-    to be left out. With ``least_frames`` each batch has a length of its own, from there to ``frames``. ``average_decay`` is None without an average of the weights.
+    to be left out. With ``least_frames`` each batch has a length of its own, from there to
+    ``frames``. ``average_decay`` is None without an average of the weights.
     """
 
     steps: int = 300_000
@@ -61,11 +62,19 @@ class TrainingRecipe:
             height, width = self.size_hw
             raise UsageError(f"Frames of {height}x{width} are too small; expected 32x32 or more.")
         if not 0 < self.learning_rate <= 1:
-            raise UsageError(f"The learning rate is {self.learning_rate}; expected 0 to 1.")
+            raise UsageError(
+                f"The learning rate is {self.learning_rate}; expected more than 0, at most 1."
+            )
         if not 0 <= self.dropped_share < 1:
-            raise UsageError(f"--drop-connect is {self.dropped_share}; expected 0 to 1.")
+            raise UsageError(
+                f"--drop-connect is {self.dropped_share}; expected 0 or more, less than 1."
+            )
         if self.average_decay is not None and not 0 < self.average_decay < 1:
-            raise UsageError(f"The decay of averages is {self.average_decay}; expected 0 to 1.")
+            raise UsageError(
+                f"The decay of averages is {self.average_decay}; expected more than 0, less than 1."
+            )
+        _check_word("--batch-norm", self.batch_norm, get_args(BatchNorm))
+        _check_word("The precision", self.rounding, get_args(Rounding))
 
     @property
     def wish(self) -> SampleWish:
@@ -75,4 +84,10 @@ class TrainingRecipe:
     @property
     def rising_steps(self) -> float:
         """Steps in which the learning rate rises, a few of them in a short run."""
-        return min(max(self.rising_share * self.steps, _FEWEST_RISING), self.steps / 2)
+        # Not half of them: OneCycleLR divides by zero where one step of two rises.
+        return min(max(self.rising_share * self.steps, _FEWEST_RISING), 0.6 * self.steps)
+
+
+def _check_word(name: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise UsageError(f"{name} is {given!r}; expected {', '.join(known[:-1])} or {known[-1]}.")

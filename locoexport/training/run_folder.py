@@ -30,9 +30,14 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
-    def figures(self) -> Path:
-        """Loss and scores of every few steps, as CSV."""
-        return self.path / "logs" / "metrics.csv"
+    def logs(self) -> Path:
+        """Figures as CSV, a folder for each start; ``training.figures`` reads them as one."""
+        return self.path / "logs"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The same figures as TensorBoard keeps them, where it is installed."""
+        return self.path / "tensorboard"
 
     @property
     def plot(self) -> Path:
@@ -53,3 +58,16 @@ class RunFolder:
     def request(self) -> Path:
         """What was asked for, so that only the same run goes on here."""
         return self.path / "run.json"
+
+    @property
+    def results(self) -> tuple[Path, ...]:
+        """All that a run writes but for ``request``; lessons are kept, since they cost hours."""
+        return (
+            self.last,
+            self.best,
+            self.checkpoints,
+            self.logs,
+            self.tensorboard,
+            self.plot,
+            self.overlays,
+        )

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from locoexport.errors import TrainingFailedError
+from locoexport.contract.profile import load_profile
+from locoexport.evaluation.scores import Scores
 from locoexport.models.locotrack import LocoTrack, TrackingResult
+from locoexport.models.locotrack.fitting import identify_variant
+from locoexport.network.loading import configure_network
 from locoexport.rewrites import neighbourhood_gather
 from locoexport.training.data.colours import change_colours, draw_change
 from locoexport.training.data.samples import TrainingBatch
 from locoexport.training.data.stream import BatchStream, WeightedSource, load_batches
-from locoexport.training.gradients import BrokenSteps, find_broken, zero_broken
+from locoexport.training.figures import StepFigures
+from locoexport.training.gradients import BrokenSteps, check_finite, zero_broken
 from locoexport.training.loss import TrackingLoss, score_tracking
 from locoexport.training.optimiser import make_optimiser, make_schedule
 from locoexport.training.recipe import TrainingRecipe
@@ -31,10 +37,29 @@ from locoexport.training.validation import (
     validate_clip,
 )
 
-__all__ = ["TrackerModule"]
+__all__ = ["PLACE", "Surroundings", "TrackerModule", "freeze_batch_norms"]
 
-_PLACE = "locoexport"
+PLACE = "locoexport"
 """Of our own figures in Lightning's checkpoints."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What training needs beside weights and a recipe.
+
+    ``workers`` make samples ahead; ``warn`` is told what a person should know; ``last_checkpoint``
+    says in words what is kept.
+    """
+
+    sources: Sequence[WeightedSource]
+    validation: DataLoader[NamedClip]
+    warn: Callable[[str], None]
+    last_checkpoint: Callable[[], str]
+    workers: int = 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Surroundings:
+        """Themselves: an average of the weights begins as a copy of the module."""
+        return self
 
 
 class TrackerModule(LightningModule):
@@ -45,30 +70,22 @@ class TrackerModule(LightningModule):
     """
 
     def __init__(
-        self,
-        model: LocoTrack,
-        recipe: TrainingRecipe,
-        sources: Sequence[WeightedSource],
-        *,
-        validation: DataLoader[NamedClip],
-        workers: int = 0,
-        warn: Callable[[str], None],
-        last_checkpoint: Callable[[], str],
+        self, model: LocoTrack, recipe: TrainingRecipe, surroundings: Surroundings
     ) -> None:
-        """``warn`` is told what a person should know; ``last_checkpoint`` says in words what is
-        kept."""
+        """``model`` is trained in place."""
         super().__init__()
         self.model = model
         self.model.train()
         # A method, not the module, which would become a second child over the same weights.
         self._track: Callable[..., TrackingResult] = model.forward
-        self._recipe, self._sources, self._workers = recipe, tuple(sources), workers
-        self._warn, self._last_checkpoint = warn, last_checkpoint
-        self._validation = validation
+        self._recipe, self._around = recipe, surroundings
         self._broken = BrokenSteps()
-        self._names: tuple[str, ...] = ()
+        self._latest_loss: TrackingLoss | None = None
+        self._learning_rate = 0.0
+        self._settings = _unusual_settings(model)
         self._batches = 0
         self._scored: list[ValidatedClip] = []
+        self.names: tuple[str, ...] = ()
         self.validations: list[Validation] = []
         self.latest_clips: tuple[ValidatedClip, ...] = ()
         if model.config.backbone.family == "efficientnet":
@@ -77,7 +94,7 @@ class TrackerModule(LightningModule):
     def train_dataloader(self) -> DataLoader[TrainingBatch]:
         """From the first batch that was not seen yet."""
         stream = BatchStream(
-            self._sources,
+            self._around.sources,
             self._recipe.wish,
             self._recipe.clips,
             self._recipe.seed,
@@ -86,11 +103,11 @@ class TrackerModule(LightningModule):
             device=self.trainer.global_rank,
             devices=self.trainer.world_size,
         )
-        return load_batches(stream, self._workers)
+        return load_batches(stream, self._around.workers)
 
     def val_dataloader(self) -> DataLoader[NamedClip]:
-        """The clips to validate on."""
-        return self._validation
+        """The clips to validate on; every device takes them all, so that all find the same."""
+        return self._around.validation
 
     def transfer_batch_to_device(
         self, batch: TrainingBatch | NamedClip, device: torch.device, dataloader_idx: int
@@ -98,7 +115,7 @@ class TrackerModule(LightningModule):
         """Arrays to the device; a clip to validate on is not loaded yet."""
         return batch.to(device) if isinstance(batch, TrainingBatch) else batch
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW with one cycle, a step at a time."""
         optimiser = make_optimiser(self.model, self._recipe)
         schedule = make_schedule(optimiser, self._recipe)
@@ -121,74 +138,86 @@ class TrackerModule(LightningModule):
         torch.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
         video = torch.stack([change_colours(v, draw_change(generator)) for v in batch.video])
-        self._names = batch.names
+        self.names = batch.names
         self._batches += 1
         for remark in batch.remarks:
-            self._warn(remark)
+            self._around.warn(remark)
         with imitating(self.model, self._recipe.rounding):
             result = self._track(video, batch.query_points_tyx)
         loss = score_tracking(result, batch)
-        self._log(loss)
+        self._latest_loss = loss.detached()
         return loss.total
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Zero what is not finite, before the gradients are clipped."""
-        broken = zero_broken(self.model)
-        warning = self._broken.add(broken, self.global_step, self._names, self._last_checkpoint())
-        if warning is None:
-            return
-        self._warn(warning)
-        lost = find_broken([*self.model.named_buffers(), *self.model.named_parameters()])
-        if lost is not None:
-            # A running mean that is NaN stays NaN, and every later frame with it.
-            raise TrainingFailedError(
-                f"{lost} is no longer finite after step {self.global_step} (batch: "
-                f"{', '.join(self._names)}). {self._last_checkpoint()}"
-            )
+        """Zero what is not finite, before the gradients are clipped.
+
+        Raises:
+            TrainingFailedError: five steps in a row had nothing finite, or a running mean or
+                variance of a BatchNorm is lost, which no later step would mend.
+        """
+        step = self.global_step + 1
+        self._learning_rate = float(optimizer.param_groups[0]["lr"])
+        kept = self._around.last_checkpoint()
+        assert self._latest_loss is not None
+        lost = not self._latest_loss.total.isfinite()
+        # Both where either is: a lost loss can leave the gradients of a head whole.
+        broken = zero_broken(self.model) or bool(lost)
+        broken = bool(self.trainer.strategy.reduce_boolean_decision(broken, all=False))
+        check_finite(tuple(self.model.named_buffers()), f"after step {step}", self.names, kept)
+        warning = self._broken.add(broken, step, self.names, kept)
+        if warning is not None:
+            self._around.warn(warning)
+
+    def describe_step(self) -> StepFigures:
+        """The figures of the step that was made last."""
+        assert self._latest_loss is not None
+        last = self._latest_loss.states[-1]
+        return StepFigures(
+            step=self.global_step,
+            loss=float(self._latest_loss.total),
+            position=float(last.position),
+            occlusion=float(last.occlusion),
+            uncertainty=float(last.uncertainty),
+            initial=float(self._latest_loss.states[0].total),
+            learning_rate=self._learning_rate,
+        )
 
     def validation_step(self, named: NamedClip, batch_idx: int) -> None:
-        """Score one clip."""
-        scored = validate_clip(self.model, named)
+        """Score one clip, in float32 as ``eval`` does."""
+        with torch.autocast(self.device.type, enabled=False):
+            scored = validate_clip(self.model, named)
         if scored is not None:
             self._scored.append(scored)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the means; what ``ModelCheckpoint`` watches is among them."""
-        found = sum_up(self.global_step, self._scored)
+        """Sum up; what ``ModelCheckpoint`` watches is equal on all devices."""
+        scored, self._scored = tuple(self._scored), []
+        found = sum_up(self.global_step, scored)
         self.validations.append(found)
-        self.latest_clips, self._scored = tuple(self._scored), []
-        self.log(WATCHED, found.pts_within, rank_zero_only=True)
-        for name, scores in found.scores:
-            self.log_dict(
-                {
-                    f"val/{name}/average_jaccard": scores.average_jaccard,
-                    f"val/{name}/average_pts_within_thresh": scores.average_pts_within_thresh,
-                    f"val/{name}/occlusion_accuracy": scores.occlusion_accuracy,
-                }
-            )
+        self.latest_clips = scored
+        self.log(WATCHED, found.pts_within, logger=False, batch_size=1, sync_dist=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """How many batches were seen."""
-        checkpoint[_PLACE] = {"batches": self._batches}
+        """What this module knows beside weights, as plain values; and, for those who export them,
+        the settings that nobody could tell from the weights."""
+        if self._settings:
+            checkpoint["hyper_parameters"] = self._settings
+        checkpoint[PLACE] = {
+            "batches": self._batches,
+            "broken_in_a_row": self._broken.in_a_row,
+            "validations": [_to_document(found) for found in self.validations],
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on after the batches that were seen; a checkpoint of others tells its steps."""
-        self._batches = checkpoint.get(_PLACE, {}).get("batches", checkpoint["global_step"])
+        """Go on after the batches that were seen."""
+        held = checkpoint[PLACE]
+        self._batches = held["batches"]
+        self._broken = BrokenSteps(held["broken_in_a_row"])
+        self.validations = [_from_document(found) for found in held["validations"]]
 
     def _seed_of_step(self) -> int:
         sequence = np.random.SeedSequence([self._recipe.seed, self._batches, self.global_rank])
         return int(sequence.generate_state(1, np.uint32)[0])
-
-    def _log(self, loss: TrackingLoss) -> None:
-        last = loss.states[-1]
-        figures = {
-            "loss": loss.total,
-            "position": last.position,
-            "occlusion": last.occlusion,
-            "uncertainty": last.uncertainty,
-            "initial": loss.states[0].total,
-        }
-        self.log_dict(figures, prog_bar=False, on_step=True, batch_size=self._recipe.clips)
 
 
 def freeze_batch_norms(model: nn.Module) -> None:
@@ -196,3 +225,35 @@ def freeze_batch_norms(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
+
+
+def _unusual_settings(model: LocoTrack) -> dict[str, Any]:
+    """What the names and shapes of the weights do not tell, by the keys that ``export`` reads."""
+    told = identify_variant(model.state_dict())
+    usual = model.config if told is None else configure_network(load_profile(told))
+    named = {
+        "initial_resolution": "resolution_hw",
+        "refinement_resolutions": "refinement_resolutions",
+        "refinements": "refinements",
+        "softmax_temperature": "softmax_temperature",
+        "gelu": "gelu",
+    }
+    return {
+        key: getattr(model.config, field)
+        for key, field in named.items()
+        if getattr(model.config, field) != getattr(usual, field)
+    }
+
+
+def _to_document(found: Validation) -> dict[str, Any]:
+    return {
+        "step": found.step,
+        "scores": [(name, asdict(scores)) for name, scores in found.scores],
+    }
+
+
+def _from_document(document: Mapping[str, Any]) -> Validation:
+    return Validation(
+        document["step"],
+        tuple((name, Scores.from_document(scores)) for name, scores in document["scores"]),
+    )

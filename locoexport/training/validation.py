@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from locoexport.errors import InputError
 from locoexport.evaluation.datasets.opening import ClipSource
 from locoexport.evaluation.datasets.opening import Dataset as AnnotatedClips
 from locoexport.evaluation.scored_clip import ScoredClip, score_clip
@@ -22,6 +24,7 @@ __all__ = [
     "NamedClip",
     "ValidatedClip",
     "Validation",
+    "best_of",
     "load_clips",
     "sum_up",
     "validate_clip",
@@ -76,12 +79,19 @@ class _Clips(Dataset[NamedClip]):
 
 
 def load_clips(datasets: Sequence[AnnotatedClips], most: int | None) -> DataLoader[NamedClip]:
-    """The first ``most`` clips of each dataset, one by one."""
+    """The first ``most`` clips of each dataset, one by one; all where ``most`` is None.
+
+    Raises:
+        InputError: there are none.
+    """
     clips = [
         NamedClip(dataset.name, source)
         for dataset in datasets
         for _, source in zip(range(most) if most else iter(int, 1), dataset.clips(), strict=False)
     ]
+    if not clips:
+        names = ", ".join(dataset.name for dataset in datasets)
+        raise InputError(f"There is no clip to validate on in {names or 'what --validate names'}.")
     return DataLoader(_Clips(clips), batch_size=None)
 
 
@@ -98,8 +108,17 @@ def validate_clip(model: LocoTrack, named: NamedClip) -> ValidatedClip | None:
 
 
 def sum_up(step: int, clips: Sequence[ValidatedClip]) -> Validation:
-    """The means over the clips of each dataset."""
+    """The means over the clips of each dataset.
+
+    Raises:
+        InputError: there are none, since no point was ever visible.
+    """
     datasets = dict.fromkeys(clip.dataset for clip in clips)
+    if not datasets:
+        raise InputError(
+            "No clip to validate on has a visible point, so that no checkpoint can be called the "
+            "best. Name another dataset with --validate."
+        )
     return Validation(
         step,
         tuple(
@@ -107,6 +126,12 @@ def sum_up(step: int, clips: Sequence[ValidatedClip]) -> Validation:
             for name in datasets
         ),
     )
+
+
+def best_of(validations: Sequence[Validation]) -> Validation | None:
+    """The one of the highest δ_avg, of equal ones the first; None where there is none."""
+    counted = [found for found in validations if not math.isnan(found.pts_within)]
+    return max(counted, key=lambda found: found.pts_within, default=None)
 
 
 @contextmanager

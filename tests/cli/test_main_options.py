@@ -33,7 +33,8 @@ def test_help_imports_nothing_heavy(command: list[str]) -> None:
     """What makes ``--help`` slow; a time would only tell how busy this machine is."""
     script = (
         "import sys\n"
-        "for name in ('torch', 'lightning', 'onnx', 'onnxruntime', 'cv2', 'av', 'matplotlib', 'numpy'):\n"
+        "for name in ('torch', 'lightning', 'onnx', 'onnxruntime', 'cv2', 'av', 'matplotlib', "
+        "'numpy'):\n"
         "    sys.modules[name] = None\n"
         f"sys.argv = ['locoexport', *{command!r}, '--help']\n"
         "from locoexport.cli import main\n"

@@ -14,7 +14,7 @@ from training_reports import make_figures, make_scores, make_training
 from locoexport.machine.writing.documents import finite
 from locoexport.pipeline.training.run import TrainReport
 from locoexport.rendering.train import train_document, train_text
-from locoexport.training.logged_figures import TrainingFigures
+from locoexport.training.figures import RunFigures
 from locoexport.training.validation import Validation
 
 
@@ -104,7 +104,7 @@ def test_which_checkpoint_is_which() -> None:
     none = make_training(validations=())
     assert "Nothing was validated; my run/last.ckpt has the weights" in words(none)
     assert "--checkpoint 'my run/last.ckpt'" in words(none)
-    assert train_document(none, TrainingFigures())["best_checkpoint"] is None
+    assert train_document(none, RunFigures((), ()))["best_checkpoint"] is None
 
 
 def test_warnings_are_told_last() -> None:
@@ -122,8 +122,8 @@ def test_the_document_has_every_figure_and_no_nan() -> None:
     assert (document["steps"], document["recipe"]["clips"]) == (3000, 4)
     assert document["validations"][0]["scores"]["synthetic"]["average_pts_within_thresh"] is None
     assert [loss["step"] for loss in document["losses"]] == [5, 10, 15, 20]
-    assert document["losses"][1]["total"] is None
-    assert document["losses"][3]["total"] == pytest.approx(1.5)
+    assert document["losses"][1]["loss"] is None
+    assert document["losses"][3]["loss"] == pytest.approx(1.5)
     assert document["warnings"] == ["odd"]
     assert document["last_checkpoint"] == str(Path("my run/last.ckpt"))
 

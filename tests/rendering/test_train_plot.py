@@ -7,7 +7,7 @@ import pytest
 from training_reports import make_figures
 
 from locoexport.rendering.train_plot import draw_training, smooth
-from locoexport.training.logged_figures import LoggedLoss, TrainingFigures
+from locoexport.training.figures import RunFigures, StepFigures
 
 
 @pytest.mark.parametrize("steps", [5, 10, 3000])
@@ -20,7 +20,7 @@ def test_it_is_a_picture_of_many_steps_and_of_few(steps: int, tmp_path) -> None:
 
 
 def test_a_run_whose_every_loss_is_lost_is_drawn_too(tmp_path) -> None:
-    lost = TrainingFigures((LoggedLoss(5, *(math.nan,) * 5), LoggedLoss(10, *(math.inf,) * 5)))
+    lost = RunFigures((StepFigures(5, *(math.nan,) * 6), StepFigures(10, *(math.inf,) * 6)), ())
     draw_training("run", lost, tmp_path / "loss.png")
     assert (tmp_path / "loss.png").stat().st_size > 1000
 

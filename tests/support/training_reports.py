@@ -7,7 +7,12 @@ from typing import Any
 from locoexport.contract.profile import load_profile
 from locoexport.evaluation.scores import Scores
 from locoexport.pipeline.training.run import TrainReport
-from locoexport.training.logged_figures import LoggedLoss, LoggedScores, TrainingFigures
+from locoexport.training.figures import (
+    DatasetFigures,
+    RunFigures,
+    StepFigures,
+    ValidationFigures,
+)
 from locoexport.training.recipe import TrainingRecipe
 from locoexport.training.run_folder import RunFolder
 from locoexport.training.validation import Validation
@@ -34,24 +39,29 @@ def make_training(**changed: Any) -> TrainReport:
             Validation(step, (("synthetic", make_scores(pts)), ("motorcycle", make_scores(0.8))))
             for step, pts in ((1000, 0.6), (2000, 0.75), (3000, 0.7))
         ),
-        "stopped": False,
         "warnings": (),
     }
     return TrainReport(**values | changed)
 
 
-def make_figures(steps: int = 3000, every: int = 5) -> TrainingFigures:
-    """Losses that fall, one of which is missing, and the validations of ``make_training``."""
+def make_figures(steps: int = 3000, every: int = 5) -> RunFigures:
+    """Losses that fall, one of which is lost, and the validations of ``make_training``."""
     losses = [
-        LoggedLoss(step, 10 / step + 1, 5 / step + 0.5, 0.01, 0.2, 0.3)
+        StepFigures(step, 10 / step + 1, 0.01, 0.2, 0.3, 5 / step + 0.5, 1e-3)
         for step in range(every, steps + 1, every)
     ]
     if len(losses) > 2:
-        losses[1] = LoggedLoss(2 * every, *(math.nan,) * 5)
-    scores = [
-        LoggedScores(step, name, 0.5, pts if name == "synthetic" else 0.8, 0.9)
+        losses[1] = StepFigures(2 * every, *(math.nan,) * 6)
+    validations = [
+        ValidationFigures(
+            step,
+            (pts + 0.8) / 2,
+            (
+                DatasetFigures("synthetic", 0.5, pts, 0.9),
+                DatasetFigures("motorcycle", 0.5, 0.8, 0.9),
+            ),
+        )
         for step, pts in ((1000, 0.6), (2000, 0.75), (3000, 0.7))
-        for name in ("synthetic", "motorcycle")
         if step <= steps
     ]
-    return TrainingFigures(tuple(losses), tuple(scores))
+    return RunFigures(tuple(losses), tuple(validations))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +15,6 @@ from locoexport.cli.options.shared_options import JsonTarget, ReplaceJson
 from locoexport.cli.terminal import console
 from locoexport.errors import OutputError, UsageError
 from locoexport.machine.installation import require_extra
-from locoexport.notices import ignore
 
 if TYPE_CHECKING:
     from locoexport.training.run_folder import RunFolder
@@ -78,10 +75,10 @@ def train(
         raise OutputError(f"{output} is a file; name a folder for the run.")
     require_extra("train")
     from locoexport.pipeline.training.run import train_model
-    from locoexport.pipeline.training.start import find_start
+    from locoexport.pipeline.training.start import SHIPPED, find_start
     from locoexport.rendering.train import train_document, train_text
+    from locoexport.training.figures import read_figures
     from locoexport.training.fitting import FitSettings
-    from locoexport.training.logged_figures import read_figures
     from locoexport.training.recipe import TrainingRecipe
     from locoexport.training.run_folder import RunFolder
 
@@ -101,11 +98,10 @@ def train(
         rounding=rounding,
         seed=seed,
     )
-    first = _speaks()
     folder = RunFolder(output)
-    verbose = console.verbosity_of(context).verbose
-    with _hushed(not verbose), console.listening(context) as tell, _drawn(folder):
-        notify = tell if first else ignore
+    with console.listening(context) as notify, _drawn(folder):
+        if teacher == SHIPPED:
+            teacher = str(find_start(None, SHIPPED, notify)[1])
         chosen, weights = find_start(profile or backbone, start, notify)
         report = train_model(
             chosen,
@@ -127,7 +123,8 @@ def train(
             resume=resume,
             notify=notify,
         )
-    if first:
+    # On several GPUs Lightning runs this command once for each.
+    if report.leads:
         figures = read_figures(folder)
         console.report(json_target, train_document, train_text, report, figures, context=context)
 
@@ -137,36 +134,12 @@ def _drawn(folder: RunFolder) -> Iterator[None]:
     """Afterwards there is a plot of the loss: of a run that was stopped or failed too, where it is
     needed most."""
     from locoexport.rendering.train_plot import draw_training
-    from locoexport.training.logged_figures import read_figures
+    from locoexport.training.figures import RunFigures, read_figures
+    from locoexport.training.fitting import is_leader
 
     try:
         yield
     finally:
-        figures = read_figures(folder)
-        if figures.losses and _speaks():
+        figures = read_figures(folder) if is_leader() else RunFigures((), ())
+        if figures.steps:
             draw_training(str(folder.path), figures, folder.plot)
-
-
-@contextmanager
-def _hushed(wanted: bool) -> Iterator[None]:
-    """Without what Lightning and torch say of devices, of products and of each other."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        if wanted:
-            warnings.filterwarnings("ignore", module=r"(lightning|torch)\b")
-            for logger in loggers:
-                logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-
-
-def _speaks() -> bool:
-    """Whether this process shows and writes results: on several GPUs Lightning runs the command
-    once for each."""
-    from lightning.pytorch.utilities import rank_zero_only
-
-    return getattr(rank_zero_only, "rank", 0) == 0

@@ -109,8 +109,8 @@ Data = Annotated[
 Teacher = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE",
-        help="Checkpoint or MODEL.onnx whose tracks are the truth of clips:DIR, where they lead "
+        metavar="FILE|demo",
+        help="Checkpoint or MODEL.onnx (`demo`: the built-in model) whose tracks are the truth of clips:DIR, where they lead "
         "back to where they began.",
         rich_help_panel=DATA,
     ),

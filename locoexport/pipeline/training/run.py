@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+import errno
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from locoexport.contract.profile import ExportProfile
-from locoexport.errors import StoppedError, UsageError
+from locoexport.errors import OutputError
 from locoexport.evaluation.datasets.opening import open_datasets
 from locoexport.machine.interruption import ending_softly
-from locoexport.machine.writing.output_files import sha256_of, whole_file
 from locoexport.notices import Listener, Notice, ignore, noting
+from locoexport.pipeline.training.request import RunRequest, check_resumable, open_folder
 from locoexport.pipeline.training.start import make_model, open_teacher
-from locoexport.training.data.opening import DataSettings, NamedData, open_sources, parse_data
-from locoexport.training.fitting import FitSettings, make_trainer
+from locoexport.training.data.opening import DataSettings, open_sources, parse_data
+from locoexport.training.fitting import FitSettings, is_leader, make_trainer, without_chatter
 from locoexport.training.overlays import OverlayWriter
 from locoexport.training.recipe import TrainingRecipe
 from locoexport.training.run_folder import RunFolder
-from locoexport.training.tracker_module import TrackerModule
-from locoexport.training.validation import Validation, load_clips
+from locoexport.training.tracker_module import Surroundings, TrackerModule
+from locoexport.training.validation import Validation, best_of, load_clips
 from locoexport.training.watching import Watcher
 
 __all__ = ["TrainReport", "train_model"]
 
 _VALIDATED_CLIPS = 6
 """Of each dataset, between steps."""
+_WRITES_REFUSED = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+}
 
 
 @dataclass(frozen=True)
 class TrainReport:
     """What a run did.
 
-    ``validations`` are in the order of steps; ``best_step`` names the best of them. ``stopped`` is
-    True where the user ended the run before its last step.
+    ``validations`` are those of the whole run, in the order of steps. ``leads`` is False in all
+    but one of the processes that share a run: they have nothing to tell.
     """
 
     folder: RunFolder
@@ -51,13 +52,13 @@ class TrainReport:
     steps_done: int
     seconds: float
     validations: tuple[Validation, ...]
-    stopped: bool
     warnings: tuple[str, ...]
+    leads: bool = True
 
     @property
     def best(self) -> Validation | None:
         """The validation whose checkpoint is ``best.ckpt``."""
-        return max(self.validations, key=lambda found: found.pts_within, default=None)
+        return best_of(self.validations)
 
 
 def train_model(
@@ -75,7 +76,7 @@ def train_model(
     resume: bool = True,
     notify: Listener = ignore,
 ) -> TrainReport:
-    """Train the profile's network, and keep checkpoints, figures and pictures in a folder.
+    """Train the profile's network, and keep checkpoints and figures in a folder.
 
     An equal call goes on where an earlier one was stopped, and ends with the same weights as if it
     had not been (on the CPU, to the bit).
@@ -96,38 +97,56 @@ def train_model(
 
     Raises:
         UsageError: a source or a number is wrong, or the folder holds another run.
-        InputError: a source or the weights cannot be read.
+        OutputError: the folder cannot be written to.
+        InputError: a source, the weights or what the folder holds cannot be read.
+        MachineError: devices that were asked for are not there.
         TrainingFailedError: losses stopped being finite.
         StoppedError: Ctrl-C; an equal call goes on.
     """
     started = time.perf_counter()
     warnings: list[str] = []
-    notify = noting(warnings, notify)
+    notify = noting(warnings, notify if is_leader() else ignore)
     settings = settings or FitSettings()
+    settings.check_machine()
     folder = RunFolder(Path(output))
+    request = RunRequest(
+        profile,
+        tuple(data),
+        recipe,
+        checkpoint,
+        None if teacher is None else Path(teacher),
+        difficulty,
+    )
     named = [parse_data(text) for text in data]
-    request = _describe(profile, named, recipe, checkpoint, teacher, difficulty)
-    going_on = _open_folder(folder, request, resume=resume)
+    clips = load_clips(open_datasets(validate_on), _VALIDATED_CLIPS)
+    # The leader has opened the folder before it starts the others.
+    going_on = open_folder(folder, request, resume=resume) if is_leader() else folder.last.exists()
     side = None if teacher is None else open_teacher(teacher, notify)
     prepared = DataSettings(recipe.seed, recipe.frames, folder.lessons, side, difficulty)
     sources = open_sources(named, prepared, notify)
-    clips = load_clips(open_datasets(validate_on), _VALIDATED_CLIPS)
     model = make_model(profile, recipe, checkpoint)
-    watcher = Watcher(folder, recipe, settings.save_every, notify)
-    module = TrackerModule(
-        model,
-        recipe,
-        sources,
-        validation=clips,
-        workers=workers,
-        warn=lambda text: notify(Notice(text, warning=True)),
-        last_checkpoint=watcher.describe_kept,
+    first_step = check_resumable(folder, model) if going_on else 0
+    watcher = Watcher(
+        folder,
+        steps=recipe.steps,
+        validate_every=settings.validate_every,
+        save_every=settings.save_every,
+        notify=notify,
     )
-    trainer = make_trainer(folder, recipe, settings, [watcher, OverlayWriter(folder)])
-    with ending_softly(watcher.stop):
-        trainer.fit(module, ckpt_path=folder.last if going_on else None)
-    _keep_best(trainer, folder)
-    report = TrainReport(
+    around = Surroundings(
+        sources,
+        clips,
+        lambda text: notify(Notice(text, warning=True)),
+        watcher.describe_kept,
+        workers,
+    )
+    module = TrackerModule(model, recipe, around)
+    with without_chatter():
+        trainer = make_trainer(
+            folder, recipe, settings, [watcher, OverlayWriter(folder)], first_step=first_step
+        )
+        _fit(trainer, module, watcher, folder, going_on=going_on)
+    return TrainReport(
         folder=folder,
         profile=profile,
         recipe=recipe,
@@ -136,63 +155,31 @@ def train_model(
         steps_done=trainer.global_step,
         seconds=time.perf_counter() - started,
         validations=tuple(module.validations),
-        stopped=watcher.stopped,
         warnings=tuple(warnings),
+        leads=trainer.is_global_zero,
     )
-    if watcher.stopped:
-        raise StoppedError(
-            f"Stopped after step {trainer.global_step} of {recipe.steps}, which {folder.last} "
-            "holds. Run the same command again to go on."
-        )
-    return report
 
 
-def _keep_best(trainer: Trainer, folder: RunFolder) -> None:
-    """``best.ckpt``: the checkpoint of the best validation, once there was one."""
-    keeper = trainer.checkpoint_callback
-    assert isinstance(keeper, ModelCheckpoint)
-    best = Path(keeper.best_model_path)
-    if keeper.best_model_path and best.is_file() and trainer.is_global_zero:
-        with whole_file(folder.best) as draft:
-            shutil.copyfile(best, draft)
-
-
-def _open_folder(folder: RunFolder, request: dict[str, Any], *, resume: bool) -> bool:
-    """Whether an equal run is to be gone on with; the folder is made and the request kept.
-
-    Raises:
-        UsageError: it holds another run.
-    """
-    folder.path.mkdir(parents=True, exist_ok=True)
-    if resume and folder.request.is_file() and folder.last.is_file():
-        before = json.loads(folder.request.read_text(encoding="utf-8"))
-        apart = [name for name in request if before.get(name) != request[name]]
-        if apart:
-            raise UsageError(
-                f"{folder.path} holds a run with another {apart[0]}: {before.get(apart[0])}; "
-                f"asked for was {request[apart[0]]}. Name another folder, or pass --fresh to "
-                "begin anew."
-            )
-        return True
-    with whole_file(folder.request) as draft:
-        Path(draft).write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
-    return False
-
-
-def _describe(
-    profile: ExportProfile,
-    named: Sequence[NamedData],
-    recipe: TrainingRecipe,
-    checkpoint: Path | None,
-    teacher: str | Path | None,
-    difficulty: float,
-) -> dict[str, Any]:
-    """All that decides the result of a run, as JSON values."""
-    return {
-        "profile": profile.name,
-        "data": [each.text for each in named],
-        "difficulty": difficulty,
-        "from": None if checkpoint is None else sha256_of(checkpoint),
-        "teacher": None if teacher is None else str(teacher),
-        **json.loads(json.dumps(asdict(recipe))),
-    }
+def _fit(
+    trainer: Trainer,
+    module: TrackerModule,
+    watcher: Watcher,
+    folder: RunFolder,
+    *,
+    going_on: bool,
+) -> None:
+    try:
+        with ending_softly(watcher.stop):
+            trainer.fit(module, ckpt_path=folder.last if going_on else None, weights_only=True)
+    except SystemExit as end:
+        # Lightning makes one of a second Ctrl-C, with the code of an error.
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from end
+        raise
+    except OSError as error:
+        if error.errno not in _WRITES_REFUSED:
+            raise
+        # Sources tell of their own files by InputError: what is left is written.
+        raise OutputError(
+            f"Cannot write in {folder.path}: {error.strerror}. {watcher.describe_kept()}"
+        ) from error

@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from locoexport.cli.terminal import console
-from locoexport.cli.terminal.plain_lines import plain_lines
+from locoexport.cli.terminal.plain_lines import describe_rate, plain_lines
 from locoexport.notices import Notice, counted, noting
 
 
@@ -96,3 +96,28 @@ def test_a_step_that_takes_long_is_told_again(capsys: pytest.CaptureFixture[str]
     assert lines[0] == "tracing"
     assert set(lines[1:]) == {"tracing: 0 s"}
     assert 1 <= len(lines[1:]) <= 3
+
+
+def test_what_changes_beside_a_count_makes_no_task_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with plain_lines(every_s=0.1) as listen:
+        for done in range(1, 41):
+            listen(Notice("training", done=done, total=40, figures=f"loss {1 / done:.2f}"))
+            time.sleep(0.01)
+    *told, last = lines_of(capsys)
+    assert 1 <= len(told) <= 4
+    assert last == "training: 40 of 40"
+    counts = []
+    for line in told:
+        said, count = line.split(": ")
+        counts.append(int(count.split()[0]))
+        assert said == f"training, loss {1 / counts[-1]:.2f}"
+    assert counts == sorted(set(counts))
+
+
+def test_what_takes_longer_than_a_second_is_told_in_seconds() -> None:
+    assert [describe_rate(rate) for rate in (12.5, 1.0, 0.5, 0.1, 0)] == [
+        *("12.5/s", "1.0/s", "2.0 s each", "10.0 s each"),
+        "0.0/s",
+    ]
