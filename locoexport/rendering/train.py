@@ -57,6 +57,7 @@ def train_document(report: TrainReport, figures: RunFigures) -> dict[str, Any]:
             for validation in report.validations
         ],
         "losses": [asdict(figure) for figure in figures.steps],
+        "skipped": dict(report.skipped),
         "warnings": list(report.warnings),
     }
 
@@ -75,6 +76,9 @@ def _facts(report: TrainReport, figures: RunFigures) -> RenderableType:
         ("a step", f"{learned} at {size(recipe.size_hw)}, for {_computed(report)}"),
         ("steps", f"{report.steps_done} of {recipe.steps}, {_duration(report.seconds)}"),
     ]
+    if report.skipped:
+        told = (f"{counted(count, 'part')} of {source}" for source, count in report.skipped)
+        rows.append(("skipped", ", ".join(told)))
     if figures.steps:
         newest = figures.steps[-1]
         rows.append(("loss", f"{newest.loss:.3f} at step {newest.step}"))

@@ -37,7 +37,8 @@ _OF_DATASET = re.compile(rf"val/(?P<dataset>.+)/(?P<score>{'|'.join(_SCORES)})")
 class StepFigures:
     """One step: ``step`` counts from 1. ``loss`` is what was minimised, ``initial`` the part of it
     that the state before any refinement has, and ``position``, ``occlusion`` and ``uncertainty``
-    are the parts of the final state."""
+    are the parts of the final state. ``rounding_px`` is how far rounding moved tracks, 0 without
+    it."""
 
     step: int
     loss: float
@@ -46,6 +47,7 @@ class StepFigures:
     uncertainty: float
     initial: float
     learning_rate: float
+    rounding_px: float = 0.0
 
     @property
     def row(self) -> dict[str, float]:

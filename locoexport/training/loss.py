@@ -15,7 +15,7 @@ from torch import Tensor
 from locoexport.models.locotrack import TrackingResult
 from locoexport.training.data.samples import TrainingBatch
 
-__all__ = ["StateLoss", "TrackingLoss", "score_state", "score_tracking"]
+__all__ = ["StateLoss", "TrackingLoss", "score_rounding", "score_state", "score_tracking"]
 
 _SCORED = 256
 """Pixels a side of the frame that distances are measured in, whatever the video's size."""
@@ -82,6 +82,27 @@ def score_tracking(result: TrackingResult, batch: TrainingBatch) -> TrackingLoss
             for state in states
         )
     )
+
+
+def score_rounding(rounded: TrackingResult, exact: TrackingResult, batch: TrainingBatch) -> Tensor:
+    """How far rounding moves visible points, in pixels of 256×256: the mean over refined states.
+
+    Gradients flow through both, so that it is the sensitivity to rounding that falls: with one of
+    them fixed, all that would be learned is this rounding's own noise.
+    """
+    height, width = batch.video.shape[2:4]
+    to_scored = batch.video.new_tensor([_SCORED / width, _SCORED / height])
+    visible = batch.judged & ~batch.occluded
+    moved = [
+        ((one - other) * to_scored).square().sum(-1)
+        for one, other in zip(
+            (*rounded.unrefined_tracks[1:], rounded.tracks),
+            (*exact.unrefined_tracks[1:], exact.tracks),
+            strict=True,
+        )
+    ]
+    distance_px = (torch.stack(moved) + _SMALLEST_SQUARE).sqrt()
+    return (visible * distance_px.clamp(max=_LINEAR_FROM_PX)).mean()
 
 
 def score_state(

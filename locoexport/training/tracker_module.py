@@ -20,11 +20,11 @@ from locoexport.models.locotrack.fitting import identify_variant
 from locoexport.network.loading import configure_network
 from locoexport.rewrites import neighbourhood_gather
 from locoexport.training.data.colours import change_colours, draw_change
-from locoexport.training.data.samples import TrainingBatch
+from locoexport.training.data.samples import Skipped, SkippedCount, TrainingBatch
 from locoexport.training.data.stream import BatchStream, WeightedSource, load_batches
 from locoexport.training.figures import StepFigures
 from locoexport.training.gradients import BrokenSteps, check_finite, zero_broken
-from locoexport.training.loss import TrackingLoss, score_tracking
+from locoexport.training.loss import TrackingLoss, score_rounding, score_tracking
 from locoexport.training.optimiser import make_optimiser, make_schedule
 from locoexport.training.recipe import TrainingRecipe
 from locoexport.training.rounding import imitating
@@ -81,10 +81,13 @@ class TrackerModule(LightningModule):
         self._recipe, self._around = recipe, surroundings
         self._broken = BrokenSteps()
         self._latest_loss: TrackingLoss | None = None
-        self._learning_rate = 0.0
+        self._learning_rate = self._rounding_px = 0.0
         self._settings = _unusual_settings(model)
         self._batches = 0
         self._scored: list[ValidatedClip] = []
+        self.skipped = SkippedCount(
+            [each for source in surroundings.sources for each in source.skipped]
+        )
         self.names: tuple[str, ...] = ()
         self.validations: list[Validation] = []
         self.latest_clips: tuple[ValidatedClip, ...] = ()
@@ -135,18 +138,25 @@ class TrackerModule(LightningModule):
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """The loss of one batch."""
         seed = self._seed_of_step()
-        torch.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
         video = torch.stack([change_colours(v, draw_change(generator)) for v in batch.video])
         self.names = batch.names
         self._batches += 1
+        self.skipped.add(batch.skipped)
         for remark in batch.remarks:
             self._around.warn(remark)
+        torch.manual_seed(seed)
         with imitating(self.model, self._recipe.rounding):
             result = self._track(video, batch.query_points_tyx)
         loss = score_tracking(result, batch)
-        self._latest_loss = loss.detached()
-        return loss.total
+        self._latest_loss, self._rounding_px = loss.detached(), 0.0
+        if self._recipe.rounding == "float32":
+            return loss.total
+        torch.manual_seed(seed)  # the same branches are left out
+        exact = self._track(video, batch.query_points_tyx)
+        moved_px = score_rounding(result, exact, batch)
+        self._rounding_px = float(moved_px.detach())
+        return loss.total + moved_px
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Zero what is not finite, before the gradients are clipped.
@@ -180,6 +190,7 @@ class TrackerModule(LightningModule):
             uncertainty=float(last.uncertainty),
             initial=float(self._latest_loss.states[0].total),
             learning_rate=self._learning_rate,
+            rounding_px=self._rounding_px,
         )
 
     def validation_step(self, named: NamedClip, batch_idx: int) -> None:
@@ -205,6 +216,7 @@ class TrackerModule(LightningModule):
         checkpoint[PLACE] = {
             "batches": self._batches,
             "broken_in_a_row": self._broken.in_a_row,
+            "skipped": [(each.source, each.text) for each in self.skipped.known],
             "validations": [_to_document(found) for found in self.validations],
         }
 
@@ -213,6 +225,7 @@ class TrackerModule(LightningModule):
         held = checkpoint[PLACE]
         self._batches = held["batches"]
         self._broken = BrokenSteps(held["broken_in_a_row"])
+        self.skipped.add([Skipped(*each) for each in held["skipped"]])
         self.validations = [_from_document(found) for found in held["validations"]]
 
     def _seed_of_step(self) -> int:

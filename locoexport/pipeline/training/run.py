@@ -40,7 +40,8 @@ _WRITES_REFUSED = {
 class TrainReport:
     """What a run did.
 
-    ``validations`` are those of the whole run, in the order of steps. ``leads`` is False in all
+    ``validations`` are those of the whole run, in the order of steps. ``skipped`` says of
+    how many parts of a source, such as records, nothing could be learned. ``leads`` is False in all
     but one of the processes that share a run: they have nothing to tell.
     """
 
@@ -53,6 +54,7 @@ class TrainReport:
     seconds: float
     validations: tuple[Validation, ...]
     warnings: tuple[str, ...]
+    skipped: tuple[tuple[str, int], ...] = ()
     leads: bool = True
 
     @property
@@ -156,6 +158,7 @@ def train_model(
         seconds=time.perf_counter() - started,
         validations=tuple(module.validations),
         warnings=tuple(warnings),
+        skipped=tuple(module.skipped.by_source.items()),
         leads=trainer.is_global_zero,
     )
 

@@ -93,6 +93,11 @@ class SkippedCount:
         self._known.update(skipped)
 
     @property
+    def known(self) -> tuple[Skipped, ...]:
+        """All that was counted, in the order of names."""
+        return tuple(sorted(self._known, key=lambda each: (each.source, each.text)))
+
+    @property
     def by_source(self) -> dict[str, int]:
         """Sources that had something skipped, by name."""
         return dict(sorted(Counter(each.source for each in self._known).items()))

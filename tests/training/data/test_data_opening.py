@@ -136,7 +136,7 @@ def test_what_is_not_there(settings, text, says) -> None:
 
 
 def test_clips_need_a_teacher(settings) -> None:
-    with pytest.raises(UsageError, match=r"--teacher CHECKPOINT or --teacher MODEL\.onnx"):
+    with pytest.raises(UsageError, match=r"--teacher MODEL\.onnx or --teacher demo"):
         open_sources([parse_data("clips:footage")], settings, ignore)
 
 
