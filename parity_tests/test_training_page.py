@@ -17,7 +17,8 @@ from locoexport.runtime.video.mp4 import write_mp4
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "training.md"
 TOY = {
-    "locoexport train": "--frames 4 --points 16 --validate-every 3 --devices 1 --validate motorcycle",
+    "locoexport train": "--frames 4 --points 16 --validate-every 3 --devices 1 "
+    "--validate motorcycle",
     "--steps 2000": "--steps 3",
     "locoexport export": "--batch 1 --frames 4 --points 16",
 }

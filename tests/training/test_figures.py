@@ -14,7 +14,7 @@ from locoexport.training.figures import (
 )
 from locoexport.training.run_folder import RunFolder
 
-HEAD = "initial,learning_rate,loss,occlusion,position,step,uncertainty"
+HEAD = "initial,learning_rate,loss,occlusion,position,step,uncertainty,rounding_px"
 SCORED = (
     "step,val/average_pts_within_thresh,val/a/b.pkl/average_jaccard,"
     "val/a/b.pkl/average_pts_within_thresh,val/a/b.pkl/occlusion_accuracy"
@@ -29,7 +29,7 @@ def write(folder: RunFolder, first: int, *lines: str) -> Path:
 
 
 def row(step: int, loss: float) -> str:
-    return f"1,0.001,{loss},2,3,{step},4"
+    return f"1,0.001,{loss},2,3,{step},4,0"
 
 
 def test_a_run_that_has_not_begun_has_none(tmp_path) -> None:
