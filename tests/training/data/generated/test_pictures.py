@@ -74,7 +74,7 @@ def test_a_long_list_is_counted(tmp_path) -> None:
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path) -> None:
-    with pytest.raises(InputError, match="no folder .*nowhere"):
+    with pytest.raises(InputError, match=r"no folder .*nowhere"):
         read_pictures(tmp_path / "nowhere")
     with pytest.raises(InputError, match="holds no picture of 64x64"):
         read_pictures(tmp_path)

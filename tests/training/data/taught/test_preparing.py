@@ -221,7 +221,7 @@ def test_a_folder_that_is_not_there_is_refused(folder) -> None:
 
 def test_a_teacher_of_another_length_is_refused_before_it_is_asked(folder) -> None:
     (folder / "text.mp4").write_text("no film, which nobody has looked at yet")
-    with pytest.raises(UsageError, match="takes 8 frames .*--frames 8"):
+    with pytest.raises(UsageError, match=r"takes 8 frames .*--frames 8"):
         taught(folder, fixed=8)
     write_numbered(folder / "good.mp4", 8)
     assert taught(folder, frames=8, fixed=8)
