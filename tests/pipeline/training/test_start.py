@@ -7,6 +7,7 @@ from checkpoints import save_lightning, seeded_state
 from exported import export_once, seeded_profile
 from synthetic_tracker import MODEL_HW, VELOCITY_XY
 
+from locoexport.contract.interface import LIVE_ROLES
 from locoexport.contract.profile import demo_weights_path, load_profile
 from locoexport.errors import CheckpointError, LocoExportError, ModelFileError, UsageError
 from locoexport.evaluation.sides import GraphSide, TorchSide

@@ -79,6 +79,7 @@ def prepare_taught(
         raise InputError(f"{folder} holds nothing to learn from. {' '.join(left_out)}")
     for text in left_out:
         notify(Notice(text, warning=True))
+    notify(Notice(f"{folder}: {counted(len(made), 'window')} to learn from"))
     return made
 
 
