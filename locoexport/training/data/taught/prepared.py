@@ -25,10 +25,14 @@ _STEM = 40
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was made of one file: ``windows`` were looked at, and ``files`` were kept of them."""
+    """What was made of one file: ``windows`` were looked at, and ``files`` were kept of them.
+
+    ``remarks`` is what a person should know of it, in the runs to come as in the first.
+    """
 
     windows: int
     files: tuple[Path, ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,21 +75,24 @@ class Preparation:
         try:
             document = json.loads(self._record.read_text(encoding="utf-8"))
             files = tuple(self.folder / name for name in document["files"])
-            windows = int(document["windows"])
+            windows, remarks = int(document["windows"]), tuple(map(str, document["remarks"]))
         except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: it is made again
             return None
-        return Prepared(windows, files) if all(file.is_file() for file in files) else None
+        if not all(file.is_file() for file in files):
+            return None
+        return Prepared(windows, files, remarks)
 
-    def keep(self, windows: int, files: Sequence[Path]) -> Prepared:
+    def keep(self, windows: int, files: Sequence[Path], remarks: Sequence[str] = ()) -> Prepared:
         """Remember that all was made.
 
         Raises:
             OutputError: it cannot be written.
         """
-        document = {"windows": windows, "files": [file.name for file in files]}
+        names = [file.name for file in files]
+        document = {"windows": windows, "files": names, "remarks": list(remarks)}
         with whole_file(self._record) as draft:
             draft.write_text(json.dumps(document) + "\n", encoding="utf-8")
-        return Prepared(windows, tuple(files))
+        return Prepared(windows, tuple(files), tuple(remarks))
 
     @property
     def _record(self) -> Path:

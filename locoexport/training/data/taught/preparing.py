@@ -60,11 +60,13 @@ def prepare_taught(
     for number, clip in enumerate(clips):
         notify(Notice(f"the teacher tracks {clip.name}", done=number, total=len(clips)))
         try:
-            found = _teach_clip(clip, teacher, frames, lessons, seed, notify)
+            found = _teach_clip(clip, teacher, frames, lessons, seed)
         except VideoError as error:
             notify(Notice(f"Left out: {error}", warning=True))
             unread.append(clip)
             continue
+        for text in found.remarks:
+            notify(Notice(text, warning=True))
         made += found.files
         if not found.files:
             (unconfirmed if found.windows else short).append(clip)
@@ -77,6 +79,7 @@ def prepare_taught(
         raise InputError(f"{folder} holds nothing to learn from. {' '.join(left_out)}")
     for text in left_out:
         notify(Notice(text, warning=True))
+    notify(Notice(f"{folder}: {counted(len(made), 'window')} to learn from"))
     return made
 
 
@@ -100,7 +103,9 @@ def prepare_annotated(
             preparation = Preparation.of(lessons, file, "annotated", frames)
         except OSError as error:
             raise InputError(f"Cannot read {file}: {error.strerror or error}.") from error
-        found = preparation.recall() or _cut_pickle(file, frames, preparation, notify)
+        found = preparation.recall() or _cut_pickle(file, frames, preparation)
+        for text in found.remarks:
+            notify(Notice(text, warning=True))
         made += found.files
     if not made:
         raise InputError(
@@ -127,9 +132,7 @@ def _told(clips: Sequence[Path], of: Sequence[Path], why: str) -> list[str]:
     return [f"Left out {len(clips)} of {counted(len(of), 'clip')} {why}: {named}{more}."]
 
 
-def _teach_clip(
-    clip: Path, teacher: Teacher, frames: int, lessons: Path, seed: int, notify: Listener
-) -> Prepared:
+def _teach_clip(clip: Path, teacher: Teacher, frames: int, lessons: Path, seed: int) -> Prepared:
     reader = VideoReader(clip)
     try:
         preparation = Preparation.of(lessons, clip, "taught", teacher.identity, frames, seed)
@@ -150,9 +153,7 @@ def _teach_clip(
                 continue
             write_lesson(path, lesson)
         made.append(path)
-    for text in reader.warnings:
-        notify(Notice(text, warning=True))
-    return preparation.keep(windows, made)
+    return preparation.keep(windows, made, reader.warnings)
 
 
 def _windows(reader: VideoReader, frames: int) -> Iterator[tuple[int, Frames]]:
@@ -168,7 +169,7 @@ def _windows(reader: VideoReader, frames: int) -> Iterator[tuple[int, Frames]]:
         yield count - frames, np.stack(held)
 
 
-def _cut_pickle(file: Path, frames: int, preparation: Preparation, notify: Listener) -> Prepared:
+def _cut_pickle(file: Path, frames: int, preparation: Preparation) -> Prepared:
     made: list[Path] = []
     clips = short = windows = 0
     for number, (_, load) in enumerate(iterate_tapvid(file)):
@@ -183,10 +184,8 @@ def _cut_pickle(file: Path, frames: int, preparation: Preparation, notify: Liste
             if not target.is_file():
                 write_lesson(target, _as_lesson(clip, start, frames))
             made.append(target)
-    if short:
-        text = f"{file}: left out {short} of {counted(clips, 'clip')} with fewer than {frames} "
-        notify(Notice(f"{text}frames.", warning=True))
-    return preparation.keep(windows, made)
+    told = f"{file}: left out {short} of {counted(clips, 'clip')} with fewer than {frames} frames."
+    return preparation.keep(windows, made, [told] if short else [])
 
 
 def _starts(count: int, frames: int) -> list[int]:

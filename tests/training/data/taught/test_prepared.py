@@ -21,7 +21,7 @@ def made(preparation: Preparation, count: int = 2):
     files = [preparation.lesson(0, start) for start in range(count)]
     for file in files:
         file.write_bytes(b"lesson")
-    return preparation.keep(5, files)
+    return preparation.keep(5, files, ["a remark"])
 
 
 def test_what_was_made_is_recalled(clip) -> None:
@@ -30,6 +30,7 @@ def test_what_was_made_is_recalled(clip) -> None:
     assert of(clip, "teacher", 8).recall() == kept
     assert kept.windows == 5
     assert len(kept.files) == 2
+    assert kept.remarks == ("a remark",)
 
 
 def test_nothing_at_all_is_recalled_too(clip) -> None:
