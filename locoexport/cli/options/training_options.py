@@ -110,8 +110,8 @@ Teacher = Annotated[
     str | None,
     typer.Option(
         metavar="FILE|demo",
-        help="Checkpoint or MODEL.onnx (`demo`: the built-in model) whose tracks are the truth of clips:DIR, where they lead "
-        "back to where they began.",
+        help="Checkpoint or MODEL.onnx (`demo`: the built-in model) whose tracks are the truth of "
+        "clips:DIR, where they lead back to where they began.",
         rich_help_panel=DATA,
     ),
 ]

@@ -23,7 +23,7 @@ class CtrlC:
         self._step = step
 
     def __call__(self, notice: Notice) -> None:
-        if notice.live and notice.done == self._step:
+        if notice.text == "training" and notice.done == self._step:
             signal.raise_signal(signal.SIGINT)
 
 
@@ -126,7 +126,7 @@ def test_a_run_that_was_killed_repeats_what_was_not_saved(whole, tmp_path) -> No
         pass
 
     def kill(notice: Notice) -> None:
-        if notice.live and notice.done == 6:
+        if notice.text == "training" and notice.done == 6:
             raise KilledError
 
     run = replace(whole, folder=tmp_path / "run")
