@@ -47,6 +47,7 @@ def test_every_option_shown_in_the_docs_exists() -> None:
         "README.zh-CN.md",
         "docs/index.md",
         "docs/weights.md",
+        "docs/training.md",
         "docs/objects.md",
         "docs/browser.md",
     ):
