@@ -76,7 +76,7 @@ __all__ = ["Sample", "sample_reports"]
 FOLDER = Path("/home/王小明/录像/二〇二六年的比赛/an-archive-of-many-clips/第三场")
 CLIP = FOLDER / "carphone_pristine_3840x2160_120fps_复制.mp4"
 MODEL = Path("/srv/models/locotrack/exports/2026-11-29/b5-384x512-opset17-fp32-final.onnx")
-SHA256 = "359d43f77b0eeb43984acb43dd684813ef8ce368c929549fff5ef44710a7381f"
+SHA256 = "f5d3b06cc1d24cafd986ee7d8f8643dbe65b4e388fabcf3647a3e35e822f1941"
 METADATA = replace(
     synthetic_metadata((384, 512)),
     rewrites=("batchnorm-folding", "volumetric-gather", "correlation-products") * 3,
