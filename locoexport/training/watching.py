@@ -167,6 +167,8 @@ class Watcher(Checkpoint):
     def _estimate(self, trainer: Trainer, step: int) -> None:
         a_step = (self._clock() - self._began) / (step - self._first_step)
         hours = a_step * (self._steps - step) / 3600
+        if hours * 60 < 1:
+            return
         on_cpu = trainer.strategy.root_device.type == "cpu"
         said = f"{counted(self._steps - step, 'step')} at {a_step:.2g} s take {hours:.1f} h"
         if on_cpu and hours > _LONG_HOURS:

@@ -35,14 +35,15 @@ _NEEDED = (
 class RunRequest:
     """All that decides the result of a run.
 
-    ``data`` are the values of --data; ``checkpoint`` and ``teacher`` are files, or None.
+    ``data`` are the values of --data; ``checkpoint`` is a file, ``teacher`` what tells one
+    teacher from another (``Teacher.identity``).
     """
 
     profile: ExportProfile
     data: tuple[str, ...]
     recipe: TrainingRecipe
     checkpoint: Path | None = None
-    teacher: Path | None = None
+    teacher: str | None = None
     difficulty: float = 1.0
 
     def describe(self) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class RunRequest:
             "data": self.data,
             "difficulty": self.difficulty,
             "from": _digest(self.checkpoint),
-            "teacher": _digest(self.teacher),
+            "teacher": self.teacher,
             **asdict(self.recipe),
         }
         plain: dict[str, Any] = json.loads(json.dumps(told, default=dict))

@@ -111,20 +111,20 @@ def train_model(
     settings = settings or FitSettings()
     settings.check_machine()
     folder = RunFolder(Path(output))
+    taught_by = None if teacher is None else open_teacher(teacher, notify)
     request = RunRequest(
         profile,
         tuple(data),
         recipe,
         checkpoint,
-        None if teacher is None else Path(teacher),
+        None if taught_by is None else taught_by.identity,
         difficulty,
     )
     named = [parse_data(text) for text in data]
     clips = load_clips(open_datasets(validate_on), _VALIDATED_CLIPS)
     # The leader has opened the folder before it starts the others.
     going_on = open_folder(folder, request, resume=resume) if is_leader() else folder.last.exists()
-    side = None if teacher is None else open_teacher(teacher, notify)
-    prepared = DataSettings(recipe.seed, recipe.frames, folder.lessons, side, difficulty)
+    prepared = DataSettings(recipe.seed, recipe.frames, folder.lessons, taught_by, difficulty)
     sources = open_sources(named, prepared, notify)
     model = make_model(profile, recipe, checkpoint)
     first_step = check_resumable(folder, model) if going_on else 0

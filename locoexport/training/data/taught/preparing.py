@@ -58,7 +58,7 @@ def prepare_taught(
     made: list[Path] = []
     short, unconfirmed, unread = list[Path](), list[Path](), list[Path]()
     for number, clip in enumerate(clips):
-        notify(Notice(f"the teacher tracks {clip.name}", done=number, total=len(clips)))
+        notify(Notice("the teacher tracks", done=number, total=len(clips), figures=clip.name))
         try:
             found = _teach_clip(clip, teacher, frames, lessons, seed)
         except VideoError as error:

@@ -93,7 +93,7 @@ def test_every_cut_keeps_its_points_on_their_dots(tmp_path) -> None:
         for t, frame in enumerate(sample.video):
             clear = ((tracks[:, t] > 3) & (tracks[:, t] < (125, 93))).all(-1)
             offs = [off_peak(frame, xy) for xy in tracks[clear, t]]
-            # A shift by half a pixel of the lesson is 0.25 here or more. Measured: at most 0.1.
+            # A shift by half a pixel of the lesson is 0.25 here or more. The limit is below that.
             assert np.abs(np.array(offs).reshape(-1, 2)).max(initial=0) < 0.2
         step = np.diff(tracks, axis=1).mean()
         reversed_ += step < 0
