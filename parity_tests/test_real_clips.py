@@ -91,16 +91,16 @@ def oracle_tracks(
 
 # Measured over 24 frames, 6x6 points, pixels of 256x256: share of points that both ways call
 # visible; of those, the median distance and the share within 4 px. With seeded weights no point is
-# called visible. bikes is fast and nearly textureless; the weights' own page says 1.6 px there and
-# 0.52 px on carphone. The bounds leave twice the distance, and a tenth of the points.
+# called visible. bikes is fast and nearly textureless; the first weights kept 0.67 of its points, 1.40 px
+# off, the present ones call more of them hidden. The bounds leave twice the distance, and a tenth of the points.
 #                          kept  median  within 4 px
-# bikes                    0.67   1.40    0.58
-# carphone_pristine        1.00   0.58    0.92
-# bigbuckbunny             0.86   0.24    0.97
+# bikes                    0.47   0.52    0.76
+# carphone_pristine        0.92   0.41    0.94
+# bigbuckbunny             0.86   0.20    1.00
 CONSISTENCY = {
-    "bikes.mp4": (0.57, 2.8, 0.48),
-    "carphone_pristine.mp4": (0.90, 1.2, 0.82),
-    "bigbuckbunny.mp4": (0.76, 0.5, 0.87),
+    "bikes.mp4": (0.37, 1.04, 0.66),
+    "carphone_pristine.mp4": (0.82, 0.82, 0.84),
+    "bigbuckbunny.mp4": (0.76, 0.4, 0.90),
 }
 
 
@@ -123,7 +123,8 @@ def test_there_and_back_returns_to_where_it_began(
     apart = (back.xy[:, -1] - queries[inside][:, [2, 1]]) * (WORKING / width, WORKING / height)
     distance = np.linalg.norm(apart, axis=1)[visible]
     least_kept, most_median, least_near = CONSISTENCY[name]
-    print(f"{name}: {visible.sum()} of {len(queries)}, median {np.median(distance):.2f} px")
+    near = (distance < 4).mean()
+    print(f"{name}: {visible.sum()} of {len(queries)}, {np.median(distance):.2f} px, {near:.2f}")
     assert visible.sum() / len(queries) >= least_kept
     assert np.median(distance) <= most_median
-    assert (distance < 4).mean() >= least_near
+    assert near >= least_near

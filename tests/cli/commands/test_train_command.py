@@ -87,7 +87,7 @@ def test_what_is_done_is_not_done_again_and_json_alone_is_on_stdout(train) -> No
         (["--from", "none.ckpt"], "no checkpoint file none.ckpt"),
         (["--data", "clips:none"], "--teacher"),
         (["--data", "clips:"], "clips:DIR"),
-        (["--data", "synthetic@0"], "not above 0"),
+        (["--data", "synthetic@0"], "not a number above 0"),
         (["-o", "small.toml"], "small.toml"),
         (["-o", "validation.pkl/run"], "validation.pkl"),
     ],
