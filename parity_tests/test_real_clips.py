@@ -91,8 +91,9 @@ def oracle_tracks(
 
 # Measured over 24 frames, 6x6 points, pixels of 256x256: share of points that both ways call
 # visible; of those, the median distance and the share within 4 px. With seeded weights no point is
-# called visible. bikes is fast and nearly textureless; the first weights kept 0.67 of its points, 1.40 px
-# off, the present ones call more of them hidden. The bounds leave twice the distance, and a tenth of the points.
+# called visible. bikes is fast and nearly textureless: the first weights kept 0.67 of its points,
+# 1.40 px off; the present ones call more of them hidden. The bounds leave twice the distance, and a
+# tenth of the points.
 #                          kept  median  within 4 px
 # bikes                    0.47   0.52    0.76
 # carphone_pristine        0.92   0.41    0.94
