@@ -103,7 +103,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(whole, tmp_path, stoppe
 
 # torch says so of a machine with one core.
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_workers_change_nothing(whole, tmp_path) -> None:
     run = replace(whole, folder=tmp_path / "run", workers=2)
     interrupt(run, 1)
