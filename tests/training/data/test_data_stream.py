@@ -114,6 +114,7 @@ def records(tmp_path) -> Path:
 
 
 # Two workers on one core are slow, and torch says so; here they only have to be right.
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")
 def test_workers_make_the_same_batches_in_the_same_order_and_hand_over_errors(records) -> None:
     # Clips of 5 to 9 frames: scenes have 8, so that sooner or later nothing fits.
