@@ -18,15 +18,12 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "parity_tests"))
 
 from clips import fetch_clips  # noqa: E402
+from trained_weights import mean_of  # noqa: E402
 
 from locoexport.contract.visibility import visible_from_logits  # noqa: E402
-from locoexport.evaluation.datasets.opening import open_dataset  # noqa: E402
-from locoexport.evaluation.scored_clip import score_clip  # noqa: E402
-from locoexport.evaluation.scores import mean_scores  # noqa: E402
 from locoexport.evaluation.sides import GraphSide  # noqa: E402
 from locoexport.runtime.queries.points import grid_queries  # noqa: E402
 from locoexport.runtime.session.opening import open_model  # noqa: E402
-from locoexport.runtime.tracks.tapvid import TapVidClip  # noqa: E402
 from locoexport.runtime.video.clips import read_clip  # noqa: E402
 from locoexport.training.data.degradation import degrade  # noqa: E402
 
@@ -108,14 +105,7 @@ def track(
 
 def scores(side: GraphSide, sequences: int, strength: float) -> str:
     """AJ and δ_avg in per cent, the mean over sequences."""
-    found = []
-    for draw, source in zip(range(sequences), open_dataset("synthetic").clips(), strict=False):
-        clip = source.load()
-        video = damaged(clip.video, draw, strength) if strength else clip.video
-        scored = score_clip(TapVidClip(video, clip.points, clip.occluded), [side], "first")
-        if scored is not None:
-            found.append(scored.scores[0])
-    mean = mean_scores(found)
+    mean = mean_of(side, "synthetic", sequences, lambda video, draw: damaged(video, draw, strength))
     return f"{100 * mean.average_jaccard:.1f} / {100 * mean.average_pts_within_thresh:.1f}"
 
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +28,7 @@ from locoexport.contract.visibility import visible_from_logits  # noqa: E402
 from locoexport.evaluation.datasets.opening import open_dataset  # noqa: E402
 from locoexport.evaluation.live_sides import LiveSide  # noqa: E402
 from locoexport.evaluation.scored_clip import score_clip  # noqa: E402
-from locoexport.evaluation.scores import mean_scores  # noqa: E402
+from locoexport.evaluation.scores import Scores, mean_scores  # noqa: E402
 from locoexport.evaluation.sides import GraphSide, Side  # noqa: E402
 from locoexport.pipeline.export import export_model  # noqa: E402
 from locoexport.runtime.live.tracker import LiveTracker  # noqa: E402
@@ -76,14 +79,26 @@ def export_both(checkpoint: Path | None, folder: Path) -> tuple[Side, Side]:
 
 def scores(side: Side, dataset: str, most: int) -> str:
     """AJ, δ_avg and OA in per cent, the mean over clips."""
-    found = []
-    for _, source in zip(range(most), open_dataset(dataset).clips(), strict=False):
-        scored = score_clip(source.load(), [side], "first")
-        if scored is not None:
-            found.append(scored.scores[0])
-    mean = mean_scores(found)
+    mean = mean_of(side, dataset, most)
     figures = (mean.average_jaccard, mean.average_pts_within_thresh, mean.occlusion_accuracy)
     return " / ".join(f"{100 * figure:.1f}" for figure in figures)
+
+
+def mean_of(
+    side: Side,
+    dataset: str,
+    most: int,
+    change: Callable[[np.ndarray, int], np.ndarray] = lambda video, number: video,
+) -> Scores:
+    """The mean over the first clips of a dataset; ``change`` makes each video, by its number."""
+    found = []
+    for number, source in enumerate(islice(open_dataset(dataset).clips(), most)):
+        clip = source.load()
+        changed = replace(clip, video=change(clip.video, number))
+        scored = score_clip(changed, [side], "first")
+        if scored is not None:
+            found.append(scored.scores[0])
+    return mean_scores(found)
 
 
 def there_and_back(side: Side, frames: np.ndarray) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from locoexport.runtime.video.clips import DEFAULT_FPS
 from locoexport.runtime.video.frames import scale_queries_to_model, scale_tracks_to_video
 from locoexport.runtime.video.mp4 import write_mp4
 
-__all__ = ["FilmFolder", "compared_tracks", "open_film_folder", "safe_part"]
+__all__ = ["FilmFolder", "caption_scores", "compared_tracks", "open_film_folder", "safe_part"]
 
 _LONGEST_PART = 80
 
@@ -42,12 +42,7 @@ class FilmFolder:
             OutputError: the file cannot be written.
         """
         path = self._free(f"{safe_part(dataset)}-{index:05d}-{safe_part(video)}")
-        scores = found.scores[0]
-        caption = (
-            f"AJ {100 * scores.average_jaccard:.1f}  "
-            f"delta {100 * scores.average_pts_within_thresh:.1f}  "
-            f"OA {100 * scores.occlusion_accuracy:.1f}  {dataset} {video}"
-        )
+        caption = f"{caption_scores(found)}  {dataset} {video}"
         write_mp4(
             path, draw_comparison(clip.video, compared_tracks(clip, found), caption), DEFAULT_FPS
         )
@@ -89,6 +84,16 @@ def open_film_folder(folder: str | Path, *, force: bool) -> FilmFolder:
 def safe_part(name: str) -> str:
     """A part of a file's name that every system takes."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:_LONGEST_PART].lstrip(".") or "_"
+
+
+def caption_scores(found: ScoredClip) -> str:
+    """The first side's scores in per cent, in letters that OpenCV draws."""
+    scores = found.scores[0]
+    return (
+        f"AJ {100 * scores.average_jaccard:.1f}  "
+        f"delta {100 * scores.average_pts_within_thresh:.1f}  "
+        f"OA {100 * scores.occlusion_accuracy:.1f}"
+    )
 
 
 def compared_tracks(clip: TapVidClip, found: ScoredClip) -> ComparedTracks:

@@ -90,8 +90,7 @@ def score_rounding(rounded: TrackingResult, exact: TrackingResult, batch: Traini
     Gradients flow through both, so that it is the sensitivity to rounding that falls: with one of
     them fixed, all that would be learned is this rounding's own noise.
     """
-    height, width = batch.video.shape[2:4]
-    to_scored = batch.video.new_tensor([_SCORED / width, _SCORED / height])
+    to_scored = _to_scored(batch.video, (batch.video.shape[2], batch.video.shape[3]))
     visible = batch.judged & ~batch.occluded
     moved = [
         ((one - other) * to_scored).square().sum(-1)
@@ -125,14 +124,13 @@ def score_state(
         judged: (B, N, T) bool; entries that are False count as if nothing were wrong.
         video_hw: height and width of the video in pixels.
     """
-    height, width = video_hw
     # Autocast hands over bf16, in which pixels above 128 are whole numbers.
     tracks_xy, occlusion, expected_dist = (
         tracks_xy.float(),
         occlusion.float(),
         expected_dist.float(),
     )
-    to_scored = tracks_xy.new_tensor([_SCORED / width, _SCORED / height])
+    to_scored = _to_scored(tracks_xy, video_hw)
     # Answers that nobody may read can be anything, NaN too, whose product with 0 is NaN.
     visible = judged & ~occluded
     wanted_xy = torch.where(visible[..., None], true_tracks_xy, tracks_xy.detach())
@@ -153,3 +151,9 @@ def score_state(
         (judged * hidden).mean(),
         (visible * unsure).mean(),
     )
+
+
+def _to_scored(like: Tensor, video_hw: tuple[int, int]) -> Tensor:
+    """(2,) factors from x and y in a video's pixels to those of the frame that is scored."""
+    height, width = video_hw
+    return like.new_tensor([_SCORED / width, _SCORED / height])

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 
 from locoexport.errors import OutputError
-from locoexport.evaluation.films import compared_tracks, safe_part
+from locoexport.evaluation.films import caption_scores, compared_tracks, safe_part
 from locoexport.machine.writing.output_files import whole_file
 from locoexport.runtime.drawing.comparison import draw_comparison
 from locoexport.training.run_folder import RunFolder
@@ -76,16 +76,10 @@ def draw_overlay(validated: ValidatedClip) -> NDArray[np.uint8]:
         uint8 (height, width, 3), RGB.
     """
     clip, found = validated.clip, validated.found
-    scores = found.scores[0]
-    caption = (
-        f"AJ {100 * scores.average_jaccard:.1f}  "
-        f"delta {100 * scores.average_pts_within_thresh:.1f}  "
-        f"OA {100 * scores.occlusion_accuracy:.1f}"
-    )
     frames = len(clip.video)
     # In the first frame most points are where they were asked for.
     shown = np.unique(np.linspace(0, frames - 1, _FRAMES + 1).round().astype(int)[1:]).tolist()
-    drawn = draw_comparison(clip.video, compared_tracks(clip, found), caption)
+    drawn = draw_comparison(clip.video, compared_tracks(clip, found), caption_scores(found))
     panels = [_fitted(frame) for index, frame in enumerate(drawn) if index in shown]
     gap = np.full((panels[0].shape[0], _GAP_PX, 3), 255, np.uint8)
     parts = [part for panel in panels for part in (gap, panel)][1:]

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from locoexport.errors import InputError
 from locoexport.evaluation.datasets.opening import ClipSource
@@ -67,17 +68,6 @@ class Validation:
         return sum(s.average_pts_within_thresh for _, s in self.scores) / len(self.scores)
 
 
-class _Clips(Dataset[NamedClip]):
-    def __init__(self, clips: Sequence[NamedClip]) -> None:
-        self._clips = tuple(clips)
-
-    def __len__(self) -> int:
-        return len(self._clips)
-
-    def __getitem__(self, index: int) -> NamedClip:
-        return self._clips[index]
-
-
 def load_clips(datasets: Sequence[AnnotatedClips], most: int | None) -> DataLoader[NamedClip]:
     """The first ``most`` clips of each dataset, one by one; all where ``most`` is None.
 
@@ -87,12 +77,13 @@ def load_clips(datasets: Sequence[AnnotatedClips], most: int | None) -> DataLoad
     clips = [
         NamedClip(dataset.name, source)
         for dataset in datasets
-        for _, source in zip(range(most) if most else iter(int, 1), dataset.clips(), strict=False)
+        for source in islice(dataset.clips(), most)
     ]
     if not clips:
         names = ", ".join(dataset.name for dataset in datasets)
         raise InputError(f"There is no clip to validate on in {names or 'what --validate names'}.")
-    return DataLoader(_Clips(clips), batch_size=None)
+    # A list has all that a map-style dataset needs, which torch's annotation does not say.
+    return DataLoader(clips, batch_size=None)  # type: ignore[arg-type]
 
 
 def validate_clip(model: LocoTrack, named: NamedClip) -> ValidatedClip | None:

@@ -75,7 +75,7 @@ def train(
         raise OutputError(f"{output} is a file; name a folder for the run.")
     require_extra("train")
     from locoexport.pipeline.training.run import train_model
-    from locoexport.pipeline.training.start import SHIPPED, find_start
+    from locoexport.pipeline.training.start import find_start
     from locoexport.rendering.train import train_document, train_text
     from locoexport.training.figures import read_figures
     from locoexport.training.fitting import FitSettings
@@ -100,8 +100,6 @@ def train(
     )
     folder = RunFolder(output)
     with console.listening(context) as notify, _drawn(folder):
-        if teacher == SHIPPED:
-            teacher = str(find_start(None, SHIPPED, notify)[1])
         chosen, weights = find_start(profile or backbone, start, notify)
         report = train_model(
             chosen,

@@ -99,7 +99,7 @@ def _motion(
     place = centre_xy + np.stack((curve(travel, rate), curve(travel, rate)), -1)
     angle = random.uniform(-np.pi, np.pi) + curve(turn)
     size = scale * np.exp(curve(0.3))
-    cos, sin, zero = np.cos(angle) * size, np.sin(angle) * size, np.zeros(frames)
+    cos, sin = np.cos(angle) * size, np.sin(angle) * size
     shear = curve(0.12)
     linear = np.stack(
         (np.stack((cos, cos * shear - sin), -1), np.stack((sin, sin * shear + cos), -1)), -2
@@ -113,7 +113,7 @@ def _motion(
     middle = np.array([[1, 0, -_CENTRE], [0, 1, -_CENTRE], [0, 0, 1]])
     moved = np.repeat(np.eye(3)[None], frames, 0)
     moved[:, :2, 2] = place
-    return np.asarray(moved @ homographies @ middle) + zero[:, None, None]
+    return np.asarray(moved @ homographies @ middle)
 
 
 def _smooth_curve(frames: int, rate: float, random: np.random.Generator) -> Floats:
